@@ -1,0 +1,66 @@
+# Two commands do everything on a fresh machine: `make run` and `make test`.
+# Both need only python3 >= 3.11 and node >= 20.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint bench lock clean check-tools
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+check-tools:
+	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or newer (Debian: apt install python3 python3-venv)."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: install Python 3.11 or newer, or run make PYTHON=/path/to/python3.11."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: install it (Debian: apt install python3-venv)."; exit 1; }
+	@command -v node >/dev/null || { echo "node is missing: install Node.js 20 or newer (https://nodejs.org)."; exit 1; }
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || { echo "node is older than 20: install Node.js 20 or newer."; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing: it comes with Node.js (Debian: apt install npm)."; exit 1; }
+
+# A stamp per lock file: an unchanged lock is not installed twice.
+$(VENV)/.run: locks/run.txt pyproject.toml | check-tools
+	@echo "Setting up: Python packages (locked)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run locks/dev.txt
+	@echo "Setting up: test and lint tools (locked)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
+	@touch $@
+
+sdk-web/node_modules/.package-lock.json: sdk-web/package.json sdk-web/package-lock.json | check-tools
+	@echo "Setting up: browser SDK tools (locked)"
+	@cd sdk-web && npm ci --silent --no-audit --no-fund
+
+sdk-web/dist/whyleft.js: sdk-web/node_modules/.package-lock.json $(shell find sdk-web/src -type f 2>/dev/null) sdk-web/build.mjs
+	@cd sdk-web && npm run --silent build
+
+setup: $(VENV)/.run sdk-web/dist/whyleft.js ## Install what `make run` needs into .venv and build the browser SDK
+
+run: setup ## Start the demo: shop, server, inbox and simulated visitors (ARGS="--once --json" runs to completion)
+	@$(BIN)/whyleft demo $(ARGS)
+
+test: setup $(VENV)/.dev ## Run all tests (ARGS="-k name" narrows them)
+	@cd sdk-web && npm run --silent check
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup $(VENV)/.dev ## Formatting, lint, strict types, import floors
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pip check
+
+bench: setup $(VENV)/.dev ## Measure: prints a table per bench and writes bench/results/*.json
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## Resolve the lock files again (needs uv on the PATH)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -o locks/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev -c locks/run.txt -o locks/dev.txt
+
+clean: ## Remove what setup made (data in .whyleft stays)
+	rm -rf $(VENV) sdk-web/node_modules sdk-web/dist
