@@ -1,0 +1,1 @@
+"""Adapters: the code on the far side of a socket."""

@@ -1,0 +1,1 @@
+"""Flows: bounded plans that run for days. They know steps, time and attempts, not marketing."""

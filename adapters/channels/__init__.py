@@ -1,0 +1,1 @@
+"""Channels: every way out to a person or a tool."""

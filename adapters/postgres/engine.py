@@ -1,0 +1,104 @@
+"""Connections: which URL the application uses, which the owner uses, and the pool of each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+APP_ROLE = "whyleft_app"
+DISPATCH_ROLE = "whyleft_dispatch"
+
+
+class DatabaseUrlInvalid(Exception):
+    """The text is not a PostgreSQL URL."""
+
+
+@dataclass(frozen=True)
+class DatabaseUrls:
+    """``owner`` may change the schema; ``app`` reads and writes rows as a role that owns nothing.
+
+    ``app_role`` is the role to take right after connecting, for a server whose user gave us one URL only.
+    """
+
+    owner: str
+    app: str
+    app_role: str | None = None
+
+    @classmethod
+    def from_settings(cls, database_url: str, owner_url: str = "") -> DatabaseUrls:
+        """One URL: it is the owner's, and the application steps down to ``whyleft_app``. Two: each its own login."""
+        if owner_url:
+            return cls(owner=owner_url, app=database_url)
+        return cls(owner=database_url, app=database_url, app_role=APP_ROLE)
+
+
+def sqlalchemy_url(url: str) -> URL:
+    """``url`` with the psycopg driver named. Raises DatabaseUrlInvalid."""
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseUrlInvalid(
+            "WHYLEFT_DATABASE_URL is not a PostgreSQL URL: write postgresql://user:password@host:5432/database."
+        ) from error
+    if parsed.get_backend_name() not in ("postgresql", "postgres"):
+        raise DatabaseUrlInvalid(
+            f"WHYLEFT_DATABASE_URL names {parsed.get_backend_name()!r}: only postgresql:// is supported."
+        )
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def conninfo(url: str) -> str:
+    """``url`` as libpq takes it."""
+    return sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def connect_options(role: str | None) -> dict[str, Any]:
+    """Start-up options: the role to take, so that even RESET ROLE returns to it, and bounded waits."""
+    options = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+    if role is not None:
+        options += f" -c role={role}"
+    return {"options": options, "connect_timeout": 5}
+
+
+class Database:
+    """The application's pool. One instance a process; ``close`` it."""
+
+    def __init__(self, urls: DatabaseUrls, *, pool_size: int = 10) -> None:
+        self.urls = urls
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(urls.app),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args=connect_options(urls.app_role),
+        )
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def transaction(self, project_id: UUID | None) -> AsyncIterator[AsyncSession]:
+        """One transaction in which row-level security shows only ``project_id`` (None: tables without a tenant)."""
+        async with self._sessions() as session, session.begin():
+            if project_id is not None:
+                await session.execute(
+                    text("SELECT set_config('whyleft.project_id', :id, true)"), {"id": str(project_id)}
+                )
+            yield session
+
+    @asynccontextmanager
+    async def dispatch(self) -> AsyncIterator[AsyncSession]:
+        """One transaction that may claim due work of every project, and touch nothing else of them."""
+        async with self._sessions() as session, session.begin():
+            await session.execute(text(f"SET LOCAL ROLE {DISPATCH_ROLE}"))
+            yield session
+
+    async def close(self) -> None:
+        """Closes the pool."""
+        await self.engine.dispose()

@@ -1,0 +1,82 @@
+"""What flows need from whoever uses them: facts about a visitor, and the words of a message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    """A send step that is due: which action with which parameters, for whom, and what started the run.
+
+    ``trigger`` is the facts stored with the run when it started.
+    """
+
+    project_id: UUID
+    visitor_id: UUID
+    run_id: UUID
+    step_id: str
+    action: str
+    params: Mapping[str, Any]
+    trigger: Mapping[str, Any]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A message ready for a channel.
+
+    ``dedupe_key``: deliveries of a project with the same channel and key happen once (None: once per run and step).
+    ``needs_consent``: marketing; the gate asks for the visitor's consent to this channel.
+    """
+
+    channel: str
+    recipient: str | None
+    content: Mapping[str, Any]
+    dedupe_key: str | None = None
+    needs_consent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing is sent, and why: a stable word (no_address, no_consent, …) and a sentence."""
+
+    reason: str
+    detail: str
+
+
+class Composer(Protocol):
+    """Turns a due send step into a message. Called inside the send gate's transaction, so it must not wait on I/O
+    other than that transaction."""
+
+    async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip: ...
+
+
+class Facts(Protocol):
+    """What conditions may look at besides the trigger: the visitor as they are now."""
+
+    async def facts(self, tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> Mapping[str, Any]:
+        """Nested mapping, e.g. {"visitor": {"email": true, "time_zone": "Europe/Berlin"},
+        "consent": {"email": true}}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Something that may start runs.
+
+    ``key`` makes it idempotent: a flow starts at most one run per key. ``group`` ties together triggers that replace
+    one another (a session's successive insights). ``facts`` are what conditions and templates see, stored with the run.
+    """
+
+    kind: str
+    key: str
+    group: str
+    visitor_id: UUID
+    occurred_at: datetime
+    facts: Mapping[str, Any]

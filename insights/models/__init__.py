@@ -1,0 +1,23 @@
+"""Tables of the product, one file a noun. Importing this package registers all of them."""
+
+from insights.models.api_key import ApiKey
+from insights.models.decision import Decision
+from insights.models.discount_code import DiscountCode
+from insights.models.event import Event
+from insights.models.insight import Insight
+from insights.models.project import Project
+from insights.models.rejected_event import RejectedEvent
+from insights.models.session import Session
+from insights.models.visitor import Visitor
+
+__all__ = [
+    "ApiKey",
+    "Decision",
+    "DiscountCode",
+    "Event",
+    "Insight",
+    "Project",
+    "RejectedEvent",
+    "Session",
+    "Visitor",
+]

@@ -1,0 +1,36 @@
+"""A decision: one ranked choice of a live action, with the exact probabilities it was drawn from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.base import Base, Tenant
+
+
+class Decision(Tenant, Base):
+    """``probabilities``: action → 0..1 over the eligible; ``excluded``: action → why it was not a candidate."""
+
+    __tablename__ = "decision"
+    __table_args__ = (
+        Index("ix_decision_project_id_session_id", "project_id", "session_id"),
+        Index("ix_decision_project_id_visitor_id", "project_id", "visitor_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    visitor_id: Mapped[UUID]
+    session_id: Mapped[UUID]
+    event_id: Mapped[UUID]
+    decided_at: Mapped[datetime]
+    policy: Mapped[str]
+    stage: Mapped[str]
+    intent: Mapped[dict[str, Any]]
+    probabilities: Mapped[dict[str, Any]]
+    excluded: Mapped[dict[str, Any]]
+    action: Mapped[str]
+    why: Mapped[str]
+    latency_us: Mapped[int]

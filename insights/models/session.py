@@ -1,0 +1,48 @@
+"""A session: one visit, open until ``close_at`` passes, with a summary written when it closes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Index, desc, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.base import Base, Tenant
+
+
+class Session(Tenant, Base):
+    """``close_at`` is when the session is due to close; NULL once it is closed.
+
+    An event that arrives later sets it again. ``lease_token`` fences: a worker whose lease ran out writes nothing.
+    The summary columns (from ``closed_at`` on) are as of the last close.
+    """
+
+    __tablename__ = "session"
+    __table_args__ = (
+        Index("ix_session_close_at", "close_at", postgresql_where=text("close_at IS NOT NULL")),
+        Index("ix_session_project_id_started_at", "project_id", desc("started_at"), "id"),
+        Index("ix_session_project_id_visitor_id", "project_id", "visitor_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    visitor_id: Mapped[UUID]
+    started_at: Mapped[datetime]
+    last_event_at: Mapped[datetime]
+    last_received_at: Mapped[datetime]
+    close_at: Mapped[datetime | None]
+    close_reason: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+    closed_at: Mapped[datetime | None]
+    event_count: Mapped[int | None]
+    landing_path: Mapped[str | None]
+    exit_path: Mapped[str | None]
+    stage: Mapped[str | None]
+    purchased: Mapped[bool | None]
+    cart_value_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str | None]
+    source: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    client: Mapped[dict[str, Any]] = mapped_column(server_default="{}")

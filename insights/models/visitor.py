@@ -1,0 +1,31 @@
+"""A visitor: one person on one device, with what they told the shop about themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.base import Base, Tenant
+
+
+class Visitor(Tenant, Base):
+    """``consent`` is the latest consent_changed: {"analytics", "marketing", "channels", "at"}."""
+
+    __tablename__ = "visitor"
+    __table_args__ = (
+        Index("ix_visitor_project_id_email", "project_id", "email", postgresql_where=text("email IS NOT NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    first_seen_at: Mapped[datetime]
+    user_id: Mapped[str | None]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    traits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    consent: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    identified_at: Mapped[datetime | None]
+    consented_at: Mapped[datetime | None]

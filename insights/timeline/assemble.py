@@ -1,0 +1,100 @@
+"""Puts events into a timeline and sums it up: pure, so that the same events always give the same answer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a list of sessions shows of one: stored on the session row when it closes."""
+
+    started_at: datetime
+    last_event_at: datetime
+    event_count: int
+    landing_path: str | None
+    exit_path: str | None
+    purchased: bool
+    cart_value_minor: int | None
+    currency: str | None
+    source: dict[str, Any]
+    client: dict[str, Any]
+
+
+def assemble(
+    project_id: UUID,
+    session_id: UUID,
+    visitor_id: UUID,
+    events: Iterable[TimelineEvent],
+    prior: PriorVisits | None = None,
+) -> Timeline:
+    """A timeline with each event once, sorted by time, then tab order, then id: arrival order does not matter."""
+    unique = {event.id: event for event in events}
+    ordered = sorted(unique.values(), key=lambda event: (event.at, event.tab, event.seq, event.id))
+    return Timeline(project_id, session_id, visitor_id, tuple(ordered), prior or PriorVisits())
+
+
+def timeline_hash(timeline: Timeline) -> str:
+    """SHA-256 over everything a classifier may look at: equal hashes mean that there is nothing new to say."""
+    digest = hashlib.sha256()
+    encode = msgspec.json.Encoder(order="deterministic").encode
+    for event in timeline.events:
+        digest.update(encode([event.id, event.at, event.type, event.url, dict(event.props)]))
+    digest.update(encode([timeline.prior.sessions, timeline.prior.purchases]))
+    return digest.hexdigest()
+
+
+def summarise(timeline: Timeline) -> Summary:
+    """Sums up a timeline that has at least one event."""
+    events = timeline.events
+    paths = [event.path for event in events if event.path]
+    cart_value, currency = cart_after(events)
+    first_page = next((event for event in events if event.type == "page_viewed"), None)
+    props = first_page.props if first_page is not None else {}
+    source, client = props.get("source"), props.get("client")
+    return Summary(
+        started_at=events[0].at,
+        last_event_at=events[-1].at,
+        event_count=len(events),
+        landing_path=paths[0] if paths else None,
+        exit_path=paths[-1] if paths else None,
+        purchased=any(event.type == "purchased" for event in events),
+        cart_value_minor=cart_value,
+        currency=currency,
+        source=source if isinstance(source, dict) else {},
+        client=client if isinstance(client, dict) else {},
+    )
+
+
+def cart_after(events: Iterable[TimelineEvent]) -> tuple[int | None, str | None]:
+    """The cart's value in minor units and its currency after the last of ``events``; (None, None) if never filled.
+
+    The shop's own total (``cart_value_minor``) wins; without it, price times quantity is added up. A purchase
+    empties the cart.
+    """
+    value: int | None = None
+    currency: str | None = None
+    for event in events:
+        props = event.props
+        if event.type in ("cart_added", "cart_removed", "checkout_started"):
+            total = props.get("cart_value_minor")
+            if isinstance(total, int):
+                value = total
+            elif event.type != "checkout_started" and isinstance(price := props.get("price_minor"), int):
+                quantity = props.get("quantity")
+                amount = price * (quantity if isinstance(quantity, int) else 1)
+                value = max(0, (value or 0) + (amount if event.type == "cart_added" else -amount))
+            if isinstance(code := props.get("currency"), str):
+                currency = code
+        elif event.type == "purchased":
+            value = 0
+    return value, currency

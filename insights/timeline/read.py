@@ -1,0 +1,42 @@
+"""Reads a session's timeline from the store."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.errors import NotFound
+from insights.models import Event, Session
+from insights.timeline.assemble import assemble
+from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
+
+
+async def read_timeline(tx: AsyncSession, project_id: UUID, session_id: UUID) -> Timeline:
+    """The timeline of one session, with what was known of its visitor before. Raises NotFound."""
+    session = await tx.get(Session, (project_id, session_id))
+    if session is None:
+        raise NotFound(f"There is no session {session_id} in this project.")
+    rows = await tx.execute(
+        select(Event.id, Event.occurred_at, Event.type, Event.tab, Event.seq, Event.url, Event.props).where(
+            Event.project_id == project_id, Event.session_id == session_id
+        )
+    )
+    events = [TimelineEvent(*row) for row in rows]
+    # Earlier by id, not by close: a session's id carries its start, which never changes.
+    earlier = (
+        await tx.execute(
+            select(
+                func.count(),
+                func.count().filter(Session.purchased),
+                func.max(Session.last_event_at),
+            ).where(
+                Session.project_id == project_id,
+                Session.visitor_id == session.visitor_id,
+                Session.id < session_id,
+            )
+        )
+    ).one()
+    prior = PriorVisits(sessions=earlier[0], purchases=earlier[1], last_seen_at=earlier[2])
+    return assemble(project_id, session_id, session.visitor_id, events, prior)

@@ -1,0 +1,54 @@
+"""What a timeline is: the events of one session in the order in which they happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One stored event. ``at`` is the corrected client time; ``props`` are as sent and hostile until checked."""
+
+    id: UUID
+    at: datetime
+    type: str
+    tab: str = ""
+    seq: int = 0
+    url: str | None = None
+    props: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """The path of the page it happened on ("" when unknown); never a query string."""
+        own = self.props.get("path") if self.type == "page_viewed" else None
+        if isinstance(own, str) and own:
+            return own
+        try:
+            return urlsplit(self.url).path if self.url else ""
+        except ValueError:
+            return ""
+
+
+@dataclass(frozen=True, slots=True)
+class PriorVisits:
+    """What is known of the visitor from before this session."""
+
+    sessions: int = 0
+    purchases: int = 0
+    last_seen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A whole session. ``events`` are sorted by ``assemble``."""
+
+    project_id: UUID
+    session_id: UUID
+    visitor_id: UUID
+    events: tuple[TimelineEvent, ...]
+    prior: PriorVisits = PriorVisits()
