@@ -1,0 +1,113 @@
+"""The settings table: every knob with its default and one sentence, read once from the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "WHYLEFT_"
+
+
+class SettingInvalid(ValueError):
+    """A setting's text cannot be read; the message names it and says what it takes."""
+
+
+def _setting(default: Any, sentence: str) -> Any:
+    return field(default=default, metadata={"sentence": sentence})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings of a process. ``WHYLEFT_`` plus the upper-case name is the environment variable."""
+
+    database_url: str = _setting(
+        "", "PostgreSQL to use, as postgresql://user:password@host/db; empty starts the embedded one."
+    )
+    owner_database_url: str = _setting(
+        "",
+        "The same database as the role that owns the schema, when WHYLEFT_DATABASE_URL is the application's own login.",
+    )
+    data_dir: Path = _setting(
+        Path(".whyleft"), "Folder of the embedded database, the ticket outbox, mails of the demo, the signing secret."
+    )
+    public_url: str = _setting("http://127.0.0.1:8321", "Where people and mails reach this server.")
+    shop_url: str = _setting("", "Where recovery messages send people back to; empty uses the page they left.")
+    secret: str = _setting(
+        "", "Signs cookies and links, 32 characters or more; empty makes one and keeps it in the data folder."
+    )
+
+    max_body_bytes: int = _setting(1_048_576, "Largest request body after decompression, in bytes.")
+    max_batch_events: int = _setting(500, "Most events in one request.")
+    max_event_bytes: int = _setting(32_768, "Largest single event, in bytes of its JSON.")
+    max_queued_events: int = _setting(
+        50_000, "Events waiting for the database before requests are answered 503 with Retry-After."
+    )
+    clock_skew_seconds: float = _setting(
+        600.0, "A browser clock further off than this is corrected by sent_at; smaller differences are left alone."
+    )
+
+    session_quiet_seconds: float = _setting(3600.0, "A session closes after this long without an event.")
+    session_grace_seconds: float = _setting(
+        60.0, "A session closes this long after session_ended, so that late events still belong to it."
+    )
+
+    actions_per_session: int = _setting(2, "Most actions shown to a visitor in one session.")
+    action_gap_seconds: float = _setting(60.0, "Shortest time between two actions shown to one visitor.")
+
+    confidence_threshold: float = _setting(0.5, "An insight below this confidence becomes unclear.")
+    llm_base_url: str = _setting("", "OpenAI-compatible endpoint, e.g. http://127.0.0.1:8080/v1; empty is OpenAI's own.")
+    llm_api_key: str = _setting("", "Key of that endpoint. Without a key and a URL the evidence classifier decides.")
+    llm_model: str = _setting("gpt-5-mini", "Model that names the reason.")
+    llm_deadline_seconds: float = _setting(20.0, "Longest wait for the model, retries included, before the fallback.")
+
+    smtp_url: str = _setting("", "Mail relay, smtp://user:password@host:port or smtps://…; empty turns e-mail off.")
+    mail_from: str = _setting("Whyleft <no-reply@localhost>", "Sender of recovery e-mails.")
+    webhook_url: str = _setting("", "Address that the call_webhook action posts to; empty turns it off.")
+    webhook_secret: str = _setting("", "Secret (whsec_…) that signs those posts by the Standard Webhooks scheme.")
+    webhook_allow_private: bool = _setting(False, "Allow a webhook address inside the private network (yes or no).")
+
+    log_level: str = _setting("info", "Least severe log line to print: debug, info, warning or error.")
+    log_json: bool = _setting(False, "Print log lines as JSON (yes or no).")
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+        """Settings from ``environ`` (the process's own by default); ``overrides`` win. Raises SettingInvalid."""
+        source = os.environ if environ is None else environ
+        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        for name in source:
+            if name.startswith(PREFIX) and name not in known and name not in OTHER_VARIABLES:
+                raise SettingInvalid(f"{name} is not a setting: `whyleft settings` lists them all.")
+        values: dict[str, Any] = {}
+        for name, f in known.items():
+            if name in source:
+                values[f.name] = _read(name, source[name], f.default)
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        return cls(**values)
+
+
+OTHER_VARIABLES = frozenset({"WHYLEFT_CHROMIUM", "WHYLEFT_SECRET_KEY"})
+"""Variables of ours that are no settings of a server: the tests' browser, and the key a client command uses."""
+
+
+def _read(name: str, text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text.lower() in ("1", "yes", "true", "on"):
+            return True
+        if text.lower() in ("0", "no", "false", "off", ""):
+            return False
+        raise SettingInvalid(f"{name} is {text!r}: write yes or no.")
+    if isinstance(default, int | float):
+        try:
+            value = type(default)(text)
+        except ValueError:
+            kind = "a whole number" if isinstance(default, int) else "a number"
+            raise SettingInvalid(f"{name} is {text!r}: write {kind}, such as {default}.") from None
+        if not 0 <= value < 10**12:
+            raise SettingInvalid(f"{name} is {text!r}: write a number from 0 up.")
+        return value
+    if isinstance(default, Path):
+        return Path(text)
+    return text
