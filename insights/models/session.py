@@ -15,8 +15,8 @@ from adapters.postgres.base import Base, Tenant
 class Session(Tenant, Base):
     """``close_at`` is when the session is due to close; NULL once it is closed.
 
-    An event that arrives later sets it again. ``lease_token`` fences: a worker whose lease ran out writes nothing.
-    The summary columns (from ``closed_at`` on) are as of the last close.
+    An event that arrives later sets it again. ``ended_at`` is the latest session_ended. ``lease_token`` fences: a
+    worker whose lease ran out writes nothing. The summary columns (from ``closed_at`` on) are as of the last close.
     """
 
     __tablename__ = "session"
@@ -30,6 +30,7 @@ class Session(Tenant, Base):
     visitor_id: Mapped[UUID]
     started_at: Mapped[datetime]
     last_event_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
     last_received_at: Mapped[datetime]
     close_at: Mapped[datetime | None]
     close_reason: Mapped[str | None]

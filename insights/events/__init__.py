@@ -1,0 +1,1 @@
+"""Events: what may arrive, and how it is written down."""

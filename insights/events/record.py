@@ -1,0 +1,304 @@
+"""Writes batches down: everything that waits is committed together, and nobody is told before the commit.
+
+There is no timer: while one flush commits, the next one gathers. A batch that was not committed was not accepted, and
+sending it again stores nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from sqlalchemy import insert, text, update
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.engine import Database
+from flows.triggers import record_conversion
+from insights.errors import Refused, Unavailable
+from insights.events.wire import Rejection, WireEvent
+from insights.models import Decision, RejectedEvent, Visitor
+from insights.vocabulary.ids import ms_to_datetime, uuid7
+
+log = structlog.get_logger()
+
+FLUSH_EVENTS = 2_000
+"""Most events in one transaction, so that no request waits behind an endless one."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """What one request wants written: its good events (times corrected), its refused ones, its decision."""
+
+    project_id: UUID
+    visitor_id: UUID
+    session_id: UUID
+    tab: str
+    page_url: str | None
+    received_ms: int
+    events: Sequence[WireEvent]
+    rejected: Sequence[Rejection] = ()
+    decision: dict[str, Any] | None = None
+    envelope: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTimes:
+    """When a session becomes due to close: quiet for so long, or ended and then so long."""
+
+    quiet: timedelta = timedelta(hours=1)
+    grace: timedelta = timedelta(minutes=1)
+
+
+# One statement a flush. What was stored before changes nothing: only rows that `added` returns touch a session.
+# A session that was closed before is looked at again after the grace, not after the quiet time.
+_WRITE = text("""
+WITH given AS (
+    SELECT * FROM json_to_recordset(:rows) AS row(
+        session_id uuid, id uuid, visitor_id uuid, tab text, seq bigint, at bigint, received bigint, type text,
+        url text, props jsonb)
+), added AS (
+    INSERT INTO event (project_id, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props)
+    SELECT :project, session_id, id, visitor_id, tab, seq, to_timestamp(at / 1000.0), to_timestamp(received / 1000.0),
+           type, url, props
+    FROM given
+    ON CONFLICT DO NOTHING
+    RETURNING session_id, id, visitor_id, occurred_at, received_at, type
+), touched AS (
+    SELECT session_id, (array_agg(visitor_id ORDER BY occurred_at))[1] AS visitor_id, min(occurred_at) AS started_at,
+           max(occurred_at) AS last_event_at, max(received_at) AS last_received_at,
+           max(occurred_at) FILTER (WHERE type = 'session_ended') AS ended_at
+    FROM added GROUP BY session_id
+), sessions AS (
+    INSERT INTO session AS old (project_id, id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
+                                close_at)
+    SELECT :project, session_id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
+           last_received_at + CASE WHEN ended_at >= last_event_at THEN :grace ELSE :quiet END
+    FROM touched ORDER BY session_id
+    ON CONFLICT (project_id, id) DO UPDATE SET
+        started_at = LEAST(old.started_at, excluded.started_at),
+        last_event_at = GREATEST(old.last_event_at, excluded.last_event_at),
+        last_received_at = GREATEST(old.last_received_at, excluded.last_received_at),
+        ended_at = GREATEST(old.ended_at, excluded.ended_at),
+        close_at = GREATEST(old.last_received_at, excluded.last_received_at) + CASE
+            WHEN old.closed_at IS NOT NULL
+                OR GREATEST(old.ended_at, excluded.ended_at) >= GREATEST(old.last_event_at, excluded.last_event_at)
+            THEN :grace ELSE :quiet END
+), visitors AS (
+    INSERT INTO visitor (project_id, id, first_seen_at)
+    SELECT :project, visitor_id, min(occurred_at) FROM added GROUP BY visitor_id ORDER BY visitor_id
+    ON CONFLICT DO NOTHING
+)
+SELECT session_id, id FROM added
+""")
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Recorder:
+    """The write path of one process. ``start`` it once; ``stop`` writes what is waiting."""
+
+    def __init__(self, database: Database, *, times: SessionTimes, max_queued: int) -> None:
+        self._database = database
+        self._times = times
+        self._max_queued = max_queued
+        self._waiting: deque[tuple[Entry, asyncio.Future[int]]] = deque()
+        self._queued = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to flush."""
+        self._task = asyncio.create_task(self._run(), name="recorder")
+
+    async def stop(self) -> None:
+        """Flushes what waits, then ends."""
+        self._stopping = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def record(self, entry: Entry) -> int:
+        """Returns after the commit: how many of the entry's events are new.
+
+        Raises Unavailable when the queue is full or the database cannot commit, Refused when it can never store them.
+        """
+        size = len(entry.events) + len(entry.rejected) + 1
+        if self._stopping:
+            raise Unavailable("The server is shutting down. Nothing was stored; send the same request again.")
+        if self._queued + size > self._max_queued:
+            raise Unavailable("Too many events are waiting for the database. Send the same request again.")
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, done))
+        self._queued += size
+        self._wake.set()
+        try:
+            return await done
+        finally:
+            self._queued -= size
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._waiting:
+                await self._flush(self._gather())
+            if self._stopping:
+                return
+
+    def _gather(self) -> list[tuple[Entry, asyncio.Future[int]]]:
+        """The next entries of one project, in order, up to a flush's size. A transaction has one tenant."""
+        project_id = self._waiting[0][0].project_id
+        taken: list[tuple[Entry, asyncio.Future[int]]] = []
+        left: list[tuple[Entry, asyncio.Future[int]]] = []
+        size = 0
+        while self._waiting and size < FLUSH_EVENTS:
+            item = self._waiting.popleft()
+            if item[0].project_id == project_id:
+                taken.append(item)
+                size += len(item[0].events) + 1
+            else:
+                left.append(item)
+        self._waiting.extendleft(reversed(left))
+        return taken
+
+    async def _flush(self, items: list[tuple[Entry, asyncio.Future[int]]]) -> None:
+        entries = [entry for entry, _ in items]
+        try:
+            added = await self._write_again_if_cut_off(entries)
+        except (OperationalError, InterfaceError, OSError, TimeoutError) as error:
+            log.warning("events_not_stored", events=sum(len(e.events) for e in entries), error=type(error).__name__)
+            failure = Unavailable("The database cannot be reached. Nothing was stored; send the same request again.")
+            _fail(items, failure)
+        except DBAPIError as error:
+            if len(items) == 1:
+                log.error("batch_refused_by_database", error=type(error.orig).__name__)
+                _fail(items, Refused("The database cannot store this batch: look for unusual characters or numbers."))
+            else:
+                # One of them cannot be stored: each gets its own transaction, so that the others do not suffer.
+                for item in items:
+                    await self._flush([item])
+        except Exception as error:
+            log.exception("flush_failed")
+            _fail(items, error)
+        else:
+            for entry, done in items:
+                if not done.done():
+                    done.set_result(sum((entry.session_id, event.id) in added for event in entry.events))
+
+    async def _write_again_if_cut_off(self, entries: list[Entry]) -> set[tuple[UUID, UUID]]:
+        try:
+            return await self._write(entries)
+        except (OperationalError, InterfaceError) as error:
+            # A connection that died before or during the commit: the same rows again are harmless.
+            log.info("connection_lost_while_storing", error=type(error.orig).__name__)
+            return await self._write(entries)
+
+    async def _write(self, entries: list[Entry]) -> set[tuple[UUID, UUID]]:
+        project_id = entries[0].project_id
+        async with self._database.transaction(project_id) as tx:
+            added: set[tuple[UUID, UUID]] = set()
+            rows = [row for entry in entries for row in _rows(entry)]
+            if rows:
+                result = await tx.execute(
+                    _WRITE,
+                    {
+                        "rows": _encode(rows).decode(),
+                        "project": project_id,
+                        "grace": self._times.grace,
+                        "quiet": self._times.quiet,
+                    },
+                )
+                added = {(row[0], row[1]) for row in result}
+            await _write_rejected(tx, entries)
+            decisions = [entry.decision for entry in entries if entry.decision is not None]
+            if decisions:
+                await tx.execute(insert(Decision), decisions)
+            for entry in entries:
+                await _write_consequences(tx, entry, added)
+        return added
+
+
+def _fail(items: list[tuple[Entry, asyncio.Future[int]]], error: Exception) -> None:
+    for _, done in items:
+        if not done.done():
+            done.set_exception(error)
+
+
+def _rows(entry: Entry) -> list[dict[str, Any]]:
+    return [
+        {
+            "session_id": entry.session_id,
+            "id": event.id,
+            "visitor_id": entry.visitor_id,
+            "tab": entry.tab,
+            "seq": event.seq,
+            "at": event.t,
+            "received": entry.received_ms,
+            "type": event.type,
+            "url": event.url or entry.page_url,
+            "props": event.props,
+        }
+        for event in entry.events
+    ]
+
+
+async def _write_rejected(tx: AsyncSession, entries: list[Entry]) -> None:
+    rows = [
+        {
+            "project_id": entry.project_id,
+            "id": uuid7(entry.received_ms),
+            "received_at": ms_to_datetime(entry.received_ms),
+            "envelope": entry.envelope,
+            "raw": rejection.raw,
+            "error": rejection.error,
+        }
+        for entry in entries
+        for rejection in entry.rejected
+    ]
+    if rows:
+        await tx.execute(insert(RejectedEvent), rows)
+
+
+async def _write_consequences(tx: AsyncSession, entry: Entry, added: set[tuple[UUID, UUID]]) -> None:
+    """What an event means beyond the timeline: who the visitor is, what they agreed to, that they bought."""
+    for event in entry.events:
+        if (entry.session_id, event.id) not in added:
+            continue
+        at = ms_to_datetime(int(event.t))
+        if event.type == "identified":
+            names = ("user_id", "email", "phone", "traits")
+            values = {name: event.props[name] for name in names if event.props.get(name)}
+            await tx.execute(
+                update(Visitor)
+                .where(Visitor.project_id == entry.project_id, Visitor.id == entry.visitor_id)
+                .where((Visitor.identified_at.is_(None)) | (Visitor.identified_at <= at))
+                .values(**values, identified_at=at)
+            )
+        elif event.type == "consent_changed":
+            consent = {name: event.props[name] for name in ("analytics", "marketing", "channels") if name in event.props}
+            await tx.execute(
+                update(Visitor)
+                .where(Visitor.project_id == entry.project_id, Visitor.id == entry.visitor_id)
+                .where((Visitor.consented_at.is_(None)) | (Visitor.consented_at <= at))
+                .values(consent=consent, consented_at=at)
+            )
+        elif event.type == "purchased":
+            await record_conversion(
+                tx,
+                entry.project_id,
+                entry.visitor_id,
+                key=str(event.props["order_id"]),
+                occurred_at=at,
+                value_minor=event.props.get("value_minor"),
+                currency=event.props.get("currency"),
+                now=ms_to_datetime(entry.received_ms),
+            )
