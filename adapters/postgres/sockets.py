@@ -1,0 +1,63 @@
+"""By which path clients find the server's socket: the data directory's own, or a short private alias of it."""
+
+import fcntl
+import hashlib
+import os
+import stat
+import sys
+from pathlib import Path
+
+from adapters.postgres import keeper
+from adapters.postgres.embedded_errors import SocketPathUnusable
+
+PORT = 5432  # only part of the socket's name: nothing listens on TCP
+LONGEST = 107 if sys.platform.startswith("linux") else 103  # bytes
+SHARED = Path("/tmp")  # noqa: S108  a short path that every system has; what is made in it is private
+
+
+class SocketFolder:
+    """Where clients look for the socket. Keep it until the server has stopped, then `remove` it."""
+
+    def __init__(self, data_dir: Path) -> None:
+        """Raises SocketPathUnusable if the path is too long and no private alias can be made."""
+        run = data_dir / keeper.RUN
+        self._alias: Path | None = None
+        self._lock: int | None = None
+        self.path = run
+        if len(os.fsencode(run / f".s.PGSQL.{PORT}")) > LONGEST:
+            self._alias = _private(SHARED / f"whyleft-{os.geteuid()}-{_digest(run)}")
+            self.path = self._alias / "run"
+            self.path.unlink(missing_ok=True)
+            self.path.symlink_to(run)
+            # systemd-tmpfiles leaves a folder alone while somebody holds a lock on it.
+            self._lock = os.open(self._alias, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+
+    def remove(self) -> None:
+        """Take the alias away, if there is one."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+        if self._alias is not None:
+            self.path.unlink(missing_ok=True)
+            self._alias.rmdir()
+            self._alias = None
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+
+
+def _private(folder: Path) -> Path:
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+    except OSError as error:
+        raise SocketPathUnusable(
+            f"{folder} cannot be made ({error.strerror}): choose a shorter data directory."
+        ) from error
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+        raise SocketPathUnusable(
+            f"{folder} is not private to this user: remove it, or choose a shorter data directory."
+        )
+    return folder
