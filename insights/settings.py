@@ -58,7 +58,9 @@ class Settings:
     action_gap_seconds: float = _setting(60.0, "Shortest time between two actions shown to one visitor.")
 
     confidence_threshold: float = _setting(0.5, "An insight below this confidence becomes unclear.")
-    llm_base_url: str = _setting("", "OpenAI-compatible endpoint, e.g. http://127.0.0.1:8080/v1; empty is OpenAI's own.")
+    llm_base_url: str = _setting(
+        "", "OpenAI-compatible endpoint, e.g. http://127.0.0.1:8080/v1; empty is OpenAI's own."
+    )
     llm_api_key: str = _setting("", "Key of that endpoint. Without a key and a URL the evidence classifier decides.")
     llm_model: str = _setting("gpt-5-mini", "Model that names the reason.")
     llm_deadline_seconds: float = _setting(20.0, "Longest wait for the model, retries included, before the fallback.")

@@ -284,7 +284,9 @@ async def _write_consequences(tx: AsyncSession, entry: Entry, added: set[tuple[U
                 .values(**values, identified_at=at)
             )
         elif event.type == "consent_changed":
-            consent = {name: event.props[name] for name in ("analytics", "marketing", "channels") if name in event.props}
+            consent = {
+                name: event.props[name] for name in ("analytics", "marketing", "channels") if name in event.props
+            }
             await tx.execute(
                 update(Visitor)
                 .where(Visitor.project_id == entry.project_id, Visitor.id == entry.visitor_id)

@@ -77,10 +77,14 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of a body: ``batch.events`` are the good ones, with corrected times in ``t`` (whole milliseconds)."""
+    """What came of a body: ``batch.events`` are the good ones, with corrected times in ``t`` (whole milliseconds).
+
+    ``skew_ms`` was added to each client time.
+    """
 
     batch: Batch
     rejected: list[Rejection]
+    skew_ms: int
 
 
 class _EventRefused(Exception):
@@ -108,7 +112,7 @@ def read_batch(body: bytes, limits: Limits, received_ms: int) -> Reading:
                 admit(event, skew, received_ms)
         except _EventRefused:
             return _read_apart(body, limits, received_ms)
-        return Reading(batch, [])
+        return Reading(batch, [], skew)
     return _read_apart(body, limits, received_ms)
 
 
@@ -229,7 +233,7 @@ def _read_apart(body: bytes, limits: Limits, received_ms: int) -> Reading:
                 )
             )
     batch = Batch(envelope.visitor, envelope.session, good, envelope.tab, envelope.sent_at, envelope.page)
-    return Reading(batch, rejected)
+    return Reading(batch, rejected, skew)
 
 
 def read_event(item: Any, limits: Limits) -> WireEvent:
@@ -243,11 +247,11 @@ def read_event(item: Any, limits: Limits) -> WireEvent:
         raise _EventRefused(_field_first(str(error), "")) from None
 
 
-def replayed(raw: bytes, limits: Limits, received_ms: int) -> WireEvent | str:
-    """A kept event read again as of ``received_ms``: the event if it is good by today's rules, else the reason."""
+def read_again(raw: bytes, limits: Limits, skew_ms: int, received_ms: int) -> WireEvent | str:
+    """A rejected event as it was received then, by today's rules: the event if it is good now, else the reason."""
     try:
         event = read_event(json.loads(raw), limits)
-        admit(event, 0, received_ms)
+        admit(event, skew_ms, received_ms)
     except _EventRefused as refusal:
         return str(refusal)
     except (ValueError, RecursionError) as error:
@@ -263,7 +267,9 @@ def _check_values(value: Any, path: str, depth: int) -> None:
         if "\x00" in value:
             raise _EventRefused(f"{path or 'event'}: holds a NUL character; remove it")
         if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-            raise _EventRefused(f"{path or 'event'}: holds half of a character (a lone surrogate); cut text at characters")
+            raise _EventRefused(
+                f"{path or 'event'}: holds half of a character (a lone surrogate); cut text at characters"
+            )
     elif isinstance(value, dict):
         for name, item in value.items():
             _check_values(name, path or "event", depth)

@@ -1,0 +1,1 @@
+"""Access: projects, their keys, and the pages that may report for them."""

@@ -1,0 +1,305 @@
+"""POST /v1/events: appends a batch to its timeline and answers with the one action worth showing.
+
+An ASGI function of its own, in front of the application: it is the hot path, and a framework's routing, validation
+and serialisation cost several times what the work itself does. FastAPI documents it all the same (``documented.py``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import UUID
+
+import msgspec
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from adapters.postgres.engine import Database
+from insights.access.keys import KeyRing, ResolvedKey
+from insights.api.body import ClientGone, Receive, read_body
+from insights.api.problem import MEDIA_TYPE, headers_of, problem
+from insights.decisions.decide import Choice, decide
+from insights.decisions.guardrails import Limits as ActionLimits
+from insights.errors import KeyMissing, KeyRefused, OriginRefused, Unavailable, WhyleftError
+from insights.events.record import Entry, Recorder
+from insights.events.wire import Limits, Reading, WireEvent, read_batch
+from insights.intents.score import score
+from insights.profiles.fold import fold
+from insights.profiles.profile import Profile
+from insights.profiles.rebuild import rebuild
+from insights.profiles.store import LiveProfiles
+from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.ids import DecisionId, ProjectId, VisitorId, ms_to_datetime, uuid7
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PATH = "/v1/events"
+FRESH_MS = 60_000
+"""Older news is stored, but nothing is decided on it: the moment to show something has passed."""
+
+log = structlog.get_logger()
+_encode = msgspec.json.encode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole HTTP response."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+class Ingest:
+    """The events endpoint. Wraps ``app``, which gets every other request."""
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        database: Database,
+        keys: KeyRing,
+        profiles: LiveProfiles,
+        recorder: Recorder,
+        limits: Limits,
+        action_limits: ActionLimits,
+        max_body_bytes: int,
+    ) -> None:
+        self._app = app
+        self._database = database
+        self._keys = keys
+        self._profiles = profiles
+        self._recorder = recorder
+        self._limits = limits
+        self._action_limits = action_limits
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in ("POST", "OPTIONS"):
+            await self._app(scope, receive, send)
+            return
+        try:
+            answer = await self.respond(scope, receive)
+        except ClientGone:
+            return
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def respond(self, scope: Scope, receive: Receive) -> Answer:
+        """Answers one request. Raises ClientGone."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        origin = headers.get(b"origin")
+        cors: list[tuple[bytes, bytes]] = []
+        try:
+            key = await self._resolve(scope, headers, origin)
+            if origin is not None:
+                cors = [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
+            if scope["method"] == "OPTIONS":
+                return Answer(204, [*cors, *_PREFLIGHT], b"")
+            body = await read_body(receive, headers, self._max_body_bytes)
+            return _json(200, await self._take(key, body), cors)
+        except WhyleftError as error:
+            extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
+            return Answer(
+                error.status,
+                [(b"content-type", MEDIA_TYPE.encode()), *extra, *cors],
+                problem(error.status, error.title, error.detail, error.field),
+            )
+
+    async def _resolve(self, scope: Scope, headers: dict[bytes, bytes], origin: bytes | None) -> ResolvedKey:
+        text = key_of(scope["query_string"], headers)
+        if text is None:
+            raise KeyMissing("Send the project's write key: /v1/events?key=wl_w_… or Authorization: Bearer wl_w_….")
+        try:
+            key = await self._keys.resolve(text)
+        except (DBAPIError, OSError, TimeoutError) as error:
+            raise _unreachable(error) from error
+        if key is None:
+            raise KeyRefused("This key is unknown or was revoked. Make one with `whyleft keys create --kind write`.")
+        if origin is not None and not _allows(key, origin):
+            raise OriginRefused(
+                f"Pages of {origin.decode('latin-1')[:200]} may not report for this project. Allow them with "
+                f"`whyleft keys create --project {key.project_name} --kind write --origin …`."
+            )
+        return key
+
+    async def _take(self, key: ResolvedKey, body: bytes) -> dict[str, Any]:
+        received_ms = time.time_ns() // 1_000_000
+        started = time.perf_counter_ns()
+        reading = read_batch(body, self._limits, received_ms)
+        batch = reading.batch
+        project_id = ProjectId(key.project_id)
+        for event in batch.events:
+            if event.type == "page_viewed" and batch.page is not None:
+                _complete(event, batch.page.url, batch.page.title, batch.page.referrer)
+        choice: Choice | None = None
+        profile: Profile | None = None
+        if batch.events:
+            profile = await self._profile(project_id, VisitorId(batch.visitor))
+            try:
+                choice = self._decide(profile, reading, received_ms)
+            except Exception:
+                # A broken decision must never cost the shop its events.
+                log.exception("decision_failed")
+        entry = _entry(project_id, reading, received_ms)
+        decision_id = DecisionId(uuid7(received_ms))
+        if choice is not None:
+            latency_us = (time.perf_counter_ns() - started) // 1_000
+            entry.decision = _decision_row(entry, decision_id, choice, latency_us)
+        served = choice is not None and choice.action is not LiveAction.DO_NOTHING and profile is not None
+        if served:
+            # Before the commit, so that a second request of this visitor that arrives meanwhile sees it.
+            assert choice is not None and profile is not None  # noqa: S101
+            profile.mark_served(choice.action, received_ms)
+        try:
+            added = await self._recorder.record(entry)
+        except BaseException:
+            if served and profile is not None and choice is not None:
+                profile.unmark_served(choice.action)
+            raise
+        return {
+            "accepted": added,
+            "duplicates": len(batch.events) - added,
+            "rejected": [{"id": item.id, "error": item.error} for item in reading.rejected],
+            "action": _action(decision_id, choice),
+        }
+
+    async def _profile(self, project_id: ProjectId, visitor_id: VisitorId) -> Profile:
+        async def load() -> Profile:
+            async with self._database.transaction(project_id) as tx:
+                return await rebuild(tx, project_id, visitor_id)
+
+        try:
+            return await self._profiles.get_or_rebuild(project_id, visitor_id, load)
+        except (DBAPIError, OSError, TimeoutError) as error:
+            raise _unreachable(error) from error
+
+    def _decide(self, profile: Profile, reading: Reading, received_ms: int) -> Choice | None:
+        batch = reading.batch
+        for event in batch.events:
+            fold(
+                profile,
+                event_id=event.id,
+                session_id=batch.session,
+                at_ms=int(event.t),
+                type=event.type,
+                path=path_of(event, batch.page.url if batch.page else None),
+                props=event.props,
+            )
+        last = batch.events[-1]
+        if received_ms - last.t > FRESH_MS:
+            return None
+        return decide(
+            profile,
+            score(profile, received_ms),
+            now_ms=received_ms,
+            event_type=last.type,
+            path=path_of(last, batch.page.url if batch.page else None),
+            limits=self._action_limits,
+        )
+
+
+def key_of(query: bytes, headers: dict[bytes, bytes]) -> str | None:
+    """The key of a request: ``?key=`` (beacons cannot set headers), a bearer token, or None."""
+    authorization = headers.get(b"authorization", b"")
+    if authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip().decode("latin-1")
+    values = parse_qs(query.decode("latin-1")).get("key")
+    return values[0] if values else None
+
+
+def path_of(event: WireEvent, page_url: str | None) -> str:
+    """The path of the page an event happened on; "" when unknown."""
+    path = event.props.get("path")
+    if event.type == "page_viewed" and isinstance(path, str):
+        return path
+    url = event.url or page_url or ""
+    start = url.find("/", url.find("://") + 3) if "://" in url else (0 if url.startswith("/") else -1)
+    return url[start:].partition("?")[0].partition("#")[0] if start >= 0 else ""
+
+
+_PREFLIGHT = [
+    (b"access-control-allow-methods", b"POST"),
+    (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),
+    (b"access-control-max-age", b"7200"),
+]
+
+
+def _allows(key: ResolvedKey, origin: bytes) -> bool:
+    # Compared whole: "https://shop.example.evil" and "null" match nothing they were not given for.
+    return "*" in key.allowed_origins or origin.decode("latin-1") in key.allowed_origins
+
+
+def _complete(event: WireEvent, url: str | None, title: str | None, referrer: str | None) -> None:
+    for name, value in (("url", url), ("title", title), ("referrer", referrer)):
+        if value and name not in event.props:
+            event.props[name] = value[:4096]
+
+
+def _entry(project_id: UUID, reading: Reading, received_ms: int) -> Entry:
+    batch = reading.batch
+    page_url = batch.page.url if batch.page else None
+    return Entry(
+        project_id=project_id,
+        visitor_id=batch.visitor,
+        session_id=batch.session,
+        tab=batch.tab,
+        page_url=page_url[:4096] if page_url else None,
+        received_ms=received_ms,
+        events=batch.events,
+        rejected=reading.rejected,
+        envelope={
+            "visitor": str(batch.visitor),
+            "session": str(batch.session),
+            "tab": batch.tab,
+            "page_url": page_url,
+            "skew_ms": reading.skew_ms,
+        }
+        if reading.rejected
+        else {},
+    )
+
+
+def _decision_row(entry: Entry, decision_id: UUID, choice: Choice, latency_us: int) -> dict[str, Any]:
+    return {
+        "project_id": entry.project_id,
+        "id": decision_id,
+        "visitor_id": entry.visitor_id,
+        "session_id": entry.session_id,
+        "event_id": entry.events[-1].id,
+        "decided_at": ms_to_datetime(entry.received_ms),
+        "policy": choice.policy,
+        "stage": choice.stage.value,
+        "intent": choice.intent.as_dict(),
+        "probabilities": choice.probabilities,
+        "excluded": choice.excluded,
+        "action": choice.action.value,
+        "why": choice.why,
+        "latency_us": latency_us,
+    }
+
+
+def _action(decision_id: UUID, choice: Choice | None) -> dict[str, Any] | None:
+    if choice is None or choice.offer is None:
+        return None
+    return {
+        "decision_id": str(decision_id),
+        "action": choice.action.value,
+        "template": choice.offer.template,
+        "content": choice.offer.content,
+    }
+
+
+def _json(status: int, document: dict[str, Any], cors: list[tuple[bytes, bytes]]) -> Answer:
+    return Answer(status, [(b"content-type", b"application/json"), *cors], _encode(document))
+
+
+def _unreachable(error: Exception) -> Unavailable:
+    log.warning("database_unreachable", error=type(error).__name__)
+    return Unavailable("The database cannot be reached. Nothing was stored; send the same request again.")

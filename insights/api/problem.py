@@ -1,0 +1,53 @@
+"""Errors as application/problem+json (RFC 9457): a title, a sentence that says what to do, the field where known."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from insights.errors import Unavailable, WhyleftError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: int, title: str, detail: str, field: str | None = None) -> bytes:
+    """The body of a problem."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    if field is not None:
+        body["field"] = field
+    return msgspec.json.encode(body)
+
+
+def headers_of(error: WhyleftError) -> dict[str, str]:
+    """What a client must know besides the body."""
+    if isinstance(error, Unavailable):
+        return {"retry-after": str(error.retry_after)}
+    return {"www-authenticate": "Bearer"} if error.status == 401 else {}
+
+
+def install(app: FastAPI) -> None:
+    """Every error of ``app`` answers as a problem."""
+
+    @app.exception_handler(WhyleftError)
+    async def _ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, WhyleftError)  # noqa: S101  (narrows what FastAPI's signature widens)
+        body = problem(error.status, error.title, error.detail, error.field)
+        return Response(body, error.status, headers_of(error), media_type=MEDIA_TYPE)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        return Response(
+            problem(422, "The request is malformed", f"{field}: {first['msg']}.", field), 422, media_type=MEDIA_TYPE
+        )
+
+    @app.exception_handler(HTTPException)
+    async def _http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        detail = f"{request.method} {request.url.path}: {error.detail}. The operations are listed at /docs."
+        headers = dict(error.headers or {})
+        return Response(problem(error.status_code, str(error.detail), detail), error.status_code, headers, MEDIA_TYPE)

@@ -1,0 +1,147 @@
+"""Builds a process out of its settings: one readable list of what hangs on what."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from adapters.channels.contract import Channel
+from adapters.channels.smtp import SmtpChannel
+from adapters.channels.ticket import TicketOutbox
+from adapters.channels.webhook import WebhookChannel
+from adapters.llm.openai_client import OpenAiModel
+from adapters.llm.port import LanguageModel
+from adapters.postgres import embedded, migrate
+from adapters.postgres.engine import Database, DatabaseUrls
+from flows.runner import Runner
+from insights.access.keys import KeyRing
+from insights.classification.classify import Classifier
+from insights.classification.closing import SessionCloser
+from insights.decisions.guardrails import Limits as ActionLimits
+from insights.events.record import Recorder, SessionTimes
+from insights.events.wire import Limits
+from insights.profiles.store import LiveProfiles
+from insights.recovery.audience import VisitorFacts
+from insights.recovery.compose import MessageComposer
+from insights.settings import SettingInvalid, Settings
+from insights.shipped import shipped
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a process may use. Nothing in it has started yet."""
+
+    settings: Settings
+    signing_secret: bytes
+    database: Database
+    keys: KeyRing
+    profiles: LiveProfiles
+    recorder: Recorder
+    limits: Limits
+    action_limits: ActionLimits
+    closer: SessionCloser
+    runner: Runner
+
+
+@contextmanager
+def open_database(settings: Settings) -> Iterator[DatabaseUrls]:
+    """The database that the settings name, with its schema up to date; the embedded one runs as long as this."""
+    if settings.database_url:
+        urls = DatabaseUrls.from_settings(settings.database_url, settings.owner_database_url)
+        migrate.upgrade(urls.owner, shipped("migrations"))
+        yield urls
+        return
+    with embedded.start(settings.data_dir / "postgres") as server:
+        migrate.upgrade(server.owner_url, shipped("migrations"))
+        yield DatabaseUrls(owner=server.owner_url, app=server.app_url)
+
+
+def build(settings: Settings, urls: DatabaseUrls) -> Services:
+    """The services of one process."""
+    database = Database(urls)
+    signing_secret = _signing_secret(settings)
+    classifier = Classifier(
+        _language_model(settings),
+        threshold=settings.confidence_threshold,
+        deadline=timedelta(seconds=settings.llm_deadline_seconds),
+    )
+    return Services(
+        settings=settings,
+        signing_secret=signing_secret,
+        database=database,
+        keys=KeyRing(database),
+        profiles=LiveProfiles(),
+        recorder=Recorder(
+            database,
+            times=SessionTimes(
+                quiet=timedelta(seconds=settings.session_quiet_seconds),
+                grace=timedelta(seconds=settings.session_grace_seconds),
+            ),
+            max_queued=settings.max_queued_events,
+        ),
+        limits=Limits(
+            events=settings.max_batch_events,
+            event_bytes=settings.max_event_bytes,
+            clock_skew_ms=settings.clock_skew_seconds * 1000,
+        ),
+        action_limits=ActionLimits(
+            actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)
+        ),
+        closer=SessionCloser(database, classifier, _now),
+        runner=Runner(
+            database,
+            channels=_channels(settings),
+            composer=MessageComposer(
+                public_url=settings.public_url, shop_url=settings.shop_url, signing_secret=signing_secret
+            ),
+            facts=VisitorFacts(),
+            clock=_now,
+        ),
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _language_model(settings: Settings) -> LanguageModel | None:
+    if not settings.llm_base_url and not settings.llm_api_key:
+        return None
+    return OpenAiModel(base_url=settings.llm_base_url, api_key=settings.llm_api_key, model=settings.llm_model)
+
+
+def _channels(settings: Settings) -> Mapping[str, Channel]:
+    channels: list[Channel] = [TicketOutbox(settings.data_dir / "tickets.jsonl")]
+    if settings.smtp_url:
+        channels.append(SmtpChannel(settings.smtp_url, sender=settings.mail_from))
+    if settings.webhook_url:
+        channels.append(
+            WebhookChannel(
+                settings.webhook_url, secret=settings.webhook_secret, allow_private=settings.webhook_allow_private
+            )
+        )
+    return {channel.name: channel for channel in channels}
+
+
+def _signing_secret(settings: Settings) -> bytes:
+    if settings.secret:
+        if len(settings.secret) < 32:
+            raise SettingInvalid("WHYLEFT_SECRET is shorter than 32 characters: use `openssl rand -hex 32`.")
+        return settings.secret.encode()
+    return _kept_secret(settings.data_dir / "secret")
+
+
+def _kept_secret(path: Path) -> bytes:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # Exclusive: two processes that start at once must not sign with different secrets.
+        with path.open("xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(secrets.token_hex(32).encode())
+    except FileExistsError:
+        pass
+    return path.read_bytes()

@@ -1,0 +1,56 @@
+"""The work between requests: closes sessions, runs flows, makes tomorrow's partitions."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from adapters.postgres.engine import Database
+from insights.wiring import Services
+
+log = structlog.get_logger()
+
+PARTITION_DAYS_AHEAD = 7
+PARTITION_DAYS_BACK = 2
+
+
+async def ensure_partitions(database: Database) -> int:
+    """Makes the event partitions of the coming days; returns how many were missing."""
+    first = (datetime.now(UTC) - timedelta(days=PARTITION_DAYS_BACK)).date()
+    async with database.transaction(None) as tx:
+        made = (
+            await tx.execute(
+                text("SELECT ensure_event_partitions(:first, :days)"),
+                {"first": first, "days": PARTITION_DAYS_BACK + 1 + PARTITION_DAYS_AHEAD},
+            )
+        ).scalar_one()
+    if made:
+        log.info("partitions_made", count=made)
+    return int(made)
+
+
+async def work(services: Services, stop: asyncio.Event) -> None:
+    """Works until ``stop`` is set, then finishes what is in hand."""
+    scheduler = AsyncIOScheduler(timezone=UTC)
+    # Ticks only: what must not be lost is a row with a due time. Running on two workers at once is harmless, the
+    # database function takes an advisory lock.
+    scheduler.add_job(_tick, "interval", hours=1, args=[services.database], next_run_time=datetime.now(UTC))
+    scheduler.start()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(services.closer.serve(stop), name="session closer")
+            group.create_task(services.runner.serve(stop), name="flow runner")
+    finally:
+        scheduler.shutdown(wait=False)
+
+
+async def _tick(database: Database) -> None:
+    try:
+        await ensure_partitions(database)
+    except (DBAPIError, OSError) as error:
+        log.warning("partitions_not_made", error=type(error).__name__)
