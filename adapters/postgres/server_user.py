@@ -1,8 +1,11 @@
 """Which operating-system user runs the embedded server: this one, or, as PostgreSQL refuses root, another for root."""
 
+import contextlib
 import os
 import pwd
+import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +37,9 @@ def choose(cluster: Path) -> ServerUser:
     owner = cluster.stat().st_uid if cluster.exists() else None
     me = os.geteuid()
     if me != 0:
-        if owner not in (None, me):
+        if owner is not None and owner != me:
             raise DataDirNotWritable(
-                f"{cluster} belongs to {_name(owner)}: start as that user or as root, or choose another data directory."
+                f"{cluster} belongs to {name_of(owner)}: start as that user, or choose another data directory."
             )
         try:
             entry = pwd.getpwuid(me)
@@ -54,21 +57,41 @@ def choose(cluster: Path) -> ServerUser:
             f"(chown -R {CANDIDATES_FOR_ROOT[0]} {cluster}), or choose another data directory."
         )
     if owner is not None:
-        return ServerUser(_name(owner), owner, cluster.stat().st_gid, is_me=False)
-    for name in CANDIDATES_FOR_ROOT:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return ServerUser(name, entry.pw_uid, entry.pw_gid, is_me=False)
+        candidates = [ServerUser(name_of(owner), owner, cluster.stat().st_gid, is_me=False)]
+    else:
+        candidates = list(_candidates())
+    if not candidates:
+        raise ServerUserUnavailable(
+            f"PostgreSQL does not run as root, and this machine has no user {' or '.join(CANDIDATES_FOR_ROOT)}: "
+            "add one, or start as a plain user."
+        )
+    for user in candidates:
+        if _can_become(user):
+            return user
     raise ServerUserUnavailable(
-        "PostgreSQL does not run as root, and this machine has no user postgres or nobody: add one, "
-        "or start as a plain user."
+        f"PostgreSQL does not run as root, and root may not become {candidates[0].name} here "
+        "(a restricted container?): start as a plain user, or set WHYLEFT_DATABASE_URL to a server of your own."
     )
 
 
-def _name(uid: int | None) -> str:
+def _candidates() -> Iterator[ServerUser]:
+    for name in CANDIDATES_FOR_ROOT:
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            yield ServerUser(name, entry.pw_uid, entry.pw_gid, is_me=False)
+
+
+def _can_become(user: ServerUser) -> bool:
     try:
-        return pwd.getpwuid(uid or 0).pw_name
+        subprocess.run(["/bin/sh", "-c", ":"], check=True, cwd="/", **user.as_process_arguments())
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def name_of(uid: int) -> str:
+    """The user's name, or "user id N" where there is none."""
+    try:
+        return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user id {uid}"
