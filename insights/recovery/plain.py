@@ -1,0 +1,55 @@
+"""What of a stranger's text may stand in a message: one short line, nothing invisible, nothing that becomes a link.
+
+Pure. Names of products, paths and error messages come from whoever holds the public write key. Escaping is the
+template's work; this keeps out what escaping does not: line breaks, text direction tricks, and addresses that mail
+programs make clickable on their own.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any, Final
+
+MOST_MINOR: Final = 2**53
+"""Largest amount or count that JSON readers agree on."""
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_SPACE = re.compile(r"\s+")
+_SCHEME = re.compile(r"\b[\w.+-]*:/+", re.IGNORECASE)
+# A full stop inside a word is what makes a host name; "2.5 kg" and "J.R." have none that is followed by two letters.
+_HOST_DOT = re.compile(r"(?<=\w)[.。．｡](?=[^\W\d_]{2})")
+
+
+def one_line(value: Any, most: int) -> str:
+    """``value`` as one line of at most ``most`` characters; "" when it is no text or nothing is left of it."""
+    if not isinstance(value, str):
+        return ""
+    # Twice the limit is enough to look at: what is dropped below is rare, and the input may be huge.
+    shown = "".join(character if _visible(character) else " " for character in value[: 2 * most])
+    line = _SPACE.sub(" ", shown).strip()
+    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+
+
+def unlinked(value: Any, most: int) -> str:
+    """``one_line`` with every address taken apart, so that no mail program makes a link of it."""
+    line = one_line(value, most)
+    return one_line(_HOST_DOT.sub(". ", _SCHEME.sub(" ", line)), most)
+
+
+def whole(value: Any) -> int | None:
+    """``value`` when it is a count or an amount from 0 to 2^53, else None."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_MINOR:
+        return value
+    return None
+
+
+def currency(value: Any) -> str | None:
+    """``value`` when it looks like an ISO 4217 code, else None."""
+    return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
+
+
+def _visible(character: str) -> bool:
+    # Cc, Cf (text direction, zero width), Cs (lone surrogates), Co, Cn, Zl and Zp are not drawn, or draw lies.
+    category = unicodedata.category(character)
+    return category[0] != "C" and category not in ("Zl", "Zp")

@@ -1,0 +1,154 @@
+"""What starts a recovery flow: an insight, told as the facts that its conditions, tickets and mails may use.
+
+Pure. The facts are stored with the run, so they are complete in themselves and bounded in size, and every text in
+them was written by a stranger: cleaned here, escaped where it is shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from flows.ports import Trigger
+from insights.recovery.cart import cart_items, viewed_products
+from insights.recovery.fingerprint import (
+    message_shape,
+    method_of,
+    path_shape,
+    request_fingerprint,
+    script_fingerprint,
+    source_shape,
+)
+from insights.recovery.plain import currency, one_line, whole
+from insights.timeline.assemble import cart_after
+from insights.timeline.timeline import Timeline, TimelineEvent
+
+KIND: Final = "insight"
+MOST_CITED: Final = 20
+
+
+@dataclass(slots=True)
+class _Fault:
+    """One error of the session, as often as it came."""
+
+    facts: dict[str, Any]
+    gravity: int
+    last: int = 0
+    event_ids: list[str] = field(default_factory=list)
+    count: int = 0
+
+
+def insight_trigger(
+    timeline: Timeline, *, insight_id: UUID, kind: str, reason: str, confidence: float, narrative: str
+) -> Trigger:
+    """The trigger of one insight over a timeline that has at least one event.
+
+    The same session and reason always give the same key; successive insights of a session share their group. Times in
+    the facts are ISO 8601 in UTC, money is in minor units, ``confidence`` is 0..1.
+    """
+    events = timeline.events
+    cart_value, cart_currency = cart_after(events)
+    viewed = viewed_products(events)
+    money = currency(cart_currency) or next((item["currency"] for item in viewed if item["currency"]), None)
+    paths = [event.path for event in events if event.path]
+    return Trigger(
+        kind=KIND,
+        key=f"insight:{timeline.session_id}:{reason}",
+        group=f"session:{timeline.session_id}",
+        visitor_id=timeline.visitor_id,
+        occurred_at=events[-1].at,
+        facts={
+            "insight": {
+                "id": str(insight_id),
+                "session_id": str(timeline.session_id),
+                "kind": kind,
+                "reason": reason,
+                "confidence": confidence,
+                "narrative": one_line(narrative, 2000),
+            },
+            "session": {
+                "landing_path": one_line(paths[0], 500) if paths else None,
+                "exit_path": one_line(paths[-1], 500) if paths else None,
+                "exit_url": _exit_url(events),
+                "ended_at": events[-1].at.isoformat(),
+                "currency": money,
+            },
+            "cart": {
+                "value_minor": whole(cart_value),
+                "currency": money,
+                "items": cart_items(events),
+            },
+            "products": viewed,
+            "error": worst_error(events),
+        },
+    )
+
+
+def worst_error(events: tuple[TimelineEvent, ...]) -> dict[str, Any] | None:
+    """The error of the session that deserves the ticket, or None.
+
+    Broken requests (no answer, 5xx) come before script errors, refused requests (4xx) last: pages live with many of
+    those. Among equals the more frequent one, then the later one. Keys: fingerprint, kind (request or script), method,
+    path, status, message, source, line (where it came first), count, event_ids (the first 20); what does not apply is
+    None.
+    """
+    faults: dict[str, _Fault] = {}
+    for position, event in enumerate(events):
+        fault = _fault(event)
+        if fault is None:
+            continue
+        known = faults.setdefault(fault.facts["fingerprint"], fault)
+        known.count += 1
+        known.last = position
+        if len(known.event_ids) < MOST_CITED:
+            known.event_ids.append(str(event.id))
+    if not faults:
+        return None
+    worst = max(faults.values(), key=lambda fault: (fault.gravity, fault.count, fault.last))
+    return {**worst.facts, "count": worst.count, "event_ids": worst.event_ids}
+
+
+def _fault(event: TimelineEvent) -> _Fault | None:
+    props = event.props
+    if event.type == "request_failed":
+        status = whole(props.get("status")) or 0
+        facts = {
+            "fingerprint": request_fingerprint(props.get("method"), props.get("path"), status),
+            "kind": "request",
+            "method": method_of(props.get("method")),
+            "path": path_shape(props.get("path")),
+            "status": status,
+            "message": None,
+            "source": None,
+            "line": None,
+        }
+        return _Fault(facts, gravity=3 if status == 0 or status >= 500 else 1)
+    if event.type == "js_error":
+        facts = {
+            "fingerprint": script_fingerprint(props.get("message"), props.get("source")),
+            "kind": "script",
+            "method": None,
+            "path": None,
+            "status": None,
+            "message": message_shape(props.get("message")),
+            "source": source_shape(props.get("source")) or None,
+            "line": whole(props.get("line")),
+        }
+        return _Fault(facts, gravity=2)
+    return None
+
+
+def _exit_url(events: tuple[TimelineEvent, ...]) -> str | None:
+    """Where they left, without user name, query and fragment: those carry tokens and lies."""
+    for event in reversed(events):
+        try:
+            parts = urlsplit(event.url or "")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            continue
+        if parts.scheme in ("http", "https") and host:
+            place = f"[{host}]" if ":" in host else host
+            return one_line(f"{parts.scheme}://{place}{f':{port}' if port else ''}{parts.path}", 1000)
+    return None
