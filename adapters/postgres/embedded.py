@@ -36,11 +36,11 @@ from adapters.postgres.embedded_errors import (
     SocketPathUnusable,
     WrongMajorVersion,
 )
+from adapters.postgres.engine import APP_ROLE
 from adapters.postgres.owners import OwnerLock
 from adapters.postgres.sockets import PORT, SocketFolder
 
 __all__ = [
-    "APP_ROLE",
     "DATABASE",
     "BinariesMissing",
     "DataDirInUse",
@@ -58,7 +58,6 @@ __all__ = [
 ]
 
 DATABASE = "whyleft"
-APP_ROLE = "whyleft_app"
 OWNER_ROLE = "postgres"
 READY_WITHIN = 300.0  # seconds: recovery after a power cut replays up to max_wal_size of log
 STOPPED_WITHIN = keeper.STOP_FAST + keeper.STOP_HARD + 15.0
