@@ -1,8 +1,10 @@
-"""By which path clients find the server's socket: the data directory's own, or a short private alias of it."""
+"""By which path clients find the server's socket: the data directory's own, or a short, plain, private alias of it."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
+import re
 import stat
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from adapters.postgres.embedded_errors import SocketPathUnusable
 
 PORT = 5432  # only part of the socket's name: nothing listens on TCP
 LONGEST = 107 if sys.platform.startswith("linux") else 103  # bytes
+PLAIN = re.compile(r"[A-Za-z0-9/._~+ -]+")  # a comma makes a list of hosts of it, the rest needs care in a URL
 SHARED = Path("/tmp")  # noqa: S108  a short path that every system has; what is made in it is private
 
 
@@ -19,12 +22,12 @@ class SocketFolder:
     """Where clients look for the socket. Keep it until the server has stopped, then `remove` it."""
 
     def __init__(self, data_dir: Path) -> None:
-        """Raises SocketPathUnusable if the path is too long and no private alias can be made."""
+        """Raises SocketPathUnusable if the path needs an alias and no private one can be made."""
         run = data_dir / keeper.RUN
         self._alias: Path | None = None
         self._lock: int | None = None
         self.path = run
-        if len(os.fsencode(run / f".s.PGSQL.{PORT}")) > LONGEST:
+        if len(os.fsencode(run / f".s.PGSQL.{PORT}")) > LONGEST or not PLAIN.fullmatch(str(run)):
             self._alias = _private(SHARED / f"whyleft-{os.geteuid()}-{_digest(run)}")
             self.path = self._alias / "run"
             self.path.unlink(missing_ok=True)
@@ -39,8 +42,9 @@ class SocketFolder:
             os.close(self._lock)
             self._lock = None
         if self._alias is not None:
-            self.path.unlink(missing_ok=True)
-            self._alias.rmdir()
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
+                self._alias.rmdir()
             self._alias = None
 
 

@@ -206,7 +206,8 @@ def test_a_path_longer_than_a_socket_address_works(tmp_path: Path) -> None:
     assert not alias.exists()
 
 
-def test_a_path_with_odd_characters_works(tmp_path: Path) -> None:
-    with embedded.start(tmp_path / 'it\'s, "odd" & 100 % ü' / "postgres") as server:
+@pytest.mark.parametrize("name", ["a,b", 'it\'s "odd" & 100 % ü', "with spaces", "\udcff"])
+def test_a_path_with_odd_characters_works(tmp_path_factory: pytest.TempPathFactory, name: str) -> None:
+    with embedded.start(tmp_path_factory.mktemp("p") / name) as server:
         assert run(server.app_url, "SELECT current_user") == "whyleft_app"
         assert run(server.url("postgres"), "SELECT current_database()") == "postgres"
