@@ -10,7 +10,7 @@ from pathlib import Path
 import aiosmtplib
 import httpx
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from insights.demo.inbox import Inbox, InboxNotStarted, PortTaken, create_inbox
@@ -104,11 +104,12 @@ async def test_a_stopped_inbox_frees_its_port_even_while_somebody_is_connected(t
     port = inbox.port
     await asyncio.to_thread(inbox.stop)
     inbox.stop()  # a second time does nothing
+    with pytest.raises(aiosmtplib.SMTPServerDisconnected):
+        await connected.noop(timeout=20)
     again = Inbox()
     again.start("127.0.0.1", port, tmp_path)
     await send(again, written())
     again.stop()
-    connected.close()
 
 
 def test_a_taken_port_is_named_with_what_to_do(tmp_path: Path) -> None:
@@ -211,17 +212,6 @@ HOSTILE = """
 <a id="script-here" target="_self" href="javascript:fetch('/ran')">script here</a>
 <a id="link" href="/?fine">link</a>
 """
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.fail("Chromium is missing: install it (Debian: apt install chromium).")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
 
 
 class Watched:
