@@ -1,0 +1,161 @@
+"""Tables of the flow engine. A run is its own queue entry."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from adapters.postgres.base import Base, Tenant
+
+
+class Flow(Tenant, Base):
+    """A named flow; ``version_id`` is the version that new runs get, NULL while it is paused."""
+
+    __tablename__ = "flow"
+    __table_args__ = (Index("uq_flow_project_id_name", "project_id", "name", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    version_id: Mapped[UUID | None]
+    created_at: Mapped[datetime]
+
+
+class FlowVersion(Tenant, Base):
+    """A published definition. It never changes: a run stays with the version it started on."""
+
+    __tablename__ = "flow_version"
+    __table_args__ = (Index("uq_flow_version_number", "project_id", "flow_id", "number", unique=True),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    flow_id: Mapped[UUID]
+    number: Mapped[int]
+    definition: Mapped[dict[str, Any]]
+    published_at: Mapped[datetime]
+
+
+class FlowRun(Tenant, Base):
+    """One execution of a flow. ``due_at`` is NULL once it is over.
+
+    ``lease_token`` fences: a worker whose lease ran out writes nothing. ``trigger_key`` is unique within a flow, so a
+    trigger that arrives twice starts one run.
+    """
+
+    __tablename__ = "flow_run"
+    __table_args__ = (
+        CheckConstraint("status IN ('waiting', 'sending', 'done', 'cancelled', 'dead')", name="status"),
+        Index("uq_flow_run_trigger", "project_id", "flow_id", "trigger_key", unique=True),
+        Index("ix_flow_run_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_flow_run_project_id_visitor_id", "project_id", "visitor_id"),
+        Index("ix_flow_run_project_id_trigger_group", "project_id", "trigger_group"),
+        Index(
+            "ix_flow_run_signal",
+            "project_id",
+            "signal",
+            "signal_key",
+            postgresql_where=text("signal IS NOT NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    flow_id: Mapped[UUID]
+    version_id: Mapped[UUID]
+    visitor_id: Mapped[UUID]
+    trigger_key: Mapped[str]
+    trigger_group: Mapped[str]
+    triggered_at: Mapped[datetime]
+    facts: Mapped[dict[str, Any]]
+    exit_on_conversion: Mapped[bool]
+    status: Mapped[str]
+    step: Mapped[str]
+    waiting: Mapped[bool]
+    signal: Mapped[str | None]
+    signal_key: Mapped[str | None]
+    signalled: Mapped[bool]
+    due_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    attempts: Mapped[int]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    end_reason: Mapped[str | None]
+
+
+class RunEvent(Tenant, Base):
+    """What happened to a run, in order; never changed. Every skip is one, with its reason."""
+
+    __tablename__ = "run_event"
+    __table_args__ = (Index("ix_run_event_project_id_run_id", "project_id", "run_id", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    run_id: Mapped[UUID]
+    at: Mapped[datetime]
+    step: Mapped[str | None]
+    what: Mapped[str]
+    detail: Mapped[str]
+
+
+class Delivery(Tenant, Base):
+    """One message to one recipient. ``dedupe_key`` is unique on its channel: the same thing goes out once."""
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint(
+            "status IN ('intent', 'accepted', 'rejected', 'suppressed', 'unknown', 'retry')", name="status"
+        ),
+        Index("uq_delivery_dedupe_key", "project_id", "channel", "dedupe_key", unique=True),
+        Index("ix_delivery_project_id_run_id", "project_id", "run_id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID]
+    step: Mapped[str]
+    action: Mapped[str]
+    visitor_id: Mapped[UUID]
+    channel: Mapped[str]
+    recipient: Mapped[str | None]
+    dedupe_key: Mapped[str]
+    content: Mapped[dict[str, Any]]
+    status: Mapped[str]
+    attempts: Mapped[int]
+    provider_id: Mapped[str | None]
+    error: Mapped[str | None]
+    created_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+
+
+class Conversion(Tenant, Base):
+    """A visitor bought. ``key`` is the shop's order id."""
+
+    __tablename__ = "conversion"
+    __table_args__ = (Index("ix_conversion_project_id_visitor_id", "project_id", "visitor_id", "occurred_at"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    visitor_id: Mapped[UUID]
+    occurred_at: Mapped[datetime]
+    value_minor: Mapped[int | None] = mapped_column(BigInteger)
+    currency: Mapped[str | None]
+
+
+class Suppression(Tenant, Base):
+    """Nothing goes to this recipient on this channel again."""
+
+    __tablename__ = "suppression"
+
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    recipient: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+
+class FlowSignal(Tenant, Base):
+    """A signal that was given; runs that come to wait for it later find it here."""
+
+    __tablename__ = "flow_signal"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]

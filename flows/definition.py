@@ -1,0 +1,163 @@
+"""What a flow is: a trigger, steps that name their successors, and bounds. ``validate`` finds everything wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.conditions import Condition
+from flows.errors import Fault
+
+StepId = Annotated[str, Field(min_length=1, max_length=60, pattern="^[a-z0-9_]+$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TriggerRule(_Part):
+    """Which triggers start a run. ``on`` is the trigger's kind; the rest narrows an insight."""
+
+    on: Literal["insight"] = "insight"
+    kind: str | None = None
+    reasons: list[str] = Field(default_factory=list)
+    min_confidence: float = Field(0.0, ge=0, le=1)
+    when: Condition | None = None
+
+
+class Send(_Part):
+    """Reaches someone through one action of the registry. Too late by ``max_lateness``: skipped, and recorded."""
+
+    do: Literal["send"] = "send"
+    action: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    max_lateness: timedelta = timedelta(days=2)
+    next: StepId | None = None
+
+
+class Signal(_Part):
+    """Something that happens outside, named, with the fact that holds its key (ticket_fixed, error.fingerprint)."""
+
+    name: str = Field(min_length=1, max_length=100)
+    key: str = Field(min_length=1, max_length=200)
+
+
+class Wait(_Part):
+    """Lets time pass: ``for_`` long, or until a signal but ``for_`` at most (then ``otherwise``)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    do: Literal["wait"] = "wait"
+    for_: timedelta = Field(alias="for", gt=timedelta(0), le=timedelta(days=365))
+    until: Signal | None = None
+    next: StepId | None = None
+    otherwise: StepId | None = None
+
+
+class Branch(_Part):
+    """Goes one of two ways."""
+
+    do: Literal["branch"] = "branch"
+    when: Condition
+    then: StepId
+    otherwise: StepId
+
+
+class Exit(_Part):
+    """Ends the run and says why."""
+
+    do: Literal["exit"] = "exit"
+    reason: str = "finished"
+
+
+Step = Annotated[Send | Wait | Branch | Exit, Field(discriminator="do")]
+
+
+class FlowSettings(_Part):
+    """Bounds. ``max_trigger_age``: what started it may not lie longer back; ``reentry``: pause between two runs."""
+
+    exit_on_conversion: bool = True
+    max_trigger_age: timedelta = timedelta(days=3)
+    reentry: timedelta = timedelta(days=1)
+
+
+class FlowDefinition(_Part):
+    """A whole flow. ``name`` identifies it within a project: publishing the same name again makes a new version."""
+
+    name: str = Field(min_length=1, max_length=100)
+    description: str = ""
+    trigger: TriggerRule
+    start: StepId
+    steps: dict[StepId, Step] = Field(min_length=1, max_length=100)
+    settings: FlowSettings = FlowSettings()
+
+
+def successors(step: Send | Wait | Branch | Exit) -> list[str]:
+    """The steps that may follow, by id."""
+    match step:
+        case Send():
+            return [step.next] if step.next else []
+        case Wait():
+            return [name for name in (step.next, step.otherwise) if name]
+        case Branch():
+            return [step.then, step.otherwise]
+        case Exit():
+            return []
+
+
+def validate(flow: FlowDefinition, actions: Collection[str]) -> list[Fault]:
+    """Everything wrong with a flow, at once; ``actions`` is the registry of what a send step may do."""
+    return [*_missing_steps(flow), *_unknown_actions(flow, actions), *_unreachable(flow), *_loops_without_wait(flow)]
+
+
+def _missing_steps(flow: FlowDefinition) -> Iterator[Fault]:
+    names = ", ".join(flow.steps)
+    if flow.start not in flow.steps:
+        yield Fault("/start", f"there is no step {flow.start!r}", f"name one of: {names}")
+    for name, step in flow.steps.items():
+        for following in successors(step):
+            if following not in flow.steps:
+                yield Fault(f"/steps/{name}", f"there is no step {following!r} to go to", f"name one of: {names}")
+
+
+def _unknown_actions(flow: FlowDefinition, actions: Collection[str]) -> Iterator[Fault]:
+    for name, step in flow.steps.items():
+        if isinstance(step, Send) and step.action not in actions:
+            known = ", ".join(sorted(actions))
+            yield Fault(f"/steps/{name}/action", f"{step.action!r} is not an action", f"use one of: {known}")
+
+
+def _unreachable(flow: FlowDefinition) -> Iterator[Fault]:
+    reached: set[str] = set()
+    waiting = [flow.start]
+    while waiting:
+        name = waiting.pop()
+        if name in reached or name not in flow.steps:
+            continue
+        reached.add(name)
+        waiting.extend(successors(flow.steps[name]))
+    for name in flow.steps:
+        if name not in reached:
+            yield Fault(f"/steps/{name}", "no step leads here", "lead a step here, or remove it")
+
+
+def _loops_without_wait(flow: FlowDefinition) -> Iterator[Fault]:
+    """A cycle that no wait interrupts would send for ever at once."""
+    for name in flow.steps:
+        seen: set[str] = set()
+        waiting = [name]
+        while waiting:
+            step = flow.steps.get(waiting.pop())
+            if step is None or isinstance(step, Wait):
+                continue
+            for following in successors(step):
+                if following == name:
+                    yield Fault(f"/steps/{name}", "is in a loop without a wait", "put a wait step into the loop")
+                    waiting.clear()
+                    break
+                if following not in seen:
+                    seen.add(following)
+                    waiting.append(following)
