@@ -8,7 +8,8 @@ from alembic import context
 from sqlalchemy import create_engine, pool
 from sqlalchemy.schema import SchemaItem
 
-import insights.models  # noqa: F401  (registers the tables)
+import flows.models  # noqa: F401
+import insights.models  # noqa: F401  (both register their tables)
 from adapters.postgres.base import Base
 from adapters.postgres.engine import sqlalchemy_url
 
