@@ -32,6 +32,11 @@ for (const promo of document.querySelectorAll("[data-promo]")) {
   const text = promo.textContent.trim();
   whenSeen(promo, () => reportOnce(`promo.${text}`, "promoSeen", { kind: promo.dataset.promo, text }));
 }
-if (!byId("lines") && !byId("mini-lines")) {
-  basket().then((now) => showCount(now.count), () => {});
-}
+
+const showsBasket = byId("lines") || byId("mini-lines");
+const refreshCount = () => basket().then((now) => showCount(now.count), () => {});
+if (!showsBasket) refreshCount();
+// A page that comes back from the browser's memory may show a basket that was changed or bought since.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) showsBasket ? location.reload() : refreshCount();
+});
