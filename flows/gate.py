@@ -1,0 +1,129 @@
+"""The send gate: the last look, in one transaction, before anything goes out. Every no has a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.conditions import lookup
+from flows.engine import SendNow
+from flows.models import Delivery, FlowRun, Suppression
+from flows.ports import Composed, Composer, SendRequest, Skip
+from flows.triggers import converted_since
+
+OPEN_STATUSES = ("intent", "retry")
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The delivery whose intent is written; once this transaction is committed it may go out."""
+
+    delivery: Delivery
+
+
+async def pass_gate(
+    tx: AsyncSession,
+    run: FlowRun,
+    send: SendNow,
+    facts: Mapping[str, Any],
+    composer: Composer,
+    channels: Mapping[str, object],
+    now: datetime,
+) -> Passed | Skip:
+    """Decides whether a due send may go out now. The caller holds the visitor's lock and the run's row."""
+    due_at = run.due_at or now
+    if now - due_at > send.step.max_lateness:
+        return Skip("too_late", f"It was due at {due_at:%Y-%m-%d %H:%M} UTC, longer ago than this step allows.")
+    if run.exit_on_conversion and await converted_since(tx, run.project_id, run.visitor_id, run.triggered_at):
+        return Skip("converted", "The visitor bought meanwhile.")
+    composed = await composer.compose(
+        tx,
+        SendRequest(
+            project_id=run.project_id,
+            visitor_id=run.visitor_id,
+            run_id=run.id,
+            step_id=send.step_id,
+            action=send.step.action,
+            params=send.step.params,
+            trigger=run.facts,
+            now=now,
+        ),
+    )
+    if isinstance(composed, Skip):
+        return composed
+    if composed.channel not in channels:
+        return Skip("channel_not_configured", f"No {composed.channel} channel is configured on this server.")
+    if composed.needs_consent and lookup(facts, f"consent.{composed.channel}") is not True:
+        return Skip("no_consent", f"The visitor has not agreed to messages by {composed.channel}.")
+    if composed.recipient is not None and await _suppressed(tx, run.project_id, composed):
+        return Skip("suppressed", f"{composed.recipient} is on the suppression list of {composed.channel}.")
+    return await _write_intent(tx, run, send, composed, now)
+
+
+async def _suppressed(tx: AsyncSession, project_id: UUID, composed: Composed) -> bool:
+    return (await tx.get(Suppression, (project_id, composed.channel, composed.recipient))) is not None
+
+
+async def _write_intent(
+    tx: AsyncSession, run: FlowRun, send: SendNow, composed: Composed, now: datetime
+) -> Passed | Skip:
+    key = composed.dedupe_key or await _key_of_visit(tx, run, send.step_id)
+    identifier = await tx.scalar(
+        upsert(Delivery)
+        .values(
+            project_id=run.project_id,
+            id=uuid4(),
+            run_id=run.id,
+            step=send.step_id,
+            action=send.step.action,
+            visitor_id=run.visitor_id,
+            channel=composed.channel,
+            recipient=composed.recipient,
+            dedupe_key=key,
+            content=dict(composed.content),
+            status="intent",
+            attempts=1,
+            created_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["project_id", "channel", "dedupe_key"])
+        .returning(Delivery.id)
+    )
+    if identifier is not None:
+        return Passed(await tx.get_one(Delivery, (run.project_id, identifier)))
+    earlier = (
+        await tx.execute(
+            select(Delivery)
+            .where(
+                Delivery.project_id == run.project_id, Delivery.channel == composed.channel, Delivery.dedupe_key == key
+            )
+            .with_for_update()
+        )
+    ).scalar_one()
+    if earlier.status == "retry" and earlier.run_id == run.id:
+        # The same message once more: what was composed first stays, so that a provider's key still fits it.
+        earlier.status = "intent"
+        earlier.attempts += 1
+        return Passed(earlier)
+    return Skip("already_delivered", f"The same thing went out on {composed.channel} before ({earlier.status}).")
+
+
+async def _key_of_visit(tx: AsyncSession, run: FlowRun, step_id: str) -> str:
+    """Run, step and visit: a step that a loop comes back to sends again, a step that is tried again does not."""
+    visits = await tx.scalar(
+        select(func.count())
+        .select_from(Delivery)
+        .where(
+            Delivery.project_id == run.project_id,
+            Delivery.run_id == run.id,
+            Delivery.step == step_id,
+            Delivery.status.not_in(OPEN_STATUSES),
+        )
+    )
+    return f"{run.id}/{step_id}/{visits}"

@@ -1,0 +1,186 @@
+"""Publishes flows and reads runs: what the API and the viewer show."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.definition import FlowDefinition, validate
+from flows.errors import FlowInvalid
+from flows.models import Delivery, Flow, FlowRun, FlowVersion, RunEvent
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedFlow:
+    """A flow as new runs get it."""
+
+    id: UUID
+    name: str
+    number: int
+    definition: FlowDefinition
+    runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One line of a run's history."""
+
+    at: datetime
+    step: str | None
+    what: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryView:
+    """One message of a run and what became of it."""
+
+    id: UUID
+    step: str
+    action: str
+    channel: str
+    recipient: str | None
+    status: str
+    error: str | None
+    created_at: datetime
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run with its history and deliveries, oldest first."""
+
+    id: UUID
+    flow: str
+    version: int
+    status: str
+    step: str
+    due_at: datetime | None
+    started_at: datetime
+    ended_at: datetime | None
+    end_reason: str | None
+    history: list[RunLine]
+    deliveries: list[DeliveryView]
+
+
+async def publish(
+    tx: AsyncSession, project_id: UUID, definition: FlowDefinition, now: datetime, actions: Collection[str]
+) -> FlowVersion:
+    """The version that new runs get from now on; the same definition again makes no new one. Raises FlowInvalid."""
+    if faults := validate(definition, actions):
+        raise FlowInvalid(faults)
+    # Two publishers of one name: the second sees what the first did.
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{project_id}/{definition.name}", 2))))
+    flow = (
+        await tx.execute(select(Flow).where(Flow.project_id == project_id, Flow.name == definition.name))
+    ).scalar_one_or_none()
+    if flow is None:
+        flow = Flow(project_id=project_id, id=uuid4(), name=definition.name, created_at=now)
+        tx.add(flow)
+    latest = (
+        await tx.execute(
+            select(FlowVersion)
+            .where(FlowVersion.project_id == project_id, FlowVersion.flow_id == flow.id)
+            .order_by(FlowVersion.number.desc())
+            .limit(1)
+        )
+    ).scalar_one_or_none()
+    body = definition.model_dump(mode="json", by_alias=True)
+    if latest is None or latest.definition != body:
+        number = 1 if latest is None else latest.number + 1
+        latest = FlowVersion(
+            project_id=project_id, id=uuid4(), flow_id=flow.id, number=number, definition=body, published_at=now
+        )
+        tx.add(latest)
+    flow.version_id = latest.id
+    await tx.flush()
+    return latest
+
+
+async def list_flows(tx: AsyncSession, project_id: UUID) -> list[PublishedFlow]:
+    """The published flows by name, each with the number of runs it ever had."""
+    runs = (
+        select(func.count())
+        .where(FlowRun.project_id == project_id, FlowRun.flow_id == Flow.id)
+        .correlate(Flow)
+        .scalar_subquery()
+    )
+    rows = await tx.execute(
+        select(Flow.id, Flow.name, FlowVersion.number, FlowVersion.definition, runs)
+        .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == Flow.version_id))
+        .where(Flow.project_id == project_id)
+        .order_by(Flow.name)
+    )
+    return [PublishedFlow(row[0], row[1], row[2], FlowDefinition.model_validate(row[3]), row[4]) for row in rows]
+
+
+async def list_runs(
+    tx: AsyncSession,
+    project_id: UUID,
+    *,
+    session_group: str | None = None,
+    visitor_id: UUID | None = None,
+    limit: int = 50,
+) -> list[RunView]:
+    """The latest runs of a trigger group or of a visitor (or of all), with history and deliveries."""
+    query = (
+        select(FlowRun, Flow.name, FlowVersion.number)
+        .join(Flow, (Flow.project_id == FlowRun.project_id) & (Flow.id == FlowRun.flow_id))
+        .join(FlowVersion, (FlowVersion.project_id == FlowRun.project_id) & (FlowVersion.id == FlowRun.version_id))
+        .where(FlowRun.project_id == project_id)
+        .order_by(FlowRun.started_at.desc(), FlowRun.id)
+        .limit(limit)
+    )
+    if session_group is not None:
+        query = query.where(FlowRun.trigger_group == session_group)
+    if visitor_id is not None:
+        query = query.where(FlowRun.visitor_id == visitor_id)
+    found = (await tx.execute(query)).all()
+    identifiers = [run.id for run, _, _ in found]
+    history: dict[UUID, list[RunLine]] = {identifier: [] for identifier in identifiers}
+    deliveries: dict[UUID, list[DeliveryView]] = {identifier: [] for identifier in identifiers}
+    for event in await tx.scalars(
+        select(RunEvent)
+        .where(RunEvent.project_id == project_id, RunEvent.run_id.in_(identifiers))
+        .order_by(RunEvent.id)
+    ):
+        history[event.run_id].append(RunLine(event.at, event.step, event.what, event.detail))
+    for row in await tx.scalars(
+        select(Delivery)
+        .where(Delivery.project_id == project_id, Delivery.run_id.in_(identifiers))
+        .order_by(Delivery.created_at)
+    ):
+        deliveries[row.run_id].append(
+            DeliveryView(
+                row.id,
+                row.step,
+                row.action,
+                row.channel,
+                row.recipient,
+                row.status,
+                row.error,
+                row.created_at,
+                row.decided_at,
+            )
+        )
+    return [
+        RunView(
+            run.id,
+            name,
+            number,
+            run.status,
+            run.step,
+            run.due_at,
+            run.started_at,
+            run.ended_at,
+            run.end_reason,
+            history[run.id],
+            deliveries[run.id],
+        )
+        for run, name, number in found
+    ]

@@ -1,0 +1,274 @@
+"""What starts, stops and wakes runs. Everything here happens inside the caller's transaction.
+
+Locks are taken in one order everywhere (session, visitor, run), so that nobody waits in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.conditions import explain
+from flows.definition import FlowDefinition, TriggerRule
+from flows.models import Conversion, Flow, FlowRun, FlowSignal, FlowVersion, RunEvent
+from flows.ports import Trigger
+
+WAKE_CHANNEL = "flow_run"
+UNFINISHED = ("waiting", "sending")
+
+
+async def lock_visitor(tx: AsyncSession, visitor_id: UUID) -> None:
+    """Until the transaction ends, nobody else starts or cancels runs of this visitor."""
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(visitor_id), 0))))
+
+
+async def wake(tx: AsyncSession) -> None:
+    """Tells the runners, once this transaction is committed, that a run is due."""
+    await tx.execute(select(func.pg_notify(WAKE_CHANNEL, "")))
+
+
+async def start_runs(tx: AsyncSession, project_id: UUID, trigger: Trigger, now: datetime) -> list[UUID]:
+    """Starts a run of each published flow that the trigger matches; returns the new runs.
+
+    A flow starts at most one run per trigger key. A visitor who bought at or after ``trigger.occurred_at``, a trigger
+    that is too old and a visitor whose last run of this flow is too recent start a run that is over at once and says
+    so: nothing is skipped in silence.
+    """
+    rows = await tx.execute(
+        select(Flow.id, FlowVersion.id, FlowVersion.definition)
+        .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == Flow.version_id))
+        .where(Flow.project_id == project_id)
+        .order_by(Flow.id)
+    )
+    matching = [
+        (flow_id, version_id, definition)
+        for flow_id, version_id, body in rows
+        if matches((definition := FlowDefinition.model_validate(body)).trigger, trigger)
+    ]
+    if not matching:
+        return []
+    await lock_visitor(tx, trigger.visitor_id)
+    started: list[UUID] = []
+    for flow_id, version_id, definition in matching:
+        refusal = await _refusal(tx, project_id, flow_id, definition, trigger, now)
+        run_id = await _insert_run(tx, project_id, flow_id, version_id, definition, trigger, refusal, now)
+        if run_id is None:
+            continue
+        detail = definition.name if refusal is None else f"{definition.name}: {refusal}"
+        await note(tx, project_id, run_id, now, None, "started" if refusal is None else "not_started", detail)
+        if refusal is None:
+            started.append(run_id)
+    if started:
+        await wake(tx)
+    return started
+
+
+def matches(rule: TriggerRule, trigger: Trigger) -> bool:
+    """Whether a rule asks for this trigger."""
+    facts = trigger.facts.get(rule.on)
+    if rule.on != trigger.kind or not isinstance(facts, dict):
+        return False
+    if rule.kind is not None and facts.get("kind") != rule.kind:
+        return False
+    if rule.reasons and facts.get("reason") not in rule.reasons:
+        return False
+    confidence = facts.get("confidence")
+    if rule.min_confidence > 0 and not (isinstance(confidence, int | float) and confidence >= rule.min_confidence):
+        return False
+    return rule.when is None or explain(rule.when, trigger.facts) is None
+
+
+async def cancel_group(tx: AsyncSession, project_id: UUID, group: str, why: str, now: datetime) -> int:
+    """Cancels the unfinished runs of a trigger group; returns how many."""
+    return await _cancel(tx, project_id, [FlowRun.trigger_group == group], why, now)
+
+
+async def record_conversion(
+    tx: AsyncSession,
+    project_id: UUID,
+    visitor_id: UUID,
+    *,
+    key: str,
+    occurred_at: datetime,
+    value_minor: int | None,
+    currency: str | None,
+    now: datetime,
+) -> int:
+    """Stores that a visitor bought and cancels their unfinished runs that end on it; returns how many.
+
+    Whether a send goes out is decided by who commits first: the gate and this take the same locks.
+    """
+    await lock_visitor(tx, visitor_id)
+    await tx.execute(
+        upsert(Conversion)
+        .values(
+            project_id=project_id,
+            key=key,
+            visitor_id=visitor_id,
+            occurred_at=occurred_at,
+            value_minor=value_minor,
+            currency=currency,
+        )
+        .on_conflict_do_nothing()
+    )
+    ending: list[ColumnElement[bool]] = [
+        FlowRun.visitor_id == visitor_id,
+        FlowRun.exit_on_conversion.is_(True),
+        FlowRun.triggered_at <= occurred_at,
+    ]
+    return await _cancel(tx, project_id, ending, f"converted: order {key:.80}", now)
+
+
+async def signal(tx: AsyncSession, project_id: UUID, name: str, key: str, now: datetime) -> int:
+    """Gives a signal: runs that wait for it go on, runs that come to wait for it later see it. Returns how many went
+    on now."""
+    # Serialises with a run that begins to wait for the same signal: one of the two sees the other.
+    await lock_signal(tx, project_id, name, key)
+    await tx.execute(
+        upsert(FlowSignal)
+        .values(project_id=project_id, name=name, key=key, at=now)
+        .on_conflict_do_update(index_elements=["project_id", "name", "key"], set_={"at": now})
+    )
+    woken = await tx.execute(
+        update(FlowRun)
+        .where(
+            FlowRun.project_id == project_id,
+            FlowRun.signal == name,
+            FlowRun.signal_key == key,
+            FlowRun.status == "waiting",
+        )
+        .values(signalled=True, due_at=now, signal=None, signal_key=None)
+        .returning(FlowRun.id)
+    )
+    count = len(woken.all())
+    if count:
+        await wake(tx)
+    return count
+
+
+async def lock_signal(tx: AsyncSession, project_id: UUID, name: str, key: str) -> None:
+    """Until the transaction ends, nobody else gives or begins to await this signal."""
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{project_id}/{name}/{key}", 1))))
+
+
+async def signal_given_since(tx: AsyncSession, project_id: UUID, name: str, key: str, since: datetime) -> bool:
+    """Whether this signal was given at or after ``since``."""
+    at = await tx.scalar(
+        select(FlowSignal.at).where(FlowSignal.project_id == project_id, FlowSignal.name == name, FlowSignal.key == key)
+    )
+    return at is not None and at >= since
+
+
+async def converted_since(tx: AsyncSession, project_id: UUID, visitor_id: UUID, since: datetime) -> bool:
+    """Whether the visitor bought at or after ``since``."""
+    found = await tx.scalar(
+        select(Conversion.key)
+        .where(
+            Conversion.project_id == project_id,
+            Conversion.visitor_id == visitor_id,
+            Conversion.occurred_at >= since,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+async def note(
+    tx: AsyncSession, project_id: UUID, run_id: UUID, now: datetime, step: str | None, what: str, detail: str = ""
+) -> None:
+    """Adds one line to a run's history."""
+    await tx.execute(
+        insert(RunEvent).values(project_id=project_id, run_id=run_id, at=now, step=step, what=what, detail=detail)
+    )
+
+
+async def _refusal(
+    tx: AsyncSession, project_id: UUID, flow_id: UUID, flow: FlowDefinition, trigger: Trigger, now: datetime
+) -> str | None:
+    if now - trigger.occurred_at > flow.settings.max_trigger_age:
+        return "too_old"
+    if flow.settings.exit_on_conversion and await converted_since(
+        tx, project_id, trigger.visitor_id, trigger.occurred_at
+    ):
+        return "converted"
+    recent = await tx.scalar(
+        select(FlowRun.id)
+        .where(
+            FlowRun.project_id == project_id,
+            FlowRun.flow_id == flow_id,
+            FlowRun.visitor_id == trigger.visitor_id,
+            FlowRun.trigger_key != trigger.key,
+            (FlowRun.status.in_(UNFINISHED))
+            | ((FlowRun.status == "done") & (FlowRun.started_at > now - flow.settings.reentry)),
+        )
+        .limit(1)
+    )
+    return "reentry" if recent is not None else None
+
+
+async def _insert_run(
+    tx: AsyncSession,
+    project_id: UUID,
+    flow_id: UUID,
+    version_id: UUID,
+    flow: FlowDefinition,
+    trigger: Trigger,
+    refusal: str | None,
+    now: datetime,
+) -> UUID | None:
+    over = refusal is not None
+    return (
+        await tx.execute(
+            upsert(FlowRun)
+            .values(
+                project_id=project_id,
+                id=uuid4(),
+                flow_id=flow_id,
+                version_id=version_id,
+                visitor_id=trigger.visitor_id,
+                trigger_key=trigger.key,
+                trigger_group=trigger.group,
+                triggered_at=trigger.occurred_at,
+                facts=dict(trigger.facts),
+                exit_on_conversion=flow.settings.exit_on_conversion,
+                status="cancelled" if over else "waiting",
+                step=flow.start,
+                waiting=False,
+                signalled=False,
+                due_at=None if over else now,
+                attempts=0,
+                started_at=now,
+                ended_at=now if over else None,
+                end_reason=refusal,
+            )
+            .on_conflict_do_nothing(index_elements=["project_id", "flow_id", "trigger_key"])
+            .returning(FlowRun.id)
+        )
+    ).scalar_one_or_none()
+
+
+async def _cancel(
+    tx: AsyncSession, project_id: UUID, which: Sequence[ColumnElement[bool]], why: str, now: datetime
+) -> int:
+    waiting = await tx.scalars(
+        update(FlowRun)
+        .where(FlowRun.project_id == project_id, FlowRun.status == "waiting", *which)
+        .values(status="cancelled", due_at=None, ended_at=now, end_reason=why, signal=None, signal_key=None)
+        .returning(FlowRun.id)
+    )
+    # Past the gate: that send was decided before this. It finishes, and nothing follows it.
+    sending = await tx.scalars(
+        update(FlowRun)
+        .where(FlowRun.project_id == project_id, FlowRun.status == "sending", *which)
+        .values(end_reason=why)
+        .returning(FlowRun.id)
+    )
+    cancelled = [*waiting.all(), *sending.all()]
+    for run_id in cancelled:
+        await note(tx, project_id, run_id, now, None, "cancelled", why)
+    return len(cancelled)
