@@ -1,0 +1,1 @@
+"""Deciding: which live action, if any, is worth showing now."""

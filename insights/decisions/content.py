@@ -1,0 +1,84 @@
+"""Content: the words of an action, filled in for one visitor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from insights.decisions.moment import Moment
+
+Template = Literal["banner", "popup"]
+
+_NO_CENTS: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX"})
+_PARTS: Final = ("title", "body", "thanks")
+_WORD: Final = re.compile(r"\{([a-z]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class ShopFacts:
+    """What only the shop can say. Nothing here is ever guessed: words that need a missing fact are not said."""
+
+    contact_href: str = ""
+    free_shipping_from_minor: int | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the browser draws: a template and its content, ready as JSON."""
+
+    template: Template
+    content: dict[str, Any]
+
+
+def links_of(moment: Moment, facts: ShopFacts) -> dict[str, str]:
+    """The pages that content may link to by name: each "" when not known. All but contact are pages they have seen."""
+    p = moment.profile
+    return {
+        "@contact": facts.contact_href or p.contact_link,
+        "@policy": p.policy_link,
+        "@cart": p.cart_link,
+        "@shelf": p.shelf_link,
+    }
+
+
+def fill(template: Template, content: Mapping[str, Any], moment: Moment, facts: ShopFacts) -> Offer:
+    """``content`` with its links and ``{words}`` in place.
+
+    ``cta.href`` may be a name of ``links_of``: a call to action whose page is not known is left out. Words:
+    {count} and {category} of what was compared, {interest}, {threshold} and {missing} of free delivery.
+    """
+    filled = dict(content)
+    words: dict[str, str] | None = None
+    for part in _PARTS:
+        text = filled.get(part)
+        if text and "{" in text:
+            words = words if words is not None else _words(moment, facts)
+            # Split once: what comes in from outside is never looked at for words again.
+            pieces = _WORD.split(text)
+            pieces[1::2] = [words.get(word, "") for word in pieces[1::2]]
+            filled[part] = "".join(pieces)
+    cta = filled.get("cta")
+    if cta is not None and (href := cta.get("href") or "").startswith("@"):
+        link = links_of(moment, facts)[href]
+        filled["cta"] = {**cta, "href": link} if link else None
+    return Offer(template, filled)
+
+
+def money(minor: int, currency: str) -> str:
+    """ "60.00 EUR": plain enough for every locale."""
+    return f"{minor} {currency}" if currency in _NO_CENTS else f"{minor // 100}.{minor % 100:02d} {currency}"
+
+
+def _words(moment: Moment, facts: ShopFacts) -> dict[str, str]:
+    category = moment.compared_category
+    threshold = facts.free_shipping_from_minor or 0
+    return {
+        "count": str(moment.compared.same_category),
+        "category": f"“{category}”" if category else "one category",
+        "interest": f"“{moment.top_category}”",
+        "threshold": money(threshold, facts.currency),
+        "missing": money(max(0, threshold - moment.profile.cart_minor), facts.currency),
+    }

@@ -1,0 +1,46 @@
+"""Eligibility: which actions make sense at a moment, and why each of the others does not."""
+
+from __future__ import annotations
+
+from insights.decisions.guardrails import Limits, refusal, silence
+from insights.decisions.moment import Moment
+from insights.decisions.offer import Catalogue, LiveOffer
+from insights.vocabulary.stages import Stage
+
+_WRONG_STAGE = {stage: f"not for stage {stage.value}" for stage in Stage}
+
+
+def nobody_to_speak_to(moment: Moment) -> bool:
+    """A bot, or someone who asked not to be observed."""
+    return moment.profile.bot or moment.profile.analytics is False
+
+
+def eligible(moment: Moment, catalogue: Catalogue, limits: Limits) -> tuple[list[LiveOffer], dict[str, str]]:
+    """(what may be shown now besides nothing, action → why it may not). The first reason found is the one given.
+
+    What concerns the action comes before the caps on all of them, so that a reason says most.
+    """
+    profile = moment.profile
+    fit: list[LiveOffer] = []
+    excluded: dict[str, str] = {}
+    for offer in catalogue.offers:
+        reason = _unfit(offer, moment, catalogue) or refusal(profile, offer.action)
+        if reason is None:
+            fit.append(offer)
+        else:
+            excluded[offer.action.value] = reason
+    if fit and (reason := silence(profile, moment.stage, limits, moment.now_ms)) is not None:
+        excluded.update((offer.action.value, reason) for offer in fit)
+        fit = []
+    return fit, excluded
+
+
+def _unfit(offer: LiveOffer, moment: Moment, catalogue: Catalogue) -> str | None:
+    if moment.stage not in offer.stages:
+        return _WRONG_STAGE[moment.stage]
+    for condition in offer.conditions:
+        if not condition.holds(moment):
+            return condition.unmet
+    if offer.lacks_link(moment, catalogue.facts):
+        return "no page to point to is known"
+    return None

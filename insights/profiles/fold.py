@@ -1,0 +1,130 @@
+"""Folds one event into a profile: pure, total, and once only.
+
+Props are hostile until checked: a value of the wrong type, not finite or out of range counts as absent. Nothing here
+raises on any JSON. An event that was folded before changes nothing; neither does one of an older session, except what
+stays true of the visitor (an order, an address, a consent, a dismissal).
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from insights.profiles import behaviour, shopping
+from insights.profiles.pages import LONGEST_PATH
+from insights.profiles.profile import EVENT_ID_BYTES, REMEMBERED_EVENTS, Profile
+from insights.profiles.props import LARGEST, Props
+
+Handler = Callable[[Profile, int, str, Props], None]
+
+_RING: Final = REMEMBERED_EVENTS * EVENT_ID_BYTES
+_ID_MASK: Final = (1 << (8 * EVENT_ID_BYTES)) - 1
+_NONE: Final[Mapping[str, Any]] = {}
+
+
+def fold(profile: Profile, *, event_id: UUID, session_id: UUID, at_ms: int, type: str, path: str, props: Props) -> bool:
+    """Adds one event to ``profile``; False when it was folded before.
+
+    ``at_ms`` is the visitor's corrected clock in epoch milliseconds; the profile's time never goes backwards.
+    ``path`` is the page's path without its query. The last ``REMEMBERED_EVENTS`` events are told apart by id.
+    """
+    mark = (event_id.int & _ID_MASK).to_bytes(EVENT_ID_BYTES, "little")
+    recent = profile.recent
+    if mark in recent:
+        return False
+    if len(recent) < _RING:
+        recent += mark
+    else:
+        place = profile.folded % REMEMBERED_EVENTS * EVENT_ID_BYTES
+        recent[place : place + EVENT_ID_BYTES] = mark
+    profile.folded += 1
+    if not isinstance(props, Mapping):
+        props = _NONE
+    at = at_ms if 0 <= at_ms <= LARGEST else 0
+    if at < profile.last_at:
+        at = profile.last_at
+    else:
+        profile.last_at = at
+    session = session_id.int
+    if session != profile.session:
+        if session < profile.session:
+            if (late := _ALWAYS.get(type)) is not None:
+                late(profile, at, path, props)
+            return True
+        _begin_session(profile, session, at)
+    if (handler := _HANDLERS.get(type)) is not None:
+        if "?" in path:
+            path = path.partition("?")[0]
+        # One more than a link may have: what was cut must not pass for a whole address.
+        handler(profile, at, path if len(path) <= LONGEST_PATH else path[: LONGEST_PATH + 1], props)
+    return True
+
+
+def _begin_session(p: Profile, session: int, at: int) -> None:
+    if p.sessions == 0:
+        p.first_at = at
+    elif p.cart_items > 0:
+        p.carts_left += 1
+    p.sessions += 1
+    for name, value in _FRESH:
+        setattr(p, name, value)
+    p.products = array("q")
+    p.session = session
+    p.session_at = at
+
+
+def _session_fields() -> list[tuple[str, Any]]:
+    """The fields that start again with a session, as they start."""
+    names = Profile.__struct_fields__
+    blank = Profile()
+    first, last = names.index("session_at"), names.index("quiet_at")
+    return [(name, getattr(blank, name)) for name in names[first : last + 1] if name != "products"]
+
+
+_FRESH: Final = _session_fields()
+
+_HANDLERS: Final[dict[str, Handler]] = {
+    "page_viewed": behaviour.page_viewed,
+    "quick_back": behaviour.quick_back,
+    "clicked": behaviour.clicked,
+    "scrolled": behaviour.scrolled,
+    "engaged": behaviour.engaged,
+    "hover_hesitation": behaviour.hover_hesitation,
+    "text_copied": behaviour.text_noticed,
+    "text_selected": behaviour.text_noticed,
+    "exit_intent": behaviour.exit_intent,
+    "tab_hidden": behaviour.tab_hidden,
+    "tab_returned": behaviour.tab_returned,
+    "searched": behaviour.searched,
+    "reviews_viewed": behaviour.reviews_viewed,
+    "promo_seen": behaviour.promo_seen,
+    "form_field": behaviour.form_field,
+    "form_abandoned": behaviour.form_abandoned,
+    "form_submitted": behaviour.form_submitted,
+    "request_failed": behaviour.request_failed,
+    "js_error": behaviour.js_error,
+    "rage_click": behaviour.rage_click,
+    "dead_click": behaviour.dead_click,
+    "identified": behaviour.identified,
+    "consent_changed": behaviour.consent_changed,
+    "action_shown": behaviour.action_shown,
+    "action_clicked": behaviour.action_clicked,
+    "action_dismissed": behaviour.action_dismissed,
+    "product_viewed": shopping.product_viewed,
+    "cart_added": shopping.cart_added,
+    "cart_removed": shopping.cart_removed,
+    "checkout_started": shopping.checkout_started,
+    "checkout_step": shopping.checkout_step,
+    "coupon_tried": shopping.coupon_tried,
+    "purchased": shopping.purchased,
+}
+
+_ALWAYS: Final[dict[str, Handler]] = {
+    "purchased": shopping.purchased_earlier,
+    "identified": behaviour.identified,
+    "consent_changed": behaviour.consent_changed,
+    "action_dismissed": behaviour.dismissed,
+}
+"""What stays true of the visitor, whichever session it happened in."""

@@ -1,0 +1,193 @@
+"""The profile: what is known of one visitor while they are here, in a few flat fields.
+
+``fold`` alone writes what events say; ``mark_*`` write what we did ourselves. Times are epoch milliseconds: those of
+events by the visitor's (corrected) clock, those of our own doings by the server's. The two are never subtracted.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Final, NamedTuple
+
+from msgspec import Struct, field
+
+from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.stages import Stage
+
+REMEMBERED_EVENTS: Final = 96
+EVENT_ID_BYTES: Final = 5
+PRODUCTS: Final = 10
+CATEGORIES: Final = 6
+
+ACTION_BIT: Final = {action: 1 << index for index, action in enumerate(LiveAction)}
+STAGE_BIT: Final = {stage: 1 << index for index, stage in enumerate(Stage)}
+CHECKOUT_STEPS: Final = {"contact": 2, "shipping": 3, "payment": 4, "review": 5}
+"""Step → how far the checkout is; 1 is "started", 0 "not started"."""
+
+CATEGORY_MASK: Final = (1 << 31) - 1
+
+
+class Compared(NamedTuple):
+    """Distinct products; most of them in one category, whose key is ``category_key``; most views of one product."""
+
+    products: int
+    same_category: int
+    category_key: int
+    most_views: int
+
+
+class Profile(Struct, gc=False):
+    """Counters and marks of a visitor. Hidden from the garbage collector: it must never refer to anything cyclic.
+
+    Everything from ``session_at`` to ``quiet_at`` belongs to the current session and starts again with the next.
+    ``recent`` are the ends of the last ids folded; ``products`` are pairs of key (product and category) and views.
+    """
+
+    # Over the visitor's whole history, as far as it was read.
+    first_at: int = 0
+    last_at: int = 0
+    sessions: int = 0
+    purchases: int = 0
+    carts_left: int = 0
+    has_email: bool = False
+    bot: bool = False
+    analytics: bool | None = None
+    marketing: bool | None = None
+    dismissed: int = 0
+    folded: int = 0
+    recent: bytearray = field(default_factory=bytearray)
+    affinity: dict[str, float] = field(default_factory=dict)
+    contact_link: str = ""
+    policy_link: str = ""
+    session: int = 0
+
+    session_at: int = 0
+    page_at: int = 0
+    progress_at: int = 0
+    exit_at: int = 0
+    return_at: int = 0
+    price_at: int = 0
+    hesitation_at: int = 0
+    policy_at: int = 0
+    trouble_at: int = 0
+    form_at: int = 0
+
+    page_path: str = ""
+    page_link: str = ""
+    page_is_product: bool = False
+    previous_link: str = ""
+    shelf: str = ""
+    shelf_link: str = ""
+    cart_link: str = ""
+
+    pages: int = 0
+    quick_backs: int = 0
+    engaged_ms: int = 0
+    page_engaged_ms: int = 0
+    depth: float = 0.0
+    hides: int = 0
+    away_ms: int = 0
+    exits: int = 0
+    clicks: int = 0
+    copies: int = 0
+    hesitations: int = 0
+    searches: int = 0
+    empty_searches: int = 0
+    reviews: int = 0
+    promos: int = 0
+    paid_click: bool = False
+
+    products: array[int] = field(default_factory=lambda: array("q"))
+    products_seen: int = 0
+    repeats: int = 0
+    last_price: int = 0
+    last_category: str = ""
+    cheaper: int = 0
+    price_hovers: int = 0
+    coupons_refused: int = 0
+    coupons_accepted: int = 0
+    policies: int = 0
+
+    cart_items: int = 0
+    cart_minor: int = 0
+    currency: str = ""
+    cart_adds: int = 0
+    cart_removes: int = 0
+    checkout: int = 0
+    bought: bool = False
+
+    failures: int = 0
+    js_errors: int = 0
+    rage_clicks: int = 0
+    dead_clicks: int = 0
+    cart_trouble: int = 0
+    refocused: int = 0
+    forms_left: int = 0
+
+    served: int = 0
+    served_stages: int = 0
+    shown: int = 0
+    clicked: int = 0
+    quiet: int = 0
+    quiet_at: int = 0
+
+    # Survive the session: a gap between two actions does not start again with a new visit.
+    served_at: int = 0
+    served_before_at: int = 0
+    served_stage: Stage = Stage.ANONYMOUS
+    stage: Stage = Stage.ANONYMOUS
+
+    def mark_served(self, action: LiveAction, at_ms: int, stage: Stage | None = None) -> None:
+        """``action`` is on its way to the visitor, by the server's clock ``at_ms``.
+
+        ``stage`` is the stage it was chosen in; left out, the stage of the last decision.
+        """
+        stage = self.stage if stage is None else stage
+        self.served |= ACTION_BIT[action]
+        self.served_stages |= STAGE_BIT[stage]
+        self.served_stage = stage
+        self.served_before_at, self.served_at = self.served_at, max(self.served_at, at_ms)
+
+    def unmark_served(self, action: LiveAction) -> None:
+        """Takes the last ``mark_served`` back: the answer never left."""
+        self.served &= ~ACTION_BIT[action]
+        self.served_stages &= ~STAGE_BIT[self.served_stage]
+        self.served_at = self.served_before_at
+
+    def mark_quiet(self, eligible: int, at_ms: int, stage: Stage) -> None:
+        """Doing nothing was chosen over the actions of the bit mask ``eligible``."""
+        self.quiet = eligible
+        self.quiet_at = at_ms
+        self.stage = stage
+
+    def was_served(self, action: LiveAction) -> bool:
+        """In this session."""
+        return bool(self.served & ACTION_BIT[action])
+
+    def was_dismissed(self, action: LiveAction) -> bool:
+        """In any session we know of."""
+        return bool(self.dismissed & ACTION_BIT[action])
+
+    @property
+    def served_count(self) -> int:
+        """Actions served in this session: each at most once."""
+        return self.served.bit_count()
+
+    @property
+    def has_cart(self) -> bool:
+        """Something is in the cart, as far as this session's events tell."""
+        return self.cart_items > 0
+
+    def compared(self) -> Compared:
+        """What was looked at side by side in this session; counts up to ``PRODUCTS``, older ones are forgotten."""
+        counts: dict[int, int] = {}
+        most = views = category = 0
+        products = self.products
+        for index in range(0, len(products), 2):
+            views = max(views, products[index + 1])
+            key = products[index] & CATEGORY_MASK
+            if key:
+                count = counts[key] = counts.get(key, 0) + 1
+                if count > most:
+                    most, category = count, key
+        return Compared(len(products) // 2, most, category, views)

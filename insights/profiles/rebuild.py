@@ -1,0 +1,112 @@
+"""Builds a visitor's profile again from the store, with the same fold, for a process that does not know them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.models import Decision, Event, Session, Visitor
+from insights.profiles.fold import fold
+from insights.profiles.pages import event_path
+from insights.profiles.profile import ACTION_BIT, Profile
+from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.ids import ProjectId, VisitorId
+from insights.vocabulary.stages import Stage
+
+MOST_EVENTS: Final = 5_000
+"""Past this many the oldest are left out: a request is waiting for the answer."""
+
+
+async def rebuild(
+    tx: AsyncSession, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, *, limit_sessions: int = 20
+) -> Profile:
+    """The profile of what is stored of a visitor: the events of the last ``limit_sessions`` sessions in order.
+
+    Older sessions still count as visits and orders. A visitor who is not in the store gets an empty profile.
+    """
+    profile = Profile()
+    theirs = (Session.project_id == project_id, Session.visitor_id == visitor_id)
+    recent = (
+        await tx.scalars(select(Session.id).where(*theirs).order_by(Session.id.desc()).limit(limit_sessions))
+    ).all()
+    if not recent:
+        return profile
+    events = (
+        await tx.execute(
+            select(
+                Event.session_id, Event.occurred_at, Event.tab, Event.seq, Event.id, Event.type, Event.url, Event.props
+            )
+            .where(Event.project_id == project_id, Event.session_id.in_(recent), Event.visitor_id == visitor_id)
+            .order_by(Event.session_id.desc(), Event.occurred_at.desc())
+            .limit(MOST_EVENTS)
+        )
+    ).all()
+    decided = {
+        row.event_id: row
+        for row in await tx.execute(
+            select(
+                Decision.event_id, Decision.decided_at, Decision.action, Decision.stage, Decision.probabilities
+            ).where(
+                Decision.project_id == project_id,
+                Decision.visitor_id == visitor_id,
+                Decision.session_id.in_(recent),
+            )
+        )
+    }
+    for event in sorted(events, key=lambda row: (row.session_id, row.occurred_at, row.tab, row.seq, row.id)):
+        fold(
+            profile,
+            event_id=event.id,
+            session_id=event.session_id,
+            at_ms=_milliseconds(event.occurred_at),
+            type=event.type,
+            path=event_path(event.type, event.url, event.props.get("path")),
+            props=event.props,
+        )
+        if (decision := decided.get(event.id)) is not None:
+            _mark(profile, decision.action, decision.stage, decision.probabilities, _milliseconds(decision.decided_at))
+    if len(recent) == limit_sessions:
+        visits, orders = (
+            await tx.execute(
+                select(func.count(), func.count().filter(Session.purchased.is_(True))).where(
+                    *theirs, Session.id < recent[-1]
+                )
+            )
+        ).one()
+        profile.sessions += visits
+        profile.purchases += orders
+    await _add_what_was_said(tx, profile, project_id, visitor_id)
+    return profile
+
+
+async def _add_what_was_said(tx: AsyncSession, profile: Profile, project_id: UUID, visitor_id: UUID) -> None:
+    # Said perhaps before the sessions that were read, or through another door than an event.
+    visitor = await tx.get(Visitor, (project_id, visitor_id))
+    if visitor is None:
+        return
+    profile.has_email = profile.has_email or bool(visitor.email)
+    for name in ("analytics", "marketing"):
+        given = visitor.consent.get(name)
+        if getattr(profile, name) is None and isinstance(given, bool):
+            setattr(profile, name, given)
+
+
+def _mark(profile: Profile, action: str, stage: str, probabilities: dict[str, float], at_ms: int) -> None:
+    try:
+        chosen, then = LiveAction(action), Stage(stage)
+    except ValueError:
+        # Written by a version that knew other words.
+        return
+    profile.stage = then
+    if chosen is LiveAction.DO_NOTHING:
+        profile.mark_quiet(sum(ACTION_BIT[known] for known in LiveAction if known in probabilities), at_ms, then)
+    else:
+        profile.mark_served(chosen, at_ms, then)
+
+
+def _milliseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1000)

@@ -1,0 +1,139 @@
+"""What shopping says of a visitor: products looked at, the cart, the checkout, coupons, orders."""
+
+from __future__ import annotations
+
+from typing import Final
+from zlib import crc32
+
+from insights.profiles.pages import PageKind, is_shelf_of, page_kind
+from insights.profiles.profile import CATEGORIES, CATEGORY_MASK, CHECKOUT_STEPS, PRODUCTS, Profile
+from insights.profiles.props import LARGEST, Props, currency_of, name_of, text_of, whole_of
+
+_FADES: Final = 0.95
+"""Each look at a category makes the older ones weigh this much of what they did."""
+_VIEW, _CART = 1.0, 3.0
+
+
+def product_viewed(p: Profile, at: int, path: str, props: Props) -> None:
+    category = name_of(props, "category")
+    p.page_is_product = True
+    if category:
+        _look_at(p, category, _VIEW)
+        # The page before may be the shelf: it names the category, or is at least not the shop's front door.
+        before = p.previous_link
+        if before and (is_shelf_of(before, category) or (p.shelf != category and _may_be_shelf(before))):
+            p.shelf, p.shelf_link = category, before
+    price = whole_of(props, "price_minor")
+    if price > 0:
+        if price < p.last_price and category == p.last_category:
+            p.cheaper += 1
+        p.last_price = price
+        p.last_category = category
+    key = product_key(text_of(props, "product_id"), category)
+    products = p.products
+    try:
+        # A key is larger than any count of views can get, so that it is never found in the place of one.
+        place = products.index(key)
+    except ValueError:
+        if len(products) >= 2 * PRODUCTS:
+            del products[:2]
+        products.append(key)
+        products.append(1)
+        p.products_seen += 1
+    else:
+        products[place + 1] += 1
+        p.repeats += 1
+
+
+def cart_added(p: Profile, at: int, path: str, props: Props) -> None:
+    quantity = whole_of(props, "quantity", absent=1)
+    p.cart_items = min(LARGEST, p.cart_items + quantity)
+    p.cart_adds += 1
+    p.progress_at = at
+    _count_cart(p, props, quantity)
+    if category := name_of(props, "category"):
+        _look_at(p, category, _CART)
+
+
+def cart_removed(p: Profile, at: int, path: str, props: Props) -> None:
+    quantity = whole_of(props, "quantity", absent=1)
+    p.cart_items = max(0, p.cart_items - quantity)
+    p.cart_removes += 1
+    _count_cart(p, props, -quantity)
+
+
+def checkout_started(p: Profile, at: int, path: str, props: Props) -> None:
+    p.cart_items = whole_of(props, "items") or p.cart_items or 1
+    p.cart_minor = whole_of(props, "cart_value_minor", absent=p.cart_minor)
+    p.currency = currency_of(props) or p.currency
+    p.checkout = max(1, p.checkout)
+    p.progress_at = at
+
+
+def checkout_step(p: Profile, at: int, path: str, props: Props) -> None:
+    step = CHECKOUT_STEPS.get(text_of(props, "step"), 1)
+    p.cart_items = p.cart_items or 1
+    if step > p.checkout:
+        p.checkout = step
+        p.progress_at = at
+
+
+def coupon_tried(p: Profile, at: int, path: str, props: Props) -> None:
+    accepted = props.get("accepted")
+    if accepted is False:
+        p.coupons_refused += 1
+        p.price_at = at
+    elif accepted is True:
+        p.coupons_accepted += 1
+
+
+def purchased(p: Profile, at: int, path: str, props: Props) -> None:
+    p.purchases += 1
+    p.bought = True
+    p.cart_items = p.cart_minor = p.checkout = 0
+    p.progress_at = at
+
+
+def purchased_earlier(p: Profile, at: int, path: str, props: Props) -> None:
+    """An order of an older session, heard of late."""
+    p.purchases += 1
+
+
+def product_key(product_id: str, category: str) -> int:
+    """63 bits that stand for a product in its category, the same in every process; the low 31 are the category's."""
+    product = crc32(product_id.encode("utf-8", "replace")) & CATEGORY_MASK
+    return (product | 1 << 31) << 31 | category_key(category)
+
+
+def category_key(category: str) -> int:
+    """31 bits that stand for a category; 0 for none."""
+    return crc32(category.encode("utf-8", "replace")) & CATEGORY_MASK or 1 if category else 0
+
+
+def _count_cart(p: Profile, props: Props, quantity: int) -> None:
+    total = whole_of(props, "cart_value_minor", absent=-1)
+    if total < 0:
+        p.cart_minor = max(0, min(LARGEST, p.cart_minor + whole_of(props, "price_minor") * quantity))
+    else:
+        p.cart_minor = total
+        # The shop knows better than our count, which may have begun in the middle.
+        if total == 0 and quantity < 0:
+            p.cart_items = 0
+        elif total > 0 and p.cart_items == 0:
+            p.cart_items = 1
+    if p.cart_items == 0:
+        p.cart_minor = p.checkout = 0
+    p.currency = currency_of(props) or p.currency
+
+
+def _look_at(p: Profile, category: str, weight: float) -> None:
+    affinity = p.affinity
+    for name in affinity:
+        affinity[name] *= _FADES
+    affinity[category] = affinity.get(category, 0.0) + weight
+    if len(affinity) > CATEGORIES:
+        del affinity[min(affinity, key=affinity.__getitem__)]
+
+
+def _may_be_shelf(link: str) -> bool:
+    return page_kind(link.partition("?")[0]) is PageKind.OTHER
