@@ -24,6 +24,9 @@ class Summary:
     landing_path: str | None
     exit_path: str | None
     purchased: bool
+    reached_checkout: bool
+    added_to_cart: bool
+    products_seen: int
     cart_value_minor: int | None
     currency: str | None
     source: dict[str, Any]
@@ -56,6 +59,7 @@ def timeline_hash(timeline: Timeline) -> str:
 def summarise(timeline: Timeline) -> Summary:
     """Sums up a timeline that has at least one event."""
     events = timeline.events
+    types = {event.type for event in events}
     paths = [event.path for event in events if event.path]
     cart_value, currency = cart_after(events)
     first_page = next((event for event in events if event.type == "page_viewed"), None)
@@ -67,7 +71,10 @@ def summarise(timeline: Timeline) -> Summary:
         event_count=len(events),
         landing_path=paths[0] if paths else None,
         exit_path=paths[-1] if paths else None,
-        purchased=any(event.type == "purchased" for event in events),
+        purchased="purchased" in types,
+        reached_checkout="checkout_started" in types or "checkout_step" in types,
+        added_to_cart="cart_added" in types,
+        products_seen=len({str(e.props.get("product_id")) for e in events if e.type == "product_viewed"}),
         cart_value_minor=cart_value,
         currency=currency,
         source=source if isinstance(source, dict) else {},

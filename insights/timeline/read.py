@@ -29,7 +29,7 @@ async def read_timeline(tx: AsyncSession, project_id: UUID, session_id: UUID) ->
         await tx.execute(
             select(
                 func.count(),
-                func.count().filter(Session.purchased),
+                func.count().filter(Session.purchased.is_(True)),
                 func.max(Session.last_event_at),
             ).where(
                 Session.project_id == project_id,

@@ -19,7 +19,7 @@ Name = Annotated[str, Meta(max_length=512, min_length=1)]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 
-class Props(Struct, frozen=True, gc=False):
+class Props(Struct, gc=False):
     """Base of every props type."""
 
 

@@ -1,0 +1,228 @@
+"""Closes sessions: reads the timeline, has it classified, and writes insight, summary and trigger in one transaction.
+
+No transaction is open while a classifier thinks. What it says is written only if the lease still holds and no event
+came in meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.engine import Database
+from adapters.postgres.wakeups import Wakeups
+from flows.triggers import cancel_group, start_runs
+from insights.classification.classify import Classifier
+from insights.classification.verdict import Classified
+from insights.errors import NotFound
+from insights.models import Insight, Session
+from insights.recovery.trigger import insight_trigger
+from insights.timeline.assemble import Summary, summarise, timeline_hash
+from insights.timeline.close import WAKE_CHANNEL, Claim, claim_due
+from insights.timeline.read import read_timeline
+from insights.timeline.timeline import Timeline
+from insights.vocabulary.ids import uuid7
+from insights.vocabulary.stages import Stage
+
+log = structlog.get_logger()
+
+RETRY_AFTER = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    timeline: Timeline
+    last_received_at: datetime
+
+
+class SessionCloser:
+    """Closes the sessions of every project."""
+
+    def __init__(
+        self,
+        database: Database,
+        classifier: Classifier,
+        clock: Callable[[], datetime],
+        *,
+        lease: timedelta = timedelta(seconds=60),
+        batch: int = 100,
+        parallel: int = 8,
+    ) -> None:
+        self._database = database
+        self._classifier = classifier
+        self._clock = clock
+        self._lease = lease
+        self._batch = batch
+        self._places = asyncio.Semaphore(parallel)
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Works until ``stop`` is set: woken by a notification, and every second in any case."""
+        async with Wakeups(self._database.urls, WAKE_CHANNEL).listening() as wakeups:
+            while not stop.is_set():
+                try:
+                    while await self.close_due() and not stop.is_set():
+                        pass
+                except (DBAPIError, OSError) as error:
+                    log.warning("closing_paused", error=type(error).__name__)
+                await wakeups.wait(stop)
+
+    async def close_due(self) -> int:
+        """Closes one batch of due sessions; returns how many were claimed. One bad session does not stop the others."""
+        claims = await claim_due(self._database, self._clock(), self._lease, self._batch)
+        await asyncio.gather(*(self._close(claim) for claim in claims))
+        return len(claims)
+
+    async def classify_session(self, project_id: UUID, session_id: UUID) -> None:
+        """Names the reason of a closed session again. Raises NotFound."""
+        read = await self._read(project_id, session_id)
+        if not read.timeline.events:
+            raise NotFound(f"Session {session_id} has no events left to classify.")
+        classified = await self._classifier.classify(read.timeline)
+        async with self._database.transaction(project_id) as tx:
+            await tx.execute(
+                select(Session.id).where(Session.project_id == project_id, Session.id == session_id).with_for_update()
+            )
+            await self._write_insight(tx, read.timeline, classified, again=True)
+
+    async def _close(self, claim: Claim) -> None:
+        async with self._places:
+            try:
+                read = await self._read(claim.project_id, claim.session_id)
+                classified = await self._classifier.classify(read.timeline) if read.timeline.events else None
+                await self._write(claim, read, classified)
+            except Exception as error:
+                log.exception("session_close_failed", session=str(claim.session_id))
+                await self._put_back(claim, error)
+
+    async def _read(self, project_id: UUID, session_id: UUID) -> _Read:
+        async with self._database.transaction(project_id) as tx:
+            # First the mark, then the events: an event in between is seen by the comparison before writing.
+            last_received_at = await tx.scalar(
+                select(Session.last_received_at).where(Session.project_id == project_id, Session.id == session_id)
+            )
+            if last_received_at is None:
+                raise NotFound(f"There is no session {session_id} in this project.")
+            return _Read(await read_timeline(tx, project_id, session_id), last_received_at)
+
+    async def _write(self, claim: Claim, read: _Read, classified: Classified | None) -> None:
+        async with self._database.transaction(claim.project_id) as tx:
+            session = await tx.get(Session, (claim.project_id, claim.session_id), with_for_update=True)
+            if session is None or session.lease_token != claim.token:
+                return
+            session.lease_until = None
+            if session.last_received_at != read.last_received_at:
+                return  # More came in while we thought. close_at says when to look again.
+            session.closed_at = self._clock()
+            session.close_at = None
+            if session.close_reason != "explicit":
+                ended = session.ended_at is not None and session.ended_at >= session.last_event_at
+                session.close_reason = "ended" if ended else "quiet"
+            if classified is not None:
+                summary = summarise(read.timeline)
+                _summarise_into(session, summary)
+                await self._write_insight(tx, read.timeline, classified, again=False)
+        log.info("session_closed", session=str(claim.session_id))
+
+    async def _write_insight(
+        self, tx: AsyncSession, timeline: Timeline, classified: Classified, *, again: bool
+    ) -> None:
+        """Writes the insight and what it triggers. The caller holds the session's row.
+
+        ``again``: someone asked for it, so a new row is written even where nothing new can be said.
+        """
+        now = self._clock()
+        fingerprint = timeline_hash(timeline)
+        current = await tx.scalar(
+            select(Insight).where(
+                Insight.project_id == timeline.project_id,
+                Insight.session_id == timeline.session_id,
+                Insight.superseded_at.is_(None),
+            )
+        )
+        if current is not None:
+            if not again and current.timeline_hash == fingerprint and current.classifier == classified.classifier:
+                return
+            await tx.execute(
+                update(Insight)
+                .where(Insight.project_id == timeline.project_id, Insight.id == current.id)
+                .values(superseded_at=now)
+            )
+        verdict = classified.verdict
+        insight = Insight(
+            project_id=timeline.project_id,
+            id=uuid7(),
+            session_id=timeline.session_id,
+            visitor_id=timeline.visitor_id,
+            kind=verdict.kind.value,
+            reason=verdict.reason.value,
+            confidence=verdict.confidence,
+            narrative=verdict.narrative,
+            evidence=[str(identifier) for identifier in verdict.evidence],
+            suggested_actions=[{"action": s.action.value, "params": s.params} for s in verdict.suggested_actions],
+            classifier=classified.classifier,
+            fallback=classified.fallback,
+            timeline_hash=fingerprint,
+            created_at=now,
+        )
+        tx.add(insight)
+        await tx.flush()
+        trigger = insight_trigger(
+            timeline,
+            insight_id=insight.id,
+            kind=insight.kind,
+            reason=insight.reason,
+            confidence=insight.confidence,
+            narrative=insight.narrative,
+        )
+        if current is not None and current.reason != insight.reason:
+            why = f"superseded: the reason is {insight.reason} now"
+            await cancel_group(tx, timeline.project_id, trigger.group, why, now)
+        await start_runs(tx, timeline.project_id, trigger, now)
+
+    async def _put_back(self, claim: Claim, error: Exception) -> None:
+        try:
+            async with self._database.transaction(claim.project_id) as tx:
+                await tx.execute(
+                    update(Session)
+                    .where(
+                        Session.project_id == claim.project_id,
+                        Session.id == claim.session_id,
+                        Session.lease_token == claim.token,
+                    )
+                    .values(lease_until=self._clock() + RETRY_AFTER)
+                )
+        except (DBAPIError, OSError):
+            log.warning("session_not_put_back", session=str(claim.session_id), error=type(error).__name__)
+
+
+def _summarise_into(session: Session, summary: Summary) -> None:
+    session.started_at = summary.started_at
+    session.last_event_at = summary.last_event_at
+    session.event_count = summary.event_count
+    session.landing_path = summary.landing_path
+    session.exit_path = summary.exit_path
+    session.purchased = summary.purchased
+    session.cart_value_minor = summary.cart_value_minor
+    session.currency = summary.currency
+    session.source = summary.source
+    session.client = summary.client
+    session.stage = _stage(summary).value
+
+
+def _stage(summary: Summary) -> Stage:
+    """How far this one session went; the live stage also knows the visits before it."""
+    if summary.purchased:
+        return Stage.CUSTOMER
+    if summary.reached_checkout:
+        return Stage.HIGH_INTENT
+    if summary.cart_value_minor or summary.added_to_cart:
+        return Stage.CART_ADDER
+    return Stage.BROWSER if summary.products_seen >= 2 else Stage.ANONYMOUS
