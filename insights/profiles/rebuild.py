@@ -103,7 +103,8 @@ def _mark(profile: Profile, action: str, stage: str, probabilities: dict[str, fl
         return
     profile.stage = then
     if chosen is LiveAction.DO_NOTHING:
-        profile.mark_quiet(sum(ACTION_BIT[known] for known in LiveAction if known in probabilities), at_ms, then)
+        passed_over = sum(bit for known, bit in ACTION_BIT.items() if known is not chosen and known in probabilities)
+        profile.mark_quiet(passed_over, at_ms, then)
     else:
         profile.mark_served(chosen, at_ms, then)
 
