@@ -1,0 +1,118 @@
+"""Builds the viewer: which page answers where, and the page for everything that goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+from psycopg.errors import QueryCanceled
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from adapters.postgres.engine import Database
+from insights.viewer.gate import Gate
+from insights.viewer.login import ResolveKey, Signer
+from insights.viewer.pages import Pages
+from insights.viewer.render import STATIC, Headers, environment, page
+
+log = structlog.get_logger()
+
+_ADVICE = {
+    404: ("There is no such page", "Check the address, or begin at the sessions."),
+    405: ("That does not work here", "This page can only be opened, not sent to."),
+    413: ("That is too much", ""),
+}
+
+
+def create_viewer(
+    database: Database,
+    *,
+    resolve_key: ResolveKey,
+    signing_secret: bytes,
+    secure_cookies: bool,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> ASGIApp:
+    """The viewer as an application to mount under a path of its own.
+
+    ``signing_secret`` signs logins: who changes it logs everyone out. ``secure_cookies``: people come over https.
+    """
+    templates = environment()
+    signer = Signer(signing_secret, clock)
+    gate = Gate(
+        database,
+        resolve_key=resolve_key,
+        signer=signer,
+        templates=templates,
+        secure_cookies=secure_cookies,
+        clock=clock,
+    )
+    pages = Pages(database, gate=gate, templates=templates, clock=clock)
+
+    def say(request: Request, status: int, title: str, text: str) -> Response:
+        return page(templates, request, "message", clock(), status=status, title=title, text=text)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+        title, text = _ADVICE.get(error.status_code, ("That did not work", ""))
+        return say(request, error.status_code, title, text or str(error.detail))
+
+    async def database_failed(request: Request, error: Exception) -> Response:
+        if isinstance(error, DBAPIError) and isinstance(error.orig, QueryCanceled):
+            log.warning("viewer_query_too_slow", path=request.scope["path"])
+            response = say(
+                request,
+                503,
+                "That takes too long",
+                "So many sessions cannot be searched at once. Choose a period, or remove the page, action or text "
+                "filter.",
+            )
+        elif isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError):
+            log.warning("viewer_without_database", path=request.scope["path"], error=type(error).__name__)
+            response = say(
+                request,
+                503,
+                "The database cannot be reached",
+                "Nothing is lost: reload this page in a moment. If it stays away, look at the server's log and at "
+                "WHYLEFT_DATABASE_URL.",
+            )
+        else:
+            raise error
+        response.headers["Retry-After"] = "5"
+        return response
+
+    async def broken(request: Request, error: Exception) -> Response:
+        return say(
+            request,
+            500,
+            "Something broke in the viewer",
+            "This is a fault of ours. The server's log says more; please report it with the address of this page.",
+        )
+
+    pages_and_files = Starlette(
+        routes=[
+            Route("/", pages.home, name="home"),
+            Route("/login", gate.show, methods=["GET"], name="login"),
+            Route("/login", gate.enter, methods=["POST"]),
+            Route("/logout", gate.leave, methods=["POST"]),
+            Route("/sessions", pages.sessions, methods=["GET"]),
+            Route("/sessions/{session_id}", pages.session, methods=["GET"]),
+            Mount("/static", StaticFiles(directory=STATIC)),
+        ],
+        exception_handlers={
+            HTTPException: refused,
+            DBAPIError: database_failed,
+            PoolTimeout: database_failed,
+            OSError: database_failed,
+            Exception: broken,
+        },
+    )
+    # Outside of everything, so that the page of an unforeseen fault has them too.
+    return Headers(pages_and_files)

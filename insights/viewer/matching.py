@@ -1,0 +1,121 @@
+"""Which sessions match the filters: the conditions of a query over sessions joined with their current insight."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, or_, select
+
+from insights.models import Decision, Event, Insight, Session, Visitor
+from insights.viewer.filters import NO_INSIGHT, PERIODS, Filters, like_literal, like_pattern
+from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.reasons import Kind
+
+ITS_INSIGHT = and_(
+    Insight.project_id == Session.project_id,
+    Insight.session_id == Session.id,
+    Insight.superseded_at.is_(None),
+)
+"""Joins a session with its current insight; an outer join, for there may be none."""
+
+IS_OPEN = Session.close_at.is_not(None)
+
+CAME_TO = func.coalesce(
+    Insight.kind,
+    case(
+        (Session.closed_at.is_(None), None),
+        (Session.purchased.is_(True), Kind.CONVERTED.value),
+        else_=Kind.ABANDONED.value,
+    ),
+)
+"""A session's kind: the insight's word, the summary's until there is one, NULL while it has never closed."""
+
+_LEAST_ID_TEXT = 6
+
+
+def matching(filters: Filters, project_id: UUID, now: datetime) -> list[ColumnElement[bool]]:
+    """Conditions that a session of ``project_id`` meets if it passes all ``filters``."""
+    conditions = [Session.project_id == project_id]
+    if filters.reason == NO_INSIGHT:
+        conditions.append(Insight.id.is_(None))
+    elif filters.reason is not None:
+        conditions.append(Insight.reason == str(filters.reason))
+    if filters.kind is not None:
+        conditions.append(CAME_TO.op("=")(str(filters.kind)))
+    if filters.state is not None:
+        conditions.append(IS_OPEN if filters.state == "open" else Session.close_at.is_(None))
+    if filters.stage is not None:
+        conditions.append(Session.stage == str(filters.stage))
+    if filters.visitor is not None:
+        conditions.append(Session.visitor_id == filters.visitor)
+    if filters.when is not None:
+        conditions.append(Session.started_at >= now - PERIODS[filters.when])
+    if filters.purchased is not None:
+        bought = or_(Session.purchased.is_(True), and_(IS_OPEN, _has_event(Event.type == "purchased")))
+        conditions.append(bought if filters.purchased else ~func.coalesce(bought, False))
+    if filters.left_cart:
+        conditions.append(Session.cart_value_minor > 0)
+    if filters.page is not None:
+        conditions.append(_saw_page(like_pattern(filters.page)))
+    if filters.action is not None:
+        conditions.append(_was_shown(filters.action))
+    if filters.text is not None:
+        conditions.append(_mentions(filters.text, project_id))
+    return conditions
+
+
+def page_path() -> ColumnElement[str | None]:
+    """The path of an event's page, as ``TimelineEvent.path`` says it; NULL when unknown."""
+    return func.coalesce(
+        case((Event.type == "page_viewed", func.nullif(Event.props["path"].astext, ""))),
+        func.nullif(func.substring(Event.url, r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)"), ""),
+    )
+
+
+def _has_event(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return exists().where(Event.project_id == Session.project_id, Event.session_id == Session.id, *conditions)
+
+
+def _saw_page(pattern: str) -> ColumnElement[bool]:
+    return or_(
+        Session.landing_path.like(pattern, escape="\\"),
+        Session.exit_path.like(pattern, escape="\\"),
+        _has_event(Event.type == "page_viewed", page_path().like(pattern, escape="\\")),
+    )
+
+
+def _was_shown(action: LiveAction) -> ColumnElement[bool]:
+    decided = exists().where(
+        Decision.project_id == Session.project_id,
+        Decision.session_id == Session.id,
+        Decision.action == str(action),
+    )
+    if action is LiveAction.DO_NOTHING:
+        return decided
+    return and_(decided, _has_event(Event.type == "action_shown", Event.props["action"].astext == str(action)))
+
+
+def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
+    pattern = f"%{like_literal(words)}%"
+    its_visitor = (
+        select(Visitor.id)
+        .where(
+            Visitor.project_id == project_id,
+            or_(Visitor.email.ilike(pattern, escape="\\"), Visitor.user_id.ilike(pattern, escape="\\")),
+        )
+        .correlate(None)
+    )
+    conditions = [
+        Session.visitor_id.in_(its_visitor),
+        Insight.narrative.ilike(pattern, escape="\\"),
+        Session.landing_path.ilike(pattern, escape="\\"),
+        Session.exit_path.ilike(pattern, escape="\\"),
+    ]
+    identifier = words.replace("-", "").lower()
+    if len(identifier) >= _LEAST_ID_TEXT and all(c in "0123456789abcdef" for c in identifier):
+        conditions += [
+            func.replace(cast(column, Text), "-", "").like(f"%{identifier}%")
+            for column in (Session.id, Session.visitor_id)
+        ]
+    return or_(*conditions)
