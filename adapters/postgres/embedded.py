@@ -38,7 +38,7 @@ from adapters.postgres.embedded_errors import (
 )
 from adapters.postgres.engine import APP_ROLE
 from adapters.postgres.owners import OwnerLock
-from adapters.postgres.sockets import PORT, SocketFolder
+from adapters.postgres.sockets import SocketFolder
 
 __all__ = [
     "DATABASE",
@@ -75,7 +75,7 @@ class EmbeddedPostgres:
 
     def url(self, database: str, user: str = OWNER_ROLE) -> str:
         """The URL of another database on the same server, as `user`."""
-        return _url(self._socket_folder, database, user)
+        return url(self._socket_folder, database, user)
 
     def stop(self) -> None:
         """Let go; stops the server if nobody else in this process holds it. A second call does nothing."""
@@ -120,8 +120,8 @@ def start(data_dir: Path) -> EmbeddedPostgres:
         claim = object()
         server.claims.add(claim)
     return EmbeddedPostgres(
-        owner_url=_url(server.socket.path, DATABASE, OWNER_ROLE),
-        app_url=_url(server.socket.path, DATABASE, APP_ROLE),
+        owner_url=url(server.socket.path, DATABASE, OWNER_ROLE),
+        app_url=url(server.socket.path, DATABASE, APP_ROLE),
         data_dir=data_dir,
         _socket_folder=server.socket.path,
         _claim=claim,
@@ -230,7 +230,7 @@ def _launch_held(data_dir: Path, lock: OwnerLock, programs: binaries.Binaries) -
 
 def _wait_until_it_answers(server: _Server, log: Path, log_began: int) -> None:
     deadline = time.monotonic() + READY_WITHIN
-    address = make_conninfo(host=str(server.socket.path), port=PORT, dbname="postgres", user=OWNER_ROLE).encode()
+    address = make_conninfo(host=str(server.socket.path), port=keeper.PORT, dbname="postgres", user=OWNER_ROLE).encode()
     while PGconn.ping(address) != Ping.OK:
         if not server.running or time.monotonic() > deadline:
             raise cluster.said(server.data_dir, "PostgreSQL", _tail(log, log_began))
@@ -263,10 +263,11 @@ def _prepare(socket_folder: Path) -> None:
 
 def _connect(socket_folder: Path, database: str) -> psycopg.Connection:
     return psycopg.connect(
-        host=str(socket_folder), port=PORT, dbname=database, user=OWNER_ROLE, autocommit=True, connect_timeout=10
+        host=str(socket_folder), port=keeper.PORT, dbname=database, user=OWNER_ROLE, autocommit=True, connect_timeout=10
     )
 
 
-def _url(socket_folder: Path, database: str, user: str) -> str:
+def url(socket_folder: Path, database: str, user: str) -> str:
+    """The URL of a database on the server whose socket stands in `socket_folder`."""
     host = quote(os.fsencode(socket_folder))
-    return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?host={host}&port={PORT}"
+    return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?host={host}&port={keeper.PORT}"

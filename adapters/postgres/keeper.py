@@ -22,6 +22,9 @@ import time
 
 CLUSTER, RUN, CONF = "cluster", "run", "conf"
 LOG, SERVER_LOCK = "server.log", "server.lock"
+PORT = 5432  # only part of the socket's name: nothing listens on TCP
+SOCKET = f".s.PGSQL.{PORT}"
+PID_FILE, SOCKET_PID_FILE = f"{CLUSTER}/postmaster.pid", f"{RUN}/{SOCKET}.lock"
 LOG_BYTES, OLD_LOGS = 4_000_000, 3
 STOP_FAST, STOP_HARD = 60.0, 15.0  # seconds
 LOCK_WAIT = 30.0
@@ -198,16 +201,17 @@ class _Keeper:
                 os.kill(pid, signal.SIGQUIT)
         os.close(reading)
         _, wait_status = os.waitpid(pid, 0)
-        self._forget_pid_file(pid)
+        self._forget_pid_files(pid)
         return os.waitstatus_to_exitcode(wait_status)
 
-    def _forget_pid_file(self, pid: int) -> None:
-        path = f"{self._data_dir}/{CLUSTER}/postmaster.pid"
-        with contextlib.suppress(OSError):
-            with open(path, "rb") as file:
-                first = file.readline().strip()
-            if first == str(pid).encode():
-                os.unlink(path)
+    def _forget_pid_files(self, pid: int) -> None:
+        """What a killed server leaves would stop the next one if another process got its pid."""
+        for path in (f"{self._data_dir}/{PID_FILE}", f"{self._data_dir}/{SOCKET_PID_FILE}"):
+            with contextlib.suppress(OSError):
+                with open(path, "rb") as file:
+                    first = file.readline().strip()
+                if first == str(pid).encode():
+                    os.unlink(path)
 
     def _listen(self) -> None:
         if os.read(0, 4096):

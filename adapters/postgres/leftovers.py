@@ -1,4 +1,4 @@
-"""What an earlier owner left behind: a server that still runs is stopped, a stale pid file is removed, nobody is hurt.
+"""What an earlier owner left behind: a server that still runs is stopped, stale pid files are removed, nobody is hurt.
 
 A pid in a file proves nothing. A process is a server of ours only if its executable is postgres and its working
 directory is the cluster; nothing else is ever signalled.
@@ -33,7 +33,8 @@ def clear(data_dir: Path) -> None:
                 f"{data_dir} is in use by a PostgreSQL server (process {server.pid}) that was started by hand: "
                 "stop it, or choose another data directory."
             )
-        (cluster / "postmaster.pid").unlink(missing_ok=True)
+        for stale in (keeper.PID_FILE, keeper.SOCKET_PID_FILE):
+            (data_dir / stale).unlink(missing_ok=True)
     finally:
         os.close(lock)
 

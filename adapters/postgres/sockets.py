@@ -12,7 +12,6 @@ from pathlib import Path
 from adapters.postgres import keeper
 from adapters.postgres.embedded_errors import SocketPathUnusable
 
-PORT = 5432  # only part of the socket's name: nothing listens on TCP
 LONGEST = 107 if sys.platform.startswith("linux") else 103  # bytes
 PLAIN = re.compile(r"[A-Za-z0-9/._~+ -]+")  # a comma makes a list of hosts of it, the rest needs care in a URL
 SHARED = Path("/tmp")  # noqa: S108  a short path that every system has; what is made in it is private
@@ -27,8 +26,8 @@ class SocketFolder:
         self._alias: Path | None = None
         self._lock: int | None = None
         self.path = run
-        if len(os.fsencode(run / f".s.PGSQL.{PORT}")) > LONGEST or not PLAIN.fullmatch(str(run)):
-            self._alias = _private(SHARED / f"whyleft-{os.geteuid()}-{_digest(run)}")
+        if not fits(run):
+            self._alias = _private(alias_of(run))
             self.path = self._alias / "run"
             self.path.unlink(missing_ok=True)
             self.path.symlink_to(run)
@@ -48,8 +47,14 @@ class SocketFolder:
             self._alias = None
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+def fits(run: Path) -> bool:
+    """Whether the data directory's own socket folder can be used as it is."""
+    return len(os.fsencode(run / keeper.SOCKET)) <= LONGEST and PLAIN.fullmatch(str(run)) is not None
+
+
+def alias_of(run: Path) -> Path:
+    """The private folder that holds this user's alias of a socket folder."""
+    return SHARED / f"whyleft-{os.geteuid()}-{hashlib.sha256(os.fsencode(run)).hexdigest()[:16]}"
 
 
 def _private(folder: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -27,9 +28,12 @@ def owner_process(data_dir: Path, *options: str, before: tuple[str, ...] = ()) -
     """Another process that holds `data_dir`, and what it said. It stops by itself, or was killed, at the end."""
     command = [*before, sys.executable, str(OWNER_PROCESS), str(data_dir), *options]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline() or b"{}")
-        process.stdin.close()  # type: ignore[union-attr]
+        try:
+            yield process, json.loads(process.stdout.readline() or b"{}")
+        finally:
+            process.stdin.close()
 
 
 @contextmanager
@@ -37,8 +41,10 @@ def innocent(uid: int) -> Iterator[subprocess.Popen[bytes]]:
     """A process that has nothing to do with any of this, of the user whom the server runs as."""
     user = {"user": uid} if AS_ROOT else {}
     with subprocess.Popen(["sleep", "600"], **user) as process:
-        yield process
-        process.kill()
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def eventually(true: Callable[[], object]) -> None:
@@ -109,5 +115,7 @@ def orphan(data_dir: Path, *, holds_lock: bool) -> Iterator[subprocess.Popen[byt
         for descriptor in [*descriptors, lock]:
             os.close(descriptor)
         eventually(lambda: (data_dir / "run" / ".s.PGSQL.5432").exists())
-        yield process
-        process.terminate()
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)

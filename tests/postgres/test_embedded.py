@@ -66,9 +66,9 @@ def test_a_stale_pid_file_never_hurts_another_process(data_dir: Path) -> None:
     stopped_cluster(data_dir)
     uid = (data_dir / "cluster").stat().st_uid
     with innocent(uid) as bystander:
-        for name in ("cluster/postmaster.pid", "owner.lock"):
+        for name in ("cluster/postmaster.pid", "run/.s.PGSQL.5432.lock", "owner.lock"):
             (data_dir / name).write_text(f"{bystander.pid}\n/proc/self/fd/5\n1700000000\n5432\n\n")
-        os.chown(data_dir / "cluster" / "postmaster.pid", uid, -1)
+            os.chown(data_dir / name, uid, -1)
         assert recall(data_dir) == "kept"
         assert bystander.poll() is None
 
