@@ -17,13 +17,16 @@ from insights.recovery.plain import one_line, whole
 
 MOST_PATH: Final = 200
 MOST_SEGMENTS: Final = 12
+MOST_STACK_LINES: Final = 12
 
+_QUERY = re.compile(r"[?#][^\s:)]*")
 _METHOD = re.compile(r"[A-Z]{1,16}")
 _ID = re.compile(
     r"\d+"
     r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-    r"|[0-9a-f]{8,}"
-    r"|(?=[^\d]*\d)(?=[^a-z]*[a-z])[\w~=+-]{16,}"
+    r"|(?=[a-f]*\d)[0-9a-f]{8,}"
+    # Words and years joined by hyphens are a name (summer-sale-2026), not a token.
+    r"|(?!(?:[a-z]+|\d{1,4})(?:-(?:[a-z]+|\d{1,4}))+$)(?=[^\d]*\d)(?=[^a-z]*[a-z])[\w~=+-]{16,}"
     r"|[^@]+@[^@]+",
     re.IGNORECASE,
 )
@@ -79,6 +82,14 @@ def source_shape(value: Any) -> str:
     except ValueError:
         path = value[:2048]
     return path_shape(_BUILD_HASH.sub("", path))
+
+
+def stack_shape(value: Any) -> list[str] | None:
+    """The first lines of a stack trace without query strings; None when there is none. Not part of a fingerprint."""
+    if not isinstance(value, str):
+        return None
+    lines = (one_line(_QUERY.sub("", line[:400]), 200) for line in value[:8000].splitlines())
+    return [line for line in lines if line][:MOST_STACK_LINES] or None
 
 
 def request_fingerprint(method: Any, path: Any, status: Any) -> str:

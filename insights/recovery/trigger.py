@@ -20,6 +20,7 @@ from insights.recovery.fingerprint import (
     request_fingerprint,
     script_fingerprint,
     source_shape,
+    stack_shape,
 )
 from insights.recovery.plain import currency, one_line, whole
 from insights.timeline.assemble import cart_after
@@ -50,6 +51,7 @@ def insight_trigger(
     """
     events = timeline.events
     cart_value, cart_currency = cart_after(events)
+    items = cart_items(events)
     viewed = viewed_products(events)
     money = currency(cart_currency) or next((item["currency"] for item in viewed if item["currency"]), None)
     paths = [event.path for event in events if event.path]
@@ -78,7 +80,8 @@ def insight_trigger(
             "cart": {
                 "value_minor": whole(cart_value),
                 "currency": money,
-                "items": cart_items(events),
+                "count": sum(item["quantity"] for item in items),
+                "items": items,
             },
             "products": viewed,
             "error": worst_error(events),
@@ -91,8 +94,8 @@ def worst_error(events: tuple[TimelineEvent, ...]) -> dict[str, Any] | None:
 
     Broken requests (no answer, 5xx) come before script errors, refused requests (4xx) last: pages live with many of
     those. Among equals the more frequent one, then the later one. Keys: fingerprint, kind (request or script), method,
-    path, status, message, source, line (where it came first), count, event_ids (the first 20); what does not apply is
-    None.
+    path, status, message, source, line and stack (of its first time), count, event_ids (the first 20); what does not
+    apply is None.
     """
     faults: dict[str, _Fault] = {}
     for position, event in enumerate(events):
@@ -123,6 +126,7 @@ def _fault(event: TimelineEvent) -> _Fault | None:
             "message": None,
             "source": None,
             "line": None,
+            "stack": None,
         }
         return _Fault(facts, gravity=3 if status == 0 or status >= 500 else 1)
     if event.type == "js_error":
@@ -135,6 +139,7 @@ def _fault(event: TimelineEvent) -> _Fault | None:
             "message": message_shape(props.get("message")),
             "source": source_shape(props.get("source")) or None,
             "line": whole(props.get("line")),
+            "stack": stack_shape(props.get("stack")),
         }
         return _Fault(facts, gravity=2)
     return None

@@ -37,7 +37,7 @@ async def test_half_a_line_of_a_killed_writer_is_no_ticket_and_goes(tmp_path: Pa
     outbox = TicketOutbox(path)
     await outbox.send(SendIntent("a", None, {}))
     with path.open("ab") as file:
-        file.write(b'{"key": "b", "title": "cut o')
+        file.write(b'{"key": "b", "title": "cut o' + b"x" * 500)
     assert isinstance(await outbox.lookup("b"), NotFound)
     assert isinstance(await outbox.send(SendIntent("b", None, {})), Accepted)
     assert lines(path) == ["a", "b"]

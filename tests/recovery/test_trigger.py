@@ -70,6 +70,7 @@ def test_the_facts_are_complete_and_fit_into_json() -> None:
     assert facts["cart"] == {
         "value_minor": 2900,
         "currency": "EUR",
+        "count": 2,
         "items": [{"product_id": "mug", "name": "Morning mug", "price_minor": 1450, "quantity": 2}],
     }
     assert [product["product_id"] for product in facts["products"]] == ["kettle", "mug"]

@@ -1,0 +1,193 @@
+"""Turns a due send step into a message: which channel an action uses, what it says, or why nothing is sent.
+
+Called inside the send gate's transaction. What a message needs from the database (address, shop name, a discount code)
+is read and written there, so that a message that never goes out leaves no trace but its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.channels.mail import MailInvalid, address
+from flows.ports import Composed, SendRequest, Skip
+from insights.models import Project, Visitor
+from insights.recovery import codes, tickets
+from insights.recovery.audience import consents, time_zone, zone
+from insights.recovery.mail_values import answers_of, things_of_cart, things_seen, until, way_back
+from insights.recovery.plain import one_line, whole
+from insights.recovery.templates import MessageBroken, Messages
+from insights.recovery.unsubscribe import Claim, sign
+from insights.settings import SettingInvalid
+from insights.vocabulary.actions import RecoveryAction
+
+CODE_HOURS: Final = 24
+MOST_CODE_HOURS: Final = 24 * 30
+MOST_PERCENT: Final = 90
+
+
+class MessageComposer:
+    """Composes the messages of all projects. Raises SettingInvalid for an address that cannot stand in a link.
+
+    ``public_url`` is where people reach this server; ``shop_url`` is where messages lead back to, "" for the page that
+    was left; ``signing_secret`` signs unsubscribe links.
+    """
+
+    def __init__(
+        self, *, public_url: str, shop_url: str, signing_secret: bytes, messages: Messages | None = None
+    ) -> None:
+        _check_url("WHYLEFT_PUBLIC_URL", public_url)
+        if shop_url:
+            _check_url("WHYLEFT_SHOP_URL", shop_url)
+        self._public_url = public_url.rstrip("/")
+        self._shop_url = shop_url
+        self._secret = signing_secret
+        self._messages = messages or Messages()
+
+    async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
+        match request.action:
+            case RecoveryAction.SEND_EMAIL:
+                return await self._email(tx, request)
+            case RecoveryAction.CREATE_TICKET:
+                return self._ticket(request)
+            case RecoveryAction.CALL_WEBHOOK:
+                return await self._webhook(tx, request)
+            case RecoveryAction.DO_NOTHING:
+                return Skip("do_nothing", "This step does nothing on purpose.")
+            case _:
+                return Skip("channel_not_configured", f"This server has no channel for {request.action}.")
+
+    async def _email(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
+        name = request.params.get("message")
+        if name not in self._messages.names:
+            known = ", ".join(sorted(self._messages.names))
+            return Skip("no_such_message", f"There is no message {one_line(name, 80)!r}: use one of {known}.")
+        visitor = await tx.get(Visitor, (request.project_id, request.visitor_id))
+        if visitor is None or not visitor.email:
+            return Skip("no_address", "The visitor gave no e-mail address.")
+        try:
+            # Lower case throughout, so that one mailbox is one entry of the suppression list however it is spelt.
+            recipient = address(visitor.email).lower()
+        except MailInvalid:
+            return Skip("no_address", "What the visitor gave is no e-mail address that can be written to.")
+        # The gate asks again; asked here too, so that no code is issued for nobody.
+        if not consents(visitor.consent, "email"):
+            return Skip("no_consent", "The visitor has not agreed to messages by email.")
+        project = await tx.get_one(Project, request.project_id)
+        link = way_back(request.trigger, self._shop_url, project.allowed_origins)
+        if link is None:
+            return Skip(
+                "no_shop_address",
+                "There is nowhere to send the visitor back to: set WHYLEFT_SHOP_URL, or add the shop's origin to the "
+                "project.",
+            )
+        claim = Claim(request.project_id, request.visitor_id, "email", recipient)
+        unsubscribe_url = f"{self._public_url}/v1/unsubscribe?token={sign(self._secret, claim)}"
+        values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
+        if (percent := whole(request.params.get("discount_percent"))) is not None:
+            if not 1 <= percent <= MOST_PERCENT:
+                return Skip("bad_discount", f"The discount must be 1 to {MOST_PERCENT} percent, not {percent}.")
+            values["code"] = await self._code(tx, request, percent)
+        try:
+            mail = self._messages.render(str(name), values)
+        except MessageBroken as error:
+            return Skip("message_broken", str(error))
+        return Composed(
+            channel="email",
+            recipient=recipient,
+            content={
+                "subject": mail.subject,
+                "text": mail.text,
+                "html": mail.html,
+                "unsubscribe_url": unsubscribe_url,
+            },
+            needs_consent=True,
+        )
+
+    async def _code(self, tx: AsyncSession, request: SendRequest, percent: int) -> dict[str, Any]:
+        hours = min(max(whole(request.params.get("discount_hours")) or CODE_HOURS, 1), MOST_CODE_HOURS)
+        issued = await codes.issue(
+            tx,
+            request.project_id,
+            issue_key=f"{request.run_id}/{request.step_id}",
+            visitor_id=request.visitor_id,
+            percent=percent,
+            valid_for=timedelta(hours=hours),
+            now=request.now,
+        )
+        name = await time_zone(tx, request.project_id, request.visitor_id)
+        local = (zone(name) if name is not None else None) or UTC
+        return {
+            "text": issued.code,
+            "percent": issued.percent,
+            "hours": hours,
+            "until": until(issued.expires_at, local),
+        }
+
+    def _ticket(self, request: SendRequest) -> Composed | Skip:
+        error = request.trigger.get("error")
+        if not isinstance(error, Mapping) or not error.get("fingerprint"):
+            return Skip("no_error", "The session holds no failed request and no script error to report.")
+        return Composed(
+            channel="ticket",
+            recipient=None,
+            content=tickets.ticket(
+                request.trigger,
+                public_url=self._public_url,
+                priority=str(request.params.get("priority", "normal")),
+            ),
+            dedupe_key=tickets.dedupe_key(error, request.now),
+        )
+
+    async def _webhook(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
+        visitor = await tx.get(Visitor, (request.project_id, request.visitor_id))
+        return Composed(
+            channel="webhook",
+            recipient=None,
+            content={
+                "type": one_line(request.params.get("type"), 80) or "recovery.step",
+                "timestamp": _iso(request.now),
+                "data": {
+                    "project_id": str(request.project_id),
+                    "visitor_id": str(request.visitor_id),
+                    # The shop's own name for them; addresses stay here.
+                    "user_id": visitor.user_id if visitor is not None else None,
+                    "run_id": str(request.run_id),
+                    "step": request.step_id,
+                    **{name: request.trigger.get(name) for name in ("insight", "session", "cart", "products", "error")},
+                },
+            },
+        )
+
+
+def _values(request: SendRequest, shop: str, link: str, unsubscribe_url: str) -> dict[str, Any]:
+    things, total = things_of_cart(request.trigger)
+    viewed = things_seen(request.trigger)
+    return {
+        "shop": shop,
+        "link": link,
+        "unsubscribe_url": unsubscribe_url,
+        "has_cart": bool(things),
+        "things": things or viewed,
+        "viewed": viewed,
+        "total": total,
+        "answers": answers_of(request.params),
+    }
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid or any(character.isspace() or not character.isprintable() for character in url):
+        raise SettingInvalid(f"{name} is {url!r}: write an address such as https://shop.example/.")
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
