@@ -12,7 +12,7 @@ from insights.profiles.pages import PageKind
 DEEP_PAGES: Final = 5
 COMPARED: Final = 3
 FIELDS_TOUCHED_AGAIN: Final = 4
-MOSTLY: Final = 0.5
+MOSTLY: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,7 @@ def features(profile: Profile, now_ms: int) -> tuple[float, ...]:
         _log(p.rage_clicks + p.dead_clicks / 2),
         leaving,
         _log(p.hides),
-        min(1.0, max(0.0, (now_ms - p.last_at - SKEW_MS) / 1_800_000)),
+        min(1.0, max(0.0, (now_ms - p.last_at - SKEW_MS) / 1_800_000)) if p.last_at else 0.0,
         _log(p.sessions - 1),
         _log(p.carts_left),
         _log(p.purchases),
