@@ -12,6 +12,7 @@ from pathlib import Path
 from adapters.postgres import keeper
 from adapters.postgres.embedded_errors import SocketPathUnusable
 
+PORT = keeper.PORT
 LONGEST = 107 if sys.platform.startswith("linux") else 103  # bytes
 PLAIN = re.compile(r"[A-Za-z0-9/._~+ -]+")  # a comma makes a list of hosts of it, the rest needs care in a URL
 SHARED = Path("/tmp")  # noqa: S108  a short path that every system has; what is made in it is private
