@@ -1,0 +1,63 @@
+// Builds dist/: the core, the renderer chunk, the types, and sizes.json with the SRI hash of each file.
+// The build fails when a file is over its gzip budget: the size of a guest is part of its manners.
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const here = (path) => new URL(path, import.meta.url);
+const FILES = [
+  { name: "whyleft.js", entry: "src/index.ts", format: "iife", budget: 4400 },
+  { name: "whyleft-signals.js", entry: "src/signals/index.ts", format: "esm", budget: 2000 },
+  { name: "whyleft-render.js", entry: "src/render/index.ts", format: "esm", budget: 3000 },
+];
+
+await rm(here("dist"), { recursive: true, force: true });
+await mkdir(here("dist"), { recursive: true });
+
+const css = {
+  name: "css-as-text",
+  setup({ onLoad }) {
+    // The sheet travels as a string into a constructable stylesheet, so the page needs no style-src for it.
+    onLoad({ filter: /\.css$/ }, async ({ path }) => {
+      const source = await readFile(path, "utf8");
+      const { code } = await (await import("esbuild")).transform(source, { loader: "css", minify: true });
+      return { contents: code.trim(), loader: "text" };
+    });
+  },
+};
+
+for (const { name, entry, format } of FILES) {
+  await build({
+    entryPoints: [here(entry).pathname],
+    outfile: here(`dist/${name}`).pathname,
+    bundle: true,
+    minify: true,
+    format,
+    target: "es2020",
+    charset: "utf8",
+    legalComments: "none",
+    plugins: [css],
+    // Whatever fails while loading stays inside: the page's own error handlers never hear of it.
+    ...(format === "iife" && { banner: { js: "try{" }, footer: { js: "}catch(e){}" } }),
+  });
+}
+await copyFile(here("src/public.d.ts"), here("dist/whyleft.d.ts"));
+
+const sizes = {};
+let over = false;
+console.log("file                  minified   gzip -9    budget");
+for (const { name, budget } of FILES) {
+  const bytes = await readFile(here(`dist/${name}`));
+  const gzip = gzipSync(bytes, { level: 9 }).length;
+  const integrity = `sha384-${createHash("sha384").update(bytes).digest("base64")}`;
+  sizes[name] = { minified: bytes.length, gzip, budget, integrity };
+  const cells = [bytes.length, gzip, budget].map((n) => `${n.toLocaleString("en")} B`.padStart(9));
+  console.log(`${name.padEnd(19)} ${cells.join("  ")}${gzip > budget ? "  OVER BUDGET" : ""}`);
+  over ||= gzip > budget;
+}
+await writeFile(here("dist/sizes.json"), `${JSON.stringify(sizes, null, 2)}\n`);
+if (over) {
+  console.error("A file is over its gzip budget: make it smaller, or move the new part into a chunk of its own.");
+  process.exit(1);
+}

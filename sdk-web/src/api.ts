@@ -1,0 +1,40 @@
+import { listeners } from "./actions.ts";
+import { guard } from "./guard.ts";
+import { choose, consent, identity } from "./memory.ts";
+import { page } from "./page.ts";
+import type { Consent, Identity, Whyleft } from "./public.d.ts";
+import { track } from "./track.ts";
+import { sendWithin } from "./transport.ts";
+
+type Call = [method: string, ...args: unknown[]];
+
+/** Methods that record the event of their name: productViewed records product_viewed. */
+const NAMED =
+  "productViewed cartAdded cartRemoved checkoutStarted checkoutStep couponTried purchased reviewsViewed promoSeen searched";
+
+/** Puts the methods on window.whyleft and makes the calls that were queued before the script arrived. */
+export function publish(start: () => void): void {
+  const early = (window.whyleft || {}) as { q?: Call[] };
+  const methods: Record<string, (...args: any[]) => unknown> = {
+    track,
+    page: guard(page),
+    identify: (who: Identity) => track("identified", who),
+    consent: guard((given: Consent) => {
+      if (given.analytics !== undefined) choose(given.analytics);
+      if (given.analytics) start();
+      track("consent_changed", given);
+    }),
+    flush: () => sendWithin(0),
+    visitor: () => (consent() === false ? "" : identity().visitor),
+    session: () => (consent() === false ? "" : identity().session),
+    on: (_name: string, listener: () => boolean | void) => listeners.push(listener),
+  };
+  for (const name of NAMED.split(" "))
+    methods[name] = (props?: object) => track(name.replace(/[A-Z]/g, (letter) => "_" + letter.toLowerCase()), props);
+
+  const push = guard(([method, ...args]: Call) => void methods[method]!(...args));
+  const calls = early.q || [];
+  // The page may have kept the object it queued on: that one must work from now on.
+  window.whyleft = Object.assign(early, methods, { q: { push } }) as unknown as Whyleft;
+  for (const call of calls) push(call);
+}

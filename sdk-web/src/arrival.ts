@@ -1,0 +1,28 @@
+const BOTS = /bot|crawl|spider|slurp|headless|lighthouse|phantom|puppeteer|preview|monitor/i;
+const PAID = /[?&](gclid|gbraid|wbraid|fbclid|msclkid|ttclid|twclid|li_fat_id|epik)=/;
+
+/** Where the visit came from: campaign names, the host that linked here, and that an ad was paid for, never which click. */
+export function source(): Record<string, unknown> {
+  const query = new URLSearchParams(location.search);
+  const found: Record<string, unknown> = {};
+  for (const name of ["source", "medium", "campaign", "term", "content"]) {
+    const value = query.get("utm_" + name);
+    if (value) found["utm_" + name] = value;
+  }
+  const { referrer } = document;
+  const host = referrer && new URL(referrer).host;
+  if (host && host !== location.host) found.referrer = host;
+  if (PAID.test(location.search)) found.click_id = true;
+  return found;
+}
+
+/** What the visit is made with. Robots say so themselves, mostly; they are flagged here and left out of counts there. */
+export function client(): Record<string, unknown> {
+  return {
+    language: navigator.language,
+    time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+    viewport: innerWidth + "x" + innerHeight,
+    reduced_motion: matchMedia("(prefers-reduced-motion:reduce)").matches,
+    bot: !!navigator.webdriver || BOTS.test(navigator.userAgent),
+  };
+}

@@ -1,0 +1,95 @@
+/** What a page may use: `window.whyleft`, its arguments, and the actions the server answers with. */
+
+/** Money is in integer minor units (cents) and comes with an ISO 4217 currency. */
+export interface Product {
+  product_id: string;
+  name?: string;
+  category?: string;
+  price_minor?: number;
+  currency?: string;
+}
+
+export interface CartLine extends Product {
+  quantity?: number;
+  cart_value_minor?: number;
+}
+
+export interface Cart {
+  cart_value_minor?: number;
+  currency?: string;
+  items?: number;
+}
+
+export interface Purchase {
+  order_id: string;
+  value_minor: number;
+  currency: string;
+  margin_minor?: number;
+  items?: number;
+}
+
+export interface Identity {
+  user_id?: string;
+  email?: string;
+  phone?: string;
+  traits?: Record<string, unknown>;
+}
+
+export interface Consent {
+  /** true: collect and store; false: stop, and forget this browser's ids. Left out: unchanged. */
+  analytics?: boolean;
+  marketing?: boolean;
+  /** The channels the visitor agreed to: "email", "sms", "push". */
+  channels?: string[];
+}
+
+export interface Action {
+  decision_id: string;
+  /** "free_shipping_banner", "cart_save", "trust_card", … */
+  action: string;
+  template: "banner" | "popup";
+  content: {
+    title?: string | null;
+    body?: string | null;
+    cta?: { label: string; href?: string | null } | null;
+    input?: { kind: "email"; label: string; consent_label?: string | null } | null;
+    dismiss_label?: string | null;
+    /** What the popup says after its form was sent. */
+    thanks?: string | null;
+  };
+}
+
+export interface Whyleft {
+  /** Records an event. An unknown type is kept as `custom`. */
+  track(type: string, props?: object): void;
+  /** Records a page view by hand; the SDK does it for page loads and history changes. */
+  page(): void;
+  identify(identity: Identity): void;
+  consent(consent: Consent): void;
+  productViewed(product: Product): void;
+  cartAdded(line: CartLine): void;
+  cartRemoved(line: CartLine): void;
+  checkoutStarted(cart?: Cart): void;
+  checkoutStep(step: { step: "contact" | "shipping" | "payment" | "review" }): void;
+  couponTried(coupon: { accepted: boolean }): void;
+  purchased(purchase: Purchase): void;
+  reviewsViewed(reviews: { product_id: string; count?: number }): void;
+  promoSeen(promo: { kind: "countdown" | "low_stock" | "code" | "free_shipping"; text?: string }): void;
+  searched(search: { query: string; results?: number }): void;
+  /** Sends what is waiting, now. */
+  flush(): void;
+  /** This browser's visitor id; empty while nothing may be collected. */
+  visitor(): string;
+  /** The id of the visit that is going on; empty while nothing may be collected. */
+  session(): string;
+  /** Hears of each action before it is drawn; return false to draw it yourself. */
+  on(name: "action", listener: (action: Action) => boolean | void): void;
+  /** Calls made before the script arrived: ["track", "searched", {query: "boots"}]. */
+  q: { push(call: [method: string, ...args: unknown[]]): unknown };
+}
+
+declare global {
+  interface Window {
+    whyleft?: Whyleft;
+  }
+}

@@ -1,0 +1,27 @@
+import css from "./style.css";
+
+/** Where an action is drawn, and how it is taken down again. */
+export interface Stage {
+  put(element: HTMLElement): void;
+  /** Removes everything. Safe to call twice. */
+  clear(): void;
+}
+
+export function stage(cleared: () => void): Stage {
+  const host = document.createElement("whyleft-action");
+  const root = host.attachShadow({ mode: "open" });
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  root.adoptedStyleSheets = [sheet];
+  return {
+    put(element) {
+      root.append(element);
+      document.body.append(host);
+    },
+    clear() {
+      if (!host.isConnected) return;
+      host.remove();
+      cleared();
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { now } from "../clock.ts";
+import { listen } from "../listen.ts";
+import { track } from "./report.ts";
+
+interface Touched {
+  form: string;
+  fields: number;
+  last_field: string;
+  filled: number;
+}
+
+let touched: Touched | undefined;
+let focused = 0;
+let firstInput = 0;
+const visits: Record<string, number> = {};
+
+/** Fields by name and kind, never by value. */
+export function watchForms(): void {
+  listen(document, "focusin", () => {
+    focused = now();
+    firstInput = 0;
+  });
+  listen(document, "input", ({ target }) => {
+    const { form, name } = target as HTMLInputElement;
+    firstInput ||= now();
+    if (!form) return;
+    const fields = [...form.elements].filter((field) => (field as HTMLInputElement).name) as HTMLInputElement[];
+    touched = { form: nameOf(form), fields: fields.length, last_field: name, filled: fields.filter((field) => field.value).length };
+  });
+  listen(document, "focusout", ({ target }) => {
+    const { form, name, type } = target as HTMLInputElement;
+    if (!form || !name) return;
+    const field = nameOf(form) + "/" + name;
+    const refocused = (visits[field] = (visits[field] ?? -1) + 1);
+    const first_input_ms = firstInput ? firstInput - focused : undefined;
+    track("form_field", { form: nameOf(form), field: name, kind: type, focused_ms: now() - focused, first_input_ms, refocused });
+  });
+  listen(window, "pagehide", () => {
+    if (touched) track("form_abandoned", touched);
+    touched = undefined;
+  });
+  listen(document, "submit", ({ target }) => {
+    touched = undefined;
+    track("form_submitted", { form: nameOf(target as HTMLFormElement) });
+  });
+}
+
+// An input called "name" or "id" hides the form's own property, so attributes it is.
+const nameOf = (form: HTMLFormElement): string => form.getAttribute("name") || form.getAttribute("id") || "form";

@@ -1,0 +1,22 @@
+import { listen } from "../listen.ts";
+import { track } from "./report.ts";
+import { describe } from "./describe.ts";
+
+const HESITATION_MS = 2000;
+const WORTH = "[data-price],[data-cta]";
+
+let timer: ReturnType<typeof setTimeout>;
+let over: Element | null = null;
+
+/** The pointer rests on a price or a call to action, and does not click. */
+export function watchHover(): void {
+  listen(document, "mouseover", ({ target }) => {
+    const element = (target as Element).closest?.(WORTH);
+    if (element === over) return;
+    clearTimeout(timer);
+    if (!(over = element)) return;
+    const section = element.closest("[data-section]")?.getAttribute("data-section") || (element.matches("[data-price]") ? "price" : "cta");
+    timer = setTimeout(() => track("hover_hesitation", { ...describe(element), section, ms: HESITATION_MS }), HESITATION_MS);
+  });
+  listen(document, "click", () => clearTimeout(timer));
+}

@@ -1,0 +1,5 @@
+/** What the page is, and whether it is on its way out. */
+export const here = {
+  page: { url: location.href, referrer: document.referrer, title: document.title },
+  leaving: false,
+};
