@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi.responses import RedirectResponse
+from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
@@ -40,7 +41,8 @@ def create_app(services: Services) -> ASGIApp:
     async def home() -> RedirectResponse:
         return RedirectResponse("/app")
 
-    app.mount("/sdk", StaticFiles(directory=shipped("sdk"), check_dir=False))
+    # Pages of other origins import its chunks as modules, which browsers only allow with this header.
+    app.mount("/sdk", CORSMiddleware(StaticFiles(directory=shipped("sdk"), check_dir=False), allow_origins=["*"]))
     app.mount(
         "/app",
         create_viewer(

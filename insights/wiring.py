@@ -16,7 +16,7 @@ from adapters.channels.ticket import TicketOutbox
 from adapters.channels.webhook import WebhookChannel
 from adapters.llm.openai_client import OpenAiModel
 from adapters.llm.port import LanguageModel
-from adapters.postgres import embedded, migrate
+from adapters.postgres import embedded, migrate, neighbour
 from adapters.postgres.engine import Database, DatabaseUrls
 from flows.runner import Runner
 from insights.access.keys import KeyRing
@@ -61,6 +61,28 @@ def open_database(settings: Settings) -> Iterator[DatabaseUrls]:
         yield DatabaseUrls(owner=server.owner_url, app=server.app_url)
 
 
+def running_database(settings: Settings) -> DatabaseUrls | None:
+    """The embedded database that another process runs on the same data folder, if one does."""
+    return None if settings.database_url else neighbour.running(settings.data_dir / "postgres")
+
+
+def event_limits(settings: Settings) -> Limits:
+    """How much a batch may hold."""
+    return Limits(
+        events=settings.max_batch_events,
+        event_bytes=settings.max_event_bytes,
+        clock_skew_ms=settings.clock_skew_seconds * 1000,
+    )
+
+
+def session_times(settings: Settings) -> SessionTimes:
+    """When sessions close."""
+    return SessionTimes(
+        quiet=timedelta(seconds=settings.session_quiet_seconds),
+        grace=timedelta(seconds=settings.session_grace_seconds),
+    )
+
+
 def build(settings: Settings, urls: DatabaseUrls) -> Services:
     """The services of one process."""
     database = Database(urls)
@@ -76,19 +98,8 @@ def build(settings: Settings, urls: DatabaseUrls) -> Services:
         database=database,
         keys=KeyRing(database),
         profiles=LiveProfiles(),
-        recorder=Recorder(
-            database,
-            times=SessionTimes(
-                quiet=timedelta(seconds=settings.session_quiet_seconds),
-                grace=timedelta(seconds=settings.session_grace_seconds),
-            ),
-            max_queued=settings.max_queued_events,
-        ),
-        limits=Limits(
-            events=settings.max_batch_events,
-            event_bytes=settings.max_event_bytes,
-            clock_skew_ms=settings.clock_skew_seconds * 1000,
-        ),
+        recorder=Recorder(database, times=session_times(settings), max_queued=settings.max_queued_events),
+        limits=event_limits(settings),
         action_limits=ActionLimits(
             actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)
         ),

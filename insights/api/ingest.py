@@ -156,7 +156,7 @@ class Ingest:
         if served:
             # Before the commit, so that a second request of this visitor that arrives meanwhile sees it.
             assert choice is not None and profile is not None  # noqa: S101
-            profile.mark_served(choice.action, received_ms)
+            profile.mark_served(choice.action, received_ms, choice.stage)
         try:
             added = await self._recorder.record(entry)
         except BaseException:

@@ -65,7 +65,8 @@ async def do_unsubscribe(services: FromRequest, token: str = Query()) -> Respons
 def _page(title: str, content: str) -> Response:
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<title>{title}</title><link rel="stylesheet" href="/app/static/viewer.css"><main class="narrow"><h1>{title}</h1>'
+        f'<title>{title}</title><link rel="stylesheet" href="/app/static/viewer.css">'
+        f'<main class="narrow"><h1>{title}</h1>'
         f"{content}</main></html>"
     )
     headers = {

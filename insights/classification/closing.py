@@ -23,6 +23,7 @@ from flows.triggers import cancel_group, start_runs
 from insights.classification.classify import Classifier
 from insights.classification.verdict import Classified
 from insights.errors import NotFound
+from insights.events.record import GOODBYE
 from insights.models import Insight, Session
 from insights.recovery.trigger import insight_trigger
 from insights.timeline.assemble import Summary, summarise, timeline_hash
@@ -123,7 +124,7 @@ class SessionCloser:
             session.closed_at = self._clock()
             session.close_at = None
             if session.close_reason != "explicit":
-                ended = session.ended_at is not None and session.ended_at >= session.last_event_at
+                ended = session.ended_at is not None and session.ended_at >= session.last_event_at - GOODBYE
                 session.close_reason = "ended" if ended else "quiet"
             if classified is not None:
                 summary = summarise(read.timeline)

@@ -1,1 +1,32 @@
-def main() -> None: ...
+"""The ``whyleft`` command."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from insights.cli import demo, flows, keys, rejected, serve, settings
+from insights.cli.trouble import told
+
+app = typer.Typer(
+    name="whyleft",
+    help="Why each visitor of a web shop left or bought, what to do meanwhile, and how to win them back.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("migrate")(serve.migrate)
+app.command("settings")(settings.settings)
+app.add_typer(keys.app, name="keys")
+app.add_typer(flows.app, name="flows")
+app.add_typer(rejected.app, name="rejected")
+
+
+def main() -> None:
+    """Entry point. What can go wrong for a user ends as one sentence and exit code 1."""
+    with told():
+        sys.exit(app())

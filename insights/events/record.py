@@ -32,6 +32,9 @@ log = structlog.get_logger()
 FLUSH_EVENTS = 2_000
 """Most events in one transaction, so that no request waits behind an endless one."""
 
+GOODBYE = timedelta(seconds=2)
+"""A page that is left says several last things at once; session_ended need not be the very last of them."""
+
 
 @dataclass(slots=True)
 class Entry:
@@ -80,7 +83,7 @@ WITH given AS (
     INSERT INTO session AS old (project_id, id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
                                 close_at)
     SELECT :project, session_id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
-           last_received_at + CASE WHEN ended_at >= last_event_at THEN :grace ELSE :quiet END
+           last_received_at + CASE WHEN ended_at >= last_event_at - :goodbye THEN :grace ELSE :quiet END
     FROM touched ORDER BY session_id
     ON CONFLICT (project_id, id) DO UPDATE SET
         started_at = LEAST(old.started_at, excluded.started_at),
@@ -89,7 +92,8 @@ WITH given AS (
         ended_at = GREATEST(old.ended_at, excluded.ended_at),
         close_at = GREATEST(old.last_received_at, excluded.last_received_at) + CASE
             WHEN old.closed_at IS NOT NULL
-                OR GREATEST(old.ended_at, excluded.ended_at) >= GREATEST(old.last_event_at, excluded.last_event_at)
+                OR GREATEST(old.ended_at, excluded.ended_at)
+                    >= GREATEST(old.last_event_at, excluded.last_event_at) - :goodbye
             THEN :grace ELSE :quiet END
 ), visitors AS (
     INSERT INTO visitor (project_id, id, first_seen_at)
@@ -215,6 +219,7 @@ class Recorder:
                         "project": project_id,
                         "grace": self._times.grace,
                         "quiet": self._times.quiet,
+                        "goodbye": GOODBYE,
                     },
                 )
                 added = {(row[0], row[1]) for row in result}

@@ -63,9 +63,9 @@ class MessageComposer:
 
     async def _email(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
         name = request.params.get("message")
-        if name not in self._messages.names:
+        if not isinstance(name, str) or name not in self._messages.names:
             known = ", ".join(sorted(self._messages.names))
-            return Skip("no_such_message", f"There is no message {one_line(name, 80)!r}: use one of {known}.")
+            return Skip("no_such_message", f"There is no message {one_line(str(name), 80)!r}: use one of {known}.")
         visitor = await tx.get(Visitor, (request.project_id, request.visitor_id))
         if visitor is None or not visitor.email:
             return Skip("no_address", "The visitor gave no e-mail address.")
@@ -93,9 +93,9 @@ class MessageComposer:
                 return Skip("bad_discount", f"The discount must be 1 to {MOST_PERCENT} percent, not {percent}.")
             values["code"] = await self._code(tx, request, percent)
         try:
-            mail = self._messages.render(str(name), values)
+            mail = self._messages.render(name, values)
         except MessageBroken as error:
-            return Skip("message_broken", str(error))
+            return Skip("message_broken", f"{error}.")
         return Composed(
             channel="email",
             recipient=recipient,

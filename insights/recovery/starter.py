@@ -86,7 +86,7 @@ def starter_flows(*, wait_scale: float = 1.0) -> list[FlowDefinition]:
         ),
         _mail_flow(
             Reason.COMPARISON_SHOPPING,
-            "The next day: what was looked at, side by side.",
+            "The next day: what was looked at, together.",
             pause(20),
             {"message": "value_comparison"},
         ),

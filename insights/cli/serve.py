@@ -1,0 +1,58 @@
+"""``whyleft serve`` and ``whyleft migrate``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from insights import logs, serving
+from insights.app import create_app
+from insights.cli.trouble import screen, told
+from insights.settings import Settings
+from insights.wiring import build, open_database
+from insights.worker import ensure_partitions, work
+
+log = structlog.get_logger()
+
+DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded database and other state.")]
+
+
+def serve(
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8321,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    data_dir: DataDir = None,
+) -> None:
+    """Run everything in one process: the API, the viewer under /app, the worker.
+
+    Example: [bold]whyleft serve --port 8321 --data-dir ./data[/bold]
+    """
+    with told():
+        settings = Settings.from_environment(data_dir=data_dir)
+        logs.configure(settings)
+        listener = serving.bind(host, port)
+        with open_database(settings) as urls:
+            services = build(settings, urls)
+
+            async def main(stop: asyncio.Event) -> None:
+                await ensure_partitions(services.database)
+                address = f"http://{host}:{listener.getsockname()[1]}"
+                log.info("serving", api=address, viewer=f"{address}/app")
+                await serving.serve([(create_app(services), listener)], [lambda stop: work(services, stop)], stop)
+                await services.database.close()
+
+            serving.run(main)
+
+
+def migrate(data_dir: DataDir = None) -> None:
+    """Bring the database's schema up to date (serve does it too).
+
+    Example: [bold]WHYLEFT_DATABASE_URL=postgresql://… whyleft migrate[/bold]
+    """
+    with told():
+        with open_database(Settings.from_environment(data_dir=data_dir)):
+            pass
+        screen.print("The schema is up to date.")

@@ -1,0 +1,48 @@
+"""Opens the database for one short command."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import select
+
+from adapters.postgres.engine import Database
+from insights.errors import NotFound
+from insights.models import Project
+from insights.settings import Settings
+from insights.wiring import open_database, running_database
+
+Result = TypeVar("Result")
+
+
+def with_database(data_dir: Path | None, command: Callable[[Database, Settings], Awaitable[Result]]) -> Result:
+    """Runs ``command`` against the settings' database; a server that runs on the same data folder is used as it is."""
+    settings = Settings.from_environment(data_dir=data_dir)
+
+    async def run() -> Result:
+        database = Database(urls, pool_size=2)
+        try:
+            return await command(database, settings)
+        finally:
+            await database.close()
+
+    running = running_database(settings)
+    if running is not None:
+        urls = running
+        return asyncio.run(run())
+    with open_database(settings) as urls:
+        return asyncio.run(run())
+
+
+async def project_named(database: Database, name: str) -> Project:
+    """The project of this name. Raises NotFound, naming those there are."""
+    async with database.transaction(None) as tx:
+        projects = list(await tx.scalars(select(Project).order_by(Project.name)))
+    for project in projects:
+        if project.name == name:
+            return project
+    known = ", ".join(project.name for project in projects) or "none yet: `whyleft keys create` makes one"
+    raise NotFound(f"There is no project {name!r}. Projects: {known}.")

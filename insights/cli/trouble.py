@@ -1,0 +1,43 @@
+"""Turns what can go wrong for a user into one sentence that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+from rich.console import Console
+from sqlalchemy.exc import OperationalError
+
+from adapters.channels.errors import ChannelMisconfigured
+from adapters.postgres.embedded_errors import EmbeddedPostgresError
+from adapters.postgres.engine import DatabaseUrlInvalid
+from flows.errors import FlowInvalid
+from insights.errors import WhyleftError
+from insights.settings import SettingInvalid
+
+screen = Console(stderr=True, highlight=False)
+"""Where people read: standard output is for what a script reads."""
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """Ends the process with one sentence where a stack trace would help nobody."""
+    try:
+        yield
+    except WhyleftError as error:
+        _end(error.detail)
+    except (EmbeddedPostgresError, DatabaseUrlInvalid, SettingInvalid, ChannelMisconfigured) as error:
+        _end(str(error))
+    except FlowInvalid as error:
+        _end("\n".join(f"{fault.pointer}: {fault.problem}; {fault.fix}" for fault in error.faults))
+    except OperationalError as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
+        _end(f"The database cannot be used: {reason}. Check WHYLEFT_DATABASE_URL, or unset it to use the embedded one.")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _end(sentence: str) -> None:
+    screen.print(f"whyleft: {sentence}", style="red", markup=False)
+    sys.exit(1)

@@ -1,0 +1,42 @@
+"""Logging: one line per thing done, for a person or as JSON."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import structlog
+
+from insights.settings import SettingInvalid, Settings
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+
+
+def configure(settings: Settings) -> None:
+    """Sets up this process's log lines on standard error. Raises SettingInvalid."""
+    level = _LEVELS.get(settings.log_level.lower())
+    if level is None:
+        raise SettingInvalid(f"WHYLEFT_LOG_LEVEL is {settings.log_level!r}: write debug, info, warning or error.")
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(pad_event_to=0)
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info if settings.log_json else _unchanged,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+    )
+    # Libraries: only what they find alarming.
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for name in ("apscheduler", "alembic", "httpx"):
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def _unchanged(
+    logger: structlog.typing.WrappedLogger, name: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    return event
