@@ -1,0 +1,1 @@
+"""Streams a recorded click log through the real HTTP API, as if its visitors came again."""
