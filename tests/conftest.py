@@ -8,12 +8,14 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from insights.models import Project
 from insights.shipped import shipped
+from tests.browser import ARGUMENTS, chromium_path
 
 TEMPLATE = "whyleft_template"
 
@@ -62,3 +64,13 @@ def _execute(url: str, statement: str) -> None:
 def repository() -> Path:
     """The checkout."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A real Chromium with an empty profile."""
+    path = chromium_path()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()

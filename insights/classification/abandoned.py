@@ -19,10 +19,10 @@ def technical_error(story: Story) -> Case:
     return case(
         Reason.TECHNICAL_ERROR,
         [
-            clue(blocking, 0.45, "met {n} failing requests on the way to the order", more=0.2),
-            clue(story.script_errors, 0.15, "met {n} script errors", more=0.1, most=0.5),
+            clue(blocking, 0.45, "met {n} failing request{s} on the way to the order", more=0.2),
+            clue(story.script_errors, 0.15, "met {n} script error{s}", more=0.1, most=0.5),
             # One failed picture or tracker is no reason to leave; a page full of failures is.
-            clue(story.other_failures, 0.2, "met {n} failing requests", at_least=3, more=0.05, most=0.45),
+            clue(story.other_failures, 0.2, "met {n} failing request{s}", at_least=3, more=0.05, most=0.45),
             clue(after, 0.35, "clicked in vain right after an error") if blocking or story.script_errors else None,
         ],
     )
@@ -40,12 +40,12 @@ def price_hesitation(story: Story) -> Case:
     return case(
         Reason.PRICE_HESITATION,
         [
-            clue(story.price_hovers, 0.3, "lingered over the price {n} times", more=0.15),
+            clue(story.price_hovers, 0.3, "lingered over the price {n} time{s}", more=0.15),
             clue(story.price_texts, 0.25, "marked or copied a price"),
-            clue(refused, 0.45, "tried {n} codes that were refused", more=0.15),
+            clue(refused, 0.45, "tried {n} code{s} that were refused", more=0.15),
             clue(tried, 0.2, "looked for a discount"),
             clue(shock, 0.4, "left where the shipping cost appears"),
-            clue(removed, 0.25, "took {n} things out of the cart again", more=0.1),
+            clue(removed, 0.25, "took {n} thing{s} out of the cart again", more=0.1),
             clue(
                 story.of("searched", when=lambda event: _cheap(event.props.get("query"))),
                 0.3,
@@ -64,16 +64,16 @@ def ux_friction(story: Story) -> Case:
     return case(
         Reason.UX_FRICTION,
         [
-            clue(story.of("rage_click"), 0.4 * scale, "clicked angrily {n} times", more=0.2 * scale),
+            clue(story.of("rage_click"), 0.4 * scale, "clicked angrily {n} time{s}", more=0.2 * scale),
             clue(
                 story.of("dead_click"),
                 0.25 * scale,
-                "clicked {n} times on something that did nothing",
+                "clicked {n} time{s} on something that did nothing",
                 more=0.12 * scale,
             ),
             clue(abandoned, 0.35, "left a form half filled"),
             clue(fields, 0.3, "went back to the same field again and again"),
-            clue(story.of("quick_back"), 0.2, "turned back at once {n} times", at_least=2, more=0.15),
+            clue(story.of("quick_back"), 0.2, "turned back at once {n} time{s}", at_least=2, more=0.15),
         ],
     )
 
@@ -86,7 +86,7 @@ def trust_concern(story: Story) -> Case:
     return case(
         Reason.TRUST_CONCERN,
         [
-            clue(story.policy_pages, 0.35, "read {n} pages about returns, delivery or security", more=0.2),
+            clue(story.policy_pages, 0.35, "read {n} page{s} about returns, delivery or security", more=0.2),
             clue(at_payment, 0.3, "stopped at the payment step") if not story.blocking_failures else None,
             clue(after_payment, 0.35, "looked for reassurance once payment was asked"),
             clue(
@@ -94,7 +94,7 @@ def trust_concern(story: Story) -> Case:
                 0.2,
                 "marked text of a policy",
             ),
-            clue(story.of("reviews_viewed"), 0.15, "read reviews {n} times", at_least=2, more=0.1)
+            clue(story.of("reviews_viewed"), 0.15, "read reviews {n} time{s}", at_least=2, more=0.1)
             if story.policy_pages
             else None,
         ],
@@ -110,11 +110,11 @@ def comparison_shopping(story: Story) -> Case:
     return case(
         Reason.COMPARISON_SHOPPING,
         [
-            clue(peers, 0.4, "looked at {n} products of one kind", at_least=3, more=0.1),
+            clue(peers, 0.4, "looked at {n} product{s} of one kind", at_least=3, more=0.1),
             clue(story.repeated_views, 0.3, "went back and forth between products", more=0.1),
-            clue(near, 0.2, "left the tab {n} times right after looking at a product", at_least=2, more=0.1),
+            clue(near, 0.2, "left the tab {n} time{s} right after looking at a product", at_least=2, more=0.1),
             clue(copied, 0.2, "copied a product's text"),
-            clue(story.products, 0.25, "looked at {n} products", at_least=5, more=0.03)
+            clue(story.products, 0.25, "looked at {n} product{s}", at_least=5, more=0.03)
             if not story.in_checkout and len(peers) < 3
             else None,
         ],
@@ -132,7 +132,7 @@ def distraction(story: Story) -> Case:
         Reason.DISTRACTION,
         [
             clue(last_hidden, 0.4, "switched to another tab and did not come back") if not frustrated else None,
-            clue([e for e in away if e.type == "tab_returned"], 0.25, "was away for minutes {n} times", more=0.1),
+            clue([e for e in away if e.type == "tab_returned"], 0.25, "was away for minutes {n} time{s}", more=0.1),
             stopped if story.filled_cart and engaged and away and not frustrated else None,
         ],
     )

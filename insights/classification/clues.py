@@ -42,8 +42,11 @@ def case(reason: Reason, clues: Iterable[Clue | None]) -> Case:
 def clue(
     events: list[TimelineEvent], weight: float, words: str, *, at_least: int = 1, more: float = 0.0, most: float = 0.9
 ) -> Clue | None:
-    """A clue if ``at_least`` events show it; each further one adds ``more`` to the weight, up to ``most``."""
+    """A clue if ``at_least`` events show it; each further one adds ``more`` to the weight, up to ``most``.
+
+    In ``words``, {n} is how many there are and {s} the plural's s.
+    """
     if len(events) < at_least:
         return None
     total = min(most, weight + more * (len(events) - at_least))
-    return Clue(total, words.format(n=len(events)), tuple(events))
+    return Clue(total, words.format(n=len(events), s="" if len(events) == 1 else "s"), tuple(events))

@@ -33,7 +33,7 @@ def social_proof(story: Story) -> Case:
     return case(
         Reason.SOCIAL_PROOF,
         [
-            clue(reviews, 0.4, "read reviews {n} times", more=0.1),
+            clue(reviews, 0.4, "read reviews {n} time{s}", more=0.1),
             clue(sections, 0.2, "stayed with the reviews"),
             clue(before_cart, 0.3, "put it into the cart after the reviews"),
         ],
@@ -64,7 +64,11 @@ def returning_intent(story: Story) -> Case:
     return case(
         Reason.RETURNING_INTENT,
         [
-            Clue(0.5, f"came back after {prior.sessions} earlier visits", tuple(first)) if prior.sessions else None,
+            Clue(
+                0.5, f"came back after {prior.sessions} earlier visit{'' if prior.sessions == 1 else 's'}", tuple(first)
+            )
+            if prior.sessions
+            else None,
             Clue(0.2, "had bought here before", tuple(first)) if prior.purchases else None,
             Clue(0.2, "went straight to what they wanted", tuple(story.products[:2]))
             if prior.sessions and direct
@@ -104,7 +108,7 @@ def value_fit(story: Story) -> Case:
             clue(accepted, 0.45, "used a code that was accepted"),
             clue(promos, 0.25, "saw an offer on price"),
             clue(story.price_hovers, 0.2, "weighed the price and took it"),
-            clue(story.main_category, 0.2, "compared {n} products of one kind first", at_least=3),
+            clue(story.main_category, 0.2, "compared {n} product{s} of one kind first", at_least=3),
         ],
     )
 
