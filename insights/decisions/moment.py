@@ -56,7 +56,7 @@ class Moment:
     @property
     def compared_category(self) -> str:
         """The category of which they saw most products; "" when it has no name we still know."""
-        key = self.compared.category_key
+        key = self.compared.category
         return next((name for name in self.intent.affinity if category_key(name) == key), "")
 
 

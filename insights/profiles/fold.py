@@ -7,7 +7,6 @@ stays true of the visitor (an order, an address, a consent, a dismissal).
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -70,7 +69,6 @@ def _begin_session(p: Profile, session: int, at: int) -> None:
     p.sessions += 1
     for name, value in _FRESH:
         setattr(p, name, value)
-    p.products = array("q")
     p.session = session
     p.session_at = at
 
@@ -80,7 +78,7 @@ def _session_fields() -> list[tuple[str, Any]]:
     names = Profile.__struct_fields__
     blank = Profile()
     first, last = names.index("session_at"), names.index("quiet_at")
-    return [(name, getattr(blank, name)) for name in names[first : last + 1] if name != "products"]
+    return [(name, getattr(blank, name)) for name in names[first : last + 1]]
 
 
 _FRESH: Final = _session_fields()

@@ -6,7 +6,6 @@ events by the visitor's (corrected) clock, those of our own doings by the server
 
 from __future__ import annotations
 
-from array import array
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field
@@ -24,23 +23,24 @@ STAGE_BIT: Final = {stage: 1 << index for index, stage in enumerate(Stage)}
 CHECKOUT_STEPS: Final = {"contact": 2, "shipping": 3, "payment": 4, "review": 5}
 """Step → how far the checkout is; 1 is "started", 0 "not started"."""
 
-CATEGORY_MASK: Final = (1 << 31) - 1
+PRODUCT_BYTES: Final = 8
+CATEGORY_BYTES: Final = 4
+NO_CATEGORY: Final = bytes(CATEGORY_BYTES)
 
 
 class Compared(NamedTuple):
-    """Distinct products; most of them in one category, whose key is ``category_key``; most views of one product."""
+    """Distinct products; most of them in one category, whose key is ``category``."""
 
     products: int
     same_category: int
-    category_key: int
-    most_views: int
+    category: bytes
 
 
 class Profile(Struct, gc=False):
     """Counters and marks of a visitor. Hidden from the garbage collector: it must never refer to anything cyclic.
 
     Everything from ``session_at`` to ``quiet_at`` belongs to the current session and starts again with the next.
-    ``recent`` are the ends of the last ids folded; ``products`` are pairs of key (product and category) and views.
+    ``recent`` are the ends of the last ids folded; ``products`` are keys of the products seen.
     """
 
     # Over the visitor's whole history, as far as it was read.
@@ -97,7 +97,7 @@ class Profile(Struct, gc=False):
     promos: int = 0
     paid_click: bool = False
 
-    products: array[int] = field(default_factory=lambda: array("q"))
+    products: bytes = b""
     products_seen: int = 0
     repeats: int = 0
     last_price: int = 0
@@ -180,14 +180,13 @@ class Profile(Struct, gc=False):
 
     def compared(self) -> Compared:
         """What was looked at side by side in this session; counts up to ``PRODUCTS``, older ones are forgotten."""
-        counts: dict[int, int] = {}
-        most = views = category = 0
+        counts: dict[bytes, int] = {}
+        most, most_seen = 0, b""
         products = self.products
-        for index in range(0, len(products), 2):
-            views = max(views, products[index + 1])
-            key = products[index] & CATEGORY_MASK
-            if key:
-                count = counts[key] = counts.get(key, 0) + 1
+        for end in range(PRODUCT_BYTES, len(products) + 1, PRODUCT_BYTES):
+            category = products[end - CATEGORY_BYTES : end]
+            if category != NO_CATEGORY:
+                count = counts[category] = counts.get(category, 0) + 1
                 if count > most:
-                    most, category = count, key
-        return Compared(len(products) // 2, most, category, views)
+                    most, most_seen = count, category
+        return Compared(len(products) // PRODUCT_BYTES, most, most_seen)

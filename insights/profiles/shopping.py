@@ -6,7 +6,15 @@ from typing import Final
 from zlib import crc32
 
 from insights.profiles.pages import PageKind, is_shelf_of, page_kind
-from insights.profiles.profile import CATEGORIES, CATEGORY_MASK, CHECKOUT_STEPS, PRODUCTS, Profile
+from insights.profiles.profile import (
+    CATEGORIES,
+    CATEGORY_BYTES,
+    CHECKOUT_STEPS,
+    NO_CATEGORY,
+    PRODUCT_BYTES,
+    PRODUCTS,
+    Profile,
+)
 from insights.profiles.props import LARGEST, Props, currency_of, name_of, text_of, whole_of
 
 _FADES: Final = 0.95
@@ -30,19 +38,11 @@ def product_viewed(p: Profile, at: int, path: str, props: Props) -> None:
         p.last_price = price
         p.last_category = category
     key = product_key(text_of(props, "product_id"), category)
-    products = p.products
-    try:
-        # A key is larger than any count of views can get, so that it is never found in the place of one.
-        place = products.index(key)
-    except ValueError:
-        if len(products) >= 2 * PRODUCTS:
-            del products[:2]
-        products.append(key)
-        products.append(1)
-        p.products_seen += 1
-    else:
-        products[place + 1] += 1
+    if key in p.products:
         p.repeats += 1
+    else:
+        p.products = (p.products + key)[-PRODUCTS * PRODUCT_BYTES :]
+        p.products_seen += 1
 
 
 def cart_added(p: Profile, at: int, path: str, props: Props) -> None:
@@ -99,15 +99,14 @@ def purchased_earlier(p: Profile, at: int, path: str, props: Props) -> None:
     p.purchases += 1
 
 
-def product_key(product_id: str, category: str) -> int:
-    """63 bits that stand for a product in its category, the same in every process; the low 31 are the category's."""
-    product = crc32(product_id.encode("utf-8", "replace")) & CATEGORY_MASK
-    return (product | 1 << 31) << 31 | category_key(category)
+def product_key(product_id: str, category: str) -> bytes:
+    """Stands for a product in its category, the same in every process; ends in the category's own key."""
+    return crc32(product_id.encode("utf-8", "replace")).to_bytes(4, "big") + category_key(category)
 
 
-def category_key(category: str) -> int:
-    """31 bits that stand for a category; 0 for none."""
-    return crc32(category.encode("utf-8", "replace")) & CATEGORY_MASK or 1 if category else 0
+def category_key(category: str) -> bytes:
+    """Stands for a category; ``NO_CATEGORY`` for none."""
+    return crc32(category.encode("utf-8", "replace")).to_bytes(CATEGORY_BYTES, "big") if category else NO_CATEGORY
 
 
 def _count_cart(p: Profile, props: Props, quantity: int) -> None:

@@ -86,9 +86,9 @@ def test_a_sign_of_leaving_that_was_not_meant_is_forgotten() -> None:
 
 def test_a_visitor_who_read_the_returns_page_is_pointed_back_to_it() -> None:
     visit = Visit()
-    visit.shelf("beans").product("harbour").page("/returns").event("engaged", ms=9000)
+    visit.shelf("beans").product("harbour").product("meadow").page("/returns").event("engaged", ms=9000)
     assert visit.decide() is None, "they are reading it right now"
-    choice = given(visit.product("meadow"))
+    choice = given(visit.product("harbour"))
     assert choice.action is LiveAction.TRUST_CARD
     assert choice.offer is not None
     assert choice.offer.content["cta"]["href"] == "/returns"
@@ -226,6 +226,25 @@ def test_a_visitor_who_moves_forward_is_left_alone_and_the_log_says_so() -> None
     assert choice.offer is None
     assert choice.probabilities == {"free_shipping_banner": 0.0, "do_nothing": 1.0}
     assert choice.why == "Left alone: they are moving forward and nothing has gone wrong since."
+
+
+def test_a_doubt_right_after_a_step_forward_is_a_doubt() -> None:
+    visit = Visit(pace=2)
+    visit.shelf("brewers").product("moka", "brewers").add().event("coupon_tried", accepted=False)
+    assert visit.gets() is LiveAction.FREE_SHIPPING_BANNER
+
+
+def test_a_click_at_the_checkout_does_not_end_the_likely_buyers_peace() -> None:
+    visit = Visit()
+    visit.event("identified", email="ada@example.org").shelf("brewers")
+    for _ in range(4):
+        visit.product("moka", "brewers").event("engaged", ms=30_000).event("reviews_viewed", product_id="moka", count=3)
+    visit.add().page("/checkout").event("checkout_started", items=1).event("checkout_step", step="review")
+    visit.wait(25).event("hover_hesitation", section="price", ms=2500)
+    choice = given(visit)
+    assert visit.intent.propensity >= 0.85
+    assert choice.action is LiveAction.DO_NOTHING
+    assert choice.why == "Left alone: they are likely to order anyway."
 
 
 @pytest.mark.parametrize("kind", ["exit_intent", "coupon_tried", "hover_hesitation", "tab_returned", "page_viewed"])

@@ -14,7 +14,8 @@ from insights.decisions.decide import Limits, decide
 from insights.intents.features import FEATURES, MOST, features
 from insights.intents.score import explain, score
 from insights.profiles.fold import fold
-from insights.profiles.profile import CATEGORIES, EVENT_ID_BYTES, PRODUCTS, REMEMBERED_EVENTS, Profile
+from insights.profiles.profile import CATEGORIES, EVENT_ID_BYTES, PRODUCT_BYTES, PRODUCTS, REMEMBERED_EVENTS, Profile
+from insights.profiles.shopping import category_key
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.events import PROPS
 from insights.vocabulary.ids import uuid7
@@ -60,7 +61,7 @@ def assert_bounded(profile: Profile) -> None:
         if isinstance(value, str):
             assert len(value) <= 200
     assert len(profile.recent) <= REMEMBERED_EVENTS * EVENT_ID_BYTES
-    assert len(profile.products) <= 2 * PRODUCTS
+    assert len(profile.products) <= PRODUCT_BYTES * PRODUCTS
     assert len(profile.affinity) <= CATEGORIES
     assert all(math.isfinite(weight) and weight > 0 for weight in profile.affinity.values())
 
@@ -274,7 +275,7 @@ def test_products_of_one_category_are_told_apart_and_views_again_are_counted() -
     visit = Visit()
     visit.product("a").product("b").product("a").product("c", category="cups")
     compared = visit.profile.compared()
-    assert (compared.products, compared.same_category, compared.most_views) == (3, 2, 2)
+    assert (compared.products, compared.same_category, compared.category) == (3, 2, category_key("beans"))
     assert (visit.profile.products_seen, visit.profile.repeats) == (3, 1)
 
 

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
-from uuid import uuid4
+import gc
+from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adapters.live.memory import MemoryStore
+from insights.profiles.profile import Profile
 
 
 class Clock:
@@ -72,3 +76,66 @@ def test_a_second_put_replaces_the_first() -> None:
 def test_a_store_for_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="capacity"):
         MemoryStore[str](capacity=0, idle_seconds=60)
+
+
+def test_the_garbage_collector_has_nothing_to_look_at() -> None:
+    store: MemoryStore[Profile] = MemoryStore(capacity=100, idle_seconds=60)
+    project = uuid4()
+    gc.collect()
+    before = len(gc.get_objects())
+    for _ in range(100):
+        profile = Profile()
+        profile.affinity["beans"] = 1.0
+        profile.products += b"product!"
+        store.put(project, uuid4(), profile)
+    gc.collect()
+    assert len(gc.get_objects()) - before < 20
+    store.clear()
+    assert len(store) == 0
+
+
+class Model:
+    """The same promises, kept slowly: (key, value) from the least to the most recently used."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self.items: list[tuple[int, int]] = []
+
+    def get(self, key: int) -> int | None:
+        found = next((item for item in self.items if item[0] == key), None)
+        if found is None:
+            return None
+        self.items.remove(found)
+        self.items.append(found)
+        return found[1]
+
+    def put(self, key: int, value: int) -> None:
+        self.forget(key)
+        self.items = [*self.items, (key, value)][-self.capacity :]
+
+    def forget(self, key: int) -> None:
+        self.items = [item for item in self.items if item[0] != key]
+
+
+@given(
+    st.integers(1, 4),
+    st.lists(st.tuples(st.sampled_from(["get", "put", "forget", "clear"]), st.integers(0, 6)), max_size=60),
+)
+def test_it_keeps_what_a_slow_and_simple_store_would_keep(capacity: int, steps: list[tuple[str, int]]) -> None:
+    store: MemoryStore[int] = MemoryStore(capacity=capacity, idle_seconds=60, clock=Clock())
+    model = Model(capacity)
+    project = UUID(int=1)
+    for number, (step, key) in enumerate(steps):
+        visitor = UUID(int=key)
+        if step == "get":
+            assert store.get(project, visitor) == model.get(key)
+        elif step == "put":
+            store.put(project, visitor, number)
+            model.put(key, number)
+        elif step == "forget":
+            store.forget(project, visitor)
+            model.forget(key)
+        else:
+            store.clear()
+            model.items.clear()
+        assert len(store) == len(model.items)

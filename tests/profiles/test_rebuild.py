@@ -208,18 +208,21 @@ async def test_an_address_said_before_what_was_read_is_still_known(
     assert (profile.has_email, profile.marketing, profile.analytics) == (True, False, True)
 
 
-async def test_events_stored_out_of_order_are_folded_in_order(
+async def test_events_are_folded_in_the_order_they_happened_whatever_their_ids_and_arrival(
     database: Database, project_id: UUID, recorder: Recorder
 ) -> None:
-    visitor = LiveVisitor(project_id, recorder)
-    late_ms = visitor.at_ms
-    visitor.at_ms += 60_000
-    removed = {"product_id": "moka", "quantity": 1, "cart_value_minor": 0}
-    await visitor.send("/cart", "", ("page_viewed", {}), ("cart_removed", removed))
-    visitor.at_ms = late_ms
-    await visitor.send("/product/moka", "", ("cart_added", {"product_id": "moka", "cart_value_minor": 2900}))
-    profile = await rebuilt(database, visitor)
-    assert profile.cart_items == 0
+    visitor = uuid4()
+    session = uuid7(START)
+    happened = [
+        ("cart_removed", START + 60_000, uuid7(START), {"product_id": "moka", "cart_value_minor": 0}),
+        ("cart_added", START + 30_000, uuid7(START + 90_000), {"product_id": "moka", "cart_value_minor": 2900}),
+    ]
+    for kind, at_ms, event_id, props in happened:
+        event = WireEvent(id=event_id, t=at_ms, type=kind, props=props)
+        await recorder.record(Entry(project_id, visitor, session, "tab", SHOP, at_ms, [event]))
+    async with database.transaction(project_id) as tx:
+        profile = await rebuild(tx, project_id, visitor)
+    assert (profile.cart_adds, profile.cart_removes, profile.cart_items) == (1, 1, 0)
 
 
 async def test_a_stranger_has_an_empty_profile(database: Database, project_id: UUID) -> None:
