@@ -131,24 +131,26 @@ def _watched(plan: Plan, target: Target, speed: float, state: StateFile) -> Resu
     refusals: Counter[str] = Counter()
     bar = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=None),
         MofNCompleteColumn(),
-        TextColumn("events · {task.fields[closed]} sessions closed · {task.fields[rate]:,.0f} events/s"),
+        TextColumn("events, {task.fields[closed]:,} closed, {task.fields[rate]:,.0f}/s"),
         TimeElapsedColumn(),
         console=screen,
+        expand=True,
     )
     with bar:
         task = bar.add_task("Replaying", total=plan.events, closed=0, rate=0.0)
         before: list[int] = []
 
         def progress(tally: Tally) -> None:
-            before.append(tally.events) if not before else None
+            if not before:
+                before.append(tally.events)
             elapsed = bar.tasks[task].elapsed or 0.0
             rate = (tally.events - before[0]) / elapsed if elapsed else 0.0
             bar.update(task, completed=tally.events, closed=tally.closed, rate=rate, description="Replaying")
 
-        def away(reason: str) -> None:
-            bar.update(task, description=f"Waiting for the API ({reason[:60]})")
+        def away(_: str) -> None:
+            bar.update(task, description="Waiting for the API")
 
         watch = Watch(progress=progress, refused=lambda why: refusals.update([why]), away=away)
         result = asyncio.run(stream(plan, target, speed=speed, state=state, watch=watch))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from insights.vocabulary.ids import uuid7
 FIRST_PATIENCE_SECONDS = 3.0
 """A server that never answered is more likely a wrong address than a restart."""
 LONGEST_PAUSE_SECONDS = 3.0
+Kind = Literal["write", "secret"]
 _REFUSED = frozenset({400, 413, 422})
 _TIMEOUT = httpx.Timeout(30, connect=5)
 
@@ -83,19 +84,19 @@ class ApiClient:
         answer = await self._request(
             "POST",
             "/v1/events",
-            self._target.write_key,
+            "write",
             {"visitor": str(uuid7()), "session": str(uuid7()), "events": []},
         )
         if answer.status_code != HTTPStatus.OK or "accepted" not in _document(answer):
             raise self._no_api(answer)
-        answer = await self._request("GET", "/v1/sessions?limit=1", self._target.secret_key)
+        answer = await self._request("GET", "/v1/sessions?limit=1", "secret")
         if answer.status_code != HTTPStatus.OK:
             raise self._no_api(answer)
 
     async def send(self, batch: ReplayBatch) -> Tally:
         """Sends one batch until it is acknowledged or refused. Raises ReplayStopped."""
         body: dict[str, Any] = {"visitor": str(batch.visitor), "session": str(batch.session), "tab": batch.tab}
-        answer = await self._request("POST", "/v1/events", self._target.write_key, body | {"events": batch.events})
+        answer = await self._request("POST", "/v1/events", "write", body | {"events": batch.events})
         document = _document(answer)
         if answer.status_code in _REFUSED:
             self._on_refused(str(document.get("detail", f"status {answer.status_code}")))
@@ -111,15 +112,16 @@ class ApiClient:
 
     async def close_session(self, session: UUID) -> bool:
         """Closes a session; False when the API does not know it. Raises ReplayStopped."""
-        answer = await self._request("POST", f"/v1/sessions/{session}/close", self._target.secret_key)
+        answer = await self._request("POST", f"/v1/sessions/{session}/close", "secret")
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return False
         if not answer.is_success:
             raise self._no_api(answer)
         return True
 
-    async def _request(self, method: str, path: str, key: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    async def _request(self, method: str, path: str, kind: Kind, body: dict[str, Any] | None = None) -> httpx.Response:
         """The first answer that is not "try again". Raises ReplayStopped: none came in time, or the key is bad."""
+        key = self._target.write_key if kind == "write" else self._target.secret_key
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         pause = 0.1
         away_since: float | None = None
@@ -136,7 +138,7 @@ class ApiClient:
                 self._answered = True
                 if answer.status_code < 500 and answer.status_code != HTTPStatus.TOO_MANY_REQUESTS:
                     if answer.status_code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                        raise self._wrong_key(answer, key)
+                        raise self._wrong_key(answer, kind)
                     return answer
                 reason = str(_document(answer).get("detail", f"it answers with status {answer.status_code}"))
                 wait = _retry_after(answer)
@@ -151,12 +153,10 @@ class ApiClient:
             await asyncio.sleep(min(max(pause, wait), LONGEST_PAUSE_SECONDS))
             pause *= 2
 
-    def _wrong_key(self, answer: httpx.Response, key: str) -> ReplayStopped:
-        kind = "write" if key == self._target.write_key else "secret"
-        detail = str(_document(answer).get("detail", "no reason was given")).strip()
+    def _wrong_key(self, answer: httpx.Response, kind: str) -> ReplayStopped:
+        detail = str(_document(answer).get("detail") or "Make one with `whyleft keys create`.")
         return ReplayStopped(
-            f"{self._target.url} does not take this {kind} key ({detail.rstrip('.')}). Make one with `whyleft keys "
-            f"create --project NAME --kind {kind}` and pass it as --{kind}-key or WHYLEFT_{kind.upper()}_KEY."
+            f"{self._target.url} does not take the {kind} key (--{kind}-key or WHYLEFT_{kind.upper()}_KEY): {detail}"
         )
 
     def _no_api(self, answer: httpx.Response) -> ReplayStopped:

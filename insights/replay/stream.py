@@ -1,4 +1,4 @@
-"""Sends a plan's batches in order, each when its time has come: several at once, never two of one visitor or session."""
+"""Sends a plan's batches in order, each in its time: several at once, but never two of one visitor or session."""
 
 from __future__ import annotations
 
