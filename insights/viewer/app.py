@@ -21,6 +21,7 @@ from adapters.postgres.engine import Database
 from insights.viewer.gate import Gate
 from insights.viewer.login import ResolveKey, Signer
 from insights.viewer.pages import Pages
+from insights.viewer.reading import Reader
 from insights.viewer.render import STATIC, Headers, environment, page
 
 log = structlog.get_logger()
@@ -38,23 +39,26 @@ def create_viewer(
     resolve_key: ResolveKey,
     signing_secret: bytes,
     secure_cookies: bool,
+    query_seconds: float = 8.0,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ASGIApp:
     """The viewer as an application to mount under a path of its own.
 
     ``signing_secret`` signs logins: who changes it logs everyone out. ``secure_cookies``: people come over https.
+    ``query_seconds``: a search that takes longer is given up, with advice.
     """
     templates = environment()
     signer = Signer(signing_secret, clock)
+    reader = Reader(database, seconds=query_seconds)
     gate = Gate(
-        database,
+        reader,
         resolve_key=resolve_key,
         signer=signer,
         templates=templates,
         secure_cookies=secure_cookies,
         clock=clock,
     )
-    pages = Pages(database, gate=gate, templates=templates, clock=clock)
+    pages = Pages(reader, gate=gate, templates=templates, clock=clock)
 
     def say(request: Request, status: int, title: str, text: str) -> Response:
         return page(templates, request, "message", clock(), status=status, title=title, text=text)

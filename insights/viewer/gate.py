@@ -15,11 +15,10 @@ from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from adapters.postgres.engine import Database
 from insights.models import ApiKey, Project
 from insights.viewer.form import read_form
 from insights.viewer.login import LIFETIME, ResolveKey, Signer, inside, key_hash
-from insights.viewer.reading import reading
+from insights.viewer.reading import Reader
 from insights.viewer.render import page, root
 
 log = structlog.get_logger()
@@ -54,7 +53,7 @@ class Gate:
 
     def __init__(
         self,
-        database: Database,
+        reader: Reader,
         *,
         resolve_key: ResolveKey,
         signer: Signer,
@@ -62,7 +61,7 @@ class Gate:
         secure_cookies: bool,
         clock: Callable[[], datetime],
     ) -> None:
-        self._database = database
+        self._reader = reader
         self._resolve_key = resolve_key
         self._signer = signer
         self._templates = templates
@@ -75,7 +74,7 @@ class Gate:
         login = self._signer.login(cookie) if cookie else None
         if login is None:
             return None
-        async with reading(self._database, login.project_id) as tx:
+        async with self._reader.reading(login.project_id) as tx:
             name = await tx.scalar(
                 select(Project.name)
                 .join(ApiKey, ApiKey.project_id == Project.id)
@@ -116,7 +115,7 @@ class Gate:
         if resolved.kind != "secret":
             log.info("viewer_login_refused", why="write_key", project=str(resolved.project_id))
             return self._form(request, next_page, error=WRITE_KEY, status=401)
-        async with reading(self._database, resolved.project_id) as tx:
+        async with self._reader.reading(resolved.project_id) as tx:
             key_id = await tx.scalar(
                 select(ApiKey.id).where(
                     ApiKey.project_id == resolved.project_id,

@@ -10,14 +10,13 @@ from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from adapters.postgres.engine import Database
 from flows.store import list_runs
 from insights.errors import NotFound
 from insights.viewer.filters import read_request
 from insights.viewer.gate import Gate, Viewer
 from insights.viewer.mix import read_mix
 from insights.viewer.one_session import read_session
-from insights.viewer.reading import reading
+from insights.viewer.reading import Reader
 from insights.viewer.render import page, root
 from insights.viewer.session_list import any_session, read_page
 from insights.viewer.session_page import session_context
@@ -29,10 +28,8 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Pages:
     """Everything a logged-in viewer may open."""
 
-    def __init__(
-        self, database: Database, *, gate: Gate, templates: Environment, clock: Callable[[], datetime]
-    ) -> None:
-        self._database = database
+    def __init__(self, reader: Reader, *, gate: Gate, templates: Environment, clock: Callable[[], datetime]) -> None:
+        self._reader = reader
         self._gate = gate
         self._templates = templates
         self._clock = clock
@@ -48,7 +45,7 @@ class Pages:
             return self._gate.to_login(request)
         now = self._clock()
         asked = read_request(request.query_params)
-        async with reading(self._database, viewer.project_id) as tx:
+        async with self._reader.reading(viewer.project_id) as tx:
             known = await any_session(tx, viewer.project_id)
             mix = await read_mix(tx, viewer.project_id, asked.filters, now)
             listed = await read_page(tx, viewer.project_id, asked.filters, asked.cursor, now)
@@ -80,7 +77,7 @@ class Pages:
         except ValueError:
             return self._missing(request, viewer, "That is no session id: one has 32 hexadecimal digits.")
         try:
-            async with reading(self._database, viewer.project_id) as tx:
+            async with self._reader.reading(viewer.project_id) as tx:
                 read = await read_session(tx, viewer.project_id, session_id)
                 runs = await list_runs(tx, viewer.project_id, session_group=f"session:{session_id}")
         except NotFound:

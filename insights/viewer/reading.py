@@ -11,18 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 
-TIMEOUT_SECONDS = 8
 
+class Reader:
+    """Opens those transactions. A query that takes longer than ``seconds`` raises the driver's QueryCanceled."""
 
-@asynccontextmanager
-async def reading(database: Database, project_id: UUID) -> AsyncIterator[AsyncSession]:
-    """One read-only transaction of ``project_id``. A query that takes too long raises the driver's QueryCanceled."""
-    async with database.transaction(project_id) as tx:
-        await tx.execute(
-            text(
-                "SELECT set_config('transaction_read_only', 'on', true),"
-                " set_config('statement_timeout', :timeout, true)"
-            ),
-            {"timeout": f"{TIMEOUT_SECONDS}s"},
-        )
-        yield tx
+    def __init__(self, database: Database, *, seconds: float = 8.0) -> None:
+        self._database = database
+        self._timeout = f"{seconds}s"
+
+    @asynccontextmanager
+    async def reading(self, project_id: UUID) -> AsyncIterator[AsyncSession]:
+        """One read-only transaction that sees only ``project_id``."""
+        async with self._database.transaction(project_id) as tx:
+            await tx.execute(
+                text(
+                    "SELECT set_config('transaction_read_only', 'on', true),"
+                    " set_config('statement_timeout', :timeout, true)"
+                ),
+                {"timeout": self._timeout},
+            )
+            yield tx

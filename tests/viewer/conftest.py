@@ -1,0 +1,104 @@
+"""The viewer under /app as the product mounts it, with a clock that stands still, and ways to look at it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import Browser, async_playwright
+
+from adapters.postgres.engine import Database
+from insights.viewer import create_viewer
+from tests.viewer.seed import NOW, Keys, Visit, seed_shop
+
+SECRET = b"a secret of thirty-two characters"
+
+
+@pytest.fixture
+def keys() -> Keys:
+    return Keys()
+
+
+def viewer(database: Database, keys: Keys, *, secure_cookies: bool = False, **more: Any) -> FastAPI:
+    """The product's own kind of application, with the viewer in it and a clock that stands still."""
+    outer = FastAPI()
+    outer.mount(
+        "/app",
+        create_viewer(
+            database,
+            resolve_key=keys,
+            signing_secret=SECRET,
+            secure_cookies=secure_cookies,
+            clock=lambda: NOW,
+            **more,
+        ),
+    )
+    return outer
+
+
+@pytest.fixture
+def app(database: Database, keys: Keys) -> FastAPI:
+    return viewer(database, keys)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """Someone who is not logged in. Faults of the viewer arrive as pages, as they do for people."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://viewer.test") as client:
+        yield client
+
+
+async def log_in(client: httpx.AsyncClient, key: str, next_page: str = "") -> httpx.Response:
+    """Types a key into the login form."""
+    form = await client.get("/app/login", params={"next": next_page})
+    return await client.post(
+        "/app/login", data={"key": key, "token": hidden(form.text, "token"), "next": hidden(form.text, "next")}
+    )
+
+
+def hidden(page: str, name: str) -> str:
+    """The value of a hidden field."""
+    return page.split(f'name="{name}" value="', 1)[1].split('"', 1)[0]
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A project with sessions, its secret key, and someone logged in to it."""
+
+    project_id: UUID
+    key: str
+    visits: dict[str, Visit]
+    client: httpx.AsyncClient
+
+    async def see(self, path: str, status: int = 200) -> str:
+        """The page at ``path`` under the viewer."""
+        answer = await self.client.get(f"/app{path}")
+        assert answer.status_code == status, answer.text[:2000]
+        return answer.text
+
+
+@pytest.fixture
+async def shop(database: Database, project_id: UUID, keys: Keys, client: httpx.AsyncClient) -> Shop:
+    visits = await seed_shop(database, project_id)
+    key = await keys.make(database, project_id)
+    assert (await log_in(client, key)).status_code == 303
+    return Shop(project_id, key, visits, client)
+
+
+@pytest.fixture(scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """A real Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.fail("Chromium is missing: install it (Debian: apt install chromium).")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield browser
+        await browser.close()

@@ -1,0 +1,157 @@
+"""Strangers write events, user names and model replies: in a real browser none of it may ever run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import Browser, BrowserContext
+from sqlalchemy import update
+
+from adapters.postgres.engine import Database
+from insights.models import Decision, Project, Session, Visitor
+from insights.vocabulary.events import PROPS
+from tests.demo.serving import serving
+from tests.viewer.seed import NOW, Keys, Visit, decision, run, store
+
+pytestmark = pytest.mark.browser
+
+PAYLOADS = [
+    "<script>alert('fired')</script>",
+    "\"><img src=x onerror=alert('fired')>",
+    "'><svg onload=alert('fired')>",
+    "</title></style></textarea><script>alert('fired')</script>",
+    "javascript:alert('fired')",
+    "' autofocus onfocus=alert('fired') x='",
+    "\" autofocus onfocus=alert('fired') x=\"",
+    "{{ cycler.__init__.__globals__.os.popen('touch /tmp/fired') }}{% raw %}",
+    "</svg><math><mtext><table><mglyph><style><img src=x onerror=alert('fired')>",
+    "--><iframe srcdoc=\"<script>parent.alert('fired')</script>\">",
+    "<a href=\"javascript:alert('fired')\">click me</a>",
+    "<meta http-equiv=refresh content=\"0;url=data:text/html,<script>alert('fired')</script>\">",
+    "<form action=https://evil.example><button autofocus>Log in</button></form>",
+    "<base href=https://evil.example/>",
+    "<style>body{display:none}</style><link rel=stylesheet href=data:text/css,*{display:none}>",
+    "\u202egnp.exe",
+    "x\r\nSet-Cookie: a=b",
+]
+
+
+def hostile_visit(payload: str, visitor_id: UUID) -> Visit:
+    """The payload in every prop of every event type, and in all that is said of the visit."""
+    names = {field.rstrip("_") for props in PROPS.values() for field in props.__struct_fields__}
+    source = dict.fromkeys(("utm_source", "utm_medium", "utm_campaign", "referrer"), payload)
+    client = dict.fromkeys(("viewport", "language", "time_zone", "bot"), payload)
+
+    def props(kind: str) -> dict[str, Any]:
+        filled: dict[str, Any] = dict.fromkeys(sorted(names), payload)
+        filled |= {payload: payload, "traits": {payload: [payload]}, "price_minor": 5, "value_minor": 5}
+        return filled | ({"source": source, "client": client} if kind == "page_viewed" else {})
+
+    return Visit(
+        NOW - timedelta(hours=1),
+        [(n, kind, props(kind), f"/{payload}") for n, kind in enumerate([*PROPS, payload])],
+        visitor_id=visitor_id,
+        email=payload,
+        stage=payload,
+        reason=payload,
+        narrative=payload,
+        classifier=payload,
+        fallback=payload,
+        cite=range(len(PROPS)),
+        suggested=[{"action": payload, payload: payload}],
+    )
+
+
+async def hostile_project(database: Database, payload: str) -> tuple[UUID, Visit]:
+    """A project of that name with one such visit, its decision, run and delivery."""
+    project_id, visitor_id = uuid4(), uuid4()
+    async with database.transaction(None) as tx:
+        tx.add(Project(id=project_id, name=f"{payload} {project_id}", allowed_origins=[]))
+    visit = hostile_visit(payload, visitor_id)
+    async with database.transaction(project_id) as tx:
+        await store(tx, project_id, visit)
+        await tx.execute(update(Session).values(close_reason=payload, currency=payload, cart_value_minor=500))
+        await tx.execute(update(Visitor).values(user_id=payload))
+        made = decision(
+            visit, 0, payload, {payload: 0.5, "do_nothing": 0.5}, excluded={payload: payload}, why=payload,
+            stage=payload, policy=payload,
+        )  # fmt: skip
+        tx.add(Decision(project_id=project_id, **made))
+        await run(
+            tx, project_id, visit, payload, step=payload, end_reason=payload,
+            history=[(payload, payload, payload), (payload, "skipped", payload)],
+            deliveries=[{"action": payload, "channel": payload, "recipient": payload, "error": payload}],
+        )  # fmt: skip
+    return project_id, visit
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
+async def test_what_strangers_wrote_is_only_ever_read(
+    database: Database, keys: Keys, app: FastAPI, browser: Browser, payload: str
+) -> None:
+    project_id, visit = await hostile_project(database, payload)
+    key = await keys.make(database, project_id)
+    async with serving(app) as base:
+        context = await browser.new_context(viewport={"width": 1000, "height": 800}, reduced_motion="reduce")
+        fired, left = await _watch(context, base)
+        page = await context.new_page()
+        refused: list[str] = []
+        page.on("console", lambda message: refused.append(message.text))
+        await page.goto(f"{base}/app/login")
+        await page.fill("#key", key)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/app/sessions")
+        for path in ("/sessions", f"/sessions/{visit.id}", "/sessions"):
+            await page.goto(f"{base}/app{path}")
+            # Everything that can be opened is, everything that can be hovered is looked at.
+            await page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
+            targets = await page.evaluate(
+                "[...document.querySelectorAll('a, form')].map(e => e.getAttribute('href') ?? e.getAttribute('action'))"
+            )
+            assert [target for target in targets if not target.startswith(("/app/", "#", "?"))] == []
+            marked = await page.evaluate(
+                "[...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => /^on/i.test(a.name)))"
+                ".map(e => e.outerHTML)"
+            )
+            assert marked == []
+            assert (
+                await page.evaluate("document.querySelectorAll('script, iframe, img, style, base, object').length") == 0
+            )
+            assert await page.locator("main").is_visible()
+        await page.fill("#f-text", payload.replace("\r\n", " "))
+        async with page.expect_navigation():
+            await page.keyboard.press("Enter")
+        assert "fired" not in await page.title()
+        await page.goto(f"{base}/app/sessions?text={quote(payload)}&page={quote(payload)}&reason={quote(payload)}")
+        assert fired == []
+        assert left == []
+        # The policy never had to step in: nothing tried.
+        assert [text for text in refused if "Content Security Policy" in text] == []
+        await context.close()
+
+
+async def _watch(context: BrowserContext, base: str) -> tuple[list[str], list[str]]:
+    """Lists that fill with every alert, and with every request that leaves the viewer."""
+    fired: list[str] = []
+    left: list[str] = []
+    await context.expose_function("alert", lambda text: fired.append(str(text)))
+    context.on("request", lambda request: None if request.url.startswith(base) else left.append(request.url))
+    context.on("dialog", lambda dialog: fired.append(dialog.message))
+    return fired, left
+
+
+async def test_the_watch_sees_a_payload_that_fires(browser: Browser) -> None:
+    context = await browser.new_context()
+    fired, left = await _watch(context, "http://127.0.0.1:1")
+    page = await context.new_page()
+    await page.goto("data:text/html,<img src=http://127.0.0.1:2/x onerror=alert('fired')>")
+    await page.wait_for_function("document.images[0].complete")
+    await page.evaluate("new Promise(done => setTimeout(done, 50))")
+    assert fired == ["fired"]
+    assert "http://127.0.0.1:2/x" in left
+    await context.close()

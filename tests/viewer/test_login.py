@@ -1,0 +1,219 @@
+"""Login by secret key: who gets in, for how long, and what the refusals say."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from html import unescape
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from adapters.postgres.engine import Database
+from insights.models import ApiKey, Project
+from insights.viewer.gate import LOGIN_COOKIE
+from insights.viewer.login import LIFETIME, Signer, inside
+from tests.viewer.conftest import SECRET, Shop, hidden, log_in, viewer
+from tests.viewer.seed import NOW, Keys
+
+
+async def test_a_stranger_is_sent_to_the_login_and_then_to_the_page_they_asked_for(
+    client: httpx.AsyncClient, database: Database, project_id: UUID, keys: Keys
+) -> None:
+    refused = await client.get("/app/sessions?reason=unclear")
+    assert refused.status_code == 303
+    assert refused.headers["location"] == "/app/login?next=%2Fapp%2Fsessions%3Freason%3Dunclear"
+    form = await client.get(refused.headers["location"])
+    entered = await client.post(
+        "/app/login",
+        data={
+            "key": "  " + await keys.make(database, project_id) + "\n",
+            "token": hidden(form.text, "token"),
+            "next": hidden(form.text, "next"),
+        },
+    )
+    assert (entered.status_code, entered.headers["location"]) == (303, "/app/sessions?reason=unclear")
+    assert (await client.get("/app/sessions")).status_code == 200
+
+
+async def test_the_front_door_leads_to_the_sessions(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/app", follow_redirects=True)
+    assert answer.url.path == "/app/login"
+
+
+async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    client: httpx.AsyncClient, database: Database, project_id: UUID, keys: Keys
+) -> None:
+    entered = await log_in(client, await keys.make(database, project_id))
+    cookie = entered.headers["set-cookie"]
+    assert cookie.startswith(f"{LOGIN_COOKIE}=")
+    assert {"httponly", "samesite=lax", "path=/app", "max-age=43200"} <= {p.strip().lower() for p in cookie.split(";")}
+
+
+async def test_behind_https_no_cookie_travels_in_the_clear(database: Database, project_id: UUID, keys: Keys) -> None:
+    outer = viewer(database, keys, secure_cookies=True)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(outer), base_url="https://viewer.test") as client:
+        form = await client.get("/app/login")
+        entered = await log_in(client, await keys.make(database, project_id))
+    assert "secure" in form.headers["set-cookie"].lower()
+    assert "secure" in entered.headers["set-cookie"].lower()
+
+
+async def test_a_write_key_is_told_which_key_is_needed(
+    client: httpx.AsyncClient, database: Database, project_id: UUID, keys: Keys
+) -> None:
+    answer = await log_in(client, await keys.make(database, project_id, "write"))
+    assert answer.status_code == 401
+    assert "That is a write key" in answer.text
+    assert "secret key, which begins with wl_s_" in answer.text
+    assert LOGIN_COOKIE not in client.cookies
+
+
+@pytest.mark.parametrize("key", ["wl_s_unknown", "x" * 5000, "wl_s_\x00", "wl_s_ü", "<script>"])
+async def test_an_unknown_key_is_told_how_to_get_one(client: httpx.AsyncClient, key: str) -> None:
+    answer = await log_in(client, key)
+    assert answer.status_code == 401
+    assert "whyleft keys create" in answer.text
+    assert key not in answer.text
+
+
+async def test_an_empty_field_is_told_what_to_paste(client: httpx.AsyncClient) -> None:
+    answer = await log_in(client, "  ")
+    assert (answer.status_code, "Paste a secret key" in answer.text) == (400, True)
+
+
+async def test_a_key_that_is_gone_from_the_store_does_not_enter_on_an_old_answer(
+    client: httpx.AsyncClient, database: Database, project_id: UUID, keys: Keys
+) -> None:
+    key = await keys.make(database, project_id)
+    async with database.transaction(project_id) as tx:
+        await tx.execute(update(ApiKey).values(revoked_at=NOW))
+    answer = await log_in(client, key)
+    assert (answer.status_code, "was revoked" in answer.text) == (401, True)
+
+
+async def test_a_form_that_is_not_ours_logs_nobody_in(
+    client: httpx.AsyncClient, database: Database, project_id: UUID, keys: Keys
+) -> None:
+    key = await keys.make(database, project_id)
+    form = await client.get("/app/login")
+    token = hidden(form.text, "token")
+    forged = [
+        await client.post("/app/login", data={"key": key}),
+        await client.post("/app/login", data={"key": key, "token": token[:-1] + "_"}),
+        await client.post("/app/login", data={"key": key, "token": token}, headers={"sec-fetch-site": "cross-site"}),
+        await client.post("/app/login", data={"key": key, "token": token}, headers={"sec-fetch-site": "same-site"}),
+    ]
+    client.cookies.clear()
+    forged.append(await client.post("/app/login", data={"key": key, "token": token}))
+    assert [answer.status_code for answer in forged] == [403] * 5
+    assert all("try again" in answer.text for answer in forged)
+    assert LOGIN_COOKIE not in client.cookies
+
+
+async def test_logging_out_ends_the_login_in_this_browser(shop: Shop) -> None:
+    token = hidden(await shop.see("/sessions"), "token")
+    answer = await shop.client.post("/app/logout", data={"token": token})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/app/login")
+    assert (await shop.client.get("/app/sessions")).status_code == 303
+
+
+async def test_another_site_cannot_log_anyone_out(shop: Shop) -> None:
+    token = hidden(await shop.see("/sessions"), "token")
+    without = await shop.client.post("/app/logout")
+    foreign = await shop.client.post("/app/logout", data={"token": token}, headers={"sec-fetch-site": "cross-site"})
+    by_link = await shop.client.get("/app/logout")
+    assert (without.status_code, foreign.status_code, by_link.status_code) == (403, 403, 405)
+    assert "You are still logged in" in without.text
+    await shop.see("/sessions")
+
+
+async def test_a_revoked_key_ends_its_logins_at_once(shop: Shop, database: Database) -> None:
+    async with database.transaction(shop.project_id) as tx:
+        await tx.execute(update(ApiKey).values(revoked_at=NOW))
+    answer = await shop.client.get("/app/sessions", follow_redirects=True)
+    assert (answer.url.path, "Your login is over" in answer.text) == ("/app/login", True)
+
+
+async def test_a_login_ends_after_twelve_hours() -> None:
+    clock = [NOW]
+    signer = Signer(SECRET, lambda: clock[0])
+    cookie = signer.cookie(uuid4(), uuid4())
+    clock[0] = NOW + LIFETIME - timedelta(seconds=1)
+    assert signer.login(cookie) is not None
+    clock[0] = NOW + LIFETIME
+    assert signer.login(cookie) is None
+
+
+def test_a_changed_cookie_is_nobodys() -> None:
+    signer = Signer(SECRET, lambda: NOW)
+    project, key = uuid4(), uuid4()
+    cookie = signer.cookie(project, key)
+    login = signer.login(cookie)
+    assert login is not None
+    assert (login.project_id, login.key_id) == (project, key)
+    for position in range(len(cookie)):
+        other = "A" if cookie[position] != "A" else "B"
+        changed = cookie[:position] + other + cookie[position + 1 :]
+        # The last character of base64 carries bits that nothing reads.
+        if position < len(cookie) - 1:
+            assert signer.login(changed) is None
+    assert Signer(b"another secret of thirty-two char", lambda: NOW).login(cookie) is None
+    for text in ("", ".", "..", "1..", "1.e30.", "é", "1." + "A" * 9999):
+        assert signer.login(text) is None
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["https://evil.example/", "//evil.example/app/", "/apple", "/app", "\\\\evil.example", "/app/\\evil", "/app/\r\nX",
+     "javascript:alert(1)", "/app/\x00", "/app/ü"],
+)  # fmt: skip
+def test_a_login_leads_nowhere_else(target: str) -> None:
+    assert inside(target, "/app") is None
+    assert inside(target, "") in (None, target if target.startswith("/app") else None)
+
+
+async def test_the_form_keeps_only_a_next_page_of_ours(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/app/login", params={"next": "//evil.example/app/"})
+    assert hidden(answer.text, "next") == ""
+
+
+async def test_a_giant_form_is_refused_by_its_size(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/app/login", content=b"key=" + b"x" * 1_000_000)
+    assert (answer.status_code, "too large" in answer.text) == (413, True)
+
+
+async def test_a_key_opens_its_own_project_only(shop: Shop, database: Database, keys: Keys) -> None:
+    other = uuid4()
+    async with database.transaction(None) as tx:
+        tx.add(Project(id=other, name=f"other-{other}", allowed_origins=[]))
+    stranger = httpx.AsyncClient(transport=shop.client._transport, base_url="http://viewer.test")
+    await log_in(stranger, await keys.make(database, other))
+    page = await stranger.get(f"/app/sessions/{shop.visits['broken'].id}")
+    assert page.status_code == 404
+    assert "log in with that project" in unescape(page.text)
+    listed = await stranger.get("/app/sessions")
+    assert "Waiting for the first visitor" in listed.text
+    assert "ada@example.org" not in listed.text
+
+
+async def test_every_answer_carries_the_headers_that_keep_it_harmless(shop: Shop) -> None:
+    strangers = httpx.AsyncClient(transport=shop.client._transport, base_url="http://viewer.test")
+    for client, path in [
+        (shop.client, "/app/sessions"),
+        (shop.client, f"/app/sessions/{shop.visits['broken'].id}"),
+        (shop.client, "/app/sessions/nonsense"),
+        (shop.client, "/app/nonsense"),
+        (shop.client, "/app/static/viewer.css"),
+        (strangers, "/app/login"),
+        (strangers, "/app/sessions"),
+    ]:
+        headers = (await client.get(path)).headers
+        assert headers["content-security-policy"] == (
+            "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none';"
+            " base-uri 'none'"
+        )
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "same-origin"
+    assert (await shop.client.get("/app/sessions")).headers["cache-control"] == "no-store"
