@@ -50,6 +50,7 @@ async def stream(plan: Plan, target: Target, *, speed: float, state: StateFile, 
     client = ApiClient(target, connections=CONCURRENCY, on_refused=watch.refused, on_away=watch.away)
     try:
         await client.check()
+        state.save(start)  # whoever cannot remember how far they came had better know before they start
         watch.progress(start.tally)
         mark = Watermark(start)
         saver = _Saver(state, mark)

@@ -128,6 +128,24 @@ async def test_a_server_that_is_something_else_is_named_so(plan: Plan, state: St
             await _stream(plan, api, state)
 
 
+async def test_keys_of_two_projects_are_told_apart_from_a_session_without_events(plan: Plan, state: StateFile) -> None:
+    class Elsewhere(FaultyApi):
+        def _answer(self, method: str, path: str, key: str, body: bytes) -> tuple[int, dict[str, Any]] | None:
+            return (404, {}) if path.endswith("/close") else super()._answer(method, path, key, body)
+
+    async with Elsewhere() as api:
+        with pytest.raises(ReplayStopped, match="two keys of one project"):
+            await _stream(plan, api, state)
+
+
+async def test_a_position_that_cannot_be_kept_ends_it_before_anything_is_sent(plan: Plan, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where a folder is needed")
+    async with FaultyApi() as api:
+        with pytest.raises(OSError):
+            await _stream(plan, api, StateFile(tmp_path / "taken" / "state.json", "test"))
+    assert api.arrived == 0
+
+
 def test_speed_is_event_time_over_wall_time(plan: Plan) -> None:
     first = plan.batches[0]
     later = next(batch for batch in plan.batches if batch.at_ms == first.at_ms + 3_600_000)
