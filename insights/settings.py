@@ -54,6 +54,10 @@ class Settings:
         60.0, "A session closes this long after session_ended, so that late events still belong to it."
     )
 
+    lease_seconds: float = _setting(
+        60.0, "Work of a process that died is taken over after this long; longer than the slowest model or provider."
+    )
+
     actions_per_session: int = _setting(2, "Most actions shown to a visitor in one session.")
     action_gap_seconds: float = _setting(60.0, "Shortest time between two actions shown to one visitor.")
 

@@ -103,7 +103,7 @@ def build(settings: Settings, urls: DatabaseUrls) -> Services:
         action_limits=ActionLimits(
             actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)
         ),
-        closer=SessionCloser(database, classifier, _now),
+        closer=SessionCloser(database, classifier, _now, lease=timedelta(seconds=settings.lease_seconds)),
         runner=Runner(
             database,
             channels=_channels(settings),
@@ -112,6 +112,7 @@ def build(settings: Settings, urls: DatabaseUrls) -> Services:
             ),
             facts=VisitorFacts(),
             clock=_now,
+            lease=timedelta(seconds=settings.lease_seconds),
         ),
     )
 

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from insights.cli import demo, flows, keys, rejected, serve, settings
+from insights.cli.replay import replay
 from insights.cli.trouble import told
 
 app = typer.Typer(
@@ -20,6 +21,7 @@ app = typer.Typer(
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("migrate")(serve.migrate)
+app.command("replay")(replay)
 app.command("settings")(settings.settings)
 app.add_typer(keys.app, name="keys")
 app.add_typer(flows.app, name="flows")
