@@ -307,3 +307,27 @@ def test_an_answer_that_never_left_is_taken_back() -> None:
         before.served_stages,
         before.served_at,
     )
+
+
+def test_only_the_latest_products_are_remembered_however_many_they_look_at() -> None:
+    visit = Visit()
+    for index in range(PRODUCTS * 3):
+        visit.product(f"p{index}")
+    assert visit.profile.compared().products == PRODUCTS
+    assert visit.profile.products_seen == PRODUCTS * 3
+    assert len(visit.profile.products) == PRODUCTS * PRODUCT_BYTES
+
+
+def test_products_without_a_category_are_not_of_one_kind() -> None:
+    visit = Visit()
+    for product in ("a", "b", "c"):
+        visit.event("product_viewed", product_id=product)
+    compared = visit.profile.compared()
+    assert (compared.products, compared.same_category) == (3, 0)
+
+
+def test_half_a_character_in_a_name_is_just_a_name() -> None:
+    visit = Visit()
+    visit.event("product_viewed", product_id="\ud800", category="\udfff", price_minor=1)
+    visit.event("cart_added", product_id="\ud800", category="\udfff", currency="\ud800AB")
+    assert (visit.profile.products_seen, visit.profile.cart_items, visit.profile.currency) == (1, 1, "")

@@ -73,6 +73,17 @@ def test_a_second_put_replaces_the_first() -> None:
     assert store.get(project, visitor) is None
 
 
+def test_a_replaced_value_leaves_no_trace_in_the_order() -> None:
+    store: MemoryStore[str] = MemoryStore(capacity=2, idle_seconds=60)
+    project, replaced, *others = (uuid4() for _ in range(6))
+    store.put(project, replaced, "old")
+    store.put(project, replaced, "new")
+    for other in others:
+        store.put(project, other, "other")
+    assert [store.get(project, other) for other in others] == [None, None, "other", "other"]
+    assert len(store) == 2
+
+
 def test_a_store_for_nobody_is_refused() -> None:
     with pytest.raises(ValueError, match="capacity"):
         MemoryStore[str](capacity=0, idle_seconds=60)

@@ -147,7 +147,7 @@ async def rebuilt(database: Database, visitor: LiveVisitor, **kwargs: Any) -> Pr
 async def test_a_rebuilt_profile_equals_the_live_one(
     database: Database, project_id: UUID, recorder: Recorder, seed: int
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311 - a story, not a secret
+    chance = random.Random(seed)
     visitor = LiveVisitor(project_id, recorder)
     for _ in range(4):
         for _ in range(chance.randrange(2, 8)):
