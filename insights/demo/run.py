@@ -31,7 +31,7 @@ from insights.settings import Settings
 from insights.wiring import Services, build
 from insights.worker import ensure_partitions, work
 
-PROJECT = "demo-shop"
+PROJECT = "Quiet Kettle"
 HOST = "127.0.0.1"
 WAIT_SCALE = 1 / 3600
 """Hours become seconds: the mail that would come after lunch comes while you watch."""

@@ -210,7 +210,7 @@ STORIES: tuple[Story, ...] = (
     Story(
         "one look at one cup",
         Reason.UNCLEAR,
-        (page("/?from=mail"), *product(4, "cups", 1900), (4, "scrolled", {"depth": 0.5})),
+        (page("/"), *product(4, "cups", 1900), (4, "scrolled", {"depth": 0.5})),
         email=False,
     ),
     Story(
