@@ -11,7 +11,7 @@ from insights.viewer.event_words import words_of
 from insights.viewer.wording import offset, percent
 
 WIDTH, HEIGHT = 960, 250
-LEFT, RIGHT, TOP, BOTTOM = 44, 170, 30, 26
+LEFT, RIGHT, TOP, BOTTOM = 44, 186, 30, 26
 MOST_POINTS = 400
 MOST_MARKS = 60
 _LABEL_GAP = 18.0

@@ -59,7 +59,8 @@ def _path(url: str) -> str:
 
 
 def _page(props: Props) -> str:
-    return _joined(text(props, "title"), _came_from(props))
+    title = text(props, "title")
+    return _joined("" if title == text(props, "path") else title, _came_from(props))
 
 
 def _came_from(props: Props) -> str:

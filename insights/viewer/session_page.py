@@ -110,7 +110,9 @@ def headline(read: OneSession, now: datetime) -> Headline:
     if session.close_at is not None:
         again = "It was closed before, and something arrived late. " if session.closed_at is not None else ""
         if session.close_at <= now:
-            detail = "It is due to close now. If it stays open, no worker is running: start one with “whyleft worker”."
+            detail = (
+                "It is due to close now. If it stays open, no worker is running: look at the log of “whyleft serve”."
+            )
         else:
             detail = (
                 f"It closes {ago(session.close_at, now)}, at {moment(session.close_at)}, unless more happens. "

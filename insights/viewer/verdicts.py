@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -145,15 +145,22 @@ def speaker(classifier: str) -> str:
 
 
 def suggestions(insight: Insight) -> tuple[tuple[str, str], ...]:
-    """Suggested actions as (label, everything else it says)."""
+    """Suggested actions as (label, everything else that is said of them)."""
     told = []
     for suggested in insight.suggested_actions:
         if isinstance(suggested, dict):
-            rest = [f"{label(str(k))}: {v}" for k, v in suggested.items() if k != "action" and v not in (None, "", {})]
-            told.append((label(str(suggested.get("action", "?"))), " · ".join(rest)))
+            told.append((label(str(suggested.get("action", "?"))), " · ".join(_details(suggested))))
         else:
             told.append((label(str(suggested)), ""))
     return tuple(told)
+
+
+def _details(suggested: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in suggested.items():
+        if isinstance(value, dict):
+            yield from _details(value)
+        elif name != "action" and value not in (None, ""):
+            yield f"{name}: {str(value).replace('_', ' ')}"
 
 
 def _event_id(cited: Any) -> UUID | None:

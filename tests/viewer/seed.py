@@ -318,8 +318,8 @@ def broken_checkout(started_at: datetime, **more: Any) -> Visit:
             "narrative": "The payment failed three times with server errors (500, 500, 502). They clicked the button "
             "again and again, came back after three minutes, tried once more and left with €69.00 in the cart.",
             "cite": [18, 20, 24, 21],
-            "suggested": [{"action": "create_ticket", "why": "POST /api/checkout/pay answers 5xx"},
-                {"action": "send_email", "why": "tell them when it is fixed"}],
+            "suggested": [{"action": "create_ticket", "params": {}},
+                {"action": "send_email", "params": {"message": "it_is_fixed", "after": "ticket_fixed"}}],
         }
         | more,
     )  # fmt: skip
