@@ -94,8 +94,8 @@ class Settings:
         return cls(**values)
 
 
-OTHER_VARIABLES = frozenset({"WHYLEFT_CHROMIUM", "WHYLEFT_SECRET_KEY"})
-"""Variables of ours that are no settings of a server: the tests' browser, and the key a client command uses."""
+OTHER_VARIABLES = frozenset({"WHYLEFT_CHROMIUM", "WHYLEFT_SECRET_KEY", "WHYLEFT_WRITE_KEY"})
+"""Variables of ours that are no settings of a server: the tests' browser, and the keys that client commands use."""
 
 
 def _read(name: str, text: str, default: Any) -> Any:
