@@ -19,7 +19,7 @@ from insights.viewer.filters import Filters, read_request
 from insights.viewer.reading import Reader
 from insights.viewer.session_list import read_page
 from tests.viewer.conftest import Shop
-from tests.viewer.seed import NOW, store
+from tests.viewer.seed import NOW, Visit, store
 from tests.viewer.seed import browser as browser_visit
 
 
@@ -144,6 +144,38 @@ async def test_a_filter_shows_those_sessions_and_counts_the_same(
         assert found == [shop.visits[name].id for name in names if name in shop.visits]
     if not found:
         assert "No session matches" in page
+
+
+async def test_only_a_star_stands_for_anything_in_a_page(shop: Shop, database: Database) -> None:
+    paths = ["/a_b", "/axb", "/50%off", "/50xoff", "/back\\slash"]
+    visits = [Visit(NOW - timedelta(days=50), [(0, "page_viewed", {"path": path})]) for path in paths]
+    async with database.transaction(shop.project_id) as tx:
+        for visit in visits:
+            await store(tx, shop.project_id, visit)
+    by_path = {path: visit.id for path, visit in zip(paths, visits, strict=True)}
+    for asked, found in [
+        ("/a_b", ["/a_b"]),
+        ("/50%off", ["/50%off"]),
+        ("/back\\slash", ["/back\\slash"]),
+        ("/a*b", ["/a_b", "/axb"]),
+        ("/50*", ["/50%off", "/50xoff"]),
+    ]:
+        page = await shop.see(f"/sessions?page={quote(asked)}")
+        assert set(listed(page)) == {by_path[path] for path in found}, asked
+        if "*" not in asked:
+            assert set(listed(await shop.see(f"/sessions?text={quote(asked)}"))) == {by_path[path] for path in found}
+
+
+async def test_carts_in_several_currencies_stand_side_by_side(shop: Shop, database: Database) -> None:
+    for currency, price in (("USD", 12_000), ("JPY", 900)):
+        cart = {"product_id": "p", "price_minor": price, "currency": currency}
+        visit = Visit(NOW - timedelta(days=3), [(0, "cart_added", cart)], reason="technical_error")
+        async with database.transaction(shop.project_id) as tx:
+            await store(tx, shop.project_id, visit)
+    page = await shop.see("/sessions?reason=technical_error")
+    assert total(page) == 3
+    assert "Technical error: 3 (100 %)" in page
+    assert "$120.00 + €69.00 + ¥900" in page
 
 
 async def test_an_id_or_its_end_finds_the_session(shop: Shop) -> None:
