@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from playwright.async_api import Browser, async_playwright
 
 from adapters.postgres.engine import Database
 from insights.viewer import create_viewer
+from tests.browser import ARGUMENTS, chromium_path
 from tests.viewer.seed import NOW, Keys, Visit, seed_shop
 
 SECRET = b"a secret of thirty-two characters"
@@ -95,10 +95,7 @@ async def shop(database: Database, project_id: UUID, keys: Keys, client: httpx.A
 @pytest.fixture(scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """A real Chromium."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.fail("Chromium is missing: install it (Debian: apt install chromium).")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         yield browser
         await browser.close()
