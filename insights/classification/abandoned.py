@@ -16,14 +16,16 @@ def technical_error(story: Story) -> Case:
     blocking = story.blocking_failures
     clicks = story.of("rage_click", "dead_click")
     after = story.followed_by([*blocking, *story.script_errors], clicks)
+    slow = story.slow_requests
     return case(
         Reason.TECHNICAL_ERROR,
         [
             clue(blocking, 0.45, "met {n} failing request{s} on the way to the order", more=0.2),
-            clue(story.script_errors, 0.15, "met {n} script error{s}", more=0.1, most=0.5),
+            clue(slow, 0.35, "waited five seconds or more {n} time{s} on the way to the order", more=0.2),
+            clue(story.script_errors, 0.25, "met {n} script error{s}", more=0.1, most=0.5),
             # One failed picture or tracker is no reason to leave; a page full of failures is.
             clue(story.other_failures, 0.2, "met {n} failing request{s}", at_least=3, more=0.05, most=0.45),
-            clue(after, 0.35, "clicked in vain right after an error") if blocking or story.script_errors else None,
+            clue(after, 0.5, "clicked in vain right after an error") if blocking or story.script_errors else None,
         ],
     )
 
@@ -35,7 +37,8 @@ def price_hesitation(story: Story) -> Case:
     steps = story.of("checkout_step")
     shipping = [event for event in steps if event.props.get("step") == "shipping"]
     # Shipping cost shows at that step; leaving right there is the classic cost surprise.
-    shock = shipping if shipping and steps[-1] is shipping[-1] and not story.blocking_failures else []
+    hindered = bool(story.blocking_failures or story.of("form_abandoned", "rage_click"))
+    shock = shipping if shipping and steps[-1] is shipping[-1] and not hindered else []
     removed = story.of("cart_removed")
     return case(
         Reason.PRICE_HESITATION,
@@ -59,7 +62,11 @@ def ux_friction(story: Story) -> Case:
     """The page made it hard."""
     abandoned = story.of("form_abandoned")
     fields = story.of("form_field", when=lambda event: _at_least(event.props.get("refocused"), 3))
-    errors = bool(story.blocking_failures)
+    broken = [*story.blocking_failures, *story.script_errors]
+    errors = bool(story.blocking_failures or story.followed_by(broken, story.of("rage_click", "dead_click")))
+    lost = story.of("searched", when=lambda event: event.props.get("results") == 0)
+    # Jumping between several products and back is looking around, not being lost.
+    returns = [] if len(story.products) >= 3 else story.of("quick_back")
     scale = 0.5 if errors else 1.0  # clicking in vain because a request failed is the request's fault
     return case(
         Reason.UX_FRICTION,
@@ -71,9 +78,10 @@ def ux_friction(story: Story) -> Case:
                 "clicked {n} time{s} on something that did nothing",
                 more=0.12 * scale,
             ),
-            clue(abandoned, 0.35, "left a form half filled"),
+            clue(abandoned, 0.5, "left a form half filled"),
             clue(fields, 0.3, "went back to the same field again and again"),
-            clue(story.of("quick_back"), 0.2, "turned back at once {n} time{s}", at_least=2, more=0.15),
+            clue(lost, 0.3, "searched {n} time{s} and found nothing", more=0.15),
+            clue(returns, 0.2, "turned back at once {n} time{s}", at_least=2, more=0.15),
         ],
     )
 
@@ -82,7 +90,8 @@ def trust_concern(story: Story) -> Case:
     """They were not sure of the shop."""
     payment = story.of("checkout_step", when=lambda event: event.props.get("step") == "payment")
     at_payment = payment if payment and story.of("checkout_step")[-1] is payment[-1] else []
-    after_payment = [page for page in story.policy_pages if payment and page.at >= payment[0].at]
+    reassurance = [*story.policy_pages, *story.of("reviews_viewed")]
+    after_payment = [event for event in reassurance if payment and event.at >= payment[0].at]
     return case(
         Reason.TRUST_CONCERN,
         [
@@ -113,7 +122,7 @@ def comparison_shopping(story: Story) -> Case:
             clue(peers, 0.4, "looked at {n} product{s} of one kind", at_least=3, more=0.1),
             clue(story.repeated_views, 0.3, "went back and forth between products", more=0.1),
             clue(near, 0.2, "left the tab {n} time{s} right after looking at a product", at_least=2, more=0.1),
-            clue(copied, 0.2, "copied a product's text"),
+            clue(copied, 0.25, "copied a product's text", more=0.15),
             clue(story.products, 0.25, "looked at {n} product{s}", at_least=5, more=0.03)
             if not story.in_checkout and len(peers) < 3
             else None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from insights.classification.clues import Case, Clue, case, clue
@@ -10,6 +11,8 @@ from insights.timeline.timeline import TimelineEvent
 from insights.vocabulary.reasons import Reason
 
 QUICK = timedelta(minutes=4)
+OFFERED = re.compile(r"recommend|related|similar|goes-with|upsell|cross-sell|also", re.IGNORECASE)
+"""What shops call the lists of products that they suggest."""
 
 
 def urgency(story: Story) -> Case:
@@ -44,9 +47,7 @@ def recommendation_match(story: Story) -> Case:
     """Something we showed led to what was bought."""
     shown = ("recommendation_carousel", "comparison_card")
     clicked = story.of("action_clicked", when=lambda event: event.props.get("action") in shown)
-    listed = story.of(
-        "clicked", when=lambda event: "recommend" in f"{event.props.get('selector')} {event.props.get('label')}".lower()
-    )
+    listed = story.of("clicked", when=lambda event: bool(OFFERED.search(f"{event.props.get('selector')}")))
     return case(
         Reason.RECOMMENDATION_MATCH,
         [

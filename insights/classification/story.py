@@ -19,6 +19,7 @@ POLICY_PATH = re.compile(
     re.IGNORECASE,
 )
 PRICE_WORDS = re.compile(r"(price|preis|total|subtotal|shipping-cost|cost)", re.IGNORECASE)
+SLOW_MS = 5_000
 LONG_AWAY_MS = 120_000
 """A tab hidden longer than this was left for something else, not glanced away from."""
 
@@ -69,6 +70,19 @@ class Story:
         is usually a tracker or a picture that nobody missed.
         """
         return self.of("request_failed", when=lambda event: _broken(event) and bool(SHOPPING_PATH.search(_path(event))))
+
+    @cached_property
+    def slow_requests(self) -> list[TimelineEvent]:
+        """Requests on the way to the order that were answered, but took as long as people wait at most."""
+        blocking = {event.id for event in self.blocking_failures}
+        return self.of(
+            "request_failed",
+            when=lambda event: (
+                _number(event, "ms") >= SLOW_MS
+                and bool(SHOPPING_PATH.search(_path(event)))
+                and event.id not in blocking
+            ),
+        )
 
     @cached_property
     def other_failures(self) -> list[TimelineEvent]:
