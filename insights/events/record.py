@@ -195,8 +195,11 @@ class Recorder:
             _fail(items, error)
         else:
             for entry, done in items:
+                # Counted for the first that brought it: a retry may stand in the same flush as its original.
+                new = added & {(entry.session_id, event.id) for event in entry.events}
+                added -= new
                 if not done.done():
-                    done.set_result(sum((entry.session_id, event.id) in added for event in entry.events))
+                    done.set_result(len(new))
 
     async def _write_again_if_cut_off(self, entries: list[Entry]) -> set[tuple[UUID, UUID]]:
         try:

@@ -1,0 +1,41 @@
+"""The settings table, and the docs that must say the same."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from insights.settings import PREFIX, SettingInvalid, Settings
+
+
+def test_every_setting_has_a_sentence_and_a_row_in_the_docs(repository: Path) -> None:
+    rows = (repository / "docs" / "settings.md").read_text().splitlines()
+    documented = {row.split("`")[1]: row for row in rows if row.startswith("| `")}
+    assert set(documented) == {PREFIX + field.name.upper() for field in fields(Settings)}
+    for field in fields(Settings):
+        sentence = field.metadata["sentence"]
+        assert sentence.endswith(".")
+        assert sentence in documented[PREFIX + field.name.upper()]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("WHYLEFT_MAX_BATCH_EVENTS", "many", "a whole number"),
+        ("WHYLEFT_SESSION_QUIET_SECONDS", "-5", "from 0 up"),
+        ("WHYLEFT_SESSION_QUIET_SECONDS", "nan", "from 0 up"),
+        ("WHYLEFT_LOG_JSON", "perhaps", "yes or no"),
+        ("WHYLEFT_SESION_QUIET", "5", "is not a setting"),
+    ],
+)
+def test_a_wrong_value_names_the_variable_and_says_what_it_takes(name: str, value: str, advice: str) -> None:
+    with pytest.raises(SettingInvalid, match=f"{name}.*{advice}"):
+        Settings.from_environment({name: value})
+
+
+def test_what_the_environment_says_wins_over_the_default_and_a_flag_over_both() -> None:
+    environment = {"WHYLEFT_LOG_JSON": "yes", "WHYLEFT_DATA_DIR": "/a", "HOME": "/root"}
+    settings = Settings.from_environment(environment, data_dir=Path("/b"), log_level=None)
+    assert (settings.log_json, settings.data_dir, settings.log_level) == (True, Path("/b"), "info")
