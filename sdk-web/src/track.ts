@@ -1,6 +1,6 @@
 import { now } from "./clock.ts";
 import { guard } from "./guard.ts";
-import { consent, identity, tab } from "./memory.ts";
+import { consent, depart, identity, tab } from "./memory.ts";
 import { here } from "./state.ts";
 import { enqueue, sendAll, sendWithin } from "./transport.ts";
 import { uuid } from "./uuid.ts";
@@ -14,6 +14,9 @@ export const track = guard((type: string, props: object = {}) => {
   if (consent() === false) return;
   const head = JSON.stringify({ ...identity(), page: here.page }).slice(1, -1);
   enqueue(head, JSON.stringify({ id: uuid(), seq: tab.n++, t: now(), type, props }));
-  if (here.leaving) sendAll();
-  else sendWithin(URGENT.test(type) ? 0 : PATIENCE_MS);
+  if (here.leaving) {
+    sendAll();
+    // The tab's next number is handed over when the page goes, and this event has just used it.
+    depart();
+  } else sendWithin(URGENT.test(type) ? 0 : PATIENCE_MS);
 });
