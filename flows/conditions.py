@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Scalar = bool | int | float | str
 
@@ -20,6 +20,20 @@ class Compare(_Node):
     fact: str = Field(min_length=1, max_length=200)
     op: Literal["eq", "ne", "lt", "le", "gt", "ge", "in", "exists"]
     value: Scalar | list[Scalar] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Compare:
+        if self.op == "exists":
+            fits, wanted = self.value is None, "no value"
+        elif self.op == "in":
+            fits, wanted = isinstance(self.value, list), "a list"
+        elif self.op in ("eq", "ne"):
+            fits, wanted = isinstance(self.value, bool | int | float | str), "one value"
+        else:
+            fits, wanted = isinstance(self.value, int | float | str) and not isinstance(self.value, bool), "one value"
+        if not fits:
+            raise ValueError(f"{self.op} compares with {wanted}")
+        return self
 
 
 class All(_Node):
@@ -36,6 +50,8 @@ class AnyOf(_Node):
 
 class Not(_Node):
     """True when its condition is not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     not_: Condition = Field(alias="not")
 
@@ -83,11 +99,11 @@ def _compare(condition: Compare, found: Any) -> bool:
     if found is None:
         return False
     if condition.op == "in":
-        return isinstance(wanted, list) and found in wanted
+        return isinstance(wanted, list) and any(_same(found, one) for one in wanted)
     if condition.op == "eq":
-        return bool(found == wanted)
+        return _same(found, wanted)
     if condition.op == "ne":
-        return bool(found != wanted)
+        return not _same(found, wanted)
     if not _comparable(found, wanted):
         return False
     match condition.op:
@@ -99,6 +115,11 @@ def _compare(condition: Compare, found: Any) -> bool:
             return bool(found > wanted)
         case _:
             return bool(found >= wanted)
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """Equal, and both or neither a yes/no: 1 is not true."""
+    return isinstance(found, bool) == isinstance(wanted, bool) and bool(found == wanted)
 
 
 def _comparable(found: Any, wanted: Any) -> bool:

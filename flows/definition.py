@@ -95,17 +95,18 @@ class FlowDefinition(_Part):
     settings: FlowSettings = FlowSettings()
 
 
-def successors(step: Send | Wait | Branch | Exit) -> list[str]:
-    """The steps that may follow, by id."""
+def successors(step: Send | Wait | Branch | Exit) -> dict[str, str]:
+    """The steps that may follow: the field that names it → its id."""
     match step:
         case Send():
-            return [step.next] if step.next else []
+            ways = {"next": step.next}
         case Wait():
-            return [name for name in (step.next, step.otherwise) if name]
+            ways = {"next": step.next, "otherwise": step.otherwise}
         case Branch():
-            return [step.then, step.otherwise]
+            ways = {"then": step.then, "otherwise": step.otherwise}
         case Exit():
-            return []
+            ways = {}
+    return {field: name for field, name in ways.items() if name is not None}
 
 
 def validate(flow: FlowDefinition, actions: Collection[str]) -> list[Fault]:
@@ -118,9 +119,11 @@ def _missing_steps(flow: FlowDefinition) -> Iterator[Fault]:
     if flow.start not in flow.steps:
         yield Fault("/start", f"there is no step {flow.start!r}", f"name one of: {names}")
     for name, step in flow.steps.items():
-        for following in successors(step):
+        for field, following in successors(step).items():
             if following not in flow.steps:
-                yield Fault(f"/steps/{name}", f"there is no step {following!r} to go to", f"name one of: {names}")
+                yield Fault(
+                    f"/steps/{name}/{field}", f"there is no step {following!r} to go to", f"name one of: {names}"
+                )
 
 
 def _unknown_actions(flow: FlowDefinition, actions: Collection[str]) -> Iterator[Fault]:
@@ -138,24 +141,27 @@ def _unreachable(flow: FlowDefinition) -> Iterator[Fault]:
         if name in reached or name not in flow.steps:
             continue
         reached.add(name)
-        waiting.extend(successors(flow.steps[name]))
+        waiting.extend(successors(flow.steps[name]).values())
     for name in flow.steps:
         if name not in reached:
             yield Fault(f"/steps/{name}", "no step leads here", "lead a step here, or remove it")
 
 
 def _loops_without_wait(flow: FlowDefinition) -> Iterator[Fault]:
-    """A cycle that no wait interrupts would send for ever at once."""
+    """A cycle that no pause interrupts would send for ever at once.
+
+    A wait for a signal is no pause: once given, the signal ends every later wait for it at once.
+    """
     for name in flow.steps:
         seen: set[str] = set()
         waiting = [name]
         while waiting:
             step = flow.steps.get(waiting.pop())
-            if step is None or isinstance(step, Wait):
+            if step is None or (isinstance(step, Wait) and step.until is None):
                 continue
-            for following in successors(step):
+            for following in successors(step).values():
                 if following == name:
-                    yield Fault(f"/steps/{name}", "is in a loop without a wait", "put a wait step into the loop")
+                    yield Fault(f"/steps/{name}", "is in a loop without a wait", "put a wait for a time into the loop")
                     waiting.clear()
                     break
                 if following not in seen:

@@ -1,21 +1,31 @@
-"""What an answer means for a delivery, and whether an interrupted one may be repeated. Pure."""
+"""What an answer means for a delivery, and whether one whose end nobody saw may be repeated. Pure.
+
+| status | meaning |
+|---|---|
+| intent | it may be on its way, or out |
+| retry | it is certainly not out, and is tried again |
+| accepted, rejected, suppressed | the provider's last word; rejected also when it was given up |
+| unknown | nobody can say, and a repeat could be a second message |
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from adapters.channels.contract import Accepted, Channel, Rejected, Result, Retry, Suppress
 
-MAX_ATTEMPTS = 6
-FIRST_BACKOFF = timedelta(seconds=30)
-LONGEST_BACKOFF = timedelta(hours=2)
+MAX_ATTEMPTS: Final = 12
+"""With the backoff below, a provider may be down for eight hours."""
+FIRST_BACKOFF: Final = timedelta(seconds=30)
+LONGEST_BACKOFF: Final = timedelta(hours=2)
+OPEN_STATUSES: Final = ("intent", "retry")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The delivery's new status; ``again_after`` when the step is tried again."""
+    """The delivery's new status; ``again_after`` when there is another attempt."""
 
     status: str
     error: str | None = None
@@ -23,19 +33,25 @@ class Verdict:
     again_after: timedelta | None = None
 
 
-def judge(result: Result, attempts: int) -> Verdict:
-    """What a channel's answer to attempt number ``attempts`` (from 1) means."""
+def judge(result: Result, attempts: int, *, repeatable: bool) -> Verdict:
+    """What a channel's answer to attempt number ``attempts`` (from 1) means.
+
+    ``repeatable``: a second copy does no harm at this provider, or it can be asked (see ``after_interruption``).
+    """
+    again = attempts < MAX_ATTEMPTS
     match result:
         case Accepted():
             return Verdict("accepted", provider_id=result.provider_id)
-        case Retry() if attempts >= MAX_ATTEMPTS:
-            return Verdict("rejected", f"Gave up after {attempts} attempts: {result.why}")
-        case Retry():
+        case Retry() if again:
             return Verdict("retry", result.why, again_after=max(backoff(attempts), result.after or timedelta(0)))
+        case Retry():
+            return Verdict("rejected", f"Gave up after {attempts} attempts: {result.why}")
         case Rejected():
             return Verdict("rejected", result.why)
         case Suppress():
             return Verdict("suppressed", result.why)
+        case _ if repeatable and again:
+            return Verdict("intent", result.why, again_after=backoff(attempts))
         case _:
             return Verdict("unknown", result.why)
 
@@ -57,3 +73,8 @@ def after_interruption(channel: Channel, created_at: datetime, now: datetime) ->
             return "ask"
         case _:
             return "unknown"
+
+
+def given_up(status: str) -> str:
+    """What an open delivery becomes when it is not tried again: only one that is certainly not out is rejected."""
+    return "rejected" if status == "retry" else "unknown"

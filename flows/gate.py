@@ -13,12 +13,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import lookup
+from flows.deliveries import OPEN_STATUSES, given_up
 from flows.engine import SendNow
 from flows.models import Delivery, FlowRun, Suppression
 from flows.ports import Composed, Composer, SendRequest, Skip
 from flows.triggers import converted_since
-
-OPEN_STATUSES = ("intent", "retry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +36,51 @@ async def pass_gate(
     channels: Mapping[str, object],
     now: datetime,
 ) -> Passed | Skip:
-    """Decides whether a due send may go out now. The caller holds the visitor's lock and the run's row."""
-    due_at = run.due_at or now
+    """Decides whether a due send may go out now. The caller holds the visitor's lock and the run's row.
+
+    A message that was composed before and is open still goes out as it was, under its own key, or not at all. A no
+    leaves nothing of what the composer wrote.
+    """
+    earlier = await open_delivery(tx, run, send.step_id)
+    composing = await tx.begin_nested()
+    decision = await _decide(tx, run, send, earlier, facts, composer, channels, now)
+    if isinstance(decision, Passed):
+        await composing.commit()
+        return decision
+    await composing.rollback()
+    if earlier is not None:
+        earlier.status = given_up(earlier.status)
+        earlier.error = f"Not tried again: {decision.detail}"
+        earlier.decided_at = now
+    return decision
+
+
+async def open_delivery(tx: AsyncSession, run: FlowRun, step_id: str) -> Delivery | None:
+    """What this step of the run has under way or is still to try again."""
+    return (
+        await tx.execute(
+            select(Delivery).where(
+                Delivery.project_id == run.project_id,
+                Delivery.run_id == run.id,
+                Delivery.step == step_id,
+                Delivery.status.in_(OPEN_STATUSES),
+            )
+        )
+    ).scalar_one_or_none()
+
+
+async def _decide(
+    tx: AsyncSession,
+    run: FlowRun,
+    send: SendNow,
+    earlier: Delivery | None,
+    facts: Mapping[str, Any],
+    composer: Composer,
+    channels: Mapping[str, object],
+    now: datetime,
+) -> Passed | Skip:
+    # What is tried again was due when it was first tried.
+    due_at = earlier.created_at if earlier is not None else run.due_at or now
     if now - due_at > send.step.max_lateness:
         return Skip("too_late", f"It was due at {due_at:%Y-%m-%d %H:%M} UTC, longer ago than this step allows.")
     if run.exit_on_conversion and await converted_since(tx, run.project_id, run.visitor_id, run.triggered_at):
@@ -58,17 +100,24 @@ async def pass_gate(
     )
     if isinstance(composed, Skip):
         return composed
-    if composed.channel not in channels:
-        return Skip("channel_not_configured", f"No {composed.channel} channel is configured on this server.")
-    if composed.needs_consent and lookup(facts, f"consent.{composed.channel}") is not True:
-        return Skip("no_consent", f"The visitor has not agreed to messages by {composed.channel}.")
-    if composed.recipient is not None and await _suppressed(tx, run.project_id, composed):
-        return Skip("suppressed", f"{composed.recipient} is on the suppression list of {composed.channel}.")
+    channel = earlier.channel if earlier is not None else composed.channel
+    recipient = earlier.recipient if earlier is not None else composed.recipient
+    if channel not in channels:
+        return Skip("channel_not_configured", f"No {channel} channel is configured on this server.")
+    if composed.needs_consent and lookup(facts, f"consent.{channel}") is not True:
+        return Skip("no_consent", f"The visitor has not agreed to messages by {channel}.")
+    if recipient is not None and await _suppressed(tx, run.project_id, channel, recipient):
+        return Skip("suppressed", f"{recipient} is on the suppression list of {channel}.")
+    if earlier is not None:
+        earlier.status = "intent"
+        earlier.attempts += 1
+        await tx.flush()
+        return Passed(earlier)
     return await _write_intent(tx, run, send, composed, now)
 
 
-async def _suppressed(tx: AsyncSession, project_id: UUID, composed: Composed) -> bool:
-    return (await tx.get(Suppression, (project_id, composed.channel, composed.recipient))) is not None
+async def _suppressed(tx: AsyncSession, project_id: UUID, channel: str, recipient: str) -> bool:
+    return (await tx.get(Suppression, (project_id, channel, recipient))) is not None
 
 
 async def _write_intent(
@@ -97,21 +146,12 @@ async def _write_intent(
     )
     if identifier is not None:
         return Passed(await tx.get_one(Delivery, (run.project_id, identifier)))
-    earlier = (
-        await tx.execute(
-            select(Delivery)
-            .where(
-                Delivery.project_id == run.project_id, Delivery.channel == composed.channel, Delivery.dedupe_key == key
-            )
-            .with_for_update()
+    other = await tx.scalar(
+        select(Delivery.status).where(
+            Delivery.project_id == run.project_id, Delivery.channel == composed.channel, Delivery.dedupe_key == key
         )
-    ).scalar_one()
-    if earlier.status == "retry" and earlier.run_id == run.id:
-        # The same message once more: what was composed first stays, so that a provider's key still fits it.
-        earlier.status = "intent"
-        earlier.attempts += 1
-        return Passed(earlier)
-    return Skip("already_delivered", f"The same thing went out on {composed.channel} before ({earlier.status}).")
+    )
+    return Skip("already_delivered", f"The same thing went to {composed.channel} before ({other}).")
 
 
 async def _key_of_visit(tx: AsyncSession, run: FlowRun, step_id: str) -> str:

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import explain
 from flows.definition import FlowDefinition, TriggerRule
-from flows.models import Conversion, Flow, FlowRun, FlowSignal, FlowVersion, RunEvent
+from flows.deliveries import OPEN_STATUSES, given_up
+from flows.models import Conversion, Delivery, Flow, FlowRun, FlowSignal, FlowVersion, RunEvent
 from flows.ports import Trigger
 
 WAKE_CHANNEL = "flow_run"
@@ -85,6 +86,15 @@ def matches(rule: TriggerRule, trigger: Trigger) -> bool:
 
 async def cancel_group(tx: AsyncSession, project_id: UUID, group: str, why: str, now: datetime) -> int:
     """Cancels the unfinished runs of a trigger group; returns how many."""
+    visitors = await tx.scalars(
+        select(FlowRun.visitor_id)
+        .where(FlowRun.project_id == project_id, FlowRun.trigger_group == group, FlowRun.status.in_(UNFINISHED))
+        .distinct()
+        .order_by(FlowRun.visitor_id)
+    )
+    # Before the runs: whoever supersedes an insight starts runs next, and that takes the visitor's lock.
+    for visitor_id in visitors.all():
+        await lock_visitor(tx, visitor_id)
     return await _cancel(tx, project_id, [FlowRun.trigger_group == group], why, now)
 
 
@@ -134,21 +144,17 @@ async def signal(tx: AsyncSession, project_id: UUID, name: str, key: str, now: d
         .values(project_id=project_id, name=name, key=key, at=now)
         .on_conflict_do_update(index_elements=["project_id", "name", "key"], set_={"at": now})
     )
-    woken = await tx.execute(
-        update(FlowRun)
-        .where(
-            FlowRun.project_id == project_id,
-            FlowRun.signal == name,
-            FlowRun.signal_key == key,
-            FlowRun.status == "waiting",
-        )
-        .values(signalled=True, due_at=now, signal=None, signal_key=None)
-        .returning(FlowRun.id)
+    woken = await _lock_runs(
+        tx, project_id, [FlowRun.signal == name, FlowRun.signal_key == key, FlowRun.status == "waiting"]
     )
-    count = len(woken.all())
-    if count:
+    if woken:
+        await tx.execute(
+            update(FlowRun)
+            .where(FlowRun.project_id == project_id, FlowRun.id.in_([run_id for run_id, _ in woken]))
+            .values(signalled=True, due_at=now, signal=None, signal_key=None)
+        )
         await wake(tx)
-    return count
+    return len(woken)
 
 
 async def lock_signal(tx: AsyncSession, project_id: UUID, name: str, key: str) -> None:
@@ -196,6 +202,15 @@ async def _refusal(
         tx, project_id, trigger.visitor_id, trigger.occurred_at
     ):
         return "converted"
+    reached = (
+        select(Delivery.id)
+        .where(
+            Delivery.project_id == project_id,
+            Delivery.run_id == FlowRun.id,
+            Delivery.status.in_(("accepted", "unknown", *OPEN_STATUSES)),
+        )
+        .exists()
+    )
     recent = await tx.scalar(
         select(FlowRun.id)
         .where(
@@ -203,8 +218,8 @@ async def _refusal(
             FlowRun.flow_id == flow_id,
             FlowRun.visitor_id == trigger.visitor_id,
             FlowRun.trigger_key != trigger.key,
-            (FlowRun.status.in_(UNFINISHED))
-            | ((FlowRun.status == "done") & (FlowRun.started_at > now - flow.settings.reentry)),
+            # One that reached nobody, having been skipped or cancelled in time, stands in nobody's way.
+            FlowRun.status.in_(UNFINISHED) | ((FlowRun.started_at > now - flow.settings.reentry) & reached),
         )
         .limit(1)
     )
@@ -255,20 +270,39 @@ async def _insert_run(
 async def _cancel(
     tx: AsyncSession, project_id: UUID, which: Sequence[ColumnElement[bool]], why: str, now: datetime
 ) -> int:
-    waiting = await tx.scalars(
-        update(FlowRun)
-        .where(FlowRun.project_id == project_id, FlowRun.status == "waiting", *which)
-        .values(status="cancelled", due_at=None, ended_at=now, end_reason=why, signal=None, signal_key=None)
-        .returning(FlowRun.id)
-    )
+    """Ends the unfinished runs among ``which``. The caller holds the locks of their visitors."""
+    found = await _lock_runs(tx, project_id, [FlowRun.status.in_(UNFINISHED), *which])
+    resting = [run_id for run_id, status in found if status == "waiting"]
+    if resting:
+        await tx.execute(
+            update(FlowRun)
+            .where(FlowRun.project_id == project_id, FlowRun.id.in_(resting))
+            .values(status="cancelled", due_at=None, ended_at=now, end_reason=why, signal=None, signal_key=None)
+        )
+        await tx.execute(
+            update(Delivery)
+            .where(Delivery.project_id == project_id, Delivery.run_id.in_(resting), Delivery.status == "retry")
+            .values(status=given_up("retry"), error=f"Not tried again: {why}", decided_at=now)
+        )
     # Past the gate: that send was decided before this. It finishes, and nothing follows it.
-    sending = await tx.scalars(
-        update(FlowRun)
-        .where(FlowRun.project_id == project_id, FlowRun.status == "sending", *which)
-        .values(end_reason=why)
-        .returning(FlowRun.id)
-    )
-    cancelled = [*waiting.all(), *sending.all()]
-    for run_id in cancelled:
+    sending = [run_id for run_id, status in found if status == "sending"]
+    if sending:
+        await tx.execute(
+            update(FlowRun).where(FlowRun.project_id == project_id, FlowRun.id.in_(sending)).values(end_reason=why)
+        )
+    for run_id, _ in found:
         await note(tx, project_id, run_id, now, None, "cancelled", why)
-    return len(cancelled)
+    return len(found)
+
+
+async def _lock_runs(
+    tx: AsyncSession, project_id: UUID, which: Sequence[ColumnElement[bool]]
+) -> list[tuple[UUID, str]]:
+    """Locks runs in the order of their ids, so that nobody waits in a circle: id and status, as they are now."""
+    rows = await tx.execute(
+        select(FlowRun.id, FlowRun.status)
+        .where(FlowRun.project_id == project_id, *which)
+        .order_by(FlowRun.id)
+        .with_for_update()
+    )
+    return [(row[0], row[1]) for row in rows]

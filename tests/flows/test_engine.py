@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from flows.conditions import Compare, explain, holds
 from flows.definition import Branch, FlowDefinition, validate
@@ -94,7 +95,7 @@ def test_everything_wrong_with_a_definition_is_found_at_once() -> None:
         }
     )
     pointers = {fault.pointer for fault in validate(plan, ACTIONS)}
-    assert pointers == {"/steps/a/action", "/steps/b", "/steps/island", "/steps/a"}
+    assert pointers == {"/steps/a/action", "/steps/b", "/steps/b/otherwise", "/steps/island", "/steps/a"}
 
 
 def test_a_loop_with_a_wait_is_allowed() -> None:
@@ -107,6 +108,34 @@ def test_a_loop_with_a_wait_is_allowed() -> None:
     assert validate(plan, ACTIONS) == []
 
 
+def test_a_loop_that_only_a_signal_interrupts_is_refused() -> None:
+    """Given once, the signal would end every later wait at once: a storm of messages."""
+    plan = flow(
+        {
+            "a": {"do": "wait", "for": "P14D", "until": {"name": "fixed", "key": "e.f"}, "next": "b", "otherwise": "c"},
+            "b": {"do": "send", "action": "send_email", "next": "a"},
+            "c": {"do": "exit"},
+        }
+    )
+    assert {fault.pointer for fault in validate(plan, ACTIONS)} == {"/steps/a", "/steps/b"}
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        {"fact": "a", "op": "in", "value": "xyz"},
+        {"fact": "a", "op": "eq", "value": ["x"]},
+        {"fact": "a", "op": "eq"},
+        {"fact": "a", "op": "lt", "value": True},
+        {"fact": "a", "op": "exists", "value": 1},
+        {"fact": "a", "op": "like", "value": "x"},
+    ],
+)
+def test_a_comparison_with_something_that_does_not_fit_is_refused(condition: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Compare.model_validate(condition)
+
+
 @pytest.mark.parametrize(
     ("condition", "facts", "expected"),
     [
@@ -114,6 +143,11 @@ def test_a_loop_with_a_wait_is_allowed() -> None:
         ({"fact": "a.b", "op": "eq", "value": 1}, {"a": 3}, False),
         ({"fact": "a", "op": "gt", "value": 1}, {"a": "z"}, False),
         ({"fact": "a", "op": "gt", "value": 1}, {"a": True}, False),
+        ({"fact": "a", "op": "eq", "value": 1}, {"a": True}, False),
+        ({"fact": "a", "op": "eq", "value": 1}, {"a": 1.0}, True),
+        ({"fact": "a", "op": "ne", "value": True}, {"a": 1}, True),
+        ({"fact": "a", "op": "ne", "value": 1}, {}, False),
+        ({"fact": "a", "op": "in", "value": [0, "y"]}, {"a": False}, False),
         ({"fact": "a", "op": "in", "value": ["x", "y"]}, {"a": "y"}, True),
         ({"not": {"fact": "a", "op": "exists"}}, {}, True),
         ({"all": [{"fact": "a", "op": "exists"}, {"fact": "b", "op": "exists"}]}, {"a": 1}, False),

@@ -1,0 +1,294 @@
+"""One turn of a claimed run: moves it on as far as it can go now, and carries out what it has to send.
+
+Every step is a transaction; a channel is called between two of them, never inside one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.channels.contract import Channel, NotFound, Result, SendIntent, Suppress, Unknown, Unsupported
+from adapters.postgres.engine import Database
+from flows.definition import FlowDefinition
+from flows.deliveries import MAX_ATTEMPTS, after_interruption, backoff, given_up, judge
+from flows.engine import Finish, Occurrence, Position, SendNow, WaitUntil, advance
+from flows.errors import LeaseLost
+from flows.gate import Passed, open_delivery, pass_gate
+from flows.models import Delivery, FlowRun, FlowVersion, Suppression
+from flows.ports import Composer, Facts
+from flows.triggers import UNFINISHED, lock_signal, lock_visitor, note, signal_given_since
+
+log = structlog.get_logger()
+
+MAX_FAILURES: Final = 5
+SHARE_OF_LEASE: Final = 0.8
+"""A channel that has not answered by then is cut off: its run must not be taken over while it may still speak."""
+
+Answer = Result | NotFound | Unsupported
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A run that this worker may work on while its lease lasts."""
+
+    project_id: UUID
+    run_id: UUID
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something to do outside a transaction: send a committed intent, or ask whether an earlier try arrived."""
+
+    delivery_id: UUID
+    channel: str
+    intent: SendIntent
+    ask: bool = False
+
+
+class Turns:
+    """Takes the turns of one worker."""
+
+    def __init__(
+        self,
+        database: Database,
+        channels: Mapping[str, Channel],
+        composer: Composer,
+        facts: Facts,
+        clock: Callable[[], datetime],
+        lease: timedelta,
+    ) -> None:
+        self._database = database
+        self._channels = channels
+        self._composer = composer
+        self._facts = facts
+        self._clock = clock
+        self._lease = lease
+
+    async def take(self, claim: Claim) -> None:
+        """Moves the run on until it rests or ends. Whatever goes wrong with it stays with it."""
+        try:
+            errand = await self._begin(claim)
+            while errand is not None:
+                answer = await self._carry_out(errand)
+                errand = await self._record(claim, errand, answer)
+        except LeaseLost:
+            log.info("lease_lost", run=str(claim.run_id))
+        except Exception as error:
+            log.exception("run_failed", run=str(claim.run_id))
+            await self._put_back(claim, error)
+
+    async def _begin(self, claim: Claim) -> Errand | None:
+        async with self._database.transaction(claim.project_id) as tx:
+            run = await self._locked(tx, claim)
+            if run.status == "sending":
+                return await self._interrupted(tx, run)
+            return await self._advance(tx, run, "signalled" if run.signalled else "due")
+
+    async def _locked(self, tx: AsyncSession, claim: Claim) -> FlowRun:
+        """The run, with its visitor and its row locked, still ours. Raises LeaseLost."""
+        visitor_id = await tx.scalar(
+            select(FlowRun.visitor_id).where(FlowRun.project_id == claim.project_id, FlowRun.id == claim.run_id)
+        )
+        if visitor_id is None:
+            raise LeaseLost
+        await lock_visitor(tx, visitor_id)
+        run = await tx.get(FlowRun, (claim.project_id, claim.run_id), with_for_update=True)
+        if run is None or run.lease_token != claim.token or run.status not in UNFINISHED:
+            raise LeaseLost
+        return run
+
+    async def _advance(self, tx: AsyncSession, run: FlowRun, occurrence: Occurrence) -> Errand | None:
+        """Moves the run on until it waits, ends, or has something to send, which is returned once committed."""
+        version = await tx.get_one(FlowVersion, (run.project_id, run.version_id))
+        flow = FlowDefinition.model_validate(version.definition)
+        now = self._clock()
+        visitor_facts = await self._facts.facts(tx, run.project_id, run.visitor_id)
+        facts = {**run.facts, **visitor_facts}
+        while True:
+            ahead = advance(flow, Position(run.step, run.waiting), occurrence, facts, now)
+            for step_id, word in ahead.passed:
+                await note(tx, run.project_id, run.id, now, step_id, word)
+            if occurrence == "sent":
+                # What follows a send is due from now on. What follows a wait was due when the wait was over, however
+                # late this worker is: the gate refuses what is too late.
+                run.due_at = now
+            run.step, run.waiting, run.signalled = ahead.position.step, ahead.position.waiting, False
+            run.signal = run.signal_key = None
+            match ahead.effect:
+                case Finish(reason):
+                    await self._finish(tx, run, "done", reason, now)
+                    return None
+                case WaitUntil() as rest:
+                    await self._rest(tx, run, rest, now)
+                    return None
+                case SendNow() as send:
+                    decision = await pass_gate(tx, run, send, facts, self._composer, self._channels, now)
+                    if isinstance(decision, Passed):
+                        return await self._sending(tx, run, decision.delivery)
+                    why = f"{decision.reason}: {decision.detail}"
+                    await note(tx, run.project_id, run.id, now, send.step_id, "skipped", why)
+                    if decision.reason == "converted":
+                        await self._finish(tx, run, "cancelled", "converted", now)
+                        return None
+                    occurrence = "sent"
+
+    async def _sending(self, tx: AsyncSession, run: FlowRun, delivery: Delivery) -> Errand:
+        now = self._clock()
+        run.status = "sending"
+        # The lease was taken with a whole batch: what is sent last needs as long as what was sent first.
+        run.lease_until = now + self._lease
+        await note(tx, run.project_id, run.id, now, delivery.step, "sending", delivery.channel)
+        return _errand(delivery)
+
+    async def _rest(self, tx: AsyncSession, run: FlowRun, rest: WaitUntil, now: datetime) -> None:
+        run.status, run.due_at, run.lease_until, run.attempts = "waiting", rest.due_at, None, 0
+        detail = f"until {rest.due_at:%Y-%m-%d %H:%M:%S} UTC"
+        if rest.signal is not None and rest.key is not None:
+            await lock_signal(tx, run.project_id, rest.signal, rest.key)
+            detail = f"for {rest.signal} {rest.key:.80}, {detail}"
+            # Since what triggered the run, not since it started: between the two lies the time a session takes to
+            # close, and a fix in that time is news all the same.
+            if await signal_given_since(tx, run.project_id, rest.signal, rest.key, run.triggered_at):
+                run.signalled, run.due_at = True, now
+            else:
+                run.signal, run.signal_key = rest.signal, rest.key
+        await note(tx, run.project_id, run.id, now, run.step, "waiting", detail)
+
+    async def _finish(self, tx: AsyncSession, run: FlowRun, status: str, reason: str, now: datetime) -> None:
+        run.status, run.due_at, run.lease_until = status, None, None
+        run.ended_at, run.end_reason = now, reason
+        await note(tx, run.project_id, run.id, now, run.step, "ended", reason)
+
+    async def _interrupted(self, tx: AsyncSession, run: FlowRun) -> Errand | None:
+        """A try whose end nobody saw: the intent is there, its outcome is not."""
+        delivery = await open_delivery(tx, run, run.step)
+        if delivery is None:
+            return await self._after_send(tx, run)
+        now = self._clock()
+        channel = self._channels.get(delivery.channel)
+        way = "unknown" if channel is None else after_interruption(channel, delivery.created_at, now)
+        if delivery.attempts >= MAX_ATTEMPTS or (way == "repeat" and run.end_reason is not None):
+            way = "unknown"
+        if way == "ask":
+            delivery.attempts += 1
+            run.lease_until = now + self._lease
+            return _errand(delivery, ask=True)
+        if way == "repeat":
+            # Through the gate again: it was open then, which says nothing about now.
+            run.status = "waiting"
+            return await self._advance(tx, run, "due")
+        why = "Interrupted between sending and hearing back; a repeat could be a second message."
+        await self._settle(tx, run, delivery, "unknown", why)
+        return await self._after_send(tx, run)
+
+    async def _carry_out(self, errand: Errand) -> Answer:
+        channel = self._channels[errand.channel]
+        try:
+            async with asyncio.timeout(self._lease.total_seconds() * SHARE_OF_LEASE):
+                if errand.ask:
+                    return await channel.lookup(errand.intent.key)
+                return await channel.send(errand.intent)
+        except TimeoutError:
+            return Unknown("The channel did not answer in time.")
+        except Exception as error:
+            # Channels raise nothing for what a provider does, so this is a fault of ours: nobody knows what went out.
+            log.exception("channel_failed", channel=errand.channel, delivery=str(errand.delivery_id))
+            return Unknown(f"The channel failed: {type(error).__name__}.")
+
+    async def _record(self, claim: Claim, errand: Errand, answer: Answer) -> Errand | None:
+        now = self._clock()
+        async with self._database.transaction(claim.project_id) as tx:
+            run = await self._locked(tx, claim)
+            delivery = await tx.get_one(Delivery, (claim.project_id, errand.delivery_id))
+            if isinstance(answer, NotFound):
+                return await self._never_arrived(tx, run, delivery)
+            if isinstance(answer, Unsupported):
+                await self._settle(tx, run, delivery, "unknown", "The provider cannot say whether it arrived.")
+                return await self._after_send(tx, run)
+            channel = self._channels[errand.channel]
+            repeatable = after_interruption(channel, delivery.created_at, now) != "unknown"
+            verdict = judge(answer, delivery.attempts, repeatable=repeatable and run.end_reason is None)
+            status, error = verdict.status, verdict.error
+            if verdict.again_after is not None and run.end_reason is not None:
+                status, error = given_up(status), f"Not tried again: {run.end_reason}"
+            delivery.provider_id = verdict.provider_id
+            await self._settle(tx, run, delivery, status, error)
+            if isinstance(answer, Suppress) and delivery.recipient is not None:
+                await _suppress(tx, delivery, answer.why, now)
+            if verdict.again_after is None or run.end_reason is not None:
+                return await self._after_send(tx, run)
+            # A try that may have arrived keeps its run past the gate, as one whose worker died does.
+            run.status = "sending" if status == "intent" else "waiting"
+            run.due_at, run.lease_until = now + verdict.again_after, None
+            return None
+
+    async def _never_arrived(self, tx: AsyncSession, run: FlowRun, delivery: Delivery) -> Errand | None:
+        delivery.status = "retry"
+        if run.end_reason is not None:
+            await self._settle(tx, run, delivery, given_up("retry"), f"Not tried again: {run.end_reason}")
+            return await self._after_send(tx, run)
+        run.status = "waiting"
+        return await self._advance(tx, run, "due")
+
+    async def _settle(self, tx: AsyncSession, run: FlowRun, delivery: Delivery, status: str, error: str | None) -> None:
+        """Writes down what is known of a delivery now."""
+        now = self._clock()
+        delivery.status, delivery.error, delivery.decided_at = status, error, now
+        word = "unanswered" if status == "intent" else status
+        await note(tx, run.project_id, run.id, now, delivery.step, word, error or delivery.channel)
+        log.info("delivery_" + word, channel=delivery.channel, delivery=str(delivery.id))
+
+    async def _after_send(self, tx: AsyncSession, run: FlowRun) -> Errand | None:
+        if run.end_reason is not None:
+            await self._finish(tx, run, "cancelled", run.end_reason, self._clock())
+            return None
+        run.status = "waiting"
+        return await self._advance(tx, run, "sent")
+
+    async def _put_back(self, claim: Claim, error: Exception) -> None:
+        """A failure that is no provider's answer: tried again later, and put aside after a few times."""
+        now = self._clock()
+        why = type(error).__name__
+        try:
+            async with self._database.transaction(claim.project_id) as tx:
+                run = await self._locked(tx, claim)
+                run.attempts += 1
+                if run.attempts >= MAX_FAILURES:
+                    await self._finish(tx, run, "dead", f"failed {run.attempts} times: {why}", now)
+                else:
+                    run.due_at, run.lease_until = now + backoff(run.attempts), None
+                    await note(tx, claim.project_id, run.id, now, run.step, "failed", why)
+        except (LeaseLost, DBAPIError, OSError):
+            # The lease runs out by itself; whoever claims the run next finds it as it was.
+            log.warning("run_not_put_back", run=str(claim.run_id))
+
+
+async def _suppress(tx: AsyncSession, delivery: Delivery, why: str, now: datetime) -> None:
+    await tx.execute(
+        upsert(Suppression)
+        .values(
+            project_id=delivery.project_id,
+            channel=delivery.channel,
+            recipient=delivery.recipient,
+            reason=why,
+            at=now,
+        )
+        .on_conflict_do_nothing()
+    )
+
+
+def _errand(delivery: Delivery, *, ask: bool = False) -> Errand:
+    intent = SendIntent(key=str(delivery.id), recipient=delivery.recipient, content=delivery.content)
+    return Errand(delivery.id, delivery.channel, intent, ask)

@@ -1,0 +1,126 @@
+"""Who enters a flow and who does not, and which signals a run sees."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.postgres.engine import Database
+from flows.triggers import cancel_group
+from tests.flows.world import WAIT_THEN_SEND, World, plan, words
+
+SEND_WAIT_SEND = {
+    "a": {"do": "send", "action": "send_email", "next": "b"},
+    "b": {"do": "wait", "for": "PT1H", "next": "c"},
+    "c": {"do": "send", "action": "send_email"},
+}
+UNTIL_FIXED = {
+    "a": {"do": "wait", "for": "P14D", "until": {"name": "fixed", "key": "e.f"}, "next": "b", "otherwise": "c"},
+    "b": {"do": "exit", "reason": "fixed"},
+    "c": {"do": "exit", "reason": "never fixed"},
+}
+
+
+@pytest.fixture
+def world(database: Database, project_id: UUID) -> World:
+    return World(database, project_id)
+
+
+async def test_who_was_written_to_and_then_bought_does_not_enter_again_at_once(world: World) -> None:
+    await world.publish(plan(SEND_WAIT_SEND))
+    visitor = await world.start()
+    await world.drain()
+    assert await world.convert(visitor) == 1
+    world.clock.now += timedelta(minutes=5)
+    await world.start(visitor)
+    assert {run.end_reason for run in await world.runs(visitor)} >= {"reentry"}
+
+
+async def test_a_run_that_reached_nobody_stands_in_nobodys_way(world: World) -> None:
+    world.consents.agreed = False
+    await world.publish(plan({"a": {"do": "send", "action": "send_email", "params": {"consent": True}}}))
+    visitor = await world.start()
+    await world.drain()
+    world.consents.agreed = True
+    world.clock.now += timedelta(minutes=5)
+    await world.start(visitor)
+    await world.drain()
+    assert sorted(len(run.deliveries) for run in await world.runs(visitor)) == [0, 1]
+
+
+async def test_nobody_is_in_a_flow_twice_at_once(world: World) -> None:
+    await world.publish(plan(WAIT_THEN_SEND, reentry="PT0S"))
+    visitor = await world.start()
+    await world.start(visitor)
+    assert sorted(run.status for run in await world.runs(visitor)) == ["cancelled", "waiting"]
+
+
+async def test_after_the_pause_a_visitor_enters_again(world: World) -> None:
+    await world.publish(plan(reentry="PT1H"))
+    visitor = await world.start()
+    await world.drain()
+    world.clock.now += timedelta(hours=2)
+    await world.start(visitor)
+    await world.drain()
+    assert [len(run.deliveries) for run in await world.runs(visitor)] == [1, 1]
+
+
+async def test_a_purchase_before_the_visit_does_not_keep_a_visitor_out(world: World) -> None:
+    await world.publish(plan())
+    visitor = uuid4()
+    await world.convert(visitor)
+    world.clock.now += timedelta(hours=1)
+    await world.start(visitor)
+    await world.drain()
+    assert (await world.only_run(visitor)).status == "done"
+
+
+async def test_a_fix_between_the_visit_and_the_close_of_its_session_is_seen(world: World) -> None:
+    await world.publish(plan(UNTIL_FIXED))
+    world.clock.now -= timedelta(minutes=30)
+    await world.signal("fixed", "x")
+    world.clock.now += timedelta(minutes=30)
+    visitor = await world.start(age=timedelta(hours=1))
+    await world.drain()
+    assert (await world.only_run(visitor)).end_reason == "fixed"
+
+
+async def test_a_fix_of_last_month_is_no_news_for_who_met_the_error_today(world: World) -> None:
+    await world.publish(plan(UNTIL_FIXED))
+    await world.signal("fixed", "x")
+    world.clock.now += timedelta(days=30)
+    visitor = await world.start()
+    await world.drain()
+    assert (await world.only_run(visitor)).status == "waiting"
+    await world.signal("fixed", "x")
+    await world.drain()
+    assert (await world.only_run(visitor)).end_reason == "fixed"
+
+
+async def test_a_wait_whose_signal_never_comes_ends_by_its_timeout(world: World) -> None:
+    await world.publish(plan(UNTIL_FIXED))
+    visitor = await world.start()
+    await world.drain()
+    await world.later(days=15)
+    assert (await world.only_run(visitor)).end_reason == "never fixed"
+
+
+async def test_a_project_does_not_hear_the_signals_of_another(world: World) -> None:
+    await world.publish(plan(UNTIL_FIXED))
+    visitor = await world.start()
+    await world.drain()
+    await World(world.database, uuid4()).signal("fixed", "x")
+    await world.drain()
+    assert (await world.only_run(visitor)).status == "waiting"
+
+
+async def test_cancelling_a_group_leaves_other_groups_alone(world: World) -> None:
+    await world.publish(plan(WAIT_THEN_SEND))
+    kept = await world.start(key="one")
+    await world.start(key="two")
+    async with world.database.transaction(world.project_id) as tx:
+        assert await cancel_group(tx, world.project_id, "group:two", "superseded", world.clock()) == 1
+    run = await world.only_run(kept)
+    assert (run.status, words(run)) == ("waiting", ["started"])
