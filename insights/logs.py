@@ -18,7 +18,9 @@ def configure(settings: Settings) -> None:
     if level is None:
         raise SettingInvalid(f"WHYLEFT_LOG_LEVEL is {settings.log_level!r}: write debug, info, warning or error.")
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if settings.log_json else structlog.dev.ConsoleRenderer(pad_event_to=0)
+        structlog.processors.JSONRenderer()
+        if settings.log_json
+        else structlog.dev.ConsoleRenderer(pad_event_to=0, exception_formatter=structlog.dev.plain_traceback)
     )
     structlog.configure(
         processors=[

@@ -31,9 +31,7 @@ class Server:
 
     async def start(self) -> None:
         """Starts it and waits until it can store events."""
-        self.process = subprocess.Popen(
-            [WHYLEFT, "serve", "--port", str(self.port)], env=self.environment
-        )
+        self.process = subprocess.Popen([WHYLEFT, "serve", "--port", str(self.port)], env=self.environment)
         async with httpx.AsyncClient() as client:
             await until(lambda: self._ready(client))
 
