@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from typing import Final
+
+import structlog
 
 from adapters.llm.port import LanguageModel, ModelFailed
 from insights.classification import prompt
 from insights.classification.evidence import NAME, classify_by_evidence
 from insights.classification.parse import AnswerRefused, ReasonGiven, read_answer
-from insights.classification.verdict import Classified
+from insights.classification.verdict import Classified, Verdict
 from insights.timeline.timeline import Timeline
+
+log = structlog.get_logger()
+
+OVERTIME: Final = timedelta(milliseconds=250)
+"""A model keeps its deadline itself. This is for one that does not."""
 
 
 class Classifier:
@@ -25,19 +34,31 @@ class Classifier:
         """Who speaks when all goes well; stored with the insight."""
         return NAME if self._model is None else f"llm:{self._model.name}:{prompt.VERSION}"
 
+    @property
+    def slowest(self) -> timedelta:
+        """The longest that one session may take: nothing to speak of without a model."""
+        return timedelta(0) if self._model is None else self._deadline + OVERTIME
+
     async def classify(self, timeline: Timeline) -> Classified:
         """The verdict on a session; whatever the model does, there is one within the deadline."""
         if self._model is None:
             return Classified(classify_by_evidence(timeline, threshold=self._threshold), NAME)
-        question = prompt.ask_about(timeline)
         try:
-            answer = await self._model.answer(question.prompt, ReasonGiven, self._deadline)
-            verdict = read_answer(answer, question, timeline, threshold=self._threshold)
+            async with asyncio.timeout((self._deadline + OVERTIME).total_seconds()):
+                return Classified(await self._asked(self._model, timeline), self.name)
         except ModelFailed as failure:
-            return self._fall_back(timeline, failure.kind)
+            why: str = failure.kind
         except AnswerRefused as refusal:
-            return self._fall_back(timeline, refusal.why)
-        return Classified(verdict, self.name)
-
-    def _fall_back(self, timeline: Timeline, why: str) -> Classified:
+            why = refusal.why
+        except TimeoutError:
+            why = "timeout"
+        except Exception as error:
+            # A model may fail in ways that nobody thought of. The text may quote the prompt: only the kind is kept.
+            log.error("model_broke", model=self._model.name, error=type(error).__name__)
+            why = "failed"
         return Classified(classify_by_evidence(timeline, threshold=self._threshold), NAME, why)
+
+    async def _asked(self, model: LanguageModel, timeline: Timeline) -> Verdict:
+        question = prompt.ask_about(timeline)
+        answer = await model.answer(question.prompt, ReasonGiven, self._deadline)
+        return read_answer(answer, question, timeline, threshold=self._threshold)

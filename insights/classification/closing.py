@@ -1,20 +1,22 @@
 """Closes sessions: reads the timeline, has it classified, and writes insight, summary and trigger in one transaction.
 
-No transaction is open while a classifier thinks. What it says is written only if the lease still holds and no event
-came in meanwhile.
+No transaction is open while a classifier thinks. What it says is written only if the lease still holds and the events
+are still those that it read.
 """
 
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
@@ -22,9 +24,9 @@ from adapters.postgres.wakeups import Wakeups
 from flows.triggers import cancel_group, start_runs
 from insights.classification.classify import Classifier
 from insights.classification.verdict import Classified
-from insights.errors import NotFound
+from insights.errors import NotFound, SessionStillOpen
 from insights.events.record import GOODBYE
-from insights.models import Insight, Session
+from insights.models import Event, Insight, Session
 from insights.recovery.trigger import insight_trigger
 from insights.timeline.assemble import Summary, summarise, timeline_hash
 from insights.timeline.close import WAKE_CHANNEL, Claim, claim_due
@@ -35,7 +37,15 @@ from insights.vocabulary.stages import Stage
 
 log = structlog.get_logger()
 
-RETRY_AFTER = timedelta(seconds=30)
+FIRST_RETRY = timedelta(seconds=30)
+MOST_DOUBLINGS = 7
+"""A session that cannot be closed is tried again after 30 s, 1 min, … and about once an hour in the end."""
+READ_AGAIN = 3
+"""How often a reclassification starts over because events came in between."""
+
+
+class _Moved(Exception):
+    """Events came or went since the timeline was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +71,9 @@ class SessionCloser:
         self._classifier = classifier
         self._clock = clock
         self._lease = lease
+        # No more than can be worked off while the lease lasts: what waits longer would be claimed by somebody else.
+        if classifier.slowest:
+            batch = min(batch, parallel * max(1, int(lease / (2 * classifier.slowest))))
         self._batch = batch
         self._places = asyncio.Semaphore(parallel)
 
@@ -71,7 +84,7 @@ class SessionCloser:
                 try:
                     while await self.close_due() and not stop.is_set():
                         pass
-                except (DBAPIError, OSError) as error:
+                except (SQLAlchemyError, OSError) as error:
                     log.warning("closing_paused", error=type(error).__name__)
                 await wakeups.wait(stop)
 
@@ -82,16 +95,23 @@ class SessionCloser:
         return len(claims)
 
     async def classify_session(self, project_id: UUID, session_id: UUID) -> None:
-        """Names the reason of a closed session again. Raises NotFound."""
-        read = await self._read(project_id, session_id)
-        if not read.timeline.events:
-            raise NotFound(f"Session {session_id} has no events left to classify.")
-        classified = await self._classifier.classify(read.timeline)
-        async with self._database.transaction(project_id) as tx:
-            await tx.execute(
-                select(Session.id).where(Session.project_id == project_id, Session.id == session_id).with_for_update()
-            )
-            await self._write_insight(tx, read.timeline, classified, again=True)
+        """Names the reason of a closed session again. Raises NotFound, SessionStillOpen."""
+        for _ in range(READ_AGAIN):
+            read = await self._read(project_id, session_id)
+            if not read.timeline.events:
+                raise NotFound(f"Session {session_id} has no events left to classify.")
+            classified = await self._classifier.classify(read.timeline)
+            try:
+                async with self._database.transaction(project_id) as tx:
+                    session = await tx.get(Session, (project_id, session_id), with_for_update=True)
+                    if session is None or session.closed_at is None:
+                        raise SessionStillOpen("This session is open. Its insight appears after it closes.")
+                    await self._hold_to_what_was_read(tx, session, read)
+                    await self._write_insight(tx, read.timeline, classified, again=True)
+                return
+            except _Moved:
+                continue
+        raise SessionStillOpen("Events keep coming in for this session. Its insight appears after it closes.")
 
     async def _close(self, claim: Claim) -> None:
         async with self._places:
@@ -100,7 +120,14 @@ class SessionCloser:
                 classified = await self._classifier.classify(read.timeline) if read.timeline.events else None
                 await self._write(claim, read, classified)
             except Exception as error:
-                log.exception("session_close_failed", session=str(claim.session_id))
+                # Only where and what: the text of a database error quotes the row, and the row is a person's visit.
+                log.error(
+                    "session_close_failed",
+                    session=str(claim.session_id),
+                    error=type(error).__name__,
+                    at=_place_of(error),
+                    attempt=claim.token,
+                )
                 await self._put_back(claim, error)
 
     async def _read(self, project_id: UUID, session_id: UUID) -> _Read:
@@ -119,7 +146,9 @@ class SessionCloser:
             if session is None or session.lease_token != claim.token:
                 return
             session.lease_until = None
-            if session.last_received_at != read.last_received_at:
+            try:
+                await self._hold_to_what_was_read(tx, session, read)
+            except _Moved:
                 return  # More came in while we thought. close_at says when to look again.
             session.closed_at = self._clock()
             session.close_at = None
@@ -131,6 +160,23 @@ class SessionCloser:
                 _summarise_into(session, summary)
                 await self._write_insight(tx, read.timeline, classified, again=False)
         log.info("session_closed", session=str(claim.session_id))
+
+    async def _hold_to_what_was_read(self, tx: AsyncSession, session: Session, read: _Read) -> None:
+        """Raises _Moved when the events are no longer those that were read. The caller holds the session's row.
+
+        The time of receipt alone is not enough: it has milliseconds, never goes back, and two processes may commit in
+        another order than they received.
+        """
+        if session.last_received_at != read.last_received_at:
+            raise _Moved
+        # A statement of its own, after the lock: a snapshot from before it would not see what the lock waited for.
+        count = await tx.scalar(
+            select(func.count())
+            .select_from(Event)
+            .where(Event.project_id == session.project_id, Event.session_id == session.id)
+        )
+        if count != len(read.timeline.events):
+            raise _Moved
 
     async def _write_insight(
         self, tx: AsyncSession, timeline: Timeline, classified: Classified, *, again: bool
@@ -198,10 +244,16 @@ class SessionCloser:
                         Session.id == claim.session_id,
                         Session.lease_token == claim.token,
                     )
-                    .values(lease_until=self._clock() + RETRY_AFTER)
+                    .values(lease_until=self._clock() + FIRST_RETRY * 2 ** min(claim.token - 1, MOST_DOUBLINGS))
                 )
-        except (DBAPIError, OSError):
+        except (SQLAlchemyError, OSError):
             log.warning("session_not_put_back", session=str(claim.session_id), error=type(error).__name__)
+
+
+def _place_of(error: BaseException) -> str:
+    """The innermost line of ours that an error passed through: file and number."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if "site-packages" not in f.filename]
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
 
 
 def _summarise_into(session: Session, summary: Summary) -> None:
