@@ -43,7 +43,7 @@ def classify_by_evidence(timeline: Timeline, *, threshold: float) -> Verdict:
     best, second = ranked[0], ranked[1]
     margin = 1 - second.strength / best.strength if best.strength else 0.0
     confidence = best.strength * (0.5 + 0.5 * margin)
-    if kind is Kind.ABANDONED and confidence < threshold:
+    if kind is Kind.ABANDONED and (confidence < threshold or not best.clues):
         return _unclear(timeline, best, confidence)
     return Verdict(
         kind=kind,
