@@ -179,7 +179,8 @@ async def test_a_dropped_database_connection_loses_nothing(api: Api) -> None:
     async with api.services.database.transaction(None) as tx:
         await tx.execute(
             text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = current_user"
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                " AND usename = current_user"
             )
         )
     answer = await api.send(api.batch(api.event()))
