@@ -8,22 +8,20 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from bench.report import Figure, report
 from insights.vocabulary.ids import uuid7
 
 CONNECTIONS = 16
 SECONDS = 4.0
 ROUNDS = 2
-RESULTS = Path(__file__).parent / "results"
 NO_OP = """
 import sys, uvicorn
 async def app(scope, receive, send):
@@ -131,21 +129,16 @@ def main() -> None:
     latencies.sort()
     rate, no_op = statistics.median(ours), statistics.median(floors)
     share = rate / no_op
-    figures = [
-        {"name": "loop", "value": round(rate), "unit": "POST/s", "n": len(latencies)},
-        {"name": "no-op on the same server", "value": round(no_op), "unit": "POST/s", "n": len(latencies)},
-        {"name": "share of the no-op", "value": round(share, 3), "unit": "", "bar": 0.3, "holds": share >= 0.3},
-        {"name": "p50 at saturation", "value": round(latencies[len(latencies) // 2] * 1000, 2), "unit": "ms"},
-        {"name": "p99 at saturation", "value": round(latencies[int(len(latencies) * 0.99)] * 1000, 2), "unit": "ms"},
-    ]
-    for figure in figures:
-        print(f"{figure['name']:<28}{figure['value']:>12} {figure['unit']}")
-    machine = {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
-    result = {"bench": "ingest", "machine": machine, "at": datetime.now(UTC).isoformat(), "figures": figures}
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "ingest.json").write_text(json.dumps(result, indent=2) + "\n")
-    if "--json" in sys.argv:
-        print(json.dumps(result))
+    report(
+        "ingest",
+        [
+            Figure("loop", round(rate), "POST/s", n=len(latencies)),
+            Figure("no-op on the same server", round(no_op), "POST/s", n=len(latencies)),
+            Figure("share of the no-op", round(share, 3), "", bar=0.3, holds=share >= 0.3),
+            Figure("p50 at saturation", round(latencies[len(latencies) // 2] * 1000, 2), "ms"),
+            Figure("p99 at saturation", round(latencies[int(len(latencies) * 0.99)] * 1000, 2), "ms"),
+        ],
+    )
 
 
 if __name__ == "__main__":
