@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from insights.api import documented, flows, health, problem, recovery, sessions
 from insights.api.ingest import Ingest
+from insights.profiles.loading import ProfileLoader
 from insights.shipped import shipped
 from insights.viewer import create_viewer
 from insights.wiring import Services
@@ -54,9 +55,9 @@ def create_app(services: Services) -> ASGIApp:
     )
     return Ingest(
         app,
-        database=services.database,
         keys=services.keys,
         profiles=services.profiles,
+        loader=ProfileLoader(services.database),
         recorder=services.recorder,
         limits=services.limits,
         action_limits=services.action_limits,

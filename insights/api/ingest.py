@@ -17,7 +17,6 @@ import msgspec
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from adapters.postgres.engine import Database
 from insights.access.keys import KeyRing, ResolvedKey
 from insights.api.body import ClientGone, Receive, read_body
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
@@ -28,11 +27,11 @@ from insights.events.record import Entry, Recorder
 from insights.events.wire import Limits, Reading, WireEvent, read_batch
 from insights.intents.score import score
 from insights.profiles.fold import fold
+from insights.profiles.loading import ProfileLoader
 from insights.profiles.profile import Profile
-from insights.profiles.rebuild import rebuild
 from insights.profiles.store import LiveProfiles
 from insights.vocabulary.actions import LiveAction
-from insights.vocabulary.ids import DecisionId, ProjectId, VisitorId, ms_to_datetime, uuid7
+from insights.vocabulary.ids import DecisionId, ProjectId, VisitorId, uuid7
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -63,18 +62,18 @@ class Ingest:
         self,
         app: App,
         *,
-        database: Database,
         keys: KeyRing,
         profiles: LiveProfiles,
+        loader: ProfileLoader,
         recorder: Recorder,
         limits: Limits,
         action_limits: ActionLimits,
         max_body_bytes: int,
     ) -> None:
         self._app = app
-        self._database = database
         self._keys = keys
         self._profiles = profiles
+        self._loader = loader
         self._recorder = recorder
         self._limits = limits
         self._action_limits = action_limits
@@ -171,12 +170,10 @@ class Ingest:
         }
 
     async def _profile(self, project_id: ProjectId, visitor_id: VisitorId) -> Profile:
-        async def load() -> Profile:
-            async with self._database.transaction(project_id) as tx:
-                return await rebuild(tx, project_id, visitor_id)
-
         try:
-            return await self._profiles.get_or_rebuild(project_id, visitor_id, load)
+            return await self._profiles.get_or_rebuild(
+                project_id, visitor_id, lambda: self._loader.load(project_id, visitor_id)
+            )
         except (DBAPIError, OSError, TimeoutError) as error:
             raise _unreachable(error) from error
 
@@ -268,12 +265,11 @@ def _entry(project_id: UUID, reading: Reading, received_ms: int) -> Entry:
 
 def _decision_row(entry: Entry, decision_id: UUID, choice: Choice, latency_us: int) -> dict[str, Any]:
     return {
-        "project_id": entry.project_id,
         "id": decision_id,
         "visitor_id": entry.visitor_id,
         "session_id": entry.session_id,
         "event_id": entry.events[-1].id,
-        "decided_at": ms_to_datetime(entry.received_ms),
+        "decided_at": entry.received_ms,
         "policy": choice.policy,
         "stage": choice.stage.value,
         "intent": choice.intent.as_dict(),

@@ -16,21 +16,28 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from sqlalchemy import insert, text, update
+from msgspec import Struct
+from sqlalchemy import insert, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
+from adapters.postgres.pipe import Pipe, PipeBroken, Statement, StatementRefused
 from flows.triggers import record_conversion
 from insights.errors import Refused, Unavailable
 from insights.events.wire import Rejection, WireEvent
-from insights.models import Decision, RejectedEvent, Visitor
+from insights.models import RejectedEvent, Visitor
 from insights.vocabulary.ids import ms_to_datetime, uuid7
 
 log = structlog.get_logger()
 
 FLUSH_EVENTS = 2_000
 """Most events in one transaction, so that no request waits behind an endless one."""
+
+CUT_OFF = (OperationalError, InterfaceError, OSError, TimeoutError)
+
+_New = set[str] | None
+"""Session id and event id of what a flush added; None when it added all it was given."""
 
 GOODBYE = timedelta(seconds=2)
 """A page that is left says several last things at once; session_ended need not be the very last of them."""
@@ -61,16 +68,17 @@ class SessionTimes:
 
 
 # One statement a flush. What was stored before changes nothing: only rows that `added` returns touch a session.
-# A session that was closed before is looked at again after the grace, not after the quiet time.
-_WRITE = text("""
+# A session that was closed before is looked at again after the grace, not after the quiet time. The answer names what
+# is new only where something is not.
+_WRITE = """
 WITH given AS (
-    SELECT * FROM json_to_recordset(:rows) AS row(
+    SELECT * FROM json_to_recordset(%(rows)s) AS row(
         session_id uuid, id uuid, visitor_id uuid, tab text, seq bigint, at bigint, received bigint, type text,
         url text, props jsonb)
 ), added AS (
     INSERT INTO event (project_id, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props)
-    SELECT :project, session_id, id, visitor_id, tab, seq, to_timestamp(at / 1000.0), to_timestamp(received / 1000.0),
-           type, url, props
+    SELECT %(project)s, session_id, id, visitor_id, tab, seq, to_timestamp(at / 1000.0),
+           to_timestamp(received / 1000.0), type, url, props
     FROM given
     ON CONFLICT DO NOTHING
     RETURNING session_id, id, visitor_id, occurred_at, received_at, type
@@ -82,8 +90,9 @@ WITH given AS (
 ), sessions AS (
     INSERT INTO session AS old (project_id, id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
                                 close_at)
-    SELECT :project, session_id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
-           last_received_at + CASE WHEN ended_at >= last_event_at - :goodbye THEN :grace ELSE :quiet END
+    SELECT %(project)s, session_id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
+           last_received_at + CASE WHEN ended_at >= last_event_at - %(goodbye)s
+               THEN %(grace)s ELSE %(quiet)s END
     FROM touched ORDER BY session_id
     ON CONFLICT (project_id, id) DO UPDATE SET
         started_at = LEAST(old.started_at, excluded.started_at),
@@ -93,15 +102,30 @@ WITH given AS (
         close_at = GREATEST(old.last_received_at, excluded.last_received_at) + CASE
             WHEN old.closed_at IS NOT NULL
                 OR GREATEST(old.ended_at, excluded.ended_at)
-                    >= GREATEST(old.last_event_at, excluded.last_event_at) - :goodbye
-            THEN :grace ELSE :quiet END
+                    >= GREATEST(old.last_event_at, excluded.last_event_at) - %(goodbye)s
+            THEN %(grace)s ELSE %(quiet)s END
 ), visitors AS (
     INSERT INTO visitor (project_id, id, first_seen_at)
-    SELECT :project, visitor_id, min(occurred_at) FROM added GROUP BY visitor_id ORDER BY visitor_id
+    SELECT %(project)s, visitor_id, min(occurred_at) FROM added GROUP BY visitor_id ORDER BY visitor_id
     ON CONFLICT DO NOTHING
+), counted AS (
+    SELECT count(*) AS n FROM added
 )
-SELECT session_id, id FROM added
-""")
+SELECT n, CASE WHEN n < %(count)s THEN (SELECT array_agg(session_id::text || id::text) FROM added) END FROM counted
+"""
+
+_DECIDE = """
+INSERT INTO decision (project_id, id, visitor_id, session_id, event_id, decided_at, policy, stage, intent,
+                      probabilities, excluded, action, why, latency_us)
+SELECT %(project)s, id, visitor_id, session_id, event_id, to_timestamp(decided_at / 1000.0), policy, stage, intent,
+       probabilities, excluded, action, why, latency_us
+FROM json_to_recordset(%(rows)s) AS row(
+    id uuid, visitor_id uuid, session_id uuid, event_id uuid, decided_at bigint, policy text, stage text, intent jsonb,
+    probabilities jsonb, excluded jsonb, action text, why text, latency_us integer)
+"""
+
+CONSEQUENTIAL = frozenset({"identified", "consent_changed", "purchased"})
+"""Types of events that mean something beyond the timeline."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -111,6 +135,7 @@ class Recorder:
 
     def __init__(self, database: Database, *, times: SessionTimes, max_queued: int) -> None:
         self._database = database
+        self._pipe = Pipe(database.urls)
         self._times = times
         self._max_queued = max_queued
         self._waiting: deque[tuple[Entry, asyncio.Future[int]]] = deque()
@@ -129,6 +154,7 @@ class Recorder:
         self._wake.set()
         if self._task is not None:
             await self._task
+        await self._pipe.close()
 
     async def record(self, entry: Entry) -> int:
         """Returns after the commit: how many of the entry's events are new.
@@ -177,14 +203,14 @@ class Recorder:
     async def _flush(self, items: list[tuple[Entry, asyncio.Future[int]]]) -> None:
         entries = [entry for entry, _ in items]
         try:
-            added = await self._write_again_if_cut_off(entries)
-        except (OperationalError, InterfaceError, OSError, TimeoutError) as error:
+            new = await self._write_again_if_cut_off(entries)
+        except (*CUT_OFF, PipeBroken) as error:
             log.warning("events_not_stored", events=sum(len(e.events) for e in entries), error=type(error).__name__)
             failure = Unavailable("The database cannot be reached. Nothing was stored; send the same request again.")
             _fail(items, failure)
-        except DBAPIError as error:
+        except (DBAPIError, StatementRefused) as error:
             if len(items) == 1:
-                log.error("batch_refused_by_database", error=type(error.orig).__name__)
+                log.error("batch_refused_by_database", error=str(error).partition("\n")[0])
                 _fail(items, Refused("The database cannot store this batch: look for unusual characters or numbers."))
             else:
                 # One of them cannot be stored: each gets its own transaction, so that the others do not suffer.
@@ -195,44 +221,71 @@ class Recorder:
             _fail(items, error)
         else:
             for entry, done in items:
-                # Counted for the first that brought it: a retry may stand in the same flush as its original.
-                new = added & {(entry.session_id, event.id) for event in entry.events}
-                added -= new
+                if new is None:
+                    count = len(entry.events)
+                else:
+                    # Counted for the first that brought it: a retry may stand in the same flush as its original.
+                    brought = new & {f"{entry.session_id}{event.id}" for event in entry.events}
+                    new -= brought
+                    count = len(brought)
                 if not done.done():
-                    done.set_result(len(new))
+                    done.set_result(count)
 
-    async def _write_again_if_cut_off(self, entries: list[Entry]) -> set[tuple[UUID, UUID]]:
+    async def _write_again_if_cut_off(self, entries: list[Entry]) -> _New:
         try:
             return await self._write(entries)
-        except (OperationalError, InterfaceError) as error:
+        except (*CUT_OFF, PipeBroken) as error:
             # A connection that died before or during the commit: the same rows again are harmless.
-            log.info("connection_lost_while_storing", error=type(error.orig).__name__)
+            log.info("connection_lost_while_storing", error=str(error).partition("\n")[0])
             return await self._write(entries)
 
-    async def _write(self, entries: list[Entry]) -> set[tuple[UUID, UUID]]:
+    async def _write(self, entries: list[Entry]) -> _New:
+        """Commits the entries. Returns what of them is new: None for all of it."""
         project_id = entries[0].project_id
+        statements = self._statements(project_id, entries)
+        if not any(entry.rejected or _consequential(entry) for entry in entries):
+            return _new(await self._pipe.run(project_id, statements))
         async with self._database.transaction(project_id) as tx:
-            added: set[tuple[UUID, UUID]] = set()
-            rows = [row for entry in entries for row in _rows(entry)]
-            if rows:
-                result = await tx.execute(
-                    _WRITE,
-                    {
-                        "rows": _encode(rows).decode(),
-                        "project": project_id,
-                        "grace": self._times.grace,
-                        "quiet": self._times.quiet,
-                        "goodbye": GOODBYE,
-                    },
-                )
-                added = {(row[0], row[1]) for row in result}
+            connection = await tx.connection()
+            answers = [(await connection.exec_driver_sql(*statement)) for statement in statements]
+            new = _new([tuple(answer.one()) if answer.returns_rows else None for answer in answers])
             await _write_rejected(tx, entries)
-            decisions = [entry.decision for entry in entries if entry.decision is not None]
-            if decisions:
-                await tx.execute(insert(Decision), decisions)
             for entry in entries:
-                await _write_consequences(tx, entry, added)
-        return added
+                if _consequential(entry):
+                    await _write_consequences(tx, entry, new)
+        return new
+
+    def _statements(self, project_id: UUID, entries: list[Entry]) -> list[Statement]:
+        rows = [row for entry in entries for row in _rows(entry)]
+        statements: list[Statement] = [
+            (
+                _WRITE,
+                {
+                    "rows": _encode(rows).decode(),
+                    "count": len(rows),
+                    "project": project_id,
+                    "grace": self._times.grace,
+                    "quiet": self._times.quiet,
+                    "goodbye": GOODBYE,
+                },
+            )
+        ]
+        if decisions := [entry.decision for entry in entries if entry.decision is not None]:
+            statements.append((_DECIDE, {"rows": _encode(decisions).decode(), "project": project_id}))
+        return statements
+
+
+def _new(answers: list[tuple[Any, ...] | None]) -> _New:
+    count, names = answers[0] or (0, None)
+    return None if count and names is None else set(names or ())
+
+
+def _is_new(new: _New, session_id: UUID, event_id: UUID) -> bool:
+    return new is None or f"{session_id}{event_id}" in new
+
+
+def _consequential(entry: Entry) -> bool:
+    return any(event.type in CONSEQUENTIAL for event in entry.events)
 
 
 def _fail(items: list[tuple[Entry, asyncio.Future[int]]], error: Exception) -> None:
@@ -241,20 +294,31 @@ def _fail(items: list[tuple[Entry, asyncio.Future[int]]], error: Exception) -> N
             done.set_exception(error)
 
 
-def _rows(entry: Entry) -> list[dict[str, Any]]:
+class _Row(Struct, gc=False):
+    """An event as `_WRITE` takes it."""
+
+    session_id: UUID
+    id: UUID
+    visitor_id: UUID
+    tab: str
+    seq: int
+    at: float
+    received: int
+    type: str
+    url: str | None
+    props: dict[str, Any]
+
+
+def _rows(entry: Entry) -> list[_Row]:
+    session, visitor, tab, page, received = (
+        entry.session_id,
+        entry.visitor_id,
+        entry.tab,
+        entry.page_url,
+        entry.received_ms,
+    )
     return [
-        {
-            "session_id": entry.session_id,
-            "id": event.id,
-            "visitor_id": entry.visitor_id,
-            "tab": entry.tab,
-            "seq": event.seq,
-            "at": event.t,
-            "received": entry.received_ms,
-            "type": event.type,
-            "url": event.url or entry.page_url,
-            "props": event.props,
-        }
+        _Row(session, event.id, visitor, tab, event.seq, event.t, received, event.type, event.url or page, event.props)
         for event in entry.events
     ]
 
@@ -276,10 +340,10 @@ async def _write_rejected(tx: AsyncSession, entries: list[Entry]) -> None:
         await tx.execute(insert(RejectedEvent), rows)
 
 
-async def _write_consequences(tx: AsyncSession, entry: Entry, added: set[tuple[UUID, UUID]]) -> None:
+async def _write_consequences(tx: AsyncSession, entry: Entry, new: _New) -> None:
     """What an event means beyond the timeline: who the visitor is, what they agreed to, that they bought."""
     for event in entry.events:
-        if (entry.session_id, event.id) not in added:
+        if event.type not in CONSEQUENTIAL or not _is_new(new, entry.session_id, event.id):
             continue
         at = ms_to_datetime(int(event.t))
         if event.type == "identified":

@@ -18,7 +18,7 @@ from insights.profiles.fold import fold
 from insights.profiles.profile import Profile
 from insights.profiles.rebuild import rebuild
 from insights.vocabulary.actions import LiveAction
-from insights.vocabulary.ids import ms_to_datetime, uuid7
+from insights.vocabulary.ids import uuid7
 from tests.profiles.visit import START
 
 LIMITS = Limits(actions_per_session=3, gap_ms=20_000)
@@ -84,12 +84,11 @@ class LiveVisitor:
         if choice is not None:
             self.chosen.append(choice.action)
             entry.decision = {
-                "project_id": self.project_id,
                 "id": uuid7(received_ms),
                 "visitor_id": self.id,
                 "session_id": self.session,
                 "event_id": batch[-1].id,
-                "decided_at": ms_to_datetime(received_ms),
+                "decided_at": received_ms,
                 "policy": choice.policy,
                 "stage": choice.stage.value,
                 "intent": choice.intent.as_dict(),

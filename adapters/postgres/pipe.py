@@ -1,0 +1,70 @@
+"""Runs a few statements as one transaction, in one round trip, over a connection of its own.
+
+For the one place where a transaction's price is felt by every request. Everything else goes through ``engine``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from adapters.postgres.engine import DatabaseUrls, connect_options, conninfo
+
+Statement = tuple[str, Mapping[str, Any]]
+"""SQL with ``%(name)s`` for parameters, and their values."""
+
+
+class PipeBroken(Exception):
+    """The connection was lost, or the server could not go on; whether it committed is not known."""
+
+
+class StatementRefused(Exception):
+    """The server refuses these values. Nothing was committed."""
+
+
+class Pipe:
+    """One connection, made when it is first needed and again after it broke. For one task at a time."""
+
+    def __init__(self, urls: DatabaseUrls) -> None:
+        self._urls = urls
+        self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+
+    async def run(self, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
+        """Commits ``statements`` together, with row-level security showing only ``project_id``.
+
+        Returns the first row of each, None where there is none. Raises PipeBroken, StatementRefused.
+        """
+        try:
+            connection = self._connection or await self._connect()
+            # In a pipeline the statements leave together; the COMMIT among them is answered last.
+            async with connection.pipeline(), connection.transaction():
+                await connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project_id)])
+                cursors = [await connection.execute(sql, values) for sql, values in statements]
+            return [await cursor.fetchone() if cursor.description else None for cursor in cursors]
+        except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
+            await self.close()
+            raise PipeBroken(type(error).__name__) from error
+        except psycopg.Error as error:
+            await self.close()
+            raise StatementRefused(type(error).__name__) from error
+        except BaseException:
+            # Cut off half-way: what is left in the connection belongs to nobody.
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Closes the connection, if there is one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await connection.close()
+
+    async def _connect(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        self._connection = connection = await psycopg.AsyncConnection.connect(
+            conninfo(self._urls.app), autocommit=True, **connect_options(self._urls.app_role)
+        )
+        return connection

@@ -1,0 +1,82 @@
+"""Reads the profiles that this process does not hold, many visitors in one transaction.
+
+There is no timer: while one read runs, the next ones gather. Most visitors whom a process does not know are new to the
+shop as well, and one query tells so for all of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from adapters.postgres.engine import Database
+from insights.profiles.profile import Profile
+from insights.profiles.rebuild import rebuild
+from insights.vocabulary.ids import ProjectId, VisitorId
+
+MOST_AT_ONCE: Final = 200
+"""Visitors in one transaction, so that the last of them does not wait for all the others' histories."""
+
+# One array, so that the statement is the same for any number of visitors and stays prepared.
+_KNOWN = text("SELECT id FROM visitor WHERE project_id = :project AND id = ANY(:ids)")
+
+_Waiting = dict[UUID, asyncio.Future[Profile]]
+
+
+class ProfileLoader:
+    """Loads profiles for one process. A visitor asked for twice at the same time is read once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: dict[UUID, _Waiting] = {}
+        self._reading: dict[UUID, asyncio.Task[None]] = {}
+
+    async def load(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> Profile:
+        """The profile of what is stored of a visitor; an empty one for somebody new.
+
+        Raises what the database raises.
+        """
+        waiting = self._waiting.setdefault(project_id, {})
+        done = waiting.get(visitor_id)
+        if done is None:
+            done = waiting[visitor_id] = asyncio.get_running_loop().create_future()
+        if project_id not in self._reading:
+            self._reading[project_id] = asyncio.create_task(self._read_all(project_id), name="profile loader")
+        # Shielded: whoever hangs up must not take the answer from the others who wait for it.
+        return await asyncio.shield(done)
+
+    async def _read_all(self, project_id: UUID) -> None:
+        try:
+            while waiting := self._waiting.pop(project_id, None):
+                items = list(waiting.items())
+                for start in range(0, len(items), MOST_AT_ONCE):
+                    await self._read(project_id, dict(items[start : start + MOST_AT_ONCE]))
+        finally:
+            del self._reading[project_id]
+
+    async def _read(self, project_id: UUID, waiting: _Waiting) -> None:
+        try:
+            profiles = await self._profiles(project_id, list(waiting))
+        except (DBAPIError, OSError, TimeoutError) as error:
+            for done in waiting.values():
+                done.set_exception(error)
+                done.exception()  # Heard here too, for the case that everybody who waited has hung up.
+        except BaseException:
+            for done in waiting.values():
+                done.cancel()
+            raise
+        else:
+            for visitor_id, done in waiting.items():
+                done.set_result(profiles[visitor_id])
+
+    async def _profiles(self, project_id: UUID, visitor_ids: list[UUID]) -> dict[UUID, Profile]:
+        async with self._database.transaction(project_id) as tx:
+            stored = set(await tx.scalars(_KNOWN, {"project": project_id, "ids": visitor_ids}))
+            return {
+                visitor_id: await rebuild(tx, project_id, visitor_id) if visitor_id in stored else Profile()
+                for visitor_id in visitor_ids
+            }

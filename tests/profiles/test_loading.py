@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import event
+
+from adapters.postgres.engine import Database, DatabaseUrls
+from insights.events.record import Entry, Recorder, SessionTimes
+from insights.events.wire import WireEvent
+from insights.profiles.loading import ProfileLoader
+from insights.vocabulary.ids import uuid7, uuid7_ms
+
+
+@pytest.fixture
+async def known(database: Database, project_id: UUID) -> AsyncIterator[list[UUID]]:
+    """Three visitors with one, two and three stored pages."""
+    visitors = [uuid4() for _ in range(3)]
+    recorder = Recorder(database, times=SessionTimes(), max_queued=1000)
+    recorder.start()
+    for pages, visitor in enumerate(visitors, 1):
+        session = uuid7()
+        at = uuid7_ms(session)
+        events = [WireEvent(uuid7(at), at + n, "page_viewed", n, {"path": f"/{n}"}) for n in range(pages)]
+        await recorder.record(Entry(project_id, visitor, session, "t", None, at, events))
+    await recorder.stop()
+    yield visitors
+
+
+async def test_many_visitors_are_read_in_one_transaction_each_as_stored(
+    database: Database, project_id: UUID, known: list[UUID]
+) -> None:
+    begun = 0
+
+    def count(connection: object) -> None:
+        nonlocal begun
+        begun += 1
+
+    event.listen(database.engine.sync_engine, "begin", count)
+    strangers = [uuid4() for _ in range(20)]
+    loader = ProfileLoader(database)
+    try:
+        profiles = await asyncio.gather(*(loader.load(project_id, visitor) for visitor in [*known, *strangers]))
+    finally:
+        event.remove(database.engine.sync_engine, "begin", count)
+    assert [profile.pages for profile in profiles] == [1, 2, 3] + [0] * 20
+    assert len({id(profile) for profile in profiles}) == 23
+    assert begun == 1
+
+
+async def test_a_visitor_of_another_project_is_a_stranger(database: Database, known: list[UUID]) -> None:
+    assert (await ProfileLoader(database).load(uuid4(), known[0])).pages == 0
+
+
+async def test_whoever_hangs_up_takes_no_answer_from_the_others(
+    database: Database, project_id: UUID, known: list[UUID]
+) -> None:
+    loader = ProfileLoader(database)
+    gone = asyncio.create_task(loader.load(project_id, known[2]))
+    stays = asyncio.create_task(loader.load(project_id, known[2]))
+    await asyncio.sleep(0)
+    gone.cancel()
+    assert (await stays).pages == 3
+
+
+async def test_a_lost_database_is_told_to_everybody_who_waits_and_forgotten(
+    database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    nowhere = Database(DatabaseUrls(owner="", app="postgresql://whyleft_app@127.0.0.1:1/none"))
+    loader = ProfileLoader(nowhere)
+    answers = await asyncio.gather(*(loader.load(project_id, uuid4()) for _ in range(5)), return_exceptions=True)
+    assert {type(answer).__name__ for answer in answers} == {"OperationalError"}
+    loader._database = there = Database(database_urls)
+    assert (await loader.load(project_id, uuid4())).pages == 0
+    await nowhere.close()
+    await there.close()
