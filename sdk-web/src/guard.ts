@@ -1,10 +1,11 @@
 /** Keeps whatever goes wrong in here out of the page. */
 export const guard =
-  <A extends unknown[]>(fn: (...args: A) => void) =>
-  (...args: A): void => {
+  <A extends unknown[], R>(fn: (...args: A) => R) =>
+  (...args: A): R | undefined => {
     try {
-      fn(...args);
+      return fn(...args);
     } catch {
       // A guest is quiet about its own troubles.
+      return undefined;
     }
   };

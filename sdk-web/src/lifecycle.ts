@@ -1,10 +1,11 @@
 import { now } from "./clock.ts";
+import { guard } from "./guard.ts";
 import { listen } from "./listen.ts";
 import { arrive, depart, share } from "./memory.ts";
 import { page } from "./page.ts";
-import { here } from "./state.ts";
-import { track } from "./track.ts";
-import { restore, sendAll } from "./transport.ts";
+import { here, partings } from "./state.ts";
+import { record, track } from "./track.ts";
+import { hurry, restore, sendAll } from "./transport.ts";
 
 /** How long a navigation may take to leave this page. */
 const DEPARTURE_MS = 10_000;
@@ -18,29 +19,19 @@ export function watchLifecycle(): void {
   const { navigation } = window as unknown as { navigation?: EventTarget };
   listen(navigation, "navigate", (event: Event & { destination: { url: string } }) => head(event.destination.url));
   listen(navigation, "currententrychange", () => head(""));
-  // Browsers without the Navigation API: a link or a form says where it leads.
-  listen(document, "click submit", ({ target, type }) => {
-    const element = (type === "submit" ? target : (target as Element).closest?.("a[href]")) as HTMLAnchorElement & HTMLFormElement;
-    if (!navigation && element) head(element.href || element.action);
-  });
 
   listen(document, "visibilitychange", () => {
     if (here.leaving) return;
     if (document.hidden) {
       hiddenAt = now();
-      track("tab_hidden");
-      sendAll();
-    } else {
-      track("tab_returned", { away_ms: now() - hiddenAt });
-      restore();
-    }
+      part("tab_hidden");
+    } else track("tab_returned", { away_ms: now() - hiddenAt });
   });
 
   listen(window, "pagehide", () => {
-    const inside = now() - headedAt < DEPARTURE_MS && heading.startsWith(location.origin + "/");
-    if (!share(false) && !inside) track("session_ended", { reason: heading ? "navigated" : "closed" });
     here.leaving = true;
-    sendAll();
+    const inside = now() - headedAt < DEPARTURE_MS && heading.startsWith(location.origin + "/");
+    part(!share() && !inside && "session_ended", { reason: heading ? "navigated" : "closed" });
     depart();
   });
 
@@ -51,9 +42,19 @@ export function watchLifecycle(): void {
     restore();
     page();
   });
+
+  listen(window, "online", restore);
 }
 
-function head(url: string): void {
+function part(type: string | false, props?: object): void {
+  for (const parting of partings) guard(parting)();
+  if (type) record(type, props);
+  sendAll();
+}
+
+/** The visitor is on the way to this address. */
+export function head(url: string): void {
   heading = url;
+  hurry();
   headedAt = now();
 }

@@ -1,11 +1,10 @@
 import { client, source } from "./arrival.ts";
-import { now } from "./clock.ts";
+import { tell } from "./early.ts";
+import { guard } from "./guard.ts";
 import { listen } from "./listen.ts";
-import { tab } from "./memory.ts";
+import { patch } from "./patch.ts";
 import { here } from "./state.ts";
 import { track } from "./track.ts";
-
-const QUICK_MS = 10_000;
 
 let first = true;
 let seen = "";
@@ -19,12 +18,7 @@ export function page(): void {
   track("page_viewed", { url: href, path: pathname, title, referrer, ...(first && { source: source(), client: client() }) });
   first = false;
   seen = href.split("#")[0]!;
-
-  const [before, last, at] = tab.p || ["", "", 0];
-  if (last === pathname) return;
-  const ms = now() - at;
-  if (before === pathname && ms < QUICK_MS) track("quick_back", { from: last, to: pathname, ms });
-  tab.p = [last, pathname, now()];
+  tell("page");
 }
 
 /** Counts the pages of a single-page shop too. */
@@ -36,11 +30,5 @@ export function watchHistory(): void {
   const { navigation } = window as unknown as { navigation?: EventTarget };
   if (navigation) return listen(navigation, "currententrychange", changed);
   listen(window, "popstate", changed);
-  for (const name of ["pushState", "replaceState"] as const) {
-    const original = history[name];
-    history[name] = function (this: History, ...args: Parameters<History["pushState"]>) {
-      original.apply(this, args);
-      changed();
-    };
-  }
+  for (const name of ["pushState", "replaceState"]) guard(patch)(history, name, changed);
 }

@@ -3,3 +3,6 @@ export const here = {
   page: { url: location.href, referrer: document.referrer, title: document.title },
   leaving: false,
 };
+
+/** What wants to have its say before the page is hidden or left. */
+export const partings: (() => void)[] = [];

@@ -1,5 +1,6 @@
 import { now } from "./clock.ts";
 import { guard } from "./guard.ts";
+import { json } from "./json.ts";
 import { consent, depart, identity, tab } from "./memory.ts";
 import { here } from "./state.ts";
 import { enqueue, sendAll, sendWithin } from "./transport.ts";
@@ -9,11 +10,17 @@ import { uuid } from "./uuid.ts";
 const URGENT = /^(page_v|cart|checkout|purchased|request|exit)/;
 const PATIENCE_MS = 1500;
 
-/** Records an event on this page and sees that it is sent. */
-export const track = guard((type: string, props: object = {}) => {
+/** Records an event on this page, to be sent with the next batch. */
+export const record = guard((type: string, props: object = {}) => {
   if (consent() === false) return;
-  const head = JSON.stringify({ ...identity(), page: here.page }).slice(1, -1);
-  enqueue(head, JSON.stringify({ id: uuid(), seq: tab.n++, t: now(), type, props }));
+  const head = json({ ...identity(), page: here.page }).slice(1, -1);
+  enqueue(head, json({ id: uuid(), seq: tab.n, t: now(), type, props }));
+  tab.n++;
+});
+
+/** Records an event on this page and sees that it is sent. */
+export const track = guard((type: string, props?: object) => {
+  record(type, props);
   if (here.leaving) {
     sendAll();
     // The tab's next number is handed over when the page goes, and this event has just used it.

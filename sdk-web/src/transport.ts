@@ -1,11 +1,13 @@
 /**
- * Delivers batches: one at a time while the page lives, by beacon when it goes, from storage on the next page.
- * The server knows by event id what it has seen, so sending twice is always safe and losing never is.
+ * Delivers batches: one at a time while the page is looked at, all at once when it is hidden or left, from storage on the
+ * next page. The server knows by event id what it has seen, so sending twice is always safe and losing never is.
  */
-import { perform } from "./actions.ts";
-import { address } from "./config.ts";
+import { now } from "./clock.ts";
+import { collector, key } from "./config.ts";
 import { guard } from "./guard.ts";
-import { consent, recall, remember, share } from "./memory.ts";
+import { consent, share } from "./memory.ts";
+import { here } from "./state.ts";
+import { recall, remember } from "./storage.ts";
 import { warn } from "./warn.ts";
 
 /** The keys are short because batches that could not be sent are stored. */
@@ -14,30 +16,63 @@ interface Batch {
   h: string;
   /** Events, as JSON. */
   e: string[];
+  /** Bytes. */
+  n: number;
+  /** Under way: 1 dies with the page, 2 outlives it. */
+  f?: 0 | 1 | 2 | undefined;
+  /** A copy is stored. */
+  k?: 1 | undefined;
 }
 
-// A beacon and a keepalive request may hold 64 KiB, which all scripts of the page share.
-const BATCH_LENGTH = 57_000;
-/** How many batches are kept while the server can't be reached; the oldest goes first. */
-const KEPT = 40;
+// Requests that outlive their page may hold 64 KiB together, whichever script of the page sends them; the ledger of ours.
+const LEDGER_BYTES = 60_000;
+const LEDGER_REQUESTS = 9;
+const BATCH_BYTES = 57_000;
+const BATCH_EVENTS = 400;
+/** What is kept while the server can't be reached; the oldest goes first. */
+const KEPT_BYTES = 500_000;
 const RETRY_MS = 3_000;
 const RETRIES = 10;
+/** A server that has not answered by then will not. */
+const TIMEOUT_MS = 30_000;
 
 // Taken before anyone, ourselves included, patches it.
 const { fetch } = window;
+const outlives = "keepalive" in Request.prototype;
+const encoder = new TextEncoder();
+
+/** Whom to tell of an action that an answer brings. */
+export const answers: { action: (action: any) => void } = { action: () => {} };
 
 let queue: Batch[] = [];
-let flying: Batch | undefined;
+let aloft = 0;
+let requests = 0;
 let failures = 0;
 let notBefore = 0;
 let due = Infinity;
 let timer: ReturnType<typeof setTimeout>;
 
+const bytes = (text: string): number => encoder.encode(text).length;
+const body = ({ h, e }: Batch): string => `{${h},"sent_at":${now()},"events":[${e}]}`;
+// The visitor stands in the address too, so that a balancer can send each to the process that knows them.
+const address = ({ h }: Batch): string => `${collector}?key=${key}&v=${h.slice(11, 47)}`;
+const fits = ({ n }: Batch): boolean => aloft + n <= LEDGER_BYTES && requests < LEDGER_REQUESTS;
+const trim = (batches: Batch[]): Batch[] => {
+  let over = -KEPT_BYTES;
+  for (const { n } of batches) over += n;
+  return batches.filter(({ n }) => over < 0 || ((over -= n), false));
+};
+
 /** Puts an event (as JSON) into the batch that is open for this visitor, session and page. */
 export function enqueue(head: string, event: string): void {
-  const last = queue[queue.length - 1];
-  if (last && last !== flying && last.h === head && last.e.join().length + event.length < BATCH_LENGTH) last.e.push(event);
-  else queue = [...queue, { h: head, e: [event] }].slice(-KEPT);
+  const size = bytes(event) + 1;
+  let last = queue[queue.length - 1];
+  if (!last || last.f || last.h !== head || last.n + size > BATCH_BYTES || last.e.length === BATCH_EVENTS) {
+    last = { h: head, e: [], n: bytes(head) + 50 };
+    queue = trim([...queue, last]);
+  }
+  last.e.push(event);
+  last.n += size;
 }
 
 /** Sends soon, and no sooner than the server asked for. */
@@ -48,53 +83,129 @@ export function sendWithin(ms: number): void {
   timer = setTimeout(guard(sendNext), (due = at) - Date.now());
 }
 
-/** Hands everything to the browser; what it does not take is kept for the next page. For a page that may be gone. */
-export function sendAll(): void {
-  share();
-  if (!consent()) return;
-  // A request under way may die with the page: its batch goes again, the server drops what it had.
-  queue = queue.filter((batch) => !navigator.sendBeacon(address, body(batch)));
-  remember("localStorage", "queue", queue.length && queue);
-}
-
-/** Takes over what an earlier page could not send. */
-export function restore(): void {
-  const kept = recall<Batch[]>("localStorage", "queue", []);
-  remember("localStorage", "queue");
-  queue = [...kept, ...queue].slice(-KEPT);
-  if (queue.length) sendWithin(0);
-}
-
 function sendNext(): void {
   due = Infinity;
   share();
-  const batch = queue[0];
-  if (flying || !batch || !consent()) return;
-  flying = batch;
-  fetch(address, { method: "POST", body: body(batch), keepalive: true, credentials: "omit" }).then(guard(answered), guard(failed));
+  if (consent() && queue[0] && !queue.some(({ f }) => f)) launch(queue[0]);
 }
 
-const body = ({ h, e }: Batch): string => `{${h},"sent_at":${Date.now()},"events":[${e.join()}]}`;
-
-function answered(response: Response): void {
-  const { ok, status } = response;
-  if (status === 429 || status > 499) return failed(response);
-  if (ok) response.json().then(guard(({ action }) => action && perform(action)), () => {});
-  else warn(`the server refused events (${status}); see ${address.split("?")[0]} in the network panel`);
-  failures = 0;
-  settle(true);
+function launch(batch: Batch): void {
+  const { n } = batch;
+  const keepalive = outlives && fits(batch);
+  batch.f = keepalive ? 2 : 1;
+  if (keepalive) count(n, 1);
+  const landed = (then: (batch: Batch, response?: Response) => void) =>
+    guard((response: Response) => {
+      batch.f = 0;
+      if (keepalive) count(-n, -1);
+      then(batch, response);
+      if (queue[0]) sendWithin(0);
+    });
+  const signal = (AbortSignal as Partial<typeof AbortSignal>).timeout?.(TIMEOUT_MS) || null;
+  fetch(address(batch), { method: "POST", body: body(batch), keepalive, credentials: "omit", signal }).then(
+    landed(answered),
+    landed(failed),
+  );
 }
 
-function failed(response?: Response): void {
+function count(n: number, one: number): void {
+  aloft += n;
+  requests += one;
+}
+
+function answered(batch: Batch, response?: Response): void {
+  const { ok, status } = response!;
+  // A key that is refused now may be mended by the next page; this page stops asking.
+  const refused = status === 401 || status === 403;
+  if (refused || status === 429 || status > 499) failed(batch, response);
+  else {
+    failures = 0;
+    drop(batch);
+    if (ok) response!.json().then(guard(({ action }) => action && answers.action(action)), () => {});
+  }
+  if (refused) notBefore = Infinity;
+  if (status < 500 && !ok) warn(`events refused (${status}): check the key, and ${collector}`);
+}
+
+function failed(batch: Batch, response?: Response): void {
   const wait = Number(response?.headers?.get("retry-after")) * 1000;
-  const given = ++failures > RETRIES;
-  notBefore = Date.now() + Math.min(wait || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5);
-  settle(given);
+  // Asked often enough: what is left waits in storage for the next page, or for the network to come back.
+  notBefore =
+    failures++ < RETRIES ? Date.now() + Math.min(wait || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5) : Infinity;
+  if (queue.includes(batch)) keep(queue);
 }
 
-function settle(over: boolean): void {
-  const batch = flying;
-  flying = undefined;
-  if (over) queue = queue.filter((other) => other !== batch);
-  if (queue.length) sendWithin(0);
+/** Hands everything over. For a page that is being hidden or left, and may not come back. */
+export function sendAll(): void {
+  share();
+  if (!consent()) return;
+  if (here.leaving) {
+    // A beacon brings no answer: in doubt, a copy stays for the next page.
+    const doubtful = failures || !navigator.onLine;
+    const left = queue.flatMap((batch) => {
+      const refused = batch.f === 2 || notBefore === Infinity ? [] : offer(batch);
+      return doubtful ? [batch] : refused;
+    });
+    for (const batch of queue) if (batch.k) drop(batch);
+    // What is under way may still be heard of, should the page come back.
+    queue = queue.filter(({ f }) => f === 2);
+    keep(left);
+  } else {
+    for (const batch of queue) if (!batch.f && notBefore <= Date.now()) launch(batch);
+    // The tab may be killed without another word.
+    keep(queue);
+  }
+}
+
+/** Offers a batch to the browser as a beacon, then its halves. Returns what was not surely taken. */
+function offer(batch: Batch, whole = true): Batch[] {
+  if (fits(batch) && navigator.sendBeacon?.(address(batch), body(batch))) {
+    count(batch.n, 1);
+    // Nobody says when a beacon is over. A page that comes back finds the ledger empty again.
+    setTimeout(() => count(-batch.n, -1), RETRY_MS);
+    return [];
+  }
+  const { h, e } = batch;
+  const middle = e.length >> 1;
+  if (whole && middle)
+    return [e.slice(0, middle), e.slice(middle)].flatMap((half) => offer({ h, e: half, n: bytes(h + half) + 60 }, false));
+  if (outlives && fits(batch)) launch({ ...batch });
+  return [batch];
+}
+
+const stored = (): Batch[] => recall("localStorage", "queue", []);
+const others = (batches: Batch[]): Batch[] => stored().filter(({ e }) => !batches.some((batch) => batch.e[0] === e[0]));
+
+/** Stores copies of batches; as many of the newest as there is room for. */
+function keep(batches: Batch[]): void {
+  if (!batches[0]) return;
+  for (const batch of batches) batch.k = 1;
+  let all = trim([...others(batches), ...batches.map(({ h, e, n }): Batch => ({ h, e, n, k: 1 }))]);
+  while (!remember("localStorage", "queue", all[0] && all) && all[0]) all = all.slice(1);
+}
+
+/** This batch is done with: it arrived, or never will. */
+function drop(batch: Batch): void {
+  queue = queue.filter((other) => other !== batch);
+  if (!batch.k) return;
+  const rest = others([batch]);
+  remember("localStorage", "queue", rest[0] && rest);
+}
+
+/** Takes over what an earlier page, or another tab, could not send. The copies stay until an answer came. */
+export function restore(): void {
+  if (!consent()) return;
+  failures = notBefore = 0;
+  queue = trim([...others(queue), ...queue]);
+  if (queue[0]) sendWithin(0);
+}
+
+/** A navigation is under way and more waits than could be handed over at its end. */
+export function hurry(): void {
+  if (queue[1]) sendAll();
+}
+
+/** Throws away what waits. */
+export function discard(): void {
+  queue = [];
 }

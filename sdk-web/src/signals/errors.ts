@@ -1,13 +1,12 @@
-import { listen } from "../listen.ts";
-import { track } from "./report.ts";
+import { on, track } from "./lent.ts";
 
 const PER_MESSAGE = 5;
 const seen: Record<string, number> = {};
 
 /** Script errors of the page, a few of each. */
 export function watchErrors(): void {
-  listen(window, "error", ({ message, filename, lineno }: ErrorEvent) => report(message, filename, lineno));
-  listen(window, "unhandledrejection", ({ reason }: PromiseRejectionEvent) => report(String(reason?.message || reason)));
+  on("error", ({ message, filename, lineno }: ErrorEvent) => report(message, filename, lineno));
+  on("unhandledrejection", ({ reason }: PromiseRejectionEvent) => report(String(reason?.message || reason)));
 }
 
 function report(message: string, source = "", line = 0): void {

@@ -1,6 +1,6 @@
 import { now } from "../clock.ts";
-import { listen } from "../listen.ts";
-import { track } from "./report.ts";
+
+import { core, on, record, track } from "./lent.ts";
 
 interface Touched {
   form: string;
@@ -16,18 +16,18 @@ const visits: Record<string, number> = {};
 
 /** Fields by name and kind, never by value. */
 export function watchForms(): void {
-  listen(document, "focusin", () => {
+  on("focusin", () => {
     focused = now();
     firstInput = 0;
   });
-  listen(document, "input", ({ target }) => {
+  on("input", ({ target }) => {
     const { form, name } = target as HTMLInputElement;
     firstInput ||= now();
     if (!form) return;
     const fields = [...form.elements].filter((field) => (field as HTMLInputElement).name) as HTMLInputElement[];
     touched = { form: nameOf(form), fields: fields.length, last_field: name, filled: fields.filter((field) => field.value).length };
   });
-  listen(document, "focusout", ({ target }) => {
+  on("focusout", ({ target }) => {
     const { form, name, type } = target as HTMLInputElement;
     if (!form || !name) return;
     const field = nameOf(form) + "/" + name;
@@ -35,11 +35,11 @@ export function watchForms(): void {
     const first_input_ms = firstInput ? firstInput - focused : undefined;
     track("form_field", { form: nameOf(form), field: name, kind: type, focused_ms: now() - focused, first_input_ms, refocused });
   });
-  listen(window, "pagehide", () => {
-    if (touched) track("form_abandoned", touched);
+  core.partings.push(() => {
+    if (touched) record("form_abandoned", touched);
     touched = undefined;
   });
-  listen(document, "submit", ({ target }) => {
+  on("submit", ({ target }) => {
     touched = undefined;
     track("form_submitted", { form: nameOf(target as HTMLFormElement) });
   });

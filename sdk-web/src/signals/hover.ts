@@ -1,5 +1,4 @@
-import { listen } from "../listen.ts";
-import { track } from "./report.ts";
+import { on, track } from "./lent.ts";
 import { describe } from "./describe.ts";
 
 const HESITATION_MS = 2000;
@@ -10,7 +9,7 @@ let over: Element | null = null;
 
 /** The pointer rests on a price or a call to action, and does not click. */
 export function watchHover(): void {
-  listen(document, "mouseover", ({ target }) => {
+  on("mouseover", ({ target }) => {
     const element = (target as Element).closest?.(WORTH);
     if (element === over) return;
     clearTimeout(timer);
@@ -18,5 +17,5 @@ export function watchHover(): void {
     const section = element.closest("[data-section]")?.getAttribute("data-section") || (element.matches("[data-price]") ? "price" : "cta");
     timer = setTimeout(() => track("hover_hesitation", { ...describe(element), section, ms: HESITATION_MS }), HESITATION_MS);
   });
-  listen(document, "click", () => clearTimeout(timer));
+  on("click", () => clearTimeout(timer));
 }

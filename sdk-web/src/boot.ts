@@ -1,0 +1,48 @@
+import { publish } from "./api.ts";
+import { collector, key, load } from "./config.ts";
+import type { Core, Signals } from "./core.ts";
+import { hear, watchEarly } from "./early.ts";
+import { guard } from "./guard.ts";
+import { head, watchLifecycle } from "./lifecycle.ts";
+import { listeners } from "./listeners.ts";
+import { agreed, arrive, begin, consent, identity } from "./memory.ts";
+import { page, watchHistory } from "./page.ts";
+import { here, partings } from "./state.ts";
+import { record, track } from "./track.ts";
+import { answers, restore } from "./transport.ts";
+import { warn } from "./warn.ts";
+
+const WATCHES = [watchLifecycle, watchHistory, watchEarly];
+/** By then the page before has heard from the server, if it ever will, and has nothing left to take over. */
+const RESTORE_MS = 1_000;
+
+let watching = false;
+
+/** Nothing is watched, and nothing of the page's is touched, before it may be. Whatever fails, the API still works. */
+const start = guard(() => {
+  if (consent() === false) return;
+  if (!watching) {
+    watching = true;
+    for (const watch of WATCHES) guard(watch)();
+    guard(page)();
+    const chunk: Promise<Signals> = load("signals");
+    const core: Core = { track, record, agreed, consent, identity, listeners, partings, hear, head, here, load, collector };
+    chunk.then(guard(({ watch }) => watch(core)), () => hear(() => {}));
+    answers.action = (action) => chunk.then(({ perform }) => perform(action), () => {});
+  }
+  if (!consent()) return;
+  setTimeout(guard(restore), RESTORE_MS);
+  (window.requestIdleCallback || setTimeout)(() => load("render").catch(() => {}));
+});
+
+/** Starts the SDK in this page, once. */
+export function boot(): void {
+  const calls = window.whyleft?.q;
+  if (!key) return warn("no write key: set data-key on the script tag");
+  // A second copy of the snippet stays out of the way of the first.
+  if (calls && !Array.isArray(calls)) return;
+  begin();
+  arrive();
+  start();
+  publish(start);
+}

@@ -1,0 +1,31 @@
+import type { agreed, consent, identity } from "./memory.ts";
+import type { Load } from "./config.ts";
+import type { Called } from "./early.ts";
+import type { Action } from "./public.d.ts";
+import type { here } from "./state.ts";
+import type { track } from "./track.ts";
+
+/** What the core lends to the chunks, which are built on their own and must not have a second copy of its state. */
+export interface Core {
+  track: typeof track;
+  record: typeof track;
+  agreed: typeof agreed;
+  consent: typeof consent;
+  identity: typeof identity;
+  /** The page may want to hear of an action first, or draw it itself. */
+  listeners: ((action: Action) => boolean | void)[];
+  /** Called before the page is hidden or left. */
+  partings: (() => void)[];
+  /** Events of the page since its start; whoever takes over hears the next ones. */
+  hear(listener: (event: Event | Called) => void): void;
+  /** The visitor is on the way to this address. */
+  head(url: string): void;
+  here: typeof here;
+  load: Load;
+  collector: string;
+}
+
+export interface Signals {
+  watch(core: Core): void;
+  perform(action: Action): void;
+}

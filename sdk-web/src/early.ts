@@ -1,0 +1,47 @@
+import { guard } from "./guard.ts";
+import { listen } from "./listen.ts";
+import { patch } from "./patch.ts";
+
+/** A call of the page's that a signal may be made of. */
+export interface Called {
+  type: "fetch" | "open" | "send" | "page";
+  timeStamp: number;
+  self?: any;
+  args?: any;
+  result?: any;
+}
+
+/** What signals are made of, and may happen before their chunk is here. */
+const TYPES =
+  "pointerdown click auxclick focusin focusout input submit error unhandledrejection copy";
+/** A page whose chunk never comes keeps no more than this. */
+const MOST = 200;
+
+const early: (Event | Called)[] = [];
+
+let listener = (event: Event | Called): unknown => early.length < MOST && early.push(event);
+
+/** Tells whoever watches what the page did. */
+export const tell = (type: Called["type"], self?: any, args?: any, result?: any): unknown =>
+  listener({ type, self, args, result, timeStamp: performance.now() });
+
+/**
+ * Watches from the page's first moment, once, whoever is interested later. Requests are looked at from outside: arguments
+ * go through untouched and the page gets the very promise that the browser made. The price: once we have looked at it, a
+ * rejection nobody handles is not reported as unhandled.
+ */
+export function watchEarly(): void {
+  listen(window, TYPES, (event: Event) => listener(event));
+  const calls: [owner: any, name: "fetch" | "open" | "send"][] = [
+    [window, "fetch"],
+    [XMLHttpRequest.prototype, "open"],
+    [XMLHttpRequest.prototype, "send"],
+  ];
+  for (const [owner, name] of calls) guard(patch)(owner, name, (...call) => tell(name, ...call));
+}
+
+/** Hears what happened so far, then everything as it happens. */
+export function hear(next: (event: any) => void): void {
+  listener = next;
+  early.splice(0).forEach(next);
+}

@@ -1,0 +1,31 @@
+import { guard } from "../guard.ts";
+import type { Action } from "../public.d.ts";
+import type { Happening, Renderer } from "../render/contract.ts";
+import { recall, remember } from "../storage.ts";
+import { core, track } from "./lent.ts";
+
+// Where storage is blocked, a dismissal holds for the page.
+const gone: Record<string, string> = {};
+let showing = false;
+
+/** Shows what the server answered, unless something is shown already or the visitor sent it away in this visit before. */
+export const perform = guard((action: Action) => {
+  const visit = core.identity().session;
+  const name = action.action;
+  // Waved away for the visit, in all its tabs.
+  const stored = recall<Record<string, string>>("localStorage", "gone", {});
+  if (showing || document.hidden || [stored[name], gone[name]].includes(visit) || core.consent() === false) return;
+  for (const listener of core.listeners) if (guard(listener)(action) === false) return;
+  showing = true;
+  const report = guard(({ kind, email, agreed }: Happening) => {
+    if (kind === "closed") return void (showing = false);
+    track("action_" + kind, { decision_id: action.decision_id, action: name });
+    if (kind === "dismissed") remember("localStorage", "gone", Object.assign(gone, stored, { [name]: visit }));
+    if (email) track("identified", { email });
+    if (agreed) track("consent_changed", { marketing: true, channels: ["email"] });
+  });
+  core.load("render").then(
+    guard(({ show }: Renderer) => show(action, report)),
+    () => (showing = false),
+  );
+});

@@ -1,0 +1,21 @@
+import type { Core } from "../core.ts";
+import { guard } from "../guard.ts";
+
+/** What the core lent to this chunk. */
+export let core: Core;
+
+export const track: Core["track"] = (type, props) => core.track(type, props);
+export const record: Core["track"] = (type, props) => core.record(type, props);
+
+const handlers: Record<string, ((event: any) => void)[]> = {};
+
+/** Hears these events of the page, also those that happened before this chunk was here. */
+export function on<E extends { type: string } = Event>(types: string, handler: (event: E) => void): void {
+  for (const type of types.split(" ")) (handlers[type] ||= []).push(guard(handler));
+}
+
+export const hand = (event: { type: string }): void => handlers[event.type]?.forEach((handler) => handler(event));
+
+export function lend(given: Core): void {
+  core = given;
+}

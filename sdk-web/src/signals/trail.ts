@@ -1,0 +1,29 @@
+import { now } from "../clock.ts";
+import { recall, remember } from "../storage.ts";
+import { core, on, track } from "./lent.ts";
+
+const QUICK_MS = 10_000;
+
+/** The last two paths, and when the later one was reached. */
+type Trail = [before: string, last: string, at: number];
+
+let trail: Trail | undefined;
+
+/** A page, another, and straight back: the second was not what they looked for. */
+export function watchTrail(): void {
+  on("page", () => {
+    const [before, last, at] = (trail ||= recall<Trail>("sessionStorage", "trail", ["", "", 0]));
+    const to = location.pathname;
+    if (last === to) return;
+    const ms = now() - at;
+    if (before === to && ms < QUICK_MS) track("quick_back", { from: last, to, ms });
+    trail = [last, to, now()];
+    if (core.consent()) remember("sessionStorage", "trail", trail);
+  });
+  if ("navigation" in window) return;
+  // Browsers that do not say where a navigation leads: a link or a form does.
+  on("click submit", ({ target, type }) => {
+    const element = (type === "submit" ? target : (target as Element).closest?.("a[href]")) as HTMLAnchorElement & HTMLFormElement;
+    if (element) core.head(element.href || element.action);
+  });
+}

@@ -1,0 +1,25 @@
+import { json } from "./json.ts";
+
+type Store = "localStorage" | "sessionStorage";
+
+const { parse } = JSON;
+
+// Storage may throw when blocked, full or missing, and then a page remembers what it can in its variables.
+export function recall<T>(store: Store, name: string, otherwise: T): T {
+  try {
+    return parse(window[store].getItem("whyleft" + name)!) || otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+/** Remembers a value, or forgets it when there is none. Says whether the browser took it. */
+export function remember(store: Store, name: string, value?: unknown): boolean {
+  try {
+    if (value) window[store].setItem("whyleft" + name, json(value));
+    else window[store].removeItem("whyleft" + name);
+    return true;
+  } catch {
+    return false;
+  }
+}
