@@ -7,22 +7,28 @@ module adds what it leaves out: the strict flag, the refusal check, one deadline
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
 import httpx
 import instructor
 import openai
 import structlog
-from openai.lib._pydantic import to_strict_json_schema
+from pydantic import BaseModel, ValidationInfo, create_model, model_validator
 
 from adapters.llm.breaker import Breaker
 from adapters.llm.port import Answer, FailureKind, ModelFailed, Prompt
 
 log = structlog.get_logger()
 
-MAX_ATTEMPTS = 3
-MAX_TOKENS = 700
+OPENAI_URL: Final = "https://api.openai.com/v1"
+ASKED_AGAIN: Final = 1
+"""Replies that do not parse are sent back once. With one retry of the first request, a session costs three at most."""
+MOST_TOKENS: Final = 2_000
+"""An answer takes 300. A reasoning model thinks before it; more than this is a model that does not stop."""
 
 
 class _Refused(Exception):
@@ -37,12 +43,14 @@ class OpenAiModel:
         self._breaker = breaker or Breaker()
         # httpx given explicitly: the library's own default client is another package, with other timeouts.
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=5.0))
-        self._client = openai.AsyncOpenAI(
-            base_url=base_url or None,
+        first = openai.AsyncOpenAI(
+            base_url=base_url or OPENAI_URL,  # given always: an OPENAI_BASE_URL of the shell is not our setting
             api_key=api_key or "none",
             http_client=self._http,  # type: ignore[arg-type]  # its types name httpx2 only; both work
             max_retries=1,
         )
+        self._clients = (first, first.with_options(max_retries=0))
+        _silence_instructor()
 
     @property
     def name(self) -> str:
@@ -51,13 +59,20 @@ class OpenAiModel:
     async def close(self) -> None:
         await self._http.aclose()
 
-    async def answer(self, prompt: Prompt, schema: type[Answer], deadline: timedelta) -> Answer:
+    async def answer(
+        self,
+        prompt: Prompt,
+        schema: type[Answer],
+        deadline: timedelta,
+        *,
+        check: Callable[[Answer], str | None] | None = None,
+    ) -> Answer:
         if not self._breaker.allows():
             raise ModelFailed("resting")
         try:
             # Per-read timeouts do not bound a reply that drips in; this does.
             async with asyncio.timeout(deadline.total_seconds()):
-                answer = await self._ask(prompt, schema)
+                answer = await self._ask(prompt, schema, check)
         except Exception as error:
             failure = ModelFailed(_kind_of(error))
             if failure.kind != "refused":
@@ -68,15 +83,15 @@ class OpenAiModel:
         self._breaker.succeeded()
         return answer
 
-    async def _ask(self, prompt: Prompt, schema: type[Answer]) -> Answer:
-        response_format = {
-            "type": "json_schema",
-            "json_schema": {"name": schema.__name__, "strict": True, "schema": to_strict_json_schema(schema)},
-        }
+    async def _ask(self, prompt: Prompt, schema: type[Answer], check: Callable[[Answer], str | None] | None) -> Answer:
+        asked = 0
 
         async def create(*args: Any, **kwargs: Any) -> Any:
-            kwargs["response_format"] = response_format
-            completion = await self._client.chat.completions.create(*args, **kwargs)
+            nonlocal asked
+            client = self._clients[min(asked, 1)]
+            asked += 1
+            kwargs["response_format"] = _response_format(schema)
+            completion = await client.chat.completions.create(*args, **kwargs)
             choice = completion.choices[0]
             if choice.message.refusal or choice.finish_reason == "content_filter":
                 raise _Refused
@@ -85,17 +100,60 @@ class OpenAiModel:
         patched: Any = instructor.patch(create=create, mode=instructor.Mode.JSON_SCHEMA)
         answer = await patched(
             model=self._model,
-            response_model=schema,
-            max_retries=MAX_ATTEMPTS,
-            max_completion_tokens=MAX_TOKENS,
+            response_model=_checked(schema),
+            max_retries=ASKED_AGAIN,
+            max_completion_tokens=MOST_TOKENS,
+            # With a context every message is a Jinja template. So the templates are these two, and what strangers
+            # wrote is only ever a variable of theirs.
+            context={"instructions": prompt.instructions, "material": prompt.material, "check": check},
             messages=[
-                {"role": "system", "content": prompt.instructions},
-                {"role": "user", "content": prompt.material},
+                {"role": "system", "content": "{{ instructions }}"},
+                {"role": "user", "content": "{{ material }}"},
             ],
         )
         if not isinstance(answer, schema):
             raise TypeError
         return answer
+
+
+@cache
+def _checked(schema: type[BaseModel]) -> type[BaseModel]:
+    """``schema`` that also asks the caller's check, so that instructor sends a complaint back to the model."""
+
+    def ask_check(self: BaseModel, info: ValidationInfo) -> BaseModel:
+        check = (info.context or {}).get("check")
+        complaint = check(self) if check is not None else None
+        if complaint is not None:
+            raise ValueError(complaint)
+        return self
+
+    validators: dict[str, Any] = {"ask_check": model_validator(mode="after")(ask_check)}
+    return create_model(schema.__name__, __base__=schema, __validators__=validators)
+
+
+@cache
+def _response_format(schema: type[BaseModel]) -> dict[str, Any]:
+    json_schema = {"name": schema.__name__, "strict": True, "schema": _compact(schema.model_json_schema())}
+    return {"type": "json_schema", "json_schema": json_schema}
+
+
+def _compact(schema: Any, *, names: bool = False) -> Any:
+    """``schema`` without titles and descriptions, which cost tokens and say nothing. ``names``: keys are properties."""
+    if isinstance(schema, list):
+        return [_compact(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _compact(value, names=key in ("properties", "$defs") and not names)
+        for key, value in schema.items()
+        if names or key not in ("title", "description")
+    }
+
+
+def _silence_instructor() -> None:
+    # It logs failures with their text, and that text holds the prompt and the model's reply. Its other loggers take
+    # their level from this one, so nothing is even formatted.
+    logging.getLogger("instructor").setLevel(logging.CRITICAL + 1)
 
 
 def _kind_of(error: BaseException) -> FailureKind:

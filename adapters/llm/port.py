@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal, Protocol, TypeVar
@@ -34,7 +35,18 @@ class LanguageModel(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def answer(self, prompt: Prompt, schema: type[Answer], deadline: timedelta) -> Answer:
-        """One answer. Raises ModelFailed, within ``deadline`` whatever the provider does."""
+    async def answer(
+        self,
+        prompt: Prompt,
+        schema: type[Answer],
+        deadline: timedelta,
+        *,
+        check: Callable[[Answer], str | None] | None = None,
+    ) -> Answer:
+        """One answer. Raises ModelFailed, within ``deadline`` whatever the provider does.
+
+        ``check`` says what is wrong with an answer that fits the schema, in words the model may read, or None. The
+        model may be asked again; an answer that never passes is "malformed".
+        """
 
     async def close(self) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,15 +23,25 @@ class ScriptedModel:
     def name(self) -> str:
         return self._name
 
-    async def answer(self, prompt: Prompt, schema: type[Answer], deadline: timedelta) -> Answer:
+    async def answer(
+        self,
+        prompt: Prompt,
+        schema: type[Answer],
+        deadline: timedelta,
+        *,
+        check: Callable[[Answer], str | None] | None = None,
+    ) -> Answer:
         self.prompts.append(prompt)
         reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
         if isinstance(reply, ModelFailed):
             raise reply
         try:
-            return schema.model_validate(reply)
+            answer = schema.model_validate(reply)
         except ValidationError:
             raise ModelFailed("malformed") from None
+        if check is not None and check(answer) is not None:
+            raise ModelFailed("malformed")
+        return answer
 
     async def close(self) -> None:
         return None

@@ -11,7 +11,7 @@ import structlog
 from adapters.llm.port import LanguageModel, ModelFailed
 from insights.classification import prompt
 from insights.classification.evidence import NAME, classify_by_evidence
-from insights.classification.parse import AnswerRefused, ReasonGiven, read_answer
+from insights.classification.parse import AnswerRefused, ReasonGiven, complaint_about, read_answer
 from insights.classification.verdict import Classified, Verdict
 from insights.timeline.timeline import Timeline
 
@@ -60,5 +60,9 @@ class Classifier:
 
     async def _asked(self, model: LanguageModel, timeline: Timeline) -> Verdict:
         question = prompt.ask_about(timeline)
-        answer = await model.answer(question.prompt, ReasonGiven, self._deadline)
+
+        def check(answer: ReasonGiven) -> str | None:
+            return complaint_about(answer, question, timeline)
+
+        answer = await model.answer(question.prompt, ReasonGiven, self._deadline, check=check)
         return read_answer(answer, question, timeline, threshold=self._threshold)

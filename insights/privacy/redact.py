@@ -4,44 +4,86 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
 
-_TEXT_FIELDS = frozenset(
-    {
-        "category", "currency", "field", "form", "kind", "last_field", "message", "method", "name", "product_id",
-        "query", "reason", "role", "section", "selector", "status", "step", "text", "title", "label", "action",
-    }
-)  # fmt: skip
-_NUMBER_FIELDS = frozenset(
-    {
-        "accepted", "away_ms", "cart_value_minor", "count", "depth", "fields", "filled", "first_input_ms", "focused_ms",
-        "ms", "price_minor", "quantity", "refocused", "results", "status", "value_minor",
-    }
-)  # fmt: skip
-_PATH_FIELDS = frozenset({"path", "from", "to", "href", "source"})
-_SILENT_TYPES = frozenset({"identified", "consent_changed", "custom"})
+MAX_TEXT: Final = 120
+MAX_PATH: Final = 160
 
-_EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
-_LONG_NUMBER = re.compile(r"\+?\d(?:[\s().-]?\d){6,}")
-_IDENTIFIER = re.compile(r"^(?:\d+|[0-9a-fA-F-]{16,}|[A-Za-z0-9_-]{24,})$")
-MAX_TEXT = 160
+_TEXT: Final[Mapping[str, tuple[str, ...]]] = {
+    "clicked": ("selector", "role", "label"),
+    "dead_click": ("selector", "role"),
+    "rage_click": ("selector", "role"),
+    "scrolled": ("section",),
+    "form_field": ("form", "field", "kind"),
+    "form_submitted": ("form",),
+    "form_abandoned": ("form", "last_field"),
+    "hover_hesitation": ("selector", "section"),
+    "exit_intent": ("kind",),
+    "request_failed": ("method",),
+    "js_error": ("message",),
+    "text_copied": ("section",),
+    "text_selected": ("section",),
+    "product_viewed": ("name", "category", "currency"),
+    "cart_added": ("name", "currency"),
+    "cart_removed": ("name", "currency"),
+    "checkout_started": ("currency",),
+    "checkout_step": ("step",),
+    "purchased": ("currency",),
+    "promo_seen": ("kind", "text"),
+    "searched": ("query",),
+    "action_shown": ("action",),
+    "action_clicked": ("action",),
+    "action_dismissed": ("action",),
+    "session_ended": ("reason",),
+}
+_NUMBERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "quick_back": ("ms",),
+    "rage_click": ("count",),
+    "scrolled": ("depth",),
+    "form_field": ("focused_ms", "first_input_ms", "refocused"),
+    "form_abandoned": ("filled", "fields"),
+    "hover_hesitation": ("ms",),
+    "engaged": ("ms",),
+    "tab_returned": ("away_ms",),
+    "request_failed": ("status", "ms"),
+    "product_viewed": ("price_minor",),
+    "cart_added": ("price_minor", "quantity", "cart_value_minor"),
+    "cart_removed": ("price_minor", "quantity", "cart_value_minor"),
+    "checkout_started": ("cart_value_minor",),
+    "coupon_tried": ("accepted",),
+    "purchased": ("value_minor",),
+    "reviews_viewed": ("count",),
+    "searched": ("results",),
+}
+_PATHS: Final[Mapping[str, tuple[str, ...]]] = {
+    "quick_back": ("from", "to"),
+    "clicked": ("href",),
+    "request_failed": ("path",),
+    "js_error": ("source",),
+}
+"""Event type → props that may leave. identified, consent_changed, custom and page titles are on no list."""
+
+# Bounded runs and no nested repeats: each is linear in the text. @ in all its guises, percent-encoded too.
+_EMAIL = re.compile(r"[^\s@＠<>\"'(),;:]{1,64}(?:@|＠|%40|&#64;)[^\s@＠<>\"'(),;:]{1,128}", re.IGNORECASE)
+_URL = re.compile(r"\b(?:https?|ftp|wss?)://\S{1,2048}", re.IGNORECASE)
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){3,7}(?:[ -]?[A-Z0-9]{1,3})?\b")
+_LONG_NUMBER = re.compile(r"\+?\d(?:[\s().\-/]{0,2}\d){6,}")
+_TOKEN = re.compile(r"\b(?=[\w-]{0,80}\d)(?=[\w-]{0,80}[A-Za-z])[\w-]{20,512}")
+_IDENTIFIER = re.compile(r"\d+|[0-9a-fA-F-]{16,}|(?=[\w~=+.-]*\d)[\w~=+.-]{20,}")
 
 
 def redact_props(type: str, props: Mapping[str, Any]) -> dict[str, Any]:
-    """The props that may leave: known harmless fields, shortened, without e-mail addresses and long numbers.
-
-    Who a visitor is, what they consented to and a shop's own custom events never leave.
-    """
-    if type in _SILENT_TYPES:
-        return {}
+    """The props of this event that may leave: known fields of the known type, shortened, with people masked."""
     kept: dict[str, Any] = {}
-    for name, value in props.items():
-        if name in _PATH_FIELDS and isinstance(value, str):
+    for name in _PATHS.get(type, ()):
+        if isinstance(value := props.get(name), str) and value:
             kept[name] = redact_path(value)
-        elif name in _TEXT_FIELDS and isinstance(value, str):
+    for name in _TEXT.get(type, ()):
+        if isinstance(value := props.get(name), str) and value:
             kept[name] = mask(value)
-        elif name in _NUMBER_FIELDS and isinstance(value, int | float):
+    for name in _NUMBERS.get(type, ()):
+        if isinstance(value := props.get(name), int | float):
             kept[name] = value
     return kept
 
@@ -49,14 +91,27 @@ def redact_props(type: str, props: Mapping[str, Any]) -> dict[str, Any]:
 def redact_path(url: str) -> str:
     """The path of a URL without query and fragment, its identifiers replaced by ``:id``."""
     try:
-        path = urlsplit(url).path
+        path = urlsplit(url[:4096]).path
     except ValueError:
         return ":unreadable"
-    parts = [":id" if _IDENTIFIER.match(part) else mask(part) for part in path.split("/")]
-    return "/".join(parts)[:MAX_TEXT]
+    # A matrix parameter (/a;session=1) is a query by another name.
+    parts = [unquote(part.partition(";")[0]) for part in path.split("/")]
+    return "/".join(":id" if _IDENTIFIER.fullmatch(part) else mask(part) for part in parts)[:MAX_PATH]
 
 
-def mask(text: str) -> str:
-    """``text`` on one line, at most MAX_TEXT characters, with e-mail addresses and long numbers masked."""
-    flat = " ".join(text.split())[: 4 * MAX_TEXT]
-    return _LONG_NUMBER.sub("[number]", _EMAIL.sub("[email]", flat))[:MAX_TEXT]
+def mask(text: str, most: int = MAX_TEXT) -> str:
+    """At most ``most`` characters of ``text``; e-mail and web addresses, long numbers and tokens are masked.
+
+    Everything else is left as it is, to the byte: what a stranger wrote is quoted where it is shown, not repaired.
+    """
+    # Masked first, then cut: half an address is still somebody's. For the same reason the cut before falls on a space.
+    found = text if len(text) <= 4 * most else text[: 4 * most].rpartition(" ")[0]
+    for pattern, word in (
+        (_URL, "[address]"),
+        (_EMAIL, "[email]"),
+        (_IBAN, "[number]"),
+        (_LONG_NUMBER, "[number]"),
+        (_TOKEN, "[token]"),
+    ):
+        found = pattern.sub(word, found)
+    return found[:most]

@@ -57,7 +57,7 @@ class Endpoint:
 
 
 def _text(reply: Any) -> str:
-    return reply if isinstance(reply, str) else json.dumps(reply)
+    return reply if isinstance(reply, str) else json.dumps({"insight": reply})
 
 
 @asynccontextmanager

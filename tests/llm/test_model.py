@@ -51,7 +51,7 @@ def positions(classified: Classified) -> list[str]:
 
 async def test_a_good_answer_is_taken_and_asked_for_in_a_strict_schema(endpoint: Endpoint) -> None:
     said = await ask(endpoint, GOOD)
-    assert (said.classifier, said.fallback) == ("llm:m:v1", None)
+    assert (said.classifier, said.fallback) == ("llm:m:v2", None)
     assert (said.verdict.reason, said.verdict.confidence) == (Reason.TECHNICAL_ERROR, 0.9)
     assert positions(said) == ["e4", "e5"]
     (request,) = endpoint.requests
@@ -72,20 +72,19 @@ async def test_a_malformed_answer_is_asked_for_again(endpoint: Endpoint) -> None
         ({**GOOD, "reason": "boredom"}, "malformed"),
         ({"refusal": "I cannot help with that"}, "refused"),
         (b"<html>502 Bad Gateway</html>", "unreachable"),
-        ({**GOOD, "kind": "converted", "reason": "urgency"}, "wrong_kind"),
-        ({**GOOD, "reason": "urgency"}, "wrong_kind"),
-        ({**GOOD, "evidence": ["e4", "e99"]}, "unknown_evidence"),
-        ({**GOOD, "evidence": []}, "no_evidence"),
-        ({**GOOD, "confidence": 7.0}, "confidence_out_of_range"),
-        ({**GOOD, "narrative": " \x00 "}, "no_narrative"),
-        ({**GOOD, "reason": "trust_concern"}, "no_trace_of_reason"),
+        ({**GOOD, "kind": "converted", "reason": "urgency"}, "malformed"),
+        ({**GOOD, "reason": "urgency"}, "malformed"),
+        ({**GOOD, "evidence": ["e4", "e99"]}, "malformed"),
+        ({**GOOD, "evidence": []}, "malformed"),
+        ({**GOOD, "confidence": 7.0}, "malformed"),
+        ({**GOOD, "narrative": " \x00 "}, "malformed"),
     ],
 )
 async def test_a_bad_answer_ends_with_the_evidence_rules_and_says_why(endpoint: Endpoint, reply: Any, why: str) -> None:
     said = await ask(endpoint, reply)
     assert (said.classifier, said.fallback) == ("evidence-1", why)
     assert said.verdict.reason is Reason.TECHNICAL_ERROR
-    assert len(endpoint.requests) <= (1 if why == "refused" else 6)
+    assert len(endpoint.requests) <= (1 if why == "refused" else 3)
 
 
 async def test_silence_ends_at_the_deadline(endpoint: Endpoint) -> None:

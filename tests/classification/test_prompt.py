@@ -1,0 +1,86 @@
+"""What a model is asked: compact, complete, and nothing in it that is not meant to leave or could pass for ours."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from insights.classification.prompt import MOST_EVENTS, ask_about
+from tests.classification.hostile import strings
+from tests.classification.stories import STORIES
+from tests.classification.visits import does, failed, leaves, order, page, product, told
+
+
+@pytest.mark.parametrize("text", strings(60))
+def test_a_product_name_reads_back_unchanged_and_stays_on_its_line(text: str) -> None:
+    question = ask_about(told(page("/"), does("product_viewed", 1, product_id="p", name=text), leaves()))
+    row = next(line for line in question.prompt.material.split("\n") if ",product_viewed," in line)
+    assert json.loads(re.search(r'name=(".*"|\S+)$', row)[1] if 'name="' in row else json.dumps(text)) == text  # type: ignore[index]
+    assert question.prompt.material.count("\n") == ask_about(
+        told(page("/"), does("product_viewed", 1, product_id="p", name="x"), leaves())
+    ).prompt.material.count("\n")
+
+
+def test_the_instructions_are_the_same_for_everybody() -> None:
+    assert len({ask_about(visit.timeline()).prompt.instructions for visit in STORIES}) == 1
+
+
+def test_every_short_id_stands_for_the_event_of_its_line() -> None:
+    timeline = STORIES[0].timeline()
+    question = ask_about(timeline)
+    rows = [line for line in question.prompt.material.split("\n") if re.match(r"e\d+,", line)]
+    assert [question.events[row.partition(",")[0]] for row in rows] == [event.id for event in timeline.events]
+
+
+def test_the_kind_is_told_from_the_purchase() -> None:
+    assert ask_about(told(page("/"))).prompt.material.startswith("kind: abandoned\n")
+    assert ask_about(told(page("/"), order(1))).prompt.material.startswith("kind: converted\n")
+
+
+def test_a_visit_of_ten_thousand_events_is_shortened_and_keeps_what_tells_most() -> None:
+    noise = [does("scrolled", 1, depth=0.5) for _ in range(5_000)]
+    question = ask_about(told(page("/"), *noise, failed("/api/cart"), *noise))
+    assert len(question.events) <= MOST_EVENTS
+    assert ",request_failed," in question.prompt.material
+    assert "events are left out" in question.prompt.material
+
+
+def test_a_visit_of_nothing_but_noise_is_shortened_too() -> None:
+    question = ask_about(told(*(does("scrolled", 1, depth=0.5) for _ in range(5_000))))
+    assert 0 < len(question.events) <= MOST_EVENTS
+
+
+def test_a_session_without_events_can_be_asked_about() -> None:
+    assert ask_about(told()).events == {}
+
+
+def test_two_hundred_events_take_at_most_twelve_thousand_characters() -> None:
+    # About four characters a token: 3,000 of them. A real tokenizer is not part of the project.
+    steps = [
+        step for n in range(40) for step in (*product(f"kettle-{n % 5}", "kettles", 6900), does("engaged", 3, ms=3000))
+    ]
+    question = ask_about(told(*steps, *(does("scrolled", 2, depth=0.5, section="story") for _ in range(80))))
+    assert len(question.events) == 200
+    assert len(question.prompt.material) + len(question.prompt.instructions) <= 12_000
+
+
+def test_pii_canaries_do_not_reach_the_prompt() -> None:
+    timeline = told(
+        page("/account/canary@example.org?email=canary@example.org", title="Canary Miller's account"),
+        does(
+            "identified", 1, email="canary@example.org", phone="+491701234567", user_id="canary", traits={"n": "canary"}
+        ),
+        does("searched", 1, query="order of canary@example.org 4111 1111 1111 1111", results=0),
+        does("js_error", 1, message="no user canary@example.org", source="/a.js?u=canary"),
+        failed("/api/users/canary@example.org?token=canary"),
+        does("custom", 1, name="canary", props={"note": "canary"}),
+        does("form_field", 1, form="address", field="street", kind="text", value="canary"),
+        does("clicked", 1, selector="a", role="link", label="Log out canary@example.org", href="/out?u=canary"),
+        does("purchased", 1, order_id="canary", value_minor=1),
+    )
+    question = ask_about(timeline)
+    sent = question.prompt.material + question.prompt.instructions
+    for canary in ("canary", "4111", "1701234567"):
+        assert canary not in sent.lower()
