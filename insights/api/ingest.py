@@ -24,13 +24,14 @@ from insights.decisions.decide import Choice, decide
 from insights.decisions.guardrails import Limits as ActionLimits
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Unavailable, WhyleftError
 from insights.events.record import Entry, Recorder
-from insights.events.wire import Limits, Reading, WireEvent, read_batch
+from insights.events.wire import Limits, Reading, WireEvent, read_batch, refuse_types
 from insights.intents.score import score
 from insights.profiles.fold import fold
 from insights.profiles.loading import ProfileLoader
 from insights.profiles.profile import Profile
 from insights.profiles.store import LiveProfiles
 from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import DecisionId, ProjectId, VisitorId, uuid7
 
 Message = MutableMapping[str, Any]
@@ -41,6 +42,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 PATH = "/v1/events"
 FRESH_MS = 60_000
 """Older news is stored, but nothing is decided on it: the moment to show something has passed."""
+
+_SERVERS_ONLY = "type: only a server may say this; send it with the project's secret key"
 
 log = structlog.get_logger()
 _encode = msgspec.json.encode
@@ -132,6 +135,9 @@ class Ingest:
         received_ms = time.time_ns() // 1_000_000
         started = time.perf_counter_ns()
         reading = read_batch(body, self._limits, received_ms)
+        if key.kind == "write":
+            # A write key stands in every page: with it, anybody could take back anybody's order.
+            reading = refuse_types(reading, AFTERWARDS, _SERVERS_ONLY)
         batch = reading.batch
         project_id = ProjectId(key.project_id)
         for event in batch.events:

@@ -30,7 +30,7 @@ from insights.models import Event, Insight, Session
 from insights.recovery.trigger import insight_trigger
 from insights.timeline.assemble import Summary, summarise, timeline_hash
 from insights.timeline.close import WAKE_CHANNEL, Claim, claim_due
-from insights.timeline.read import read_timeline
+from insights.timeline.read import IN_VISIT, read_timeline
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.ids import uuid7
 from insights.vocabulary.stages import Stage
@@ -173,7 +173,7 @@ class SessionCloser:
         count = await tx.scalar(
             select(func.count())
             .select_from(Event)
-            .where(Event.project_id == session.project_id, Event.session_id == session.id)
+            .where(Event.project_id == session.project_id, Event.session_id == session.id, IN_VISIT)
         )
         if count != len(read.timeline.events):
             raise _Moved

@@ -28,6 +28,7 @@ NO_MOMENT: Final = frozenset(
         "tab_hidden",
         "session_ended",
         "purchased",
+        "refunded",
         "identified",
         "consent_changed",
         "custom",

@@ -27,6 +27,7 @@ from flows.triggers import record_conversion
 from insights.errors import Refused, Unavailable
 from insights.events.wire import Rejection, WireEvent
 from insights.models import RejectedEvent, Visitor
+from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import ms_to_datetime, uuid7
 
 log = structlog.get_logger()
@@ -82,11 +83,13 @@ WITH given AS (
     FROM given
     ON CONFLICT DO NOTHING
     RETURNING session_id, id, visitor_id, occurred_at, received_at, type
+), visited AS (
+    SELECT * FROM added WHERE type <> ALL (%(afterwards)s)
 ), touched AS (
     SELECT session_id, (array_agg(visitor_id ORDER BY occurred_at))[1] AS visitor_id, min(occurred_at) AS started_at,
            max(occurred_at) AS last_event_at, max(received_at) AS last_received_at,
            max(occurred_at) FILTER (WHERE type = 'session_ended') AS ended_at
-    FROM added GROUP BY session_id
+    FROM visited GROUP BY session_id
 ), sessions AS (
     INSERT INTO session AS old (project_id, id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
                                 close_at)
@@ -106,7 +109,7 @@ WITH given AS (
             THEN %(grace)s ELSE %(quiet)s END
 ), visitors AS (
     INSERT INTO visitor (project_id, id, first_seen_at)
-    SELECT %(project)s, visitor_id, min(occurred_at) FROM added GROUP BY visitor_id ORDER BY visitor_id
+    SELECT %(project)s, visitor_id, min(occurred_at) FROM visited GROUP BY visitor_id ORDER BY visitor_id
     ON CONFLICT DO NOTHING
 ), counted AS (
     SELECT count(*) AS n FROM added
@@ -267,6 +270,7 @@ class Recorder:
                     "grace": self._times.grace,
                     "quiet": self._times.quiet,
                     "goodbye": GOODBYE,
+                    "afterwards": list(AFTERWARDS),
                 },
             )
         ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
@@ -114,6 +115,16 @@ def read_batch(body: bytes, limits: Limits, received_ms: int) -> Reading:
             return _read_apart(body, limits, received_ms)
         return Reading(batch, [], skew)
     return _read_apart(body, limits, received_ms)
+
+
+def refuse_types(reading: Reading, types: Collection[str], error: str) -> Reading:
+    """The same reading with the events of these types among the rejected."""
+    refused = [event for event in reading.batch.events if event.type in types]
+    if not refused:
+        return reading
+    reading.batch.events = [event for event in reading.batch.events if event.type not in types]
+    rejected = [Rejection(str(event.id), error, msgspec.json.encode(event)) for event in refused]
+    return Reading(reading.batch, [*reading.rejected, *rejected], reading.skew_ms)
 
 
 def admit(event: WireEvent, skew: int, received_ms: int) -> None:

@@ -15,6 +15,7 @@ from insights.profiles import behaviour, shopping
 from insights.profiles.pages import LONGEST_PATH
 from insights.profiles.profile import EVENT_ID_BYTES, REMEMBERED_EVENTS, Profile
 from insights.profiles.props import LARGEST, Props
+from insights.vocabulary.events import AFTERWARDS
 
 Handler = Callable[[Profile, int, str, Props], None]
 
@@ -24,11 +25,13 @@ _NONE: Final[Mapping[str, Any]] = {}
 
 
 def fold(profile: Profile, *, event_id: UUID, session_id: UUID, at_ms: int, type: str, path: str, props: Props) -> bool:
-    """Adds one event to ``profile``; False when it was folded before.
+    """Adds one event to ``profile``; False when it was folded before, or is no part of a visit.
 
     ``at_ms`` is the visitor's corrected clock in epoch milliseconds; the profile's time never goes backwards.
     ``path`` is the page's path without its query. The last ``REMEMBERED_EVENTS`` events are told apart by id.
     """
+    if type in AFTERWARDS:
+        return False
     mark = (event_id.int & _ID_MASK).to_bytes(EVENT_ID_BYTES, "little")
     recent = profile.recent
     if mark in recent:

@@ -11,6 +11,10 @@ from insights.errors import NotFound
 from insights.models import Event, Session
 from insights.timeline.assemble import assemble
 from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
+from insights.vocabulary.events import AFTERWARDS
+
+IN_VISIT = Event.type.not_in(sorted(AFTERWARDS))
+"""Which of a session's stored events are part of its timeline."""
 
 
 async def read_timeline(tx: AsyncSession, project_id: UUID, session_id: UUID) -> Timeline:
@@ -20,7 +24,7 @@ async def read_timeline(tx: AsyncSession, project_id: UUID, session_id: UUID) ->
         raise NotFound(f"There is no session {session_id} in this project.")
     rows = await tx.execute(
         select(Event.id, Event.occurred_at, Event.type, Event.tab, Event.seq, Event.url, Event.props).where(
-            Event.project_id == project_id, Event.session_id == session_id
+            Event.project_id == project_id, Event.session_id == session_id, IN_VISIT
         )
     )
     events = [TimelineEvent(*row) for row in rows]

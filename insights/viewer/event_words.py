@@ -243,6 +243,7 @@ _WORDS: dict[str, tuple[str, str, Mark, Callable[[Props], str]]] = {
     "checkout_step": ("Checkout step", "card", "order", lambda props: text(props, "step", 20)),
     "coupon_tried": ("Coupon tried", "tag", "order", _coupon),
     "purchased": ("Purchased", "check", "order", _order),
+    "refunded": ("Refunded", "check", "order", _order),
     "reviews_viewed": ("Reviews viewed", "eye", "", _reviews),
     "promo_seen": ("Promotion seen", "tag", "", _promo),
     "searched": ("Searched", "search", "", _search),

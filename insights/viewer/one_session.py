@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.models import Decision, Event, Insight, Session, Visitor
 from insights.timeline.assemble import Summary, assemble, summarise
-from insights.timeline.read import read_timeline
+from insights.timeline.read import IN_VISIT, read_timeline
 from insights.timeline.timeline import Timeline, TimelineEvent
 from insights.viewer.matching import CAME_TO, ITS_INSIGHT
 
@@ -111,7 +111,7 @@ async def _earlier(tx: AsyncSession, project_id: UUID, session: Session) -> tupl
         return ()
     rows = await tx.execute(
         select(Event.session_id, Event.id, Event.occurred_at, Event.type, Event.tab, Event.seq, Event.url, Event.props)
-        .where(Event.project_id == project_id, Event.session_id.in_(ids))
+        .where(Event.project_id == project_id, Event.session_id.in_(ids), IN_VISIT)
         .order_by(Event.occurred_at.desc())
         .limit(EARLIER_EVENTS)
     )

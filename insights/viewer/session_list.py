@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.models import Event, Insight, Session, Visitor
 from insights.timeline.assemble import cart_after
+from insights.timeline.read import IN_VISIT
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.filters import Cursor, Filters
 from insights.viewer.matching import CAME_TO, ITS_INSIGHT, matching, page_path
@@ -143,7 +144,7 @@ async def _counted(tx: AsyncSession, project_id: UUID, ids: Sequence[UUID]) -> d
             func.bool_or(Event.type == "purchased"),
             func.array_agg(distinct(Event.props["action"].astext)).filter(Event.type == "action_shown"),
         )
-        .where(Event.project_id == project_id, Event.session_id.in_(ids))
+        .where(Event.project_id == project_id, Event.session_id.in_(ids), IN_VISIT)
         .group_by(Event.session_id)
     )
     return {

@@ -164,6 +164,15 @@ class Purchased(Props):
     items: Count | list[Any] | None = None
 
 
+class Refunded(Props):
+    """Money given back for an order. Without ``value_minor`` all of it; ``refund_id`` tells copies of one refund."""
+
+    order_id: Name
+    value_minor: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    currency: Currency | None = None
+    refund_id: Name | None = None
+
+
 class ReviewsViewed(Props):
     product_id: Text | None = None
     count: Count | None = None
@@ -232,6 +241,7 @@ PROPS: dict[str, type[Props]] = {
     "checkout_step": CheckoutStep,
     "coupon_tried": CouponTried,
     "purchased": Purchased,
+    "refunded": Refunded,
     "reviews_viewed": ReviewsViewed,
     "promo_seen": PromoSeen,
     "searched": Searched,
@@ -246,3 +256,6 @@ PROPS: dict[str, type[Props]] = {
 """Event type → the types of its known props."""
 
 OUTCOME_TYPES = frozenset({"action_shown", "action_clicked", "action_dismissed"})
+
+AFTERWARDS = frozenset({"refunded"})
+"""Told of a visit after it, by a server: stored, but no part of a visit. They open, prolong and reopen no session."""

@@ -17,7 +17,7 @@ from insights.profiles.fold import fold
 from insights.profiles.profile import CATEGORIES, EVENT_ID_BYTES, PRODUCT_BYTES, PRODUCTS, REMEMBERED_EVENTS, Profile
 from insights.profiles.shopping import category_key
 from insights.vocabulary.actions import LiveAction
-from insights.vocabulary.events import PROPS
+from insights.vocabulary.events import AFTERWARDS, PROPS
 from insights.vocabulary.ids import uuid7
 from tests.profiles.visit import START, Visit
 
@@ -72,7 +72,7 @@ def test_no_json_ever_stops_the_fold_or_puts_anything_but_finite_numbers_into_th
     profile, sessions = Profile(), sessions_of(3)
     last = 0
     for index, (kind, path, props, at_ms, session) in enumerate(events):
-        assert fold(
+        folded = fold(
             profile,
             event_id=uuid7(START + index),
             session_id=sessions[session],
@@ -81,6 +81,7 @@ def test_no_json_ever_stops_the_fold_or_puts_anything_but_finite_numbers_into_th
             path=path,
             props=props,
         )
+        assert folded is (kind not in AFTERWARDS)
         assert profile.last_at >= last
         last = profile.last_at
         assert_bounded(profile)
@@ -113,7 +114,7 @@ def test_an_event_that_arrives_again_changes_nothing(events: list[Any], data: st
             "path": path,
             "props": props,
         }
-        assert fold(profile, **given_event)
+        assert fold(profile, **given_event) is (kind not in AFTERWARDS)
         folded.append(given_event)
     before = copy.deepcopy(profile)
     for again in data.draw(st.lists(st.sampled_from(folded), max_size=30)):
