@@ -5,18 +5,42 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.responses import RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from insights.api import documented, flows, health, problem, recovery, sessions
 from insights.api.ingest import Ingest
+from insights.errors import Unavailable
 from insights.profiles.loading import ProfileLoader
 from insights.shipped import shipped
 from insights.viewer import create_viewer
 from insights.wiring import Services
+
+
+class UntilReady:
+    """Turns requests away until the schema is the one that this code writes: what it cannot store it must not refuse
+    for good. Whether it lives and what it waits for can be asked meanwhile."""
+
+    OPEN = ("/healthz", "/readyz", "/metrics")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._ready = False
+
+    def open(self) -> None:
+        """From now on every request is let through."""
+        self._ready = True
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._ready or scope["type"] != "http" or scope["path"] in self.OPEN:
+            await self._app(scope, receive, send)
+            return
+        error = Unavailable("This process is starting. Nothing was stored; send the same request again.")
+        body = problem.problem(error.status, error.title, error.detail)
+        await Response(body, error.status, problem.headers_of(error), problem.MEDIA_TYPE)(scope, receive, send)
 
 
 def create_app(services: Services) -> ASGIApp:
@@ -25,7 +49,8 @@ def create_app(services: Services) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services.recorder.start()
-        yield
+        async with services.exposition.answering():
+            yield
         await services.recorder.stop()
 
     app = FastAPI(

@@ -4,30 +4,54 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import multiprocessing
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import structlog
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
 from insights.errors import WhyleftError
 
+log = structlog.get_logger()
+
 Background = Callable[[asyncio.Event], Awaitable[None]]
+
+CLEANING_SECONDS = 5.0
+"""After the time that a request may take to finish: for the last commit and the closing of connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How a process ends. ``begin`` tells whoever asks that it does; requests are still taken for ``delay`` seconds,
+    so that a balancer notices; what is under way then gets ``within`` seconds."""
+
+    begin: Callable[[], None] = lambda: None
+    delay: float = 0.0
+    within: float = 10.0
 
 
 class PortTaken(WhyleftError):
     """Somebody else listens where we were asked to."""
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises PortTaken."""
+def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A listening socket; port 0 takes any free one. Raises PortTaken.
+
+    ``shared``: others that are shared too may listen on the same port, and the system deals connections out to them.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind((host, port))
         listener.listen(2048)
     except OSError as error:
@@ -47,48 +71,82 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    apps: Sequence[tuple[ASGIApp, socket.socket]], background: Sequence[Background], stop: asyncio.Event
+    apps: Sequence[tuple[ASGIApp, socket.socket]],
+    background: Sequence[Background],
+    stop: asyncio.Event,
+    *,
+    drain: Drain = Drain(),
+    operators: Sequence[tuple[ASGIApp, socket.socket]] = (),
 ) -> None:
-    """Serves until ``stop`` is set: then requests under way are answered, then the background work ends."""
-    servers = [
-        _Server(
-            uvicorn.Config(
-                app,
-                loop="none",
-                http="httptools",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_graceful_shutdown=10,
-            )
-        )
-        for app, _ in apps
-    ]
-    serving = [
-        asyncio.create_task(server.serve(sockets=[listener]))
-        for server, (_, listener) in zip(servers, apps, strict=True)
-    ]
+    """Serves until ``stop`` is set: then requests under way are answered, then the background work ends.
+
+    ``operators`` are served to the very end: they tell that the process is draining.
+    """
+    watching = [(server, asyncio.create_task(server.serve(sockets=[on]))) for server, on in _servers(operators, drain)]
+    serving = [(server, asyncio.create_task(server.serve(sockets=[on]))) for server, on in _servers(apps, drain)]
     working = [asyncio.ensure_future(work(stop)) for work in background]
     stopping = asyncio.create_task(stop.wait())
+    tasks: list[asyncio.Future[None]] = [*(task for _, task in serving), *working]
     try:
         # Whatever ends first, by itself or by a failure, ends the rest.
-        await asyncio.wait([stopping, *serving, *working], return_when=asyncio.FIRST_COMPLETED)
+        ends: list[asyncio.Future[Any]] = [stopping, *tasks, *(task for _, task in watching)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        drain.begin()
+        told = stop.is_set()
         stop.set()
-        for server in servers:
+        if told and drain.delay:
+            await asyncio.sleep(drain.delay)
+        for server, _ in serving:
             server.should_exit = True
-        await asyncio.gather(*serving, *working)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=drain.within + CLEANING_SECONDS)
+            if late:
+                log.warning("drain_cut_short", tasks=len(late))
+                for task in late:
+                    task.cancel()
+                await asyncio.wait(late)
+        for server, _ in watching:
+            server.should_exit = True
+        await asyncio.gather(*(task for task in tasks if not task.cancelled()), *(task for _, task in watching))
         await stopping
 
 
+def _servers(apps: Sequence[tuple[ASGIApp, socket.socket]], drain: Drain) -> Iterator[tuple[_Server, socket.socket]]:
+    for app, listener in apps:
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(drain.within)),
+        )
+        yield _Server(config), listener
+
+
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Runs ``main`` on uvloop; an interrupt or a termination sets the event it is given."""
+    """Runs ``main`` on uvloop; an interrupt or a termination sets the event it is given, a second one ends at once.
+
+    A process of a group ends with its parent, and leaves interrupts to it.
+    """
+    parent = multiprocessing.parent_process()
 
     async def with_signals() -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+
+        def told(number: int) -> None:
+            if stop.is_set():
+                os._exit(128 + number)
+            stop.set()
+
+        loop.add_signal_handler(signal.SIGTERM, told, signal.SIGTERM)
+        if parent is None:
+            loop.add_signal_handler(signal.SIGINT, told, signal.SIGINT)
+        else:
+            loop.add_reader(parent.sentinel, stop.set)
         await main(stop)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

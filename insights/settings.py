@@ -58,6 +58,17 @@ class Settings:
         60.0, "Work of a process that died is taken over after this long; longer than the slowest model or provider."
     )
 
+    drain_seconds: float = _setting(20.0, "After SIGTERM, requests and work under way get this long to finish.")
+    drain_delay_seconds: float = _setting(
+        0.0, "After SIGTERM, requests are still taken for this long, so that a balancer sees /readyz answer 503."
+    )
+    metrics_bind: str = _setting(
+        "", "Second listener, host:port, with /metrics, /healthz and /readyz for operators only; empty turns it off."
+    )
+    metrics_token: str = _setting(
+        "", "Opens /metrics on the public port to whoever sends it as a bearer token; empty keeps it closed."
+    )
+
     actions_per_session: int = _setting(2, "Most actions shown to a visitor in one session.")
     action_gap_seconds: float = _setting(60.0, "Shortest time between two actions shown to one visitor.")
 

@@ -18,6 +18,9 @@ from adapters.llm.openai_client import OpenAiModel
 from adapters.llm.port import LanguageModel
 from adapters.postgres import embedded, migrate, neighbour
 from adapters.postgres.engine import Database, DatabaseUrls
+from adapters.telemetry import tracing
+from adapters.telemetry.exposition import Exposition
+from adapters.telemetry.meters import Meters
 from flows.runner import Runner
 from insights.access.keys import KeyRing
 from insights.classification.classify import Classifier
@@ -26,6 +29,7 @@ from insights.decisions.guardrails import Limits as ActionLimits
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
 from insights.profiles.store import LiveProfiles
+from insights.readiness import Readiness
 from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
 from insights.settings import SettingInvalid, Settings
@@ -46,6 +50,17 @@ class Services:
     action_limits: ActionLimits
     closer: SessionCloser
     runner: Runner
+    meters: Meters
+    exposition: Exposition
+    readiness: Readiness
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which process of a group this is. ``folder``: where the group's processes find each other."""
+
+    number: int = 0
+    folder: Path | None = None
 
 
 @contextmanager
@@ -66,6 +81,20 @@ def running_database(settings: Settings) -> DatabaseUrls | None:
     return None if settings.database_url else neighbour.running(settings.data_dir / "postgres")
 
 
+def shared_database(settings: Settings) -> DatabaseUrls:
+    """The database that several processes work on: the settings' own, or the embedded one that a `whyleft serve` runs
+    on the same data folder. Neither is started or changed here. Raises SettingInvalid."""
+    if settings.database_url:
+        return DatabaseUrls.from_settings(settings.database_url, settings.owner_database_url)
+    running = running_database(settings)
+    if running is None:
+        raise SettingInvalid(
+            "There is no database to share: set WHYLEFT_DATABASE_URL, or start `whyleft serve` on "
+            f"{settings.data_dir} first; its embedded PostgreSQL then serves this process too."
+        )
+    return running
+
+
 def event_limits(settings: Settings) -> Limits:
     """How much a batch may hold."""
     return Limits(
@@ -83,9 +112,13 @@ def session_times(settings: Settings) -> SessionTimes:
     )
 
 
-def build(settings: Settings, urls: DatabaseUrls) -> Services:
+def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
     """The services of one process."""
     database = Database(urls)
+    meters = Meters(tracing.tracer())
+    recorder = Recorder(database, times=session_times(settings), max_queued=settings.max_queued_events)
+    profiles = LiveProfiles()
+    _watch(meters, database, recorder, profiles)
     signing_secret = _signing_secret(settings)
     classifier = Classifier(
         _language_model(settings),
@@ -97,8 +130,8 @@ def build(settings: Settings, urls: DatabaseUrls) -> Services:
         signing_secret=signing_secret,
         database=database,
         keys=KeyRing(database),
-        profiles=LiveProfiles(),
-        recorder=Recorder(database, times=session_times(settings), max_queued=settings.max_queued_events),
+        profiles=profiles,
+        recorder=recorder,
         limits=event_limits(settings),
         action_limits=ActionLimits(
             actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)
@@ -114,6 +147,20 @@ def build(settings: Settings, urls: DatabaseUrls) -> Services:
             clock=_now,
             lease=timedelta(seconds=settings.lease_seconds),
         ),
+        meters=meters,
+        exposition=Exposition(meters.registry, number=place.number, folder=place.folder),
+        readiness=Readiness(database, migrate.revisions(shipped("migrations")), lambda: recorder.saturated),
+    )
+
+
+def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: LiveProfiles) -> None:
+    meters.watch("whyleft_recorder_queued_events", "Events that wait for their commit.", lambda: recorder.queued)
+    meters.watch("whyleft_live_profiles", "Visitors whose profile is in memory.", lambda: len(profiles))
+    meters.watch(
+        "whyleft_database_connections_in_use", "Connections taken out of the pool now.", database.connections_in_use
+    )
+    meters.watch(
+        "whyleft_database_connections_most", "Connections the pool may have.", lambda: database.most_connections
     )
 
 

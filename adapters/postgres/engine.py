@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 APP_ROLE = "whyleft_app"
 DISPATCH_ROLE = "whyleft_dispatch"
@@ -73,6 +74,7 @@ class Database:
 
     def __init__(self, urls: DatabaseUrls, *, pool_size: int = 10) -> None:
         self.urls = urls
+        self.most_connections = 2 * pool_size
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(urls.app),
             pool_size=pool_size,
@@ -98,6 +100,11 @@ class Database:
         async with self._sessions() as session, session.begin():
             await session.execute(text(f"SET LOCAL ROLE {DISPATCH_ROLE}"))
             yield session
+
+    def connections_in_use(self) -> int:
+        """How many connections are taken out of the pool now."""
+        pool = self.engine.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
     async def close(self) -> None:
         """Closes the pool."""

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from insights.cli import demo, flows, keys, rejected, serve, settings
+from insights.cli import api, demo, flows, keys, rejected, serve, settings, worker
 from insights.cli.replay import replay
 from insights.cli.trouble import told
 
@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("api")(api.api)
+app.command("worker")(worker.worker)
 app.command("migrate")(serve.migrate)
 app.command("replay")(replay)
 app.command("settings")(settings.settings)

@@ -11,6 +11,7 @@ import typer
 
 from insights import logs, serving
 from insights.app import create_app
+from insights.cli.processes import drain_of, operators, operators_listener
 from insights.cli.trouble import screen, told
 from insights.settings import Settings
 from insights.wiring import build, open_database
@@ -34,6 +35,7 @@ def serve(
         settings = Settings.from_environment(data_dir=data_dir)
         logs.configure(settings)
         listener = serving.bind(host, port)
+        watched = operators_listener(settings)
         with open_database(settings) as urls:
             services = build(settings, urls)
 
@@ -41,7 +43,13 @@ def serve(
                 await ensure_partitions(services.database)
                 address = f"http://{host}:{listener.getsockname()[1]}"
                 log.info("serving", api=address, viewer=f"{address}/app")
-                await serving.serve([(create_app(services), listener)], [lambda stop: work(services, stop)], stop)
+                await serving.serve(
+                    [(create_app(services), listener)],
+                    [lambda stop: work(services, stop)],
+                    stop,
+                    drain=drain_of(services),
+                    operators=operators(services, watched),
+                )
                 await services.database.close()
 
             serving.run(main)

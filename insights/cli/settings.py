@@ -10,7 +10,7 @@ from rich.table import Table
 from insights.cli.trouble import told
 from insights.settings import PREFIX, Settings
 
-_SECRET = ("secret", "llm_api_key", "webhook_secret", "smtp_url", "database_url", "owner_database_url")
+_SECRET = ("secret", "llm_api_key", "webhook_secret", "smtp_url", "database_url", "owner_database_url", "metrics_token")
 
 
 def settings() -> None:

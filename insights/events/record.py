@@ -35,6 +35,8 @@ log = structlog.get_logger()
 FLUSH_EVENTS = 2_000
 """Most events in one transaction, so that no request waits behind an endless one."""
 
+SATURATED_AT = 0.9
+
 CUT_OFF = (OperationalError, InterfaceError, OSError, TimeoutError)
 
 _New = set[str] | None
@@ -146,6 +148,16 @@ class Recorder:
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def queued(self) -> int:
+        """How many events wait for their commit."""
+        return self._queued
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the next requests may have to be turned away."""
+        return self._queued >= SATURATED_AT * self._max_queued
 
     def start(self) -> None:
         """Begins to flush."""

@@ -1,0 +1,33 @@
+"""What every long-running command needs: where operators look, and how the process ends."""
+
+from __future__ import annotations
+
+import socket
+
+from starlette.types import ASGIApp
+
+from insights import serving
+from insights.api.health import Operators
+from insights.settings import SettingInvalid, Settings
+from insights.wiring import Services
+
+
+def operators_listener(settings: Settings, *, shared: bool = False) -> socket.socket | None:
+    """The socket of WHYLEFT_METRICS_BIND, None when that is empty. Raises SettingInvalid, PortTaken."""
+    if not settings.metrics_bind:
+        return None
+    host, _, port = settings.metrics_bind.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise SettingInvalid(f"WHYLEFT_METRICS_BIND is {settings.metrics_bind!r}: write host:port, as 127.0.0.1:9321.")
+    return serving.bind(host.strip("[]"), int(port), shared=shared)
+
+
+def operators(services: Services, listener: socket.socket | None) -> list[tuple[ASGIApp, socket.socket]]:
+    """The application behind that socket."""
+    return [] if listener is None else [(Operators(services.readiness, services.exposition), listener)]
+
+
+def drain_of(services: Services) -> serving.Drain:
+    """How this process ends."""
+    settings = services.settings
+    return serving.Drain(services.readiness.drain, settings.drain_delay_seconds, settings.drain_seconds)

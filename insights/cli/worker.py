@@ -1,0 +1,44 @@
+"""``whyleft worker``."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from insights import logs, serving
+from insights.cli.processes import drain_of, operators, operators_listener
+from insights.cli.serve import DataDir
+from insights.cli.trouble import told
+from insights.settings import Settings
+from insights.wiring import build, shared_database
+from insights.worker import work
+
+log = structlog.get_logger()
+
+
+def worker(data_dir: DataDir = None) -> None:
+    """Close sessions, run flows and keep house, any number of times on one database.
+
+    The schema is left as it is: it waits until `whyleft migrate` has brought it up to date.
+
+    Example: [bold]WHYLEFT_DATABASE_URL=postgresql://… WHYLEFT_METRICS_BIND=127.0.0.1:9322 whyleft worker[/bold]
+    """
+    with told():
+        settings = Settings.from_environment(data_dir=data_dir)
+        logs.configure(settings)
+        urls = shared_database(settings)
+        watched = operators_listener(settings)
+        services = build(settings, urls)
+
+        async def begin(stop: asyncio.Event) -> None:
+            await services.readiness.wait_for_schema(stop)
+            if not stop.is_set():
+                log.info("working")
+                await work(services, stop)
+
+        async def main(stop: asyncio.Event) -> None:
+            await serving.serve([], [begin], stop, drain=drain_of(services), operators=operators(services, watched))
+            await services.database.close()
+
+        serving.run(main)

@@ -1,0 +1,86 @@
+"""Decides whether a process can do its work now, and says what is missing when it cannot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from adapters.postgres.engine import Database
+
+log = structlog.get_logger()
+
+ANSWER_WITHIN: Final = 2.0
+ASK_AGAIN: Final = 1.0
+NO_TABLE, NOT_ALLOWED = "42P01", "42501"
+
+
+class Readiness:
+    """Whether this process is ready. ``draining`` is set once, when it was told to end.
+
+    ``revisions``: the schema's revisions that this code knows, oldest first. ``saturated``: whether it has as much to
+    do as it can take.
+    """
+
+    def __init__(
+        self, database: Database, revisions: Sequence[str], saturated: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._database = database
+        self._revisions = list(revisions)
+        self._saturated = saturated
+        self.draining = False
+
+    def drain(self) -> None:
+        """From now on the process is not ready."""
+        self.draining = True
+
+    async def missing(self) -> str | None:
+        """What keeps the process from its work, as a sentence; None when nothing does."""
+        if self.draining:
+            return "draining: this process was told to end"
+        trouble = await self.schema_trouble()
+        if trouble is not None:
+            return trouble
+        if self._saturated():
+            return "saturated: too many events wait for the database"
+        return None
+
+    async def schema_trouble(self) -> str | None:
+        """What is wrong with the database or its schema; None when this code can work on it."""
+        ours = self._revisions[-1]
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN), self._database.transaction(None) as tx:
+                found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+        except DBAPIError as error:
+            # The right to read it came with a revision of its own: whoever may not, stands before that one.
+            if getattr(error.orig, "sqlstate", None) not in (NO_TABLE, NOT_ALLOWED):
+                return "the database cannot be reached"
+            found = None
+        except TimeoutError:
+            return "the database does not answer in time"
+        except (SQLAlchemyError, OSError):
+            return "the database cannot be reached"
+        if found == ours:
+            return None
+        if found is None or found in self._revisions:
+            return f"starting: the schema is older than this code ({ours}); run `whyleft migrate`"
+        return f"the schema ({found}) is newer than this code ({ours}); start the version that it belongs to"
+
+    async def wait_for_schema(self, stop: asyncio.Event) -> None:
+        """Returns when the schema is this code's, or when ``stop`` is set."""
+        said: str | None = None
+        while not stop.is_set():
+            trouble = await self.schema_trouble()
+            if trouble is None:
+                return
+            if trouble != said:
+                log.warning("waiting", why=trouble)
+                said = trouble
+            try:
+                await asyncio.wait_for(stop.wait(), ASK_AGAIN)
+            except TimeoutError:
+                continue
