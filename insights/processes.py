@@ -124,8 +124,9 @@ class Group:
             if not alive:
                 break
             wait(alive, min(left, 1.0))
-        codes = [member.process.exitcode for member in self._members]
-        return 0 if all(code == 0 for code in codes) else 1
+        # One that was told before it could listen dies of the signal itself, and had nothing in hand.
+        ordered = (0, -signal.SIGTERM)
+        return 0 if all(member.process.exitcode in ordered for member in self._members) else 1
 
 
 def _child(target: Callable[..., None], arguments: tuple[Any, ...]) -> None:

@@ -117,6 +117,18 @@ def _is_member(child: psutil.Process) -> bool:
     return any("spawn_main" in part for part in child.cmdline())
 
 
+async def test_told_to_end_while_it_starts_it_ends_well(installation: Installation) -> None:
+    process = installation.start("api", "--workers", "2")
+    parent = psutil.Process(process.process.pid)
+
+    async def starting() -> bool:
+        return any(_is_member(child) for child in parent.children())
+
+    await until(starting)
+    process.signal()
+    assert await process.ended() == 0
+
+
 async def test_without_a_database_to_share_it_says_what_to_do(installation: Installation) -> None:
     for command in ("api", "worker"):
         process = installation.start(command, WHYLEFT_DATABASE_URL="", WHYLEFT_OWNER_DATABASE_URL="")
