@@ -11,11 +11,16 @@ class FlowError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong in a definition: where (a JSON pointer), what, and how to mend it."""
+    """One thing wrong in a definition: where (a JSON pointer), what, and how to mend it.
+
+    ``start`` and ``end`` are the place in the text of a condition, in characters from 0, where it came as text.
+    """
 
     pointer: str
     problem: str
     fix: str
+    start: int | None = None
+    end: int | None = None
 
 
 class FlowInvalid(FlowError):
