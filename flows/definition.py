@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.conditions import Condition
+from flows.conditions._old import Condition
 from flows.errors import Fault
 
 StepId = Annotated[str, Field(min_length=1, max_length=60, pattern="^[a-z0-9_]+$")]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from flows.conditions import holds, lookup
+from flows.conditions._old import holds, lookup
 from flows.definition import Branch, Exit, FlowDefinition, Send, Wait
 
 Occurrence = Literal["due", "signalled", "sent"]

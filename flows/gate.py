@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.conditions import lookup
+from flows.conditions._old import lookup
 from flows.deliveries import OPEN_STATUSES, given_up
 from flows.engine import SendNow
 from flows.models import Delivery, FlowRun, Suppression

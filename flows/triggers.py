@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.conditions import explain
+from flows.conditions._old import explain
 from flows.definition import FlowDefinition, TriggerRule
 from flows.deliveries import OPEN_STATUSES, given_up
 from flows.models import Conversion, Delivery, Flow, FlowRun, FlowSignal, FlowVersion, RunEvent

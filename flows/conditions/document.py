@@ -10,7 +10,7 @@ from typing import Any, Final
 from flows.conditions.faults import ConditionInvalid, did_you_mean
 from flows.conditions.tree import (
     MOST_DEPTH,
-    MOST_TESTS,
+    MOST_CHECKS,
     MOST_VALUES,
     WITH_LIST,
     WITHOUT_VALUE,
@@ -20,7 +20,7 @@ from flows.conditions.tree import (
     Money,
     Not,
     Op,
-    Test,
+    Check,
     Value,
     misfit,
 )
@@ -29,19 +29,36 @@ from flows.errors import Fault
 FIELD_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*")
 LONGEST_NAME: Final = 100
 MOST_ARGS: Final = 4
+MOST_FAULTS: Final = 100
+"""Told at once."""
+RESERVED: Final = frozenset(
+    (
+        *("and", "or", "not", "true", "false", "is", "known", "unknown", "in", "has", "any", "all"),
+        *("contains", "starts", "ends", "with", "within", "older", "than"),
+    )
+)
+"""Words of the text form."""
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _KINDS: Final = ("all", "any", "not", "field")
 
 
 def read(document: Any) -> Condition:
     """The condition that a JSON document stands for. Raises ConditionInvalid with every fault and its pointer."""
+    return read_with_origins(document)[0]
+
+
+def read_with_origins(document: Any) -> tuple[Condition, dict[str, str]]:
+    """``read``, and for each node of the condition (its pointer) the pointer it has in ``document``.
+
+    They differ below a group of one part, which is read as that part.
+    """
     reader = _Reader()
-    condition = reader.condition(document, "", 0)
-    if reader.tests > MOST_TESTS:
-        reader.fault("", f"has {reader.tests} tests", f"use at most {MOST_TESTS}; move a part into a segment")
+    condition = reader.condition(document, "", "", 0)
+    if reader.checks > MOST_CHECKS:
+        reader.fault("", f"has {reader.checks} checks", f"use at most {MOST_CHECKS}; move a part into a segment")
     if reader.faults or condition is None:
         raise ConditionInvalid(reader.faults)
-    return condition
+    return condition, reader.origins
 
 
 def write(condition: Condition) -> dict[str, Any]:
@@ -53,7 +70,7 @@ def write(condition: Condition) -> dict[str, Any]:
             return {"any": [write(part) for part in parts]}
         case Not(part):
             return {"not": write(part)}
-        case Test():
+        case Check():
             document: dict[str, Any] = {"field": condition.field}
             if condition.args:
                 document["args"] = [write_value(value) for value in condition.args]
@@ -80,15 +97,26 @@ def write_value(value: Value) -> Any:
             return {"clock": value.isoformat("minutes")}
 
 
+def is_field_name(name: Any) -> bool:
+    """Whether a field may be called that: words of small letters joined by dots, not a word of the language."""
+    if not isinstance(name, str) or len(name) > LONGEST_NAME or name in RESERVED:
+        return False
+    return FIELD_NAME.fullmatch(name) is not None
+
+
 class _Reader:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
-        self.tests = 0
+        self.checks = 0
+        self.origins: dict[str, str] = {}
 
     def fault(self, pointer: str, problem: str, fix: str) -> None:
-        self.faults.append(Fault(pointer, problem, fix))
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(Fault(pointer, problem, fix))
 
-    def condition(self, document: Any, pointer: str, depth: int) -> Condition | None:
+    def condition(self, document: Any, pointer: str, own: str, depth: int) -> Condition | None:
+        """``pointer``: where this stands in the document; ``own``: where it will stand in the condition."""
+        self.origins[own] = pointer
         if depth > MOST_DEPTH:
             self.fault(pointer, "is nested too deeply", f"use at most {MOST_DEPTH} levels of all, any and not")
             return None
@@ -101,22 +129,26 @@ class _Reader:
             self.fault(pointer, f"names {which}", "give exactly one of: all, any, not, field")
             return None
         if kinds == ["field"]:
-            return self.test(document, pointer)
+            return self.check(document, pointer)
         (kind,) = kinds
         self.unknown_keys(document, pointer, (kind,))
         if kind == "not":
-            part = self.condition(document["not"], f"{pointer}/not", depth + 1)
+            part = self.condition(document["not"], f"{pointer}/not", f"{own}/not", depth + 1)
             return None if part is None else Not(part)
-        return self.group(kind, document[kind], f"{pointer}/{kind}", depth)
+        return self.group(kind, document[kind], f"{pointer}/{kind}", own, depth)
 
-    def group(self, kind: str, documents: Any, pointer: str, depth: int) -> Condition | None:
+    def group(self, kind: str, documents: Any, pointer: str, own: str, depth: int) -> Condition | None:
         if not isinstance(documents, list) or not documents:
             self.fault(pointer, "is not a list of conditions", "write a list of two or more conditions")
             return None
-        if len(documents) > MOST_TESTS:
-            self.fault(pointer, f"has {len(documents)} parts", f"use at most {MOST_TESTS}; move a part into a segment")
+        if len(documents) > MOST_CHECKS:
+            self.fault(pointer, f"has {len(documents)} parts", f"use at most {MOST_CHECKS}; move a part into a segment")
             return None
-        read_ones = [self.condition(one, f"{pointer}/{index}", depth + 1) for index, one in enumerate(documents)]
+        single = len(documents) == 1
+        read_ones = [
+            self.condition(one, f"{pointer}/{index}", own if single else f"{own}/{kind}/{index}", depth + 1)
+            for index, one in enumerate(documents)
+        ]
         parts = tuple(part for part in read_ones if part is not None)
         if len(parts) < len(documents):
             return None
@@ -124,12 +156,12 @@ class _Reader:
             return parts[0]
         return All(parts) if kind == "all" else AnyOf(parts)
 
-    def test(self, document: dict[str, Any], pointer: str) -> Test | None:
-        self.tests += 1
+    def check(self, document: dict[str, Any], pointer: str) -> Check | None:
+        self.checks += 1
         before = len(self.faults)
         self.unknown_keys(document, pointer, ("field", "args", "op", "value"))
         name = document["field"]
-        if not isinstance(name, str) or len(name) > LONGEST_NAME or not FIELD_NAME.fullmatch(name):
+        if not is_field_name(name):
             self.fault(f"{pointer}/field", "is not the name of a field", "write a name such as cart.value")
         op = self.op(document.get("op"), f"{pointer}/op")
         args = self.values(document.get("args", []), f"{pointer}/args", most=MOST_ARGS, least=0)
@@ -147,7 +179,7 @@ class _Reader:
                 value = self.value(document["value"], where)
         if len(self.faults) > before or op is None:
             return None
-        return Test(name, op, value, args)
+        return Check(name, op, value, args)
 
     def op(self, word: Any, pointer: str) -> Op | None:
         try:

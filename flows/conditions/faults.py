@@ -12,7 +12,9 @@ class ConditionInvalid(FlowError, ValueError):
     """The condition means nothing as it stands; ``faults`` lists everything wrong with it."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        super().__init__("; ".join(f"{fault.pointer or 'the condition'}: {fault.problem}: {fault.fix}" for fault in faults))
+        super().__init__(
+            "; ".join(f"{fault.pointer or 'the condition'}: {fault.problem}: {fault.fix}" for fault in faults)
+        )
         self.faults = faults
 
 

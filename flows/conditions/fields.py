@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -14,6 +15,7 @@ class Type(StrEnum):
     """What a field holds."""
 
     BOOLEAN = "boolean"
+    INTEGER = "integer"
     NUMBER = "number"
     MONEY = "money"
     TEXT = "text"
@@ -30,6 +32,7 @@ _ALWAYS: Final = (Op.KNOWN, Op.UNKNOWN)
 
 OPERATORS: Final[dict[Type, tuple[Op, ...]]] = {
     Type.BOOLEAN: (Op.EQ, Op.NE, *_ALWAYS),
+    Type.INTEGER: (*_ORDER, Op.IN, Op.NOT_IN, *_ALWAYS),
     Type.NUMBER: (*_ORDER, Op.IN, Op.NOT_IN, *_ALWAYS),
     Type.MONEY: (*_ORDER, *_ALWAYS),
     Type.TEXT: (*_AMONG, Op.CONTAINS, Op.STARTS_WITH, Op.ENDS_WITH, *_ALWAYS),
@@ -44,19 +47,22 @@ OPERATORS: Final[dict[Type, tuple[Op, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """One argument of a field, in its place. ``choices``: the only texts it may be."""
+    """One argument of a field, in its place. ``choices``: the only texts it may be. Optional ones come last."""
 
     name: str
     type: Type
+    says: str = ""
     choices: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """Something that may be asked about. ``choices`` belong to CHOICE (and to SET, where its members are closed).
 
-    ``least`` and ``most`` bound a NUMBER: a comparison beyond them could never change its answer. ``places`` names
-    where the field is known; an empty set is everywhere.
+    ``least`` and ``most`` bound a number: a comparison beyond them could never change its answer. ``places`` names
+    where the field is known; an empty set is everywhere. ``suggests`` are members a SET has now, for whoever draws a
+    builder; others are allowed.
     """
 
     name: str
@@ -67,10 +73,39 @@ class Field:
     least: float | None = None
     most: float | None = None
     places: frozenset[str] = frozenset()
+    suggests: tuple[str, ...] = ()
+
+    @property
+    def operators(self) -> tuple[Op, ...]:
+        """What may be asked of it."""
+        return OPERATORS[self.type]
+
+
+class Fields:
+    """The fields that conditions of one kind of user may ask about: a registry by name. Pure, never changed."""
+
+    def __init__(self, fields: Iterable[Field], place_words: Mapping[str, str] | None = None) -> None:
+        self._by_name = {field.name: field for field in fields}
+        self.place_words = dict(place_words or {})
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self._by_name.values())
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def get(self, name: str) -> Field | None:
+        """The field of that name, if there is one."""
+        return self._by_name.get(name)
+
+    def names(self, place: str | None = None) -> list[str]:
+        """All names; with ``place`` those known there."""
+        return [field.name for field in self if place is None or not field.places or place in field.places]
 
 
 EXAMPLES: Final[dict[Type, str]] = {
     Type.BOOLEAN: "true or false",
+    Type.INTEGER: "a whole number such as 3",
     Type.NUMBER: "a number such as 3 or 0.5",
     Type.MONEY: "an amount with its currency such as 50.00 EUR",
     Type.TEXT: 'a text in double quotes such as "shoes"',
@@ -87,7 +122,9 @@ def type_of(value: Value) -> Type:
     match value:
         case bool():
             return Type.BOOLEAN
-        case int() | float():
+        case int():
+            return Type.INTEGER
+        case float():
             return Type.NUMBER
         case Money():
             return Type.MONEY

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 MOST_DEPTH: Final = 12
 """Levels of all, any and not. Everything that walks a tree may recurse this deep."""
-MOST_TESTS: Final = 100
+MOST_CHECKS: Final = 100
 MOST_VALUES: Final = 100
 LONGEST_TEXT: Final = 200
 LARGEST_NUMBER: Final = 2**53
@@ -19,7 +19,7 @@ LONGEST_DURATION: Final = timedelta(days=3660)
 
 
 class Op(StrEnum):
-    """What a test asks of a field."""
+    """What a check asks of a field."""
 
     EQ = "eq"
     NE = "ne"
@@ -58,8 +58,8 @@ Value = bool | int | float | str | Money | timedelta | datetime | time
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
-    """One question about one field. ``args`` narrow the field (``events("purchased", 7d)``).
+class Check:
+    """One question about one field. ``args`` narrow the field (``events.purchased.count(7d)``).
 
     ``value`` is one value, a tuple of values for the operators of ``WITH_LIST``, None for those of ``WITHOUT_VALUE``.
     """
@@ -91,13 +91,13 @@ class Not:
     part: Condition
 
 
-Condition = Test | All | AnyOf | Not
+Condition = Check | All | AnyOf | Not
 
 
-def tests_of(condition: Condition, pointer: str = "") -> Iterator[tuple[str, Test]]:
-    """Every test with its JSON pointer, in reading order."""
+def checks_of(condition: Condition, pointer: str = "") -> Iterator[tuple[str, Check]]:
+    """Every check with its JSON pointer, in reading order."""
     for where, node in nodes_of(condition, pointer):
-        if isinstance(node, Test):
+        if isinstance(node, Check):
             yield where, node
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from flows.conditions import Compare
+from flows.conditions._old import Compare
 from flows.definition import Branch, Exit, FlowDefinition, FlowSettings, Send, Signal, TriggerRule, Wait
 from insights.vocabulary.actions import RecoveryAction
 from insights.vocabulary.reasons import Kind, Reason

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from flows.conditions import Compare, explain, holds
+from flows.conditions._old import Compare, explain, holds
 from flows.definition import Branch, FlowDefinition, validate
 from flows.engine import Finish, Position, SendNow, WaitUntil, advance
 
