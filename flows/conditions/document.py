@@ -9,18 +9,18 @@ from typing import Any, Final
 
 from flows.conditions.faults import ConditionInvalid, did_you_mean
 from flows.conditions.tree import (
-    MOST_DEPTH,
     MOST_CHECKS,
+    MOST_DEPTH,
     MOST_VALUES,
     WITH_LIST,
     WITHOUT_VALUE,
     All,
     AnyOf,
+    Check,
     Condition,
     Money,
     Not,
     Op,
-    Check,
     Value,
     misfit,
 )
