@@ -24,10 +24,11 @@ from insights.decisions.decide import Choice, decide
 from insights.decisions.guardrails import Limits as ActionLimits
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Unavailable, WhyleftError
 from insights.events.record import Entry, Recorder
-from insights.events.wire import Limits, Reading, WireEvent, read_batch, refuse_types
+from insights.events.wire import Batch, Limits, Reading, WireEvent, read_batch, refuse_types
 from insights.intents.score import score
-from insights.profiles.fold import fold
 from insights.profiles.loading import ProfileLoader
+from insights.profiles.order import fold_in_place, put_in_order
+from insights.profiles.pages import event_path
 from insights.profiles.profile import Profile
 from insights.profiles.store import LiveProfiles
 from insights.vocabulary.actions import LiveAction
@@ -145,10 +146,16 @@ class Ingest:
                 _complete(event, batch.page.url, batch.page.title, batch.page.referrer)
         choice: Choice | None = None
         profile: Profile | None = None
+        folded: int | None = 0
         if batch.events:
+            # Refused before anything is folded: a profile that holds what was not stored must be read again.
+            self._recorder.check_room(len(batch.events) + len(reading.rejected))
+            put_in_order(batch.events)
             profile = await self._profile(project_id, VisitorId(batch.visitor))
             try:
-                choice = self._decide(profile, reading, received_ms)
+                folded = fold_in_place(profile, batch.session, batch.events, _page_url(batch))
+                # Of what came late the profile does not know yet: nothing is decided on half a visit.
+                choice = None if folded is None else self._decide(profile, batch, received_ms)
             except Exception:
                 # A broken decision must never cost the shop its events.
                 log.exception("decision_failed")
@@ -164,10 +171,13 @@ class Ingest:
             profile.mark_served(choice.action, received_ms, choice.stage)
         try:
             added = await self._recorder.record(entry)
-        except BaseException:
-            if served and profile is not None and choice is not None:
-                profile.unmark_served(choice.action)
+        except Exception:
+            # It holds what was not stored, and what it was to show never leaves.
+            self._profiles.forget(project_id, batch.visitor)
             raise
+        if profile is not None and (added != folded or self._profiles.get(project_id, batch.visitor) is not profile):
+            # Something came late, or was folded into a profile that another request had already given up.
+            self._profiles.forget(project_id, batch.visitor)
         return {
             "accepted": added,
             "duplicates": len(batch.events) - added,
@@ -183,18 +193,7 @@ class Ingest:
         except (DBAPIError, OSError, TimeoutError) as error:
             raise _unreachable(error) from error
 
-    def _decide(self, profile: Profile, reading: Reading, received_ms: int) -> Choice | None:
-        batch = reading.batch
-        for event in batch.events:
-            fold(
-                profile,
-                event_id=event.id,
-                session_id=batch.session,
-                at_ms=int(event.t),
-                type=event.type,
-                path=path_of(event, batch.page.url if batch.page else None),
-                props=event.props,
-            )
+    def _decide(self, profile: Profile, batch: Batch, received_ms: int) -> Choice | None:
         last = batch.events[-1]
         if received_ms - last.t > FRESH_MS:
             return None
@@ -203,7 +202,7 @@ class Ingest:
             score(profile, received_ms),
             now_ms=received_ms,
             event_type=last.type,
-            path=path_of(last, batch.page.url if batch.page else None),
+            path=event_path(last.type, last.url or _page_url(batch), last.props.get("path")),
             limits=self._action_limits,
         )
 
@@ -215,16 +214,6 @@ def key_of(query: bytes, headers: dict[bytes, bytes]) -> str | None:
         return authorization[7:].strip().decode("latin-1")
     values = parse_qs(query.decode("latin-1")).get("key")
     return values[0] if values else None
-
-
-def path_of(event: WireEvent, page_url: str | None) -> str:
-    """The path of the page an event happened on; "" when unknown."""
-    path = event.props.get("path")
-    if event.type == "page_viewed" and isinstance(path, str):
-        return path
-    url = event.url or page_url or ""
-    start = url.find("/", url.find("://") + 3) if "://" in url else (0 if url.startswith("/") else -1)
-    return url[start:].partition("?")[0].partition("#")[0] if start >= 0 else ""
 
 
 _PREFLIGHT = [
@@ -245,15 +234,20 @@ def _complete(event: WireEvent, url: str | None, title: str | None, referrer: st
             event.props[name] = value[:4096]
 
 
+def _page_url(batch: Batch) -> str | None:
+    url = batch.page.url if batch.page else None
+    return url[:4096] if url else None
+
+
 def _entry(project_id: UUID, reading: Reading, received_ms: int) -> Entry:
     batch = reading.batch
-    page_url = batch.page.url if batch.page else None
+    page_url = _page_url(batch)
     return Entry(
         project_id=project_id,
         visitor_id=batch.visitor,
         session_id=batch.session,
         tab=batch.tab,
-        page_url=page_url[:4096] if page_url else None,
+        page_url=page_url,
         received_ms=received_ms,
         events=batch.events,
         rejected=reading.rejected,

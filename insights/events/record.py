@@ -177,10 +177,7 @@ class Recorder:
         Raises Unavailable when the queue is full or the database cannot commit, Refused when it can never store them.
         """
         size = len(entry.events) + len(entry.rejected) + 1
-        if self._stopping:
-            raise Unavailable("The server is shutting down. Nothing was stored; send the same request again.")
-        if self._queued + size > self._max_queued:
-            raise Unavailable("Too many events are waiting for the database. Send the same request again.")
+        self.check_room(size - 1)
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, done))
         self._queued += size
@@ -189,6 +186,13 @@ class Recorder:
             return await done
         finally:
             self._queued -= size
+
+    def check_room(self, events: int) -> None:
+        """Raises Unavailable when ``record`` would refuse an entry of so many events now."""
+        if self._stopping:
+            raise Unavailable("The server is shutting down. Nothing was stored; send the same request again.")
+        if self._queued + events + 1 > self._max_queued:
+            raise Unavailable("Too many events are waiting for the database. Send the same request again.")
 
     async def _run(self) -> None:
         while True:

@@ -168,10 +168,6 @@ def action_clicked(p: Profile, at: int, path: str, props: Props) -> None:
 
 def action_dismissed(p: Profile, at: int, path: str, props: Props) -> None:
     action_shown(p, at, path, props)
-    dismissed(p, at, path, props)
-
-
-def dismissed(p: Profile, at: int, path: str, props: Props) -> None:
     p.dismissed |= _ACTION_BITS.get(text_of(props, "action"), 0)
 
 

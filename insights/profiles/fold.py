@@ -1,8 +1,8 @@
 """Folds one event into a profile: pure, total, and once only.
 
 Props are hostile until checked: a value of the wrong type, not finite or out of range counts as absent. Nothing here
-raises on any JSON. An event that was folded before changes nothing; neither does one of an older session, except what
-stays true of the visitor (an order, an address, a consent, a dismissal).
+raises on any JSON. An event that was folded before changes nothing; neither does one of an older session, which only
+a profile that is built again can take in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NONE: Final[Mapping[str, Any]] = {}
 
 
 def fold(profile: Profile, *, event_id: UUID, session_id: UUID, at_ms: int, type: str, path: str, props: Props) -> bool:
-    """Adds one event to ``profile``; False when it was folded before, or is no part of a visit.
+    """Adds one event to ``profile``; False when it was folded before, is of an older session, or no part of a visit.
 
     ``at_ms`` is the visitor's corrected clock in epoch milliseconds; the profile's time never goes backwards.
     ``path`` is the page's path without its query. The last ``REMEMBERED_EVENTS`` events are told apart by id.
@@ -34,7 +34,8 @@ def fold(profile: Profile, *, event_id: UUID, session_id: UUID, at_ms: int, type
         return False
     mark = (event_id.int & _ID_MASK).to_bytes(EVENT_ID_BYTES, "little")
     recent = profile.recent
-    if mark in recent:
+    session = session_id.int
+    if session < profile.session or mark in recent:
         return False
     if len(recent) < _RING:
         recent += mark
@@ -44,24 +45,25 @@ def fold(profile: Profile, *, event_id: UUID, session_id: UUID, at_ms: int, type
     profile.folded += 1
     if not isinstance(props, Mapping):
         props = _NONE
-    at = at_ms if 0 <= at_ms <= LARGEST else 0
+    at = happened_at = at_ms if 0 <= at_ms <= LARGEST else 0
     if at < profile.last_at:
         at = profile.last_at
     else:
         profile.last_at = at
-    session = session_id.int
     if session != profile.session:
-        if session < profile.session:
-            if (late := _ALWAYS.get(type)) is not None:
-                late(profile, at, path, props)
-            return True
         _begin_session(profile, session, at)
+    profile.event_at = happened_at
     if (handler := _HANDLERS.get(type)) is not None:
         if "?" in path:
             path = path.partition("?")[0]
         # One more than a link may have: what was cut must not pass for a whole address.
         handler(profile, at, path if len(path) <= LONGEST_PATH else path[: LONGEST_PATH + 1], props)
     return True
+
+
+def remembers(profile: Profile, event_id: UUID) -> bool:
+    """Whether this event is among the last ``REMEMBERED_EVENTS`` that were folded."""
+    return (event_id.int & _ID_MASK).to_bytes(EVENT_ID_BYTES, "little") in profile.recent
 
 
 def _begin_session(p: Profile, session: int, at: int) -> None:
@@ -121,11 +123,3 @@ _HANDLERS: Final[dict[str, Handler]] = {
     "coupon_tried": shopping.coupon_tried,
     "purchased": shopping.purchased,
 }
-
-_ALWAYS: Final[dict[str, Handler]] = {
-    "purchased": shopping.purchased_earlier,
-    "identified": behaviour.identified,
-    "consent_changed": behaviour.consent_changed,
-    "action_dismissed": behaviour.dismissed,
-}
-"""What stays true of the visitor, whichever session it happened in."""

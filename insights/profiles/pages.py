@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode
 
 LONGEST_PATH: Final = 160
 
@@ -74,10 +74,11 @@ def event_path(event_type: str, url: str | None, own: object) -> str:
         return own
     if not url:
         return ""
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""
+    # By hand: the live path asks for every event, and any text must have an answer.
+    url = url.partition("#")[0].partition("?")[0]
+    scheme = url.find("://")
+    start = url.find("/", scheme + 3) if scheme >= 0 else (0 if url.startswith("/") else -1)
+    return url[start:] if start >= 0 else ""
 
 
 @lru_cache(maxsize=4096)

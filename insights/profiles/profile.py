@@ -40,7 +40,8 @@ class Profile(Struct, gc=False):
     """Counters and marks of a visitor. Hidden from the garbage collector: it must never refer to anything cyclic.
 
     Everything from ``session_at`` to ``quiet_at`` belongs to the current session and starts again with the next.
-    ``recent`` are the ends of the last ids folded; ``products`` are keys of the products seen.
+    ``recent`` are the ends of the last ids folded; ``products`` are keys of the products seen. ``event_at`` is when the
+    last event folded happened, by its own clock; unlike ``last_at`` it may lie before that of an earlier session.
     """
 
     # Over the visitor's whole history, as far as it was read.
@@ -62,6 +63,7 @@ class Profile(Struct, gc=False):
     session: int = 0
 
     session_at: int = 0
+    event_at: int = 0
     page_at: int = 0
     progress_at: int = 0
     exit_at: int = 0
@@ -133,7 +135,6 @@ class Profile(Struct, gc=False):
 
     # Survive the session: a gap between two actions does not start again with a new visit.
     served_at: int = 0
-    served_before_at: int = 0
     served_stage: Stage = Stage.ANONYMOUS
     stage: Stage = Stage.ANONYMOUS
 
@@ -146,13 +147,7 @@ class Profile(Struct, gc=False):
         self.served |= ACTION_BIT[action]
         self.served_stages |= STAGE_BIT[stage]
         self.served_stage = stage
-        self.served_before_at, self.served_at = self.served_at, max(self.served_at, at_ms)
-
-    def unmark_served(self, action: LiveAction) -> None:
-        """Takes the last ``mark_served`` back: the answer never left."""
-        self.served &= ~ACTION_BIT[action]
-        self.served_stages &= ~STAGE_BIT[self.served_stage]
-        self.served_at = self.served_before_at
+        self.served_at = max(self.served_at, at_ms)
 
     def mark_quiet(self, eligible: int, at_ms: int, stage: Stage) -> None:
         """Doing nothing was chosen over the actions of the bit mask ``eligible``."""

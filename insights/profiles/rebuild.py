@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -45,18 +45,18 @@ async def rebuild(
             .limit(MOST_EVENTS)
         )
     ).all()
-    decided = {
-        row.event_id: row
-        for row in await tx.execute(
-            select(
-                Decision.event_id, Decision.decided_at, Decision.action, Decision.stage, Decision.probabilities
-            ).where(
-                Decision.project_id == project_id,
-                Decision.visitor_id == visitor_id,
-                Decision.session_id.in_(recent),
-            )
+    # A batch that is sent again is decided on again.
+    decided: dict[UUID, list[Any]] = {}
+    for row in await tx.execute(
+        select(Decision.event_id, Decision.decided_at, Decision.action, Decision.stage, Decision.probabilities)
+        .where(
+            Decision.project_id == project_id,
+            Decision.visitor_id == visitor_id,
+            Decision.session_id.in_(recent),
         )
-    }
+        .order_by(Decision.decided_at, Decision.id)
+    ):
+        decided.setdefault(row.event_id, []).append(row)
     for event in sorted(events, key=lambda row: (row.session_id, row.occurred_at, row.tab, row.seq, row.id)):
         fold(
             profile,
@@ -67,7 +67,7 @@ async def rebuild(
             path=event_path(event.type, event.url, event.props.get("path")),
             props=event.props,
         )
-        if (decision := decided.get(event.id)) is not None:
+        for decision in decided.get(event.id, ()):
             _mark(profile, decision.action, decision.stage, decision.probabilities, _milliseconds(decision.decided_at))
     if len(recent) == limit_sessions:
         visits, orders = (
@@ -88,7 +88,7 @@ async def _add_what_was_said(tx: AsyncSession, profile: Profile, project_id: UUI
     visitor = await tx.get(Visitor, (project_id, visitor_id))
     if visitor is None:
         return
-    profile.has_email = profile.has_email or bool(visitor.email)
+    profile.has_email = profile.has_email or "@" in (visitor.email or "")
     for name in ("analytics", "marketing"):
         given = visitor.consent.get(name)
         if getattr(profile, name) is None and isinstance(given, bool):

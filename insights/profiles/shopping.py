@@ -94,11 +94,6 @@ def purchased(p: Profile, at: int, path: str, props: Props) -> None:
     p.progress_at = at
 
 
-def purchased_earlier(p: Profile, at: int, path: str, props: Props) -> None:
-    """An order of an older session, heard of late."""
-    p.purchases += 1
-
-
 def product_key(product_id: str, category: str) -> bytes:
     """Stands for a product in its category, the same in every process; ends in the category's own key."""
     return crc32(product_id.encode("utf-8", "replace")).to_bytes(4, "big") + category_key(category)

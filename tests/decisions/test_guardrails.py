@@ -73,14 +73,6 @@ def test_no_more_actions_than_the_limit() -> None:
     assert visit.gets(limits=one) is None
 
 
-def test_what_could_not_be_sent_may_be_sent_again() -> None:
-    visit = leaving_with_a_cart()
-    assert visit.gets() is LiveAction.CART_SAVE
-    assert visit.gets() is None
-    visit.profile.unmark_served(LiveAction.CART_SAVE)
-    assert visit.gets() is LiveAction.CART_SAVE
-
-
 def test_a_choice_to_do_nothing_is_made_once_a_minute_unless_something_new_speaks_for_acting() -> None:
     visit = Visit(pace=2)
     visit.shelf("beans").product("a").product("b").product("c").add().page("/").event(

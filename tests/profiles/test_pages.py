@@ -83,6 +83,8 @@ def test_a_shelf_is_recognised_by_its_name(link: str, category: str, yes: bool) 
         ("clicked", "/relative?x", None, "/relative"),
         ("clicked", None, None, ""),
         ("clicked", "https://[broken", None, ""),
+        ("clicked", "https://shop.example?next=/a", None, ""),
+        ("clicked", "/search?next=https://shop.example/a", None, "/search"),
     ],
 )
 def test_an_event_happened_on_the_path_of_its_page(kind: str, url: str | None, own: object, path: str) -> None:
