@@ -1,144 +1,194 @@
-"""The whole ingest loop (key, decode, profile, intent, decision, commit) beside a no-op on the same HTTP server.
+"""The events endpoint beside its floors: the whole loop (key, dedupe, profile, intent, decision, log, commit).
 
-`python -m bench.ingest [--json]`: closed loop of 16 connections, POSTs of 10-event batches, loopback, about 20 s.
+`python -m bench.ingest [--long] [--json]`. POSTs of ten events (2.1 KB) over loopback; server, PostgreSQL and client on
+cores of their own where the machine has four. Floors and peers run in the same call, in turn with ours, and medians of
+the rounds are compared. About a minute; --long takes more rounds and follows memory over a million events.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
+import uvloop
+
+from adapters.postgres import embedded, migrate
+from adapters.postgres.engine import Database, DatabaseUrls
+from bench import live_memory, write_path
+from bench.batches import EVENTS, bodies
+from bench.load import Run, closed_loop, open_loop
 from bench.report import Figure, report
-from insights.vocabulary.ids import uuid7
+from bench.running import Cores, Server
+from insights.access.keys import create_key
+from insights.shipped import shipped
+from insights.worker import ensure_partitions
 
-CONNECTIONS = 16
-SECONDS = 4.0
-ROUNDS = 2
-NO_OP = """
-import sys, uvicorn
-async def app(scope, receive, send):
-    if scope["type"] == "lifespan":
-        return
-    while (await receive()).get("more_body"):
-        pass
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"{}"})
-uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", http="httptools", log_level="error", lifespan="off")
-"""
+CONNECTIONS = 48
+A_VISIT = 10
 
 
-def body() -> bytes:
-    """A batch of ten events of one new visitor."""
-    now = int(time.time() * 1000)
-    events = [
-        {
-            "id": str(uuid7(now)),
-            "seq": n,
-            "t": now,
-            "type": "clicked" if n else "page_viewed",
-            "props": {"path": "/product/7", "url": "https://shop.example/product/7", "title": "Kettle"}
-            if n == 0
-            else {"selector": "button.add", "role": "button", "label": "Add to basket"},
-        }
-        for n in range(10)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to measure."""
+
+    rounds: int
+    seconds: float
+    long: bool
+
+
+def measure(run: Run, what: str) -> Run:
+    """``run`` if every answer was 200. Raises SystemExit with the first that was not."""
+    if run.errors:
+        raise SystemExit(f"bench.ingest: {what}: {run.errors} of {len(run.latencies)} failed: {run.first_error}")
+    return run
+
+
+async def capacity(servers: Sequence[Server], path: str, plan: Plan, a_visit: int = A_VISIT) -> Run:
+    """A closed loop against all ``servers`` at once."""
+    batches = [bodies(int(12_000 * plan.seconds), a_visit=a_visit) for _ in servers]
+    runs = await asyncio.gather(
+        *(
+            closed_loop(server.port, path, each, connections=CONNECTIONS // len(servers), seconds=plan.seconds)
+            for server, each in zip(servers, batches, strict=True)
+        )
+    )
+    together = Run(seconds=max(run.seconds for run in runs))
+    for run in runs:
+        together.latencies += run.latencies
+        together.errors += run.errors
+        together.first_error = together.first_error or run.first_error
+    return measure(together, servers[0].kind)
+
+
+async def timetable(server: Server, path: str, rate: float, plan: Plan) -> Run:
+    """An open loop at ``rate`` requests a second."""
+    each = bodies(int(rate * max(plan.seconds, 3)), a_visit=A_VISIT)
+    return measure(await open_loop(server.port, path, each, rate=rate), f"{server.kind} at {rate:.0f}/s")
+
+
+async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[str, str]) -> list[Figure]:
+    """All figures that go through HTTP."""
+    database = Database(urls)
+    await ensure_partitions(database)
+    made = await create_key(database, "bench", "write", [])
+    await database.close()
+    path = f"/v1/events?key={made.key}"
+    environment = environment | {"BENCH_PROJECT": str(made.project_id)}
+    figures: list[Figure] = []
+    async with (
+        Server("no-op", environment, cores.server) as floor,
+        Server("whyleft", environment, cores.server) as ours,
+        Server("unacknowledged", environment, cores.server) as unacknowledged,
+        Server("plain", environment, cores.server) as plain,
+    ):
+        rates: dict[str, list[float]] = {server.kind: [] for server in (floor, ours, unacknowledged, plain)}
+        new: list[float] = []
+        cpu: list[float] = []
+        await capacity([ours], path, Plan(1, 3, False))  # what is compiled and prepared once does not count
+        for _ in range(plan.rounds):
+            for server in (floor, ours, unacknowledged, plain):
+                before = server.cpu_seconds()
+                run = await capacity([server], path, plan)
+                rates[server.kind].append(run.rate)
+                if server is ours:
+                    cpu.append((server.cpu_seconds() - before) / len(run.latencies) / EVENTS * 1e6)
+            new.append((await capacity([ours], path, plan, a_visit=1)).rate)
+        middle = {kind: statistics.median(each) for kind, each in rates.items()}
+        no_op, loop = middle["no-op"], middle["whyleft"]
+        shares = [ours / floor for ours, floor in zip(rates["whyleft"], rates["no-op"], strict=True)]
+        share = statistics.median(shares)
+        before_commit = middle["unacknowledged"] / no_op
+        rounds = plan.rounds
+        figures += [
+            Figure("no-op on the same server", round(no_op), "POST/s", n=rounds),
+            Figure("whole loop", round(loop), "POST/s", n=rounds, peer={"FastAPI route": round(middle["plain"])}),
+            Figure("whole loop, share of the no-op", round(share, 3), "", 0.30, share >= 0.30, rounds),
+            Figure("before the commit, share", round(before_commit, 3), "", 0.40, before_commit >= 0.40, rounds),
+            Figure("every visitor new, share", round(statistics.median(new) / no_op, 3), "", n=rounds),
+        ]
+        used = statistics.median(cpu)
+        figures.append(Figure("CPU of the server an event", round(used, 1), "µs", 30, used <= 30, rounds))
+        p50: dict[str, float] = {}
+        for part, bar in ((0.3, 4.0), (0.6, 8.0)):
+            waits = await timetable(ours, path, loop * part, plan)
+            worst = waits.at(0.99)
+            name = f"open loop at {part:.0%} ({loop * part:.0f}/s)"
+            figures.append(Figure(f"{name} p50", round(waits.at(0.5), 2), "ms"))
+            figures.append(Figure(f"{name} p99", round(worst, 2), "ms", bar, worst <= bar, len(waits.latencies)))
+            if part == 0.3:
+                p50["acknowledged"] = waits.at(0.5)
+                p50["not"] = (await timetable(unacknowledged, path, loop * part, plan)).at(0.5)
+        adds = p50["acknowledged"] - p50["not"]
+        figures.append(Figure("what the commit adds to p50", round(adds, 2), "ms", 1.5, adds <= 1.5))
+        figures += await memory(ours, path, plan)
+    figures += await workers(path, plan, environment, cores)
+    return figures
+
+
+async def memory(server: Server, path: str, plan: Plan) -> list[Figure]:
+    """What the server holds more after so many events of so many visitors."""
+    events = 1_000_000 if plan.long else 100_000
+    before = server.memory_bytes()
+    for _ in range(5):
+        each = bodies(events // EVENTS // 5, a_visit=A_VISIT)
+        measure(await closed_loop(server.port, path, each, connections=CONNECTIONS, seconds=600), "memory")
+    grown = server.memory_bytes() - before
+    return [Figure("memory grown", round(grown / 2**20, 1), f"MB over {events:,} events of {events // 100:,} visitors")]
+
+
+async def workers(path: str, plan: Plan, environment: dict[str, str], cores: Cores) -> list[Figure]:
+    """One process and four, with PostgreSQL and the client on the same cores."""
+    async with (
+        Server("whyleft", environment, cores.all) as first,
+        Server("whyleft", environment, cores.all) as second,
+        Server("whyleft", environment, cores.all) as third,
+        Server("whyleft", environment, cores.all) as fourth,
+    ):
+        every = (first, second, third, fourth)
+        await capacity(every, path, Plan(1, 1, False))
+        one, two, four = [], [], []
+        for _ in range(plan.rounds):
+            one.append((await capacity(every[:1], path, plan)).rate)
+            two.append((await capacity(every[:2], path, plan)).rate)
+            four.append((await capacity(every, path, plan)).rate)
+    times = statistics.median(four) / statistics.median(one)
+    cpus = os.cpu_count()
+    return [
+        Figure(f"1 process on {cpus} shared cores", round(statistics.median(one)), "POST/s", n=plan.rounds),
+        Figure(f"2 processes on {cpus} shared cores", round(statistics.median(two)), "POST/s", n=plan.rounds),
+        Figure(f"4 processes on {cpus} shared cores", round(statistics.median(four)), "POST/s", n=plan.rounds),
+        Figure("4 processes over 1", round(times, 2), "×", 1.6, times >= 1.6, plan.rounds),
     ]
-    page = {"url": "https://shop.example/product/7"}
-    batch = {"visitor": str(uuid4()), "session": str(uuid7(now)), "sent_at": now, "page": page, "events": events}
-    return json.dumps(batch).encode()
-
-
-async def one(port: int, path: str, until: float, latencies: list[float]) -> None:
-    """Posts over one kept connection, one after another, until the time is up."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < until:
-        payload = body()
-        head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(payload)}\r\n\r\n"
-        started = time.perf_counter()
-        writer.write(head.encode() + payload)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"bench.ingest: the server answered {answer.splitlines()[0].decode()}")
-        lines = answer.lower().split(b"\r\n")
-        length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length")), None)
-        if length is None:
-            while (size := int((await reader.readline()).strip(), 16)) > 0:
-                await reader.readexactly(size + 2)
-            await reader.readline()
-        else:
-            await reader.readexactly(length)
-        latencies.append(time.perf_counter() - started)
-    writer.close()
-
-
-async def load(port: int, path: str) -> tuple[float, list[float]]:
-    """Requests a second, and each request's latency in seconds."""
-    latencies: list[float] = []
-    until = time.perf_counter() + SECONDS
-    await asyncio.gather(*(one(port, path, until, latencies) for _ in range(CONNECTIONS)))
-    return len(latencies) / SECONDS, latencies
-
-
-async def up(port: int) -> None:
-    """Waits until something listens."""
-    for _ in range(600):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
-    raise SystemExit("bench.ingest: the server did not start; run `whyleft serve` to see why.")
 
 
 def main() -> None:
     """Prints the table; with --json the last line is the result."""
-    whyleft = Path(sys.executable).with_name("whyleft")
+    plan = Plan(5, 4.0, True) if "--long" in sys.argv else Plan(3, 1.5, False)
+    cores = Cores.of_this_machine()
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, "WHYLEFT_DATA_DIR": folder, "WHYLEFT_LOG_LEVEL": "error"}
-        server = subprocess.Popen([whyleft, "serve", "--port", "18341"], env=environment)
-        floor = subprocess.Popen([sys.executable, "-c", NO_OP, "18342"])
-        try:
-            asyncio.run(up(18341))
-            asyncio.run(up(18342))
-            made = subprocess.run(
-                [whyleft, "keys", "create", "--project", "bench", "--kind", "write", "--json"],
-                env=environment,
-                check=True,
-                capture_output=True,
-            )
-            path = f"/v1/events?key={json.loads(made.stdout)['key']}"
-            ours, floors, latencies = [], [], []
-            for _ in range(ROUNDS):
-                rate, took = asyncio.run(load(18341, path))
-                ours.append(rate)
-                latencies += took
-                floors.append(asyncio.run(load(18342, path))[0])
-        finally:
-            for process in (server, floor):
-                process.terminate()
-                process.wait(timeout=30)
-    latencies.sort()
-    rate, no_op = statistics.median(ours), statistics.median(floors)
-    share = rate / no_op
-    report(
-        "ingest",
-        [
-            Figure("loop", round(rate), "POST/s", n=len(latencies)),
-            Figure("no-op on the same server", round(no_op), "POST/s", n=len(latencies)),
-            Figure("share of the no-op", round(share, 3), "", bar=0.3, holds=share >= 0.3),
-            Figure("p50 at saturation", round(latencies[len(latencies) // 2] * 1000, 2), "ms"),
-            Figure("p99 at saturation", round(latencies[int(len(latencies) * 0.99)] * 1000, 2), "ms"),
-        ],
-    )
+        cores.take(cores.database)
+        with embedded.start(Path(folder) / "postgres") as postgres:
+            cores.take(cores.client)
+            migrate.upgrade(postgres.owner_url, shipped("migrations"))
+            urls = DatabaseUrls(owner=postgres.owner_url, app=postgres.app_url)
+            environment = {
+                "WHYLEFT_DATA_DIR": folder,
+                "WHYLEFT_DATABASE_URL": urls.app,
+                "WHYLEFT_OWNER_DATABASE_URL": urls.owner,
+                "WHYLEFT_LOG_LEVEL": "error",
+                "WHYLEFT_MAX_QUEUED_EVENTS": "10000000",  # for the one that does not wait for its commits
+            }
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                figures = runner.run(http(urls, cores, plan, environment))
+                figures += runner.run(write_path.figures(urls, plan.rounds))
+    figures += live_memory.figures()
+    report("ingest", figures)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from insights.api import documented, flows, health, problem, recovery, sessions
 from insights.api.ingest import Ingest
 from insights.errors import Unavailable
-from insights.profiles.loading import ProfileLoader
 from insights.shipped import shipped
 from insights.viewer import create_viewer
 from insights.wiring import Services
@@ -52,6 +51,7 @@ def create_app(services: Services) -> ASGIApp:
         async with services.exposition.answering():
             yield
         await services.recorder.stop()
+        await services.loader.close()
 
     app = FastAPI(
         title="Whyleft",
@@ -82,7 +82,7 @@ def create_app(services: Services) -> ASGIApp:
         app,
         keys=services.keys,
         profiles=services.profiles,
-        loader=ProfileLoader(services.database),
+        loader=services.loader,
         recorder=services.recorder,
         limits=services.limits,
         action_limits=services.action_limits,

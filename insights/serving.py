@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -70,6 +71,15 @@ class _Server(uvicorn.Server):
         yield
 
 
+def freeze_what_stays() -> None:
+    """Takes what a process loads once, and keeps to its end, out of the garbage collector's sight.
+
+    A full collection walks all of that otherwise, in the middle of somebody's request.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 async def serve(
     apps: Sequence[tuple[ASGIApp, socket.socket]],
     background: Sequence[Background],
@@ -82,6 +92,7 @@ async def serve(
 
     ``operators`` are served to the very end: they tell that the process is draining.
     """
+    freeze_what_stays()
     watching = [(server, asyncio.create_task(server.serve(sockets=[on]))) for server, on in _servers(operators, drain)]
     serving = [(server, asyncio.create_task(server.serve(sockets=[on]))) for server, on in _servers(apps, drain)]
     working = [asyncio.ensure_future(work(stop)) for work in background]

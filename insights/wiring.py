@@ -28,6 +28,7 @@ from insights.classification.closing import SessionCloser
 from insights.decisions.guardrails import Limits as ActionLimits
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
+from insights.profiles.loading import ProfileLoader
 from insights.profiles.store import LiveProfiles
 from insights.readiness import Readiness
 from insights.recovery.audience import VisitorFacts
@@ -45,6 +46,7 @@ class Services:
     database: Database
     keys: KeyRing
     profiles: LiveProfiles
+    loader: ProfileLoader
     recorder: Recorder
     limits: Limits
     action_limits: ActionLimits
@@ -131,6 +133,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         database=database,
         keys=KeyRing(database),
         profiles=profiles,
+        loader=ProfileLoader(database),
         recorder=recorder,
         limits=event_limits(settings),
         action_limits=ActionLimits(

@@ -5,6 +5,7 @@ For the one place where a transaction's price is felt by every request. Everythi
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ Statement = tuple[str, Mapping[str, Any]]
 """SQL with ``%(name)s`` for parameters, and their values."""
 
 
-class PipeBroken(Exception):
+class PipeBroken(ConnectionError):
     """The connection was lost, or the server could not go on; whether it committed is not known."""
 
 
@@ -27,21 +28,27 @@ class StatementRefused(Exception):
 
 
 class Pipe:
-    """One connection, made when it is first needed and again after it broke. For one task at a time."""
+    """One connection, made when it is first needed and again after it broke. Those who ask together take turns."""
 
     def __init__(self, urls: DatabaseUrls) -> None:
         self._urls = urls
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._turn = asyncio.Lock()
 
     async def run(self, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
         """Commits ``statements`` together, with row-level security showing only ``project_id``.
 
         Returns the first row of each, None where there is none. Raises PipeBroken, StatementRefused.
         """
+        async with self._turn:
+            return await self._run(project_id, statements)
+
+    async def _run(self, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
         try:
             connection = self._connection or await self._connect()
-            # In a pipeline the statements leave together; the COMMIT among them is answered last.
-            async with connection.pipeline(), connection.transaction():
+            # What a pipeline sends before it waits is one transaction without BEGIN and COMMIT, which would cost more
+            # here than the statements themselves.
+            async with connection.pipeline():
                 await connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project_id)])
                 cursors = [await connection.execute(sql, values) for sql, values in statements]
             return [await cursor.fetchone() if cursor.description else None for cursor in cursors]

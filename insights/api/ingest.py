@@ -6,11 +6,12 @@ and serialisation cost several times what the work itself does. FastAPI document
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 import msgspec
@@ -207,13 +208,16 @@ class Ingest:
         )
 
 
+_KEY = re.compile(rb"(?:^|&)key=([^&]+)").search
+
+
 def key_of(query: bytes, headers: dict[bytes, bytes]) -> str | None:
     """The key of a request: ``?key=`` (beacons cannot set headers), a bearer token, or None."""
     authorization = headers.get(b"authorization", b"")
     if authorization[:7].lower() == b"bearer ":
         return authorization[7:].strip().decode("latin-1")
-    values = parse_qs(query.decode("latin-1")).get("key")
-    return values[0] if values else None
+    found = _KEY(query)
+    return unquote_plus(found[1].decode("latin-1")) if found else None
 
 
 _PREFLIGHT = [

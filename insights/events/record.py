@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
-from adapters.postgres.pipe import Pipe, PipeBroken, Statement, StatementRefused
+from adapters.postgres.pipe import Pipe, Statement, StatementRefused
 from flows.triggers import record_conversion
 from insights.errors import Refused, Unavailable
 from insights.events.wire import Rejection, WireEvent
@@ -223,7 +223,7 @@ class Recorder:
         entries = [entry for entry, _ in items]
         try:
             new = await self._write_again_if_cut_off(entries)
-        except (*CUT_OFF, PipeBroken) as error:
+        except CUT_OFF as error:
             log.warning("events_not_stored", events=sum(len(e.events) for e in entries), error=type(error).__name__)
             failure = Unavailable("The database cannot be reached. Nothing was stored; send the same request again.")
             _fail(items, failure)
@@ -253,7 +253,7 @@ class Recorder:
     async def _write_again_if_cut_off(self, entries: list[Entry]) -> _New:
         try:
             return await self._write(entries)
-        except (*CUT_OFF, PipeBroken) as error:
+        except CUT_OFF as error:
             # A connection that died before or during the commit: the same rows again are harmless.
             log.info("connection_lost_while_storing", error=str(error).partition("\n")[0])
             return await self._write(entries)

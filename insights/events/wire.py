@@ -88,6 +88,10 @@ class Reading:
     skew_ms: int
 
 
+_FIT = (str, float, bool)
+"""What is fit to be kept whatever its value: the decoder lets no other floats in than finite ones."""
+
+
 class _EventRefused(Exception):
     """This event cannot be accepted; the text names the field."""
 
@@ -144,7 +148,8 @@ def admit(event: WireEvent, skew: int, received_ms: int) -> None:
     else:
         _check_props(event.props, known)
     for name, value in event.props.items():
-        if type(value) is not str and (unfit := _unfit(value, MAX_DEPTH)):
+        kind = type(value)
+        if kind not in _FIT and (unfit := _unfit(value, MAX_DEPTH)):
             raise _EventRefused(f"props.{name}: {unfit}")
     event.t = at
 

@@ -10,10 +10,10 @@ import asyncio
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
+from adapters.postgres.pipe import Pipe, PipeBroken
 from insights.profiles.profile import Profile
 from insights.profiles.rebuild import rebuild
 from insights.vocabulary.ids import ProjectId, VisitorId
@@ -22,7 +22,7 @@ MOST_AT_ONCE: Final = 200
 """Visitors in one transaction, so that the last of them does not wait for all the others' histories."""
 
 # One array, so that the statement is the same for any number of visitors and stays prepared.
-_KNOWN = text("SELECT id FROM visitor WHERE project_id = :project AND id = ANY(:ids)")
+_KNOWN = "SELECT array_agg(id) FROM visitor WHERE project_id = %(project)s AND id = ANY(%(ids)s)"
 
 _Waiting = dict[UUID, asyncio.Future[Profile]]
 
@@ -32,6 +32,7 @@ class ProfileLoader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._pipe = Pipe(database.urls)
         self._waiting: dict[UUID, _Waiting] = {}
         self._reading: dict[UUID, asyncio.Task[None]] = {}
 
@@ -73,10 +74,23 @@ class ProfileLoader:
             for visitor_id, done in waiting.items():
                 done.set_result(profiles[visitor_id])
 
+    async def close(self) -> None:
+        """Gives its connection back."""
+        await self._pipe.close()
+
+    async def _known(self, project_id: UUID, visitor_ids: list[UUID]) -> list[UUID]:
+        statement = (_KNOWN, {"project": project_id, "ids": visitor_ids})
+        try:
+            (answer,) = await self._pipe.run(project_id, [statement])
+        except PipeBroken:
+            # The server may have been restarted since the last visitor came.
+            (answer,) = await self._pipe.run(project_id, [statement])
+        return answer[0] or [] if answer else []
+
     async def _profiles(self, project_id: UUID, visitor_ids: list[UUID]) -> dict[UUID, Profile]:
-        async with self._database.transaction(project_id) as tx:
-            stored = set(await tx.scalars(_KNOWN, {"project": project_id, "ids": visitor_ids}))
-            return {
-                visitor_id: await rebuild(tx, project_id, visitor_id) if visitor_id in stored else Profile()
-                for visitor_id in visitor_ids
-            }
+        profiles = {visitor_id: Profile() for visitor_id in visitor_ids}
+        if known := await self._known(project_id, visitor_ids):
+            async with self._database.transaction(project_id) as tx:
+                for visitor_id in known:
+                    profiles[visitor_id] = await rebuild(tx, project_id, visitor_id)
+        return profiles

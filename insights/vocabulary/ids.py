@@ -40,7 +40,8 @@ def uuid7_from_key(at_ms: int, key: str) -> UUID:
 
 def is_uuid7(value: UUID) -> bool:
     """True for RFC 9562 version 7, variant 10."""
-    return value.version == 7
+    number = value.int
+    return number >> 76 & 0xF == 7 and number >> 62 & 0b11 == 0b10
 
 
 def uuid7_ms(value: UUID) -> int:

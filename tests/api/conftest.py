@@ -56,4 +56,5 @@ async def api(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Api]
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
         yield Api(services, client, write.project_id, write.key, secret.key)
     await services.recorder.stop()
+    await services.loader.close()
     await services.database.close()

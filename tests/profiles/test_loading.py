@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from sqlalchemy import event
 
-from adapters.postgres.engine import Database, DatabaseUrls
+from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from insights.events.record import Entry, Recorder, SessionTimes
 from insights.events.wire import WireEvent
 from insights.profiles.loading import ProfileLoader
@@ -29,8 +30,15 @@ async def known(database: Database, project_id: UUID) -> AsyncIterator[list[UUID
     yield visitors
 
 
+@pytest.fixture
+async def loader(database: Database) -> AsyncIterator[ProfileLoader]:
+    made = ProfileLoader(database)
+    yield made
+    await made.close()
+
+
 async def test_many_visitors_are_read_in_one_transaction_each_as_stored(
-    database: Database, project_id: UUID, known: list[UUID]
+    database: Database, loader: ProfileLoader, project_id: UUID, known: list[UUID]
 ) -> None:
     begun = 0
 
@@ -40,7 +48,6 @@ async def test_many_visitors_are_read_in_one_transaction_each_as_stored(
 
     event.listen(database.engine.sync_engine, "begin", count)
     strangers = [uuid4() for _ in range(20)]
-    loader = ProfileLoader(database)
     try:
         profiles = await asyncio.gather(*(loader.load(project_id, visitor) for visitor in [*known, *strangers]))
     finally:
@@ -50,14 +57,13 @@ async def test_many_visitors_are_read_in_one_transaction_each_as_stored(
     assert begun == 1
 
 
-async def test_a_visitor_of_another_project_is_a_stranger(database: Database, known: list[UUID]) -> None:
-    assert (await ProfileLoader(database).load(uuid4(), known[0])).pages == 0
+async def test_a_visitor_of_another_project_is_a_stranger(loader: ProfileLoader, known: list[UUID]) -> None:
+    assert (await loader.load(uuid4(), known[0])).pages == 0
 
 
 async def test_whoever_hangs_up_takes_no_answer_from_the_others(
-    database: Database, project_id: UUID, known: list[UUID]
+    loader: ProfileLoader, project_id: UUID, known: list[UUID]
 ) -> None:
-    loader = ProfileLoader(database)
     gone = asyncio.create_task(loader.load(project_id, known[2]))
     stays = asyncio.create_task(loader.load(project_id, known[2]))
     await asyncio.sleep(0)
@@ -65,14 +71,21 @@ async def test_whoever_hangs_up_takes_no_answer_from_the_others(
     assert (await stays).pages == 3
 
 
-async def test_a_lost_database_is_told_to_everybody_who_waits_and_forgotten(
-    database_urls: DatabaseUrls, project_id: UUID
-) -> None:
+async def test_a_lost_database_is_told_to_everybody_who_waits() -> None:
     nowhere = Database(DatabaseUrls(owner="", app="postgresql://whyleft_app@127.0.0.1:1/none"))
     loader = ProfileLoader(nowhere)
-    answers = await asyncio.gather(*(loader.load(project_id, uuid4()) for _ in range(5)), return_exceptions=True)
-    assert {type(answer).__name__ for answer in answers} == {"OperationalError"}
-    loader._database = there = Database(database_urls)
-    assert (await loader.load(project_id, uuid4())).pages == 0
+    answers = await asyncio.gather(*(loader.load(uuid4(), uuid4()) for _ in range(5)), return_exceptions=True)
+    assert {type(answer).__name__ for answer in answers} == {"PipeBroken"}
     await nowhere.close()
-    await there.close()
+
+
+async def test_a_connection_that_was_cut_is_made_again(
+    database_urls: DatabaseUrls, loader: ProfileLoader, project_id: UUID, known: list[UUID]
+) -> None:
+    assert (await loader.load(project_id, known[1])).pages == 2
+    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner), autocommit=True) as owner:
+        await owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()",
+            ["%array_agg(id) FROM visitor%"],
+        )
+    assert (await loader.load(project_id, known[2])).pages == 3

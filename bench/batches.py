@@ -1,0 +1,50 @@
+"""Makes the load of the benches: batches of ten events as the browser SDK sends them, about 2.1 KB of JSON each."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, Final
+from uuid import uuid4
+
+from insights.vocabulary.ids import uuid7
+
+EVENTS: Final = 10
+
+_PAGE: Final = {
+    "url": "https://shop.example/product/kettle-7",
+    "title": "Kettle 7, 1.7 l, brushed steel",
+    "referrer": "",
+}
+_TEN: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
+    ("page_viewed", {"path": "/product/kettle-7", **_PAGE}),
+    (
+        "product_viewed",
+        {"product_id": "kettle-7", "name": "Kettle 7", "category": "kettles", "price_minor": 4999, "currency": "EUR"},
+    ),
+    ("scrolled", {"depth": 0.42, "section": "description"}),
+    ("engaged", {"ms": 3000}),
+    ("clicked", {"selector": "div.gallery > button:nth-child(2)", "role": "button", "label": "Next picture"}),
+    ("hover_hesitation", {"selector": "span.price", "section": "buy", "ms": 2400}),
+    ("scrolled", {"depth": 0.87, "section": "reviews"}),
+    ("reviews_viewed", {"product_id": "kettle-7", "count": 12}),
+    ("engaged", {"ms": 3000}),
+    ("clicked", {"selector": "a.specification", "role": "link", "label": "Specification", "href": "#specification"}),
+)
+
+
+def bodies(count: int, *, a_visit: int) -> list[bytes]:
+    """``count`` request bodies of visits of ``a_visit`` batches each, the visits side by side."""
+    now = int(time.time() * 1000)
+    visits = [(str(uuid4()), str(uuid7(now))) for _ in range(-(-count // a_visit))]
+    made = []
+    for number in range(count):
+        visitor, session = visits[number % len(visits)]
+        turn = number // len(visits)
+        events = [
+            {"id": str(uuid7(now)), "seq": turn * EVENTS + n, "t": now - 5000 + turn * 20 + n, "type": type, "props": p}
+            for n, (type, p) in enumerate(_TEN)
+        ]
+        batch = {"visitor": visitor, "session": session, "tab": "t1", "sent_at": now, "page": _PAGE, "events": events}
+        made.append(json.dumps(batch, separators=(",", ":")).encode())
+    return made

@@ -1,0 +1,97 @@
+"""The write path without HTTP: rows a second of the recorder beside a raw COPY into a table of the same shape."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+
+from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from bench.batches import bodies
+from bench.report import Figure
+from insights.events.record import Entry, Recorder, SessionTimes
+from insights.events.wire import Limits, read_batch
+from insights.models import Project
+
+BATCHES = 4_000
+WAITING = 100
+"""Batches under way at once: the recorder commits what waits together, so this is also the size of a flush."""
+
+
+def _entries(project_id: UUID) -> list[Entry]:
+    now = int(time.time() * 1000)
+    entries = []
+    for body in bodies(BATCHES, a_visit=10):
+        batch = read_batch(body, Limits(), now).batch
+        url = batch.page.url if batch.page else None
+        entries.append(Entry(project_id, batch.visitor, batch.session, batch.tab, url, now, batch.events))
+    return entries
+
+
+async def _record(recorder: Recorder, entries: list[Entry]) -> float:
+    waiting = iter(entries)
+
+    async def one() -> None:
+        for entry in waiting:
+            await recorder.record(entry)
+
+    started = time.perf_counter()
+    await asyncio.gather(*(one() for _ in range(WAITING)))
+    return sum(len(entry.events) for entry in entries) / (time.perf_counter() - started)
+
+
+async def _copy(connection: psycopg.AsyncConnection[tuple[object, ...]], entries: list[Entry]) -> float:
+    """COPY of text made beforehand, a commit for as many rows as the recorder writes in one."""
+    project, encode = str(entries[0].project_id), msgspec.json.encode
+    texts = []
+    for start in range(0, len(entries), WAITING):
+        lines = []
+        for entry in entries[start : start + WAITING]:
+            for event in entry.events:
+                at = f"{int(event.t) // 1000}"
+                stamp = time.strftime("%Y-%m-%d %H:%M:%S+00", time.gmtime(int(at)))
+                fields = (project, str(entry.session_id), str(uuid4()), str(entry.visitor_id), entry.tab)
+                fields += (str(event.seq), stamp, stamp, event.type, entry.page_url or "")
+                lines.append("\t".join((*fields, encode(event.props).decode().replace("\\", "\\\\"))))
+        texts.append(("\n".join(lines) + "\n").encode())
+    rows = sum(len(entry.events) for entry in entries)
+    started = time.perf_counter()
+    for text in texts:
+        async with connection.transaction(), connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            await copy.write(text)
+    return rows / (time.perf_counter() - started)
+
+
+_COPY = (
+    "COPY bench_copy (project_id, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props)"
+    " FROM STDIN"
+)
+
+
+async def figures(urls: DatabaseUrls, rounds: int) -> list[Figure]:
+    """The recorder's share of COPY, rounds in turn."""
+    database = Database(urls)
+    project_id = uuid4()
+    async with database.transaction(None) as tx:
+        tx.add(Project(id=project_id, name=f"bench-{project_id}", allowed_origins=[]))
+    recorder = Recorder(database, times=SessionTimes(), max_queued=1_000_000)
+    recorder.start()
+    ours, floor = [], []
+    async with await psycopg.AsyncConnection.connect(conninfo(urls.owner), autocommit=True) as connection:
+        await connection.execute("CREATE TABLE bench_copy (LIKE event INCLUDING INDEXES)")
+        for _ in range(rounds):
+            floor.append(await _copy(connection, _entries(project_id)))
+            ours.append(await _record(recorder, _entries(project_id)))
+        await connection.execute("DROP TABLE bench_copy")
+    await recorder.stop()
+    await database.close()
+    share = statistics.median(ours) / statistics.median(floor)
+    return [
+        Figure("raw COPY of made text, 1,000 rows a commit", round(statistics.median(floor)), "rows/s", n=rounds),
+        Figure("recorder (dedupe, sessions, visitors, RLS)", round(statistics.median(ours)), "rows/s", n=rounds),
+        Figure("write path, share of COPY", round(share, 3), "", 0.60, share >= 0.60, rounds),
+    ]
