@@ -45,7 +45,7 @@ def events(*steps: Step) -> list[TimelineEvent]:
     at, url, found = START, "https://shop.example/", []
     for number, (after, kind, props) in enumerate(steps):
         at += timedelta(seconds=after)
-        url = props["url"] if kind == "page_viewed" else url
+        url = props.get("url", url) if kind == "page_viewed" else url
         identifier = uuid7_from_key(START_MS, f"event {number}")
         found.append(TimelineEvent(identifier, at, kind, "tab", number, url, props))
     return found
