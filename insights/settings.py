@@ -78,6 +78,10 @@ class Settings:
     )
     llm_api_key: str = _setting("", "Key of that endpoint. Without a key and a URL the evidence classifier decides.")
     llm_model: str = _setting("gpt-5-mini", "Model that names the reason.")
+    llm_price_in: float = _setting(
+        0.0, "What a million tokens sent to that model cost, for showing cost and holding the ceiling; 0 is unknown."
+    )
+    llm_price_out: float = _setting(0.0, "What a million tokens of its answers cost, in the same currency.")
     llm_deadline_seconds: float = _setting(20.0, "Longest wait for the model, retries included, before the fallback.")
 
     smtp_url: str = _setting("", "Mail relay, smtp://user:password@host:port or smtps://…; empty turns e-mail off.")

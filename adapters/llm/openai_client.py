@@ -20,7 +20,7 @@ import structlog
 from pydantic import BaseModel, ValidationInfo, create_model, model_validator
 
 from adapters.llm.breaker import Breaker
-from adapters.llm.port import Answer, FailureKind, ModelFailed, Prompt
+from adapters.llm.port import Answer, FailureKind, ModelFailed, Prompt, Reply, Usage
 
 log = structlog.get_logger()
 
@@ -66,24 +66,31 @@ class OpenAiModel:
         deadline: timedelta,
         *,
         check: Callable[[Answer], str | None] | None = None,
-    ) -> Answer:
+    ) -> Reply[Answer]:
         if not self._breaker.allows():
             raise ModelFailed("resting")
+        spent: list[Usage] = []
         try:
             # Per-read timeouts do not bound a reply that drips in; this does.
             async with asyncio.timeout(deadline.total_seconds()):
-                answer = await self._ask(prompt, schema, check)
+                answer = await self._ask(prompt, schema, check, spent)
         except Exception as error:
-            failure = ModelFailed(_kind_of(error))
+            failure = ModelFailed(_kind_of(error), sum(spent, Usage()))
             if failure.kind != "refused":
                 self._breaker.failed()
             # Only the kind: the text of these errors holds completions and the prompt.
             log.warning("model_failed", model=self._model, kind=failure.kind, error=type(error).__name__)
             raise failure from None
         self._breaker.succeeded()
-        return answer
+        return Reply(answer, sum(spent, Usage()))
 
-    async def _ask(self, prompt: Prompt, schema: type[Answer], check: Callable[[Answer], str | None] | None) -> Answer:
+    async def _ask(
+        self,
+        prompt: Prompt,
+        schema: type[Answer],
+        check: Callable[[Answer], str | None] | None,
+        spent: list[Usage],
+    ) -> Answer:
         asked = 0
 
         async def create(*args: Any, **kwargs: Any) -> Any:
@@ -91,7 +98,9 @@ class OpenAiModel:
             client = self._clients[min(asked, 1)]
             asked += 1
             kwargs["response_format"] = _response_format(schema)
+            spent.append(Usage(calls=1))
             completion = await client.chat.completions.create(*args, **kwargs)
+            spent.append(_tokens(completion))
             choice = completion.choices[0]
             if choice.message.refusal or choice.finish_reason == "content_filter":
                 raise _Refused
@@ -114,6 +123,21 @@ class OpenAiModel:
         if not isinstance(answer, schema):
             raise TypeError
         return answer
+
+
+def _tokens(completion: Any) -> Usage:
+    """What the server says it took. One that says nothing, or nonsense, is believed to have taken nothing."""
+    usage = getattr(completion, "usage", None)
+
+    def count(name: str, of: Any = usage) -> int:
+        value = getattr(of, name, None)
+        return value if isinstance(value, int) and 0 <= value < 10**9 else 0
+
+    return Usage(
+        tokens_in=count("prompt_tokens"),
+        cached=count("cached_tokens", getattr(usage, "prompt_tokens_details", None)),
+        tokens_out=count("completion_tokens"),
+    )
 
 
 @cache

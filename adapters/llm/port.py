@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, Protocol, TypeVar
+from typing import Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -13,12 +13,37 @@ Answer = TypeVar("Answer", bound=BaseModel)
 FailureKind = Literal["refused", "timeout", "malformed", "unreachable", "resting"]
 
 
-class ModelFailed(Exception):
-    """No usable answer. ``kind`` says why; the text of a provider's error is never kept: it may quote the prompt."""
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an answer took: requests made, tokens as the provider counts them (``cached`` are part of ``tokens_in``)."""
 
-    def __init__(self, kind: FailureKind) -> None:
+    calls: int = 0
+    tokens_in: int = 0
+    cached: int = 0
+    tokens_out: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.calls + other.calls,
+            self.tokens_in + other.tokens_in,
+            self.cached + other.cached,
+            self.tokens_out + other.tokens_out,
+        )
+
+
+NOTHING_USED = Usage()
+
+
+class ModelFailed(Exception):
+    """No usable answer. ``kind`` says why; the text of a provider's error is never kept: it may quote the prompt.
+
+    ``usage`` is what the attempts took: failures cost money too.
+    """
+
+    def __init__(self, kind: FailureKind, usage: Usage = NOTHING_USED) -> None:
         super().__init__(kind)
         self.kind: FailureKind = kind
+        self.usage = usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +52,14 @@ class Prompt:
 
     instructions: str
     material: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[Answer]):
+    """An answer and what it took."""
+
+    answer: Answer
+    usage: Usage
 
 
 class LanguageModel(Protocol):
@@ -42,7 +75,7 @@ class LanguageModel(Protocol):
         deadline: timedelta,
         *,
         check: Callable[[Answer], str | None] | None = None,
-    ) -> Answer:
+    ) -> Reply[Answer]:
         """One answer. Raises ModelFailed, within ``deadline`` whatever the provider does.
 
         ``check`` says what is wrong with an answer that fits the schema, in words the model may read, or None. The

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapters.llm.port import Answer, ModelFailed, Prompt
+from adapters.llm.port import Answer, ModelFailed, Prompt, Reply, Usage
 
 
 class ScriptedModel:
@@ -30,7 +30,7 @@ class ScriptedModel:
         deadline: timedelta,
         *,
         check: Callable[[Answer], str | None] | None = None,
-    ) -> Answer:
+    ) -> Reply[Answer]:
         self.prompts.append(prompt)
         reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
         if isinstance(reply, ModelFailed):
@@ -38,10 +38,10 @@ class ScriptedModel:
         try:
             answer = schema.model_validate(reply)
         except ValidationError:
-            raise ModelFailed("malformed") from None
+            raise ModelFailed("malformed", Usage(calls=1)) from None
         if check is not None and check(answer) is not None:
-            raise ModelFailed("malformed")
-        return answer
+            raise ModelFailed("malformed", Usage(calls=1))
+        return Reply(answer, Usage(calls=1))
 
     async def close(self) -> None:
         return None

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 import structlog
 
-from adapters.llm.port import LanguageModel, ModelFailed
+from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Usage
 from insights.classification import prompt
 from insights.classification.evidence import NAME, classify_by_evidence
 from insights.classification.parse import AnswerRefused, ReasonGiven, complaint_about, read_answer
-from insights.classification.verdict import Classified, Verdict
+from insights.classification.verdict import Verdict
 from insights.timeline.timeline import Timeline
 
 log = structlog.get_logger()
 
 OVERTIME: Final = timedelta(milliseconds=250)
 """A model keeps its deadline itself. This is for one that does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """A verdict, who gave it, and why a configured model did not."""
+
+    verdict: Verdict
+    classifier: str
+    fallback: str | None = None
+    usage: Usage = NOTHING_USED
 
 
 class Classifier:
@@ -43,11 +54,14 @@ class Classifier:
         """The verdict on a session; whatever the model does, there is one within the deadline."""
         if self._model is None:
             return Classified(classify_by_evidence(timeline, threshold=self._threshold), NAME)
+        used: list[Usage] = []
         try:
             async with asyncio.timeout((self._deadline + OVERTIME).total_seconds()):
-                return Classified(await self._asked(self._model, timeline), self.name)
+                verdict = await self._asked(self._model, timeline, used)
+                return Classified(verdict, self.name, usage=used[0])
         except ModelFailed as failure:
             why: str = failure.kind
+            used.append(failure.usage)
         except AnswerRefused as refusal:
             why = refusal.why
         except TimeoutError:
@@ -56,13 +70,15 @@ class Classifier:
             # A model may fail in ways that nobody thought of. The text may quote the prompt: only the kind is kept.
             log.error("model_broke", model=self._model.name, error=type(error).__name__)
             why = "failed"
-        return Classified(classify_by_evidence(timeline, threshold=self._threshold), NAME, why)
+        by_evidence = classify_by_evidence(timeline, threshold=self._threshold)
+        return Classified(by_evidence, NAME, why, sum(used, NOTHING_USED))
 
-    async def _asked(self, model: LanguageModel, timeline: Timeline) -> Verdict:
+    async def _asked(self, model: LanguageModel, timeline: Timeline, used: list[Usage]) -> Verdict:
         question = prompt.ask_about(timeline)
 
         def check(answer: ReasonGiven) -> str | None:
             return complaint_about(answer, question, timeline)
 
-        answer = await model.answer(question.prompt, ReasonGiven, self._deadline, check=check)
-        return read_answer(answer, question, timeline, threshold=self._threshold)
+        reply = await model.answer(question.prompt, ReasonGiven, self._deadline, check=check)
+        used.append(reply.usage)
+        return read_answer(reply.answer, question, timeline, threshold=self._threshold)

@@ -22,8 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.engine import Database
 from adapters.postgres.wakeups import Wakeups
 from flows.triggers import cancel_group, start_runs
-from insights.classification.classify import Classifier
-from insights.classification.verdict import Classified
+from insights.classification.classify import Classified, Classifier
 from insights.errors import NotFound, SessionStillOpen
 from insights.events.record import GOODBYE
 from insights.models import Event, Insight, Session

@@ -46,12 +46,3 @@ class Verdict:
             raise ValueError(f"narrative is empty or longer than {MOST_NARRATIVE} characters")
         if len(self.evidence) > MOST_EVIDENCE or len(set(self.evidence)) != len(self.evidence):
             raise ValueError(f"evidence repeats itself or names more than {MOST_EVIDENCE} events")
-
-
-@dataclass(frozen=True, slots=True)
-class Classified:
-    """A verdict, who gave it, and why a configured model did not."""
-
-    verdict: Verdict
-    classifier: str
-    fallback: str | None = None

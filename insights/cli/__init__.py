@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from insights.cli import api, demo, flows, keys, rejected, serve, settings, worker
+from insights.cli import api, demo, evaluate, flows, keys, rejected, serve, settings, worker
 from insights.cli.replay import replay
 from insights.cli.trouble import told
 
@@ -24,6 +24,7 @@ app.command("api")(api.api)
 app.command("worker")(worker.worker)
 app.command("migrate")(serve.migrate)
 app.command("replay")(replay)
+app.command("eval")(evaluate.evaluate)
 app.command("settings")(settings.settings)
 app.add_typer(keys.app, name="keys")
 app.add_typer(flows.app, name="flows")

@@ -15,7 +15,7 @@ from adapters.postgres.base import Base, Tenant
 class Insight(Tenant, Base):
     """At most one row of a session is current (``superseded_at`` is NULL); the older ones are its history.
 
-    ``classifier`` says who spoke ("evidence-1", or "llm:<model>:<prompt version>"); ``fallback`` says why the
+    ``classifier`` says who spoke ("evidence-2", or "llm:<model>:<prompt version>"); ``fallback`` says why the
     evidence classifier had to stand in for a configured model. ``evidence`` and ``suggested_actions`` are lists.
     """
 

@@ -13,9 +13,8 @@ from sqlalchemy import select
 from adapters.postgres.engine import Database
 from flows.models import Flow, FlowRun, FlowVersion
 from flows.store import publish
-from insights.classification.classify import Classifier
+from insights.classification.classify import Classified, Classifier
 from insights.classification.closing import SessionCloser
-from insights.classification.verdict import Classified
 from insights.events.record import Entry, Recorder, SessionTimes
 from insights.events.wire import WireEvent
 from insights.models import Insight, Session

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from adapters.llm.port import Answer, FailureKind, LanguageModel, ModelFailed, Prompt
+from adapters.llm.port import Answer, FailureKind, LanguageModel, ModelFailed, Prompt, Reply
 from adapters.llm.scripted import ScriptedModel
 from insights.classification.classify import Classifier
 from insights.classification.evidence import NAME, classify_by_evidence
@@ -67,7 +67,7 @@ class Broken:
         deadline: timedelta,
         *,
         check: Callable[[Answer], str | None] | None = None,
-    ) -> Answer:
+    ) -> Reply[Answer]:
         result = self._behave()
         if asyncio.iscoroutine(result):
             await result

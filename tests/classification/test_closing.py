@@ -65,7 +65,7 @@ async def test_closing_writes_the_summary_and_the_insight(shop: Shop) -> None:
     assert (closed.landing_path, closed.exit_path, closed.stage) == ("/", "/checkout", "high_intent")
     assert (closed.purchased, closed.cart_value_minor, closed.currency) == (False, 1450, "EUR")
     insight = await shop.insight(session)
-    assert (insight.kind, insight.classifier, insight.fallback) == ("abandoned", "evidence-1", None)
+    assert (insight.kind, insight.classifier, insight.fallback) == ("abandoned", "evidence-2", None)
 
 
 async def test_the_evidence_that_is_stored_exists(shop: Shop) -> None:

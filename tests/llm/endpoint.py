@@ -44,6 +44,7 @@ class Endpoint:
             message |= reply if isinstance(reply, dict) and "refusal" in reply else {"content": _text(reply)}
             choice = {"index": 0, "finish_reason": "stop", "message": message}
             completion = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
+            completion["usage"] = {"prompt_tokens": 1_000, "completion_tokens": 100, "total_tokens": 1_100}
             body = json.dumps(completion).encode()
         head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
         writer.write(head.encode())

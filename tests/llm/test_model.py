@@ -11,8 +11,7 @@ import pytest
 
 from adapters.llm.breaker import Breaker
 from adapters.llm.openai_client import OpenAiModel
-from insights.classification.classify import Classifier
-from insights.classification.verdict import Classified
+from insights.classification.classify import Classified, Classifier
 from insights.vocabulary.reasons import Reason
 from tests.classification.stories import STORIES
 from tests.classification.visits import Visit, failed, leaves, page, product, told
@@ -82,7 +81,7 @@ async def test_a_malformed_answer_is_asked_for_again(endpoint: Endpoint) -> None
 )
 async def test_a_bad_answer_ends_with_the_evidence_rules_and_says_why(endpoint: Endpoint, reply: Any, why: str) -> None:
     said = await ask(endpoint, reply)
-    assert (said.classifier, said.fallback) == ("evidence-1", why)
+    assert (said.classifier, said.fallback) == ("evidence-2", why)
     assert said.verdict.reason is Reason.TECHNICAL_ERROR
     assert len(endpoint.requests) <= (1 if why == "refused" else 3)
 

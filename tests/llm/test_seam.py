@@ -60,8 +60,8 @@ async def test_a_complaint_is_sent_back_and_the_second_answer_taken(endpoint: En
     def check(answer: ReasonGiven) -> str | None:
         return "evidence names ids that are not there" if answer.insight.evidence else None
 
-    answer = await model.answer(Prompt("i", "m"), ReasonGiven, SOON, check=check)
-    assert answer.insight.evidence == []
+    reply = await model.answer(Prompt("i", "m"), ReasonGiven, SOON, check=check)
+    assert reply.answer.insight.evidence == []
     assert "evidence names ids that are not there" in json.dumps(endpoint.requests[1]["messages"])
 
 
@@ -118,7 +118,7 @@ class Word(BaseModel):
 
 async def contract(model: LanguageModel, want: Any) -> Any:
     try:
-        return (await model.answer(Prompt("i", "m"), Word, SOON, check=want)).word
+        return (await model.answer(Prompt("i", "m"), Word, SOON, check=want)).answer.word
     except ModelFailed as failure:
         return failure.kind
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
-from insights.classification.evidence.places import COMPARING, PRICE, PRODUCT_NAME, number, text
+from insights.classification.evidence.places import COMPARING, PRICE, PRODUCT_NAME, SPECIFICATIONS, number, text
 from insights.classification.evidence.story import Story, soon_after
 from insights.timeline.timeline import TimelineEvent
 
@@ -46,7 +46,7 @@ def _found(story: Story) -> Iterator[tuple[float, str, list[TimelineEvent]]]:
     views = story.of("product_viewed")
     alike = of_one_kind(story)
     if len(alike) >= 3:
-        yield by_count(len(alike) - 2, (0.38, 0.48, 0.55)), f"looked at {len(alike)} products of one kind", alike
+        yield by_count(len(alike) - 2, (0.45, 0.55, 0.62)), f"looked at {len(alike)} products of one kind", alike
     elif len({text(event, "product_id") for event in views}) >= 5:
         yield 0.3, f"looked at {len(views)} products", views
     if again := _returns(views):
@@ -66,6 +66,18 @@ def _found(story: Story) -> Iterator[tuple[float, str, list[TimelineEvent]]]:
     compared = [e for e in story.of("page_viewed", "searched") if COMPARING.search(f"{e.path} {text(e, 'query')}")]
     if compared:
         yield 0.45, "opened a comparison", compared
+    read = [
+        e for e in story.of("scrolled", "text_selected", "text_copied") if SPECIFICATIONS.search(text(e, "section"))
+    ]
+    if len({event.path for event in read}) >= 2:
+        yield 0.3, "read the specifications of several products", read
+    swapped = [
+        event
+        for event in story.of("cart_removed")
+        if text(event, "product_id") in {text(e, "product_id") for e in alike}
+    ]
+    if swapped and len(alike) >= 2:
+        yield 0.25, "put one of a kind back again", swapped
 
 
 def _returns(views: list[TimelineEvent]) -> list[TimelineEvent]:

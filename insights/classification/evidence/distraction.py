@@ -29,9 +29,11 @@ ENGAGED_S: Final = 15
 def clues(story: Story) -> Iterator[Clue]:
     """What speaks for distraction."""
     scale = _in_the_middle(story)
+    trouble = story.trouble
     gone = _never_back(story)
     if gone is not None:
-        yield clue(0.35 * scale, "switched away and did not come back", [gone])
+        # Whoever has had enough closes the tab; on a telephone that is a hidden tab like any other.
+        yield clue(0.35 * scale * (0.3 if trouble else 1), "switched away and did not come back", [gone])
     long = [event for event in story.of("tab_returned") if (number(event, "away_ms") or 0) >= LONG_AWAY_S * 1000]
     if long:
         yield clue(0.3 * scale, "had been away for minutes", long)
@@ -45,6 +47,8 @@ def clues(story: Story) -> Iterator[Clue]:
     if idle:
         yield clue(0.3 * scale, "did nothing for many minutes", idle)
     if gone is None and not long and not idle:
+        return
+    if trouble and not long and not idle:
         return
     if story.cart_filled:
         yield clue(0.3, "left a filled cart behind", story.of("cart_added")[-1:])

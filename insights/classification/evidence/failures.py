@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from insights.classification.evidence.places import BUYING, COUPON, is_foreign, number, request_path, text
+from insights.classification.evidence.places import (
+    BUYING,
+    COUPON,
+    HARMLESS,
+    PAYING,
+    is_foreign,
+    number,
+    request_path,
+    text,
+)
 from insights.classification.evidence.story import Story
 from insights.timeline.timeline import TimelineEvent
 
@@ -31,12 +40,21 @@ def is_slow(event: TimelineEvent) -> bool:
 
 def way_to_order(event: TimelineEvent) -> float:
     """How squarely a request stands on the way to the order: 0 not at all, 1 fully."""
+    if is_harmless(event):
+        return 0.0
     if COUPON.search(request_path(event)):
         return 0.5
     if BUYING.search(request_path(event)):
         return 1.0
+    if PAYING.search(text(event, "path")) and BUYING.search(event.path):
+        return 1.0  # somebody else's, but without it there is no way to pay
     changes = text(event, "method").upper() not in ("", "GET", "HEAD")
     return 0.6 if changes and not is_foreign(event) and BUYING.search(event.path) else 0.0
+
+
+def is_harmless(event: TimelineEvent) -> bool:
+    """True for the noise of healthy pages: trackers, and what browsers report without anything being broken."""
+    return bool(HARMLESS.search(f"{text(event, 'message')} {text(event, 'source')} {text(event, 'path')}"))
 
 
 def failures_in_the_way(story: Story) -> list[TimelineEvent]:
@@ -44,5 +62,6 @@ def failures_in_the_way(story: Story) -> list[TimelineEvent]:
     return [
         event
         for event in story.of("request_failed", "js_error")
-        if event.type == "js_error" or (way_to_order(event) > 0 and (is_broken(event) or is_slow(event)))
+        if (event.type == "js_error" and not is_harmless(event))
+        or (way_to_order(event) > 0 and (is_broken(event) or is_slow(event)))
     ]

@@ -14,6 +14,7 @@ from typing import Final
 from insights.classification.evidence.clue import Clue, by_count, clue
 from insights.classification.evidence.failures import failures_in_the_way
 from insights.classification.evidence.places import (
+    BUYING,
     CALL_TO_ACTION,
     CHEAPER,
     COUPON,
@@ -37,6 +38,7 @@ def clues(story: Story) -> Iterator[Clue]:
     yield from _codes(story)
     yield from _delivery(story)
     yield from _cart(story)
+    yield from _free_delivery(story)
     yield from _cheaper(story)
 
 
@@ -82,6 +84,9 @@ def _delivery(story: Story) -> Iterator[Clue]:
     if story.last_step is None:
         return
     step, at = story.last_step
+    late = [event for event in lingered_on_price(story) if story.is_before(at, event)]
+    if late and step != "contact":
+        yield clue(0.3, "lingered over what came on top", late)
     if step == "shipping" and story.left_within(at, STOPPED_AT_SHIPPING_S) and not story.form_trouble:
         yield clue(0.35, "left where the cost of delivery appears", [at])
         back = [event for event in story.of("page_viewed") if story.is_before(at, event)]
@@ -100,9 +105,25 @@ def _cart(story: Story) -> Iterator[Clue]:
         yield clue(0.2, "emptied the cart", removed[-1:])
 
 
+def _free_delivery(story: Story) -> Iterator[Clue]:
+    """A cart below the limit of free delivery: the clue shops hang up themselves."""
+    short = [event for event in story.of("promo_seen") if text(event, "kind") == "free_shipping"]
+    if not short or not story.cart_filled:
+        return
+    yield clue(by_count(len(short), (0.2, 0.32)), "was told what is missing for free delivery", short)
+    if read := [e for e in story.of("page_viewed") if DELIVERY.search(e.path) and not BUYING.search(e.path)]:
+        yield clue(0.25, "looked up what delivery costs", read)
+
+
 def _cheaper(story: Story) -> Iterator[Clue]:
     if searched := [event for event in story.of("searched") if CHEAPER.search(text(event, "query"))]:
         yield clue(0.35, "searched for something cheap", searched)
+    if bargains := [event for event in story.of("page_viewed") if CHEAPER.search(event.path)]:
+        yield clue(0.25, "went to the offers", bargains)
+    if narrowed := [
+        event for event in story.of("clicked") if PRICE.search(text(event, "label") + text(event, "selector"))
+    ]:
+        yield clue(0.2, "sorted or narrowed by price", narrowed)
     if sorted_pages := [event for event in story.of("page_viewed") if SORTED_BY_PRICE.search(event.url or "")]:
         yield clue(0.25, "sorted by price", sorted_pages[:3])
     views = [event for event in story.of("product_viewed") if number(event, "price_minor") is not None]

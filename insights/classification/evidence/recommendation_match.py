@@ -11,6 +11,8 @@ from insights.classification.evidence.story import Story, soon_after
 
 RECOMMENDING: Final = frozenset({"recommendation_carousel", "comparison_card"})
 FOLLOWED_S: Final = 10
+STRAIGHT_S: Final = 3
+"""A thing added this soon after a click on it was added by that click."""
 
 
 def clues(story: Story) -> Iterator[Clue]:
@@ -27,6 +29,7 @@ def clues(story: Story) -> Iterator[Clue]:
         yield clue(0.4, "clicked a recommended product", listed)
     opened = soon_after(story.of("product_viewed"), sorted([*shown, *listed], key=lambda e: e.at), FOLLOWED_S)
     bought = {text(event, "product_id") for event in opened} - {""}
-    added = [event for event in story.of("cart_added") if text(event, "product_id") in bought]
+    straight = soon_after(story.of("cart_added"), listed, STRAIGHT_S)
+    added = [event for event in story.of("cart_added") if text(event, "product_id") in bought or event in straight]
     if added:
         yield clue(0.5, "put the recommended product into the cart", added)

@@ -24,6 +24,8 @@ def clues(story: Story) -> Iterator[Clue]:
         seen = {text(event, "product_id") for event in story.of("product_viewed")}
         if len(seen) <= STRAIGHT and story.of("cart_added"):
             yield clue(0.22, "went straight to what they wanted", story.of("cart_added")[:1])
+        if story.checkout is not None and not story.of("cart_added"):
+            yield clue(0.45, "ordered what was in the cart from before", [story.checkout])
     if prior.purchases:
         yield clue(0.25, "had bought here before", first)
     landing = story.first("page_viewed")

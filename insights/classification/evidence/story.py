@@ -118,6 +118,17 @@ class Story:
         )
 
     @property
+    def trouble(self) -> bool:
+        """True when something was wrong or held them back, so that leaving needs no other explanation."""
+        return (
+            self.form_trouble
+            or bool(self.of("rage_click", "cart_removed", "request_failed"))
+            or len(self.of("dead_click")) >= 2
+            or len(self.of("hover_hesitation")) >= 2
+            or any(event.props.get("accepted") is False for event in self.of("coupon_tried"))
+        )
+
+    @property
     def product_paths(self) -> frozenset[str]:
         """Paths of pages on which a product was looked at."""
         return frozenset(event.path for event in self.of("product_viewed") if event.path)

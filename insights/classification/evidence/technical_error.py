@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
-from insights.classification.evidence.failures import is_broken, is_slow, status_of, way_to_order
-from insights.classification.evidence.places import number, request_path, text
+from insights.classification.evidence.failures import is_broken, is_harmless, is_slow, status_of, way_to_order
+from insights.classification.evidence.places import is_foreign, number, request_path, text
 from insights.classification.evidence.story import Story, soon_after
 from insights.timeline.timeline import TimelineEvent
 
@@ -35,7 +35,10 @@ def clues(story: Story) -> Iterator[Clue]:
         stuck = not story.progress_after(group[-1])
         if is_broken(group[0]):
             if where == 0:
-                yield clue(by_count(len(group), (0.05, 0.1, 0.3)), _times("met a failing request", group), group)
+                # The shop's own server failing at the same thing again and again is no tracker.
+                own = not is_foreign(group[0]) and not is_harmless(group[0]) and status_of(group[0]) >= 500
+                weights = (0.15, 0.45, 0.6) if own and stuck else (0.03, 0.05, 0.1)
+                yield clue(by_count(len(group), weights), _times("met a failing request", group), group)
                 continue
             if stuck:
                 blocking += group
@@ -74,6 +77,8 @@ def _scripts(story: Story) -> Iterator[Clue]:
             # A click that does nothing where a script just died: the two explain each other.
             yield clue(0.45, _times("met a script error", errors), errors)
             yield clue(by_count(len(tries), (0.2, 0.35)), "clicked in vain after it", tries)
+        elif is_harmless(first):
+            continue
         elif _is_foreign_script(first):
             yield clue(0.05, "met an error in somebody else's script", errors)
         elif len(errors) >= 3 and not story.progress_after(errors[-1]):

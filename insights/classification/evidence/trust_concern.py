@@ -13,9 +13,11 @@ from typing import Final
 from insights.classification.evidence.clue import Clue, by_count, clue
 from insights.classification.evidence.failures import failures_in_the_way
 from insights.classification.evidence.places import (
+    BUYING,
     CALL_TO_ACTION,
     DELIVERY,
     DOUBT,
+    PAYING,
     PAYMENT_FIELD,
     POLICY,
     number,
@@ -41,7 +43,10 @@ def clues(story: Story) -> Iterator[Clue]:
 
 def reassurance(story: Story) -> list[TimelineEvent]:
     """Pages and passages about returns, security, terms and the company that were opened or read."""
-    pages = [event for event in story.of("page_viewed") if POLICY.search(event.path)]
+    # A step of the checkout called "contact" is no contact page.
+    pages = [
+        event for event in story.of("page_viewed") if POLICY.search(event.path) and not _in_cart_or_checkout(event)
+    ]
     seen = {event.path for event in pages}
     passages = [
         event
@@ -64,7 +69,7 @@ def _reassurance(story: Story) -> Iterator[Clue]:
     yield clue(by_count(places, (0.32, 0.52, 0.62)), _read(places), read)
     late = [event for event in read if story.is_before(story.checkout, event)]
     if late:
-        yield clue(0.35, "looked for reassurance once the checkout had begun", late)
+        yield clue(0.45, "looked for reassurance once the checkout had begun", late)
     elif in_cart := [event for event in read if story.is_before(story.first("cart_added"), event)]:
         yield clue(0.25, "looked for reassurance with a filled cart", in_cart)
     if story.left_within(read[-1], LAST_THING_S) and (story.of("cart_added") or len(read) > 1):
@@ -92,6 +97,15 @@ def _payment(story: Story) -> Iterator[Clue]:
     step, at = story.last_step
     if step == "payment":
         yield clue(0.3, "stopped where payment is asked for", [at])
+    paying = [
+        event
+        for event in [*story.of("page_viewed"), *story.of("hover_hesitation")]
+        if story.is_before(at, event)
+        and PAYING.search(f"{text(event, 'section')} {event.path if event.type == 'page_viewed' else ''}")
+        and not _in_cart_or_checkout(event)
+    ]
+    if paying:
+        yield clue(0.35, "looked up how one can pay", paying)
     fields = [
         event
         for event in story.of("form_field")
@@ -106,6 +120,10 @@ def _payment(story: Story) -> Iterator[Clue]:
     ]
     if hovers:
         yield clue(0.2, "held back over the button that pays", hovers)
+
+
+def _in_cart_or_checkout(event: TimelineEvent) -> bool:
+    return bool(BUYING.search(event.path.strip("/").partition("/")[0]))
 
 
 def _read(places: int) -> str:

@@ -29,7 +29,7 @@ from insights.classification.verdict import MOST_EVIDENCE, MOST_NARRATIVE, Verdi
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.reasons import Kind, Reason, reasons_of
 
-NAME: Final = "evidence-1"
+NAME: Final = "evidence-2"
 MOST_SAID: Final = 4
 SUREST: Final = 0.95
 """Nobody can be surer than this from the outside."""
