@@ -2,6 +2,7 @@
 
 from insights.models.api_key import ApiKey
 from insights.models.decision import Decision
+from insights.models.dialect_message import DialectMessage
 from insights.models.discount_code import DiscountCode
 from insights.models.event import Event
 from insights.models.insight import Insight
@@ -13,6 +14,7 @@ from insights.models.visitor import Visitor
 __all__ = [
     "ApiKey",
     "Decision",
+    "DialectMessage",
     "DiscountCode",
     "Event",
     "Insight",

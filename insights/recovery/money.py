@@ -1,22 +1,20 @@
 """How an amount is written in a message: minor units and a currency to ``€14.50``.
 
-Pure. Digits after the point are those of ISO 4217; a currency without a common sign is written by its code.
+Pure. A currency without a common sign is written by its code.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-_NO_DIGITS: Final = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()  # noqa: SIM905
-)
-_THREE_DIGITS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+from insights.vocabulary.money import minor_digits
+
 _SIGNS: Final = {"EUR": "€", "GBP": "£", "JPY": "¥", "USD": "$"}
 
 
 def money(minor: int, currency: str | None) -> str:
     """``money(1450, "EUR")`` is ``€14.50``; without a currency the bare number with two digits."""
-    digits = 0 if currency in _NO_DIGITS else 3 if currency in _THREE_DIGITS else 2
+    digits = minor_digits(currency)
     whole, part = divmod(abs(minor), 10**digits)
     number = f"{whole:,}" + (f".{part:0{digits}d}" if digits else "")
     sign = "-" if minor < 0 else ""

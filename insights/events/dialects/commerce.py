@@ -1,0 +1,165 @@
+"""What all shop dialects have in common: a product, a list of products, an amount, a step of the checkout.
+
+They differ in the names of fields only, so each gives the names it uses. Money comes in major units and leaves in minor
+ones. Every reader raises Untranslatable naming the field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from insights.events.dialects.translation import Untranslatable, mapping, text
+from insights.vocabulary.events import PROPS
+from insights.vocabulary.money import to_minor
+
+MOST_ITEMS: Final = 100
+_CHECKOUT_STEPS: Final = ("contact", "shipping", "payment", "review")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductFields:
+    """Under which names a dialect has a product's parts, the likeliest first."""
+
+    id: tuple[str, ...]
+    name: tuple[str, ...]
+    category: tuple[str, ...]
+    price: tuple[str, ...]
+    quantity: tuple[str, ...]
+
+
+def first(source: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
+    """The first of ``names`` that says something, with its value; the last name and None if none does."""
+    for name in names:
+        if source.get(name) not in (None, ""):
+            return name, source[name]
+    return names[-1], None
+
+
+def currency(source: Mapping[str, Any], path: str) -> str | None:
+    """A three-letter code in capitals."""
+    code = text(source.get("currency"), f"{path}currency")
+    if code is None:
+        return None
+    code = code.strip().upper()
+    if len(code) != 3 or not code.isascii() or not code.isalpha():
+        raise Untranslatable(f"{path}currency: must be a three-letter code of ISO 4217, like EUR")
+    return code
+
+
+def amount(source: Mapping[str, Any], names: Sequence[str], code: str | None, path: str) -> int | None:
+    """The first of ``names`` that is there, in minor units."""
+    name, value = first(source, names)
+    if value is None:
+        return None
+    try:
+        return to_minor(value, code)
+    except ValueError as error:
+        raise Untranslatable(f"{path}{name}: {error}") from None
+
+
+def quantity(source: Mapping[str, Any], names: Sequence[str], path: str) -> int | None:
+    """A whole number from 0 up; texts of digits count."""
+    name, value = first(source, names)
+    if value is None:
+        return None
+    try:
+        number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
+    except (ValueError, OverflowError):
+        number = -1.0
+    if not 0 <= number <= 2**53 or number != int(number):
+        raise Untranslatable(f"{path}{name}: must be a whole number from 0 up")
+    return int(number)
+
+
+def product(source: Mapping[str, Any], fields: ProductFields, code: str | None, path: str) -> dict[str, Any] | None:
+    """Our props of a product; None when nothing tells which product it is."""
+    name, value = first(source, fields.id)
+    identifier = text(value, f"{path}{name}")
+    title_field, title = first(source, fields.name)
+    title = text(title, f"{path}{title_field}")
+    if identifier is None and title is None:
+        return None
+    category_field, category = first(source, fields.category)
+    return _without_none(
+        {
+            "product_id": identifier or title,
+            "name": title,
+            "category": text(category, f"{path}{category_field}"),
+            "price_minor": amount(source, fields.price, code, path),
+            "quantity": quantity(source, fields.quantity, path),
+            "currency": code,
+        }
+    )
+
+
+def products(source: Any, fields: ProductFields, code: str | None, path: str) -> list[dict[str, Any]]:
+    """The products of an order or a cart; those that cannot be told apart are left out."""
+    if source is None:
+        return []
+    if not isinstance(source, list):
+        raise Untranslatable(f"{path}: must be a list of products")
+    found = (
+        product(mapping(item, f"{path}.{index}"), fields, code, f"{path}.{index}.")
+        for index, item in enumerate(source[:MOST_ITEMS])
+    )
+    return [item for item in found if item is not None]
+
+
+def pieces(items: Sequence[Mapping[str, Any]]) -> int:
+    """How many things a list of products holds."""
+    return sum(int(item.get("quantity", 1)) for item in items)
+
+
+def worth(items: Sequence[Mapping[str, Any]]) -> int | None:
+    """What a list of products costs together, where every price is known."""
+    if not items or any("price_minor" not in item for item in items):
+        return None
+    return sum(int(item["price_minor"]) * int(item.get("quantity", 1)) for item in items)
+
+
+def checkout_step(value: Any) -> str:
+    """Our word for a step that is a number from 1 up or a name of the shop's own."""
+    said = str(value).strip().lower()
+    if said.isdecimal() and len(said) < 6:
+        return _CHECKOUT_STEPS[min(max(int(said), 1), len(_CHECKOUT_STEPS)) - 1]
+    for step, words in _STEP_WORDS.items():
+        if any(word in said for word in words):
+            return step
+    return "contact"
+
+
+_STEP_WORDS: Final = {
+    "shipping": ("shipping", "delivery", "address"),
+    "payment": ("payment", "billing", "card"),
+    "review": ("review", "confirm", "summary"),
+}
+
+
+def promotion_kind(*words: str | None) -> str | None:
+    """Which of our kinds a promotion is, by what its name says; None when it does not say."""
+    said = " ".join(word for word in words if word).lower()
+    for kind, hints in _PROMOTION_HINTS.items():
+        if any(hint in said for hint in hints):
+            return kind
+    return None
+
+
+_PROMOTION_HINTS: Final = {
+    "free_shipping": ("free shipping", "free_shipping", "freeshipping", "free-shipping", "free delivery"),
+    "countdown": ("countdown", "ends in", "last chance", "flash"),
+    "low_stock": ("low stock", "low_stock", "only a few", "selling fast"),
+    "code": ("code", "coupon", "voucher", "discount", "% off", "percent"),
+}
+
+
+def props_of(type: str, said: Mapping[str, Any], used: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
+    """The props of an event of ``type``: those ``known``, and whatever else was said under names that are not ours."""
+    ours = PROPS[type].__struct_encode_fields__
+    rest = {name: value for name, value in said.items() if name not in used and name not in ours}
+    return {**rest, **_without_none(known)}
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}

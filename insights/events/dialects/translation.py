@@ -1,0 +1,81 @@
+"""What a message of another dialect says in our words: the event, who it is about, when, and in which session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+_SECONDS_UNTIL: Final = 100_000_000_000
+"""A clock's number below this counts seconds (until the year 5138), above it milliseconds (from 1973 on)."""
+
+
+class Untranslatable(Exception):
+    """This message cannot be accepted; the text names the field and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Whom a message is about, as far as it says. ``visitor`` is an id of ours, where the sender knows it."""
+
+    visitor: UUID | None = None
+    anonymous_id: str | None = None
+    user_id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """One message in our words.
+
+    ``key`` names it among all messages of its dialect and project: the second copy has the same. ``at_ms`` is epoch
+    milliseconds, clock already corrected. ``session`` is the sender's own name for the session, or None.
+    """
+
+    key: str
+    type: str
+    props: dict[str, Any]
+    who: Who
+    at_ms: int
+    url: str | None = None
+    session: str | None = None
+    says_who: bool = field(default=False)
+    """The event itself tells who the visitor is; nothing needs to be added."""
+
+
+def epoch_ms(value: Any, name: str) -> int:
+    """An ISO 8601 time (UTC where no zone is named) or a number of epoch milliseconds or seconds, in milliseconds.
+
+    Raises Untranslatable.
+    """
+    advice = f"{name}: must be an ISO 8601 time, like 2026-01-31T12:00:00Z"
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Untranslatable(advice)
+    try:
+        if isinstance(value, str):
+            at = datetime.fromisoformat(value.strip())
+            return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+        return int(value if abs(value) >= _SECONDS_UNTIL else value * 1000)
+    except (ValueError, OverflowError):
+        raise Untranslatable(advice) from None
+
+
+def mapping(value: Any, name: str) -> Mapping[str, Any]:
+    """A JSON object; an absent one is empty. Raises Untranslatable for anything else."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Untranslatable(f"{name}: must be a JSON object")
+    return value
+
+
+def text(value: Any, name: str) -> str | None:
+    """A text; numbers are ids and are written out; "" and null are None. Raises Untranslatable for anything else."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Untranslatable(f"{name}: must be a text")
+    return value if isinstance(value, str) else str(value)
