@@ -39,12 +39,15 @@ sdk-web/node_modules/.package-lock.json: sdk-web/package.json sdk-web/package-lo
 sdk-web/dist/whyleft.js: sdk-web/node_modules/.package-lock.json $(shell find sdk-web/src -type f 2>/dev/null) sdk-web/build.mjs
 	@cd sdk-web && npm run --silent build
 
+tests/dialects/node/node_modules/.package-lock.json: tests/dialects/node/package-lock.json | check-tools
+	@cd tests/dialects/node && npm ci --silent --no-audit --no-fund
+
 setup: $(VENV)/.run sdk-web/dist/whyleft.js ## Install what `make run` needs into .venv and build the browser SDK
 
 run: setup ## Start the demo: shop, server, inbox and simulated visitors (ARGS="--once --json" runs to completion)
 	@$(BIN)/whyleft demo $(ARGS)
 
-test: setup $(VENV)/.dev ## Run all tests (ARGS="-k name" narrows them)
+test: setup $(VENV)/.dev tests/dialects/node/node_modules/.package-lock.json ## Run all tests (ARGS="-k name" narrows them)
 	@cd sdk-web && npm run --silent check
 	@$(BIN)/python -m pytest $(ARGS)
 

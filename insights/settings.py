@@ -53,6 +53,9 @@ class Settings:
     session_grace_seconds: float = _setting(
         60.0, "A session closes this long after session_ended, so that late events still belong to it."
     )
+    visit_gap_seconds: float = _setting(
+        1800.0, "A message of another dialect that names no session starts a new one after this long a silence."
+    )
 
     lease_seconds: float = _setting(
         60.0, "Work of a process that died is taken over after this long; longer than the slowest model or provider."

@@ -26,6 +26,7 @@ from insights.access.keys import KeyRing
 from insights.classification.classify import Classifier
 from insights.classification.closing import SessionCloser
 from insights.decisions.guardrails import Limits as ActionLimits
+from insights.events.reception import Forgets, Reception
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
 from insights.profiles.loading import ProfileLoader
@@ -48,6 +49,7 @@ class Services:
     profiles: LiveProfiles
     loader: ProfileLoader
     recorder: Recorder
+    reception: Reception
     limits: Limits
     action_limits: ActionLimits
     closer: SessionCloser
@@ -114,7 +116,22 @@ def session_times(settings: Settings) -> SessionTimes:
     )
 
 
+<<<<<<< HEAD
 def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
+=======
+def reception(settings: Settings, database: Database, recorder: Recorder, profiles: Forgets) -> Reception:
+    """The way in for messages of other dialects."""
+    return Reception(
+        database,
+        recorder,
+        profiles,
+        limits=event_limits(settings),
+        gap_ms=int(settings.visit_gap_seconds * 1000),
+    )
+
+
+def build(settings: Settings, urls: DatabaseUrls) -> Services:
+>>>>>>> 6c843e9 (Segment's HTTP API: its own clients deliver all their calls unmodified)
     """The services of one process."""
     database = Database(urls)
     meters = Meters(tracing.tracer())
@@ -127,6 +144,8 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         threshold=settings.confidence_threshold,
         deadline=timedelta(seconds=settings.llm_deadline_seconds),
     )
+    profiles = LiveProfiles()
+    recorder = Recorder(database, times=session_times(settings), max_queued=settings.max_queued_events)
     return Services(
         settings=settings,
         signing_secret=signing_secret,
@@ -135,6 +154,10 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         profiles=profiles,
         loader=ProfileLoader(database),
         recorder=recorder,
+<<<<<<< HEAD
+=======
+        reception=reception(settings, database, recorder, profiles),
+>>>>>>> 6c843e9 (Segment's HTTP API: its own clients deliver all their calls unmodified)
         limits=event_limits(settings),
         action_limits=ActionLimits(
             actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)

@@ -123,10 +123,10 @@ class Ingest:
         try:
             key = await self._keys.resolve(text)
         except (DBAPIError, OSError, TimeoutError) as error:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
         if key is None:
             raise KeyRefused("This key is unknown or was revoked. Make one with `whyleft keys create --kind write`.")
-        if origin is not None and not _allows(key, origin):
+        if origin is not None and not allows(key, origin):
             raise OriginRefused(
                 f"Pages of {origin.decode('latin-1')[:200]} may not report for this project. Allow them with "
                 f"`whyleft keys create --project {key.project_name} --kind write --origin …`."
@@ -192,7 +192,7 @@ class Ingest:
                 project_id, visitor_id, lambda: self._loader.load(project_id, visitor_id)
             )
         except (DBAPIError, OSError, TimeoutError) as error:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
 
     def _decide(self, profile: Profile, batch: Batch, received_ms: int) -> Choice | None:
         last = batch.events[-1]
@@ -227,7 +227,8 @@ _PREFLIGHT = [
 ]
 
 
-def _allows(key: ResolvedKey, origin: bytes) -> bool:
+def allows(key: ResolvedKey, origin: bytes) -> bool:
+    """Whether pages of this origin may report with this key."""
     # Compared whole: "https://shop.example.evil" and "null" match nothing they were not given for.
     return "*" in key.allowed_origins or origin.decode("latin-1") in key.allowed_origins
 
@@ -300,6 +301,7 @@ def _json(status: int, document: dict[str, Any], cors: list[tuple[bytes, bytes]]
     return Answer(status, [(b"content-type", b"application/json"), *cors], _encode(document))
 
 
-def _unreachable(error: Exception) -> Unavailable:
+def unreachable(error: Exception) -> Unavailable:
+    """The refusal to give while the database cannot be reached."""
     log.warning("database_unreachable", error=type(error).__name__)
     return Unavailable("The database cannot be reached. Nothing was stored; send the same request again.")

@@ -17,8 +17,9 @@ from insights.cli.trouble import told
 from insights.events.record import Recorder
 from insights.events.rejected import list_rejected, replay_rejected
 from insights.models import RejectedEvent
+from insights.profiles.store import LiveProfiles
 from insights.settings import Settings
-from insights.wiring import event_limits, session_times
+from insights.wiring import event_limits, reception, session_times
 
 app = typer.Typer(help="Events that could not be accepted.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -69,7 +70,8 @@ def replay(project: ProjectName, data_dir: DataDir = None, json: AsJson = False)
             recorder.start()
             counts: Counter[str] = Counter(stored=0, rejected=0)
             identifier = (await project_named(database, project)).id
-            async for outcome in replay_rejected(database, recorder, identifier, event_limits(settings)):
+            way_in = reception(settings, database, recorder, LiveProfiles())
+            async for outcome in replay_rejected(database, recorder, way_in, identifier, event_limits(settings)):
                 counts["stored" if outcome.error is None else "rejected"] += 1
             await recorder.stop()
             return counts

@@ -1,23 +1,19 @@
 """Decides which visitor and which session a message belongs to that names neither in our terms. Pure.
 
-Messages of other dialects come with the sender's ids and a time. A visitor's id is derived from theirs. A session is the
-one the message names, else one of the visitor's whose time reaches to within ``GAP_MS`` of the message, else a new one
-whose id carries the message's time. See docs/decisions/0004.
+Messages of other dialects come with the sender's ids and a time. A visitor's id is derived from theirs. A session is
+the one the message names, else one of the visitor's whose time reaches to within a gap of the message, else a new one
+whose id carries the message's time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import UUID, uuid5
 
 from insights.events.dialects.translation import Who
 from insights.events.wire import EARLIEST_MS
 from insights.vocabulary.ids import is_uuid7, uuid7_from_key, uuid7_ms
-
-GAP_MS: Final = 30 * 60_000
-"""So long a silence ends a visit: the usual figure of web analytics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +75,10 @@ def own_session(name: str | None) -> UUID | None:
     return identifier if valid else None
 
 
-def attach(messages: Iterable[Loose], known: Sequence[Span]) -> dict[UUID, UUID]:
+def attach(messages: Iterable[Loose], known: Sequence[Span], gap_ms: int) -> dict[UUID, UUID]:
     """The session of each message, by the message's id. ``known`` are spans around the messages' times.
+
+    A silence longer than ``gap_ms`` ends a visit.
 
     Messages are taken in the order of their times, so that the order within one request decides nothing.
     """
@@ -90,14 +88,14 @@ def attach(messages: Iterable[Loose], known: Sequence[Span]) -> dict[UUID, UUID]
     found: dict[UUID, UUID] = {}
     for message in sorted(messages, key=lambda m: (m.at_ms, m.id)):
         theirs = spans.setdefault(message.visitor_id, [])
-        found[message.id] = _session_of(message, theirs)
+        found[message.id] = _session_of(message, theirs, gap_ms)
     return found
 
 
-def _session_of(message: Loose, theirs: list[Span]) -> UUID:
+def _session_of(message: Loose, theirs: list[Span], gap_ms: int) -> UUID:
     if message.session is None:
         # Of equally near ones the earlier, then the smaller id: the same choice in every process.
-        near = [s for s in theirs if _silence(s, message.at_ms) <= GAP_MS]
+        near = [s for s in theirs if _silence(s, message.at_ms) <= gap_ms]
         span = min(near, key=lambda s: (_silence(s, message.at_ms), s.first_ms, s.session_id), default=None)
         session_id = span.session_id if span is not None else _new(message)
     else:
@@ -120,6 +118,6 @@ def _new(message: Loose) -> UUID:
     return uuid7_from_key(message.at_ms, f"{message.visitor_id}/{named}")
 
 
-def who_id(session_id: UUID, user_id: str) -> UUID:
-    """The id of the event that says once a session that its visitor is this user."""
-    return uuid5(NAMESPACE_URL, f"{session_id}/{user_id}")
+def who_id(session_id: UUID, visitor_id: UUID, names: Sequence[str | None]) -> UUID:
+    """The id of the event that says, once a session, that its visitor goes by these names."""
+    return uuid5(session_id, "\0".join([str(visitor_id), *(name or "" for name in names)]))

@@ -266,13 +266,28 @@ def read_event(item: Any, limits: Limits) -> WireEvent:
 def read_again(raw: bytes, limits: Limits, skew_ms: int, received_ms: int) -> WireEvent | str:
     """A rejected event as it was received then, by today's rules: the event if it is good now, else the reason."""
     try:
-        event = read_event(json.loads(raw), limits)
+        return event_or_reason(json.loads(raw), limits, skew_ms, received_ms)
+    except (ValueError, RecursionError) as error:
+        return f"event: is not JSON: {error}"
+
+
+def event_or_reason(item: Any, limits: Limits, skew_ms: int, received_ms: int) -> WireEvent | str:
+    """An event out of parsed JSON with its time corrected, or why it is refused."""
+    try:
+        event = read_event(item, limits)
         admit(event, skew_ms, received_ms)
     except _EventRefused as refusal:
         return str(refusal)
-    except (ValueError, RecursionError) as error:
-        return f"event: is not JSON: {error}"
     return event
+
+
+def unstorable(value: Any) -> str | None:
+    """Why a value of parsed JSON cannot be kept, naming the field: NUL, half a character, NaN, too deep; else None."""
+    try:
+        _check_values(value, "", 0)
+    except _EventRefused as refusal:
+        return str(refusal)
+    return None
 
 
 def _check_values(value: Any, path: str, depth: int) -> None:

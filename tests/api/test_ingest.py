@@ -42,7 +42,9 @@ async def test_a_bad_event_is_kept_listed_and_replayed(api: Api) -> None:
     services = api.services
 
     async def replay() -> list[str | None]:
-        found = replay_rejected(services.database, services.recorder, api.project_id, services.limits)
+        found = replay_rejected(
+            services.database, services.recorder, services.reception, api.project_id, services.limits
+        )
         return [outcome.error async for outcome in found]
 
     assert await replay() == [kept.error]

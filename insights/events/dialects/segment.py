@@ -9,13 +9,20 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from insights.events.dialects import commerce
 from insights.events.dialects.commerce import ProductFields, props_of
-from insights.events.dialects.translation import Translated, Untranslatable, Who, epoch_ms, mapping, text
-from insights.vocabulary.events import PROPS
+from insights.events.dialects.translation import (
+    Envelope,
+    Translated,
+    Untranslatable,
+    Who,
+    corrected,
+    epoch_ms,
+    mapping,
+    text,
+)
 
 TYPES: Final = ("identify", "track", "page", "screen", "group", "alias")
 
@@ -30,31 +37,19 @@ _PRODUCT_NAMES: Final = (*_PRODUCT.id[:3], "name", "title", "category", "price",
 _TOTAL: Final = ("total", "revenue", "value", "subtotal")
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """What stands around a message: when it was received and sent (its client's clock), its type where the address
-    says it, its place in the batch, the batch's context."""
-
-    received_ms: int
-    sent_at: Any = None
-    type: str | None = None
-    index: int = 0
-    context: Any = None
-
-
-def translate(message: Any, envelope: Envelope) -> Translated:
+def translate(message: Any, envelope: Envelope) -> list[Translated]:
     """One message in our words. Raises Untranslatable, naming the field."""
     message = mapping(message, "message")
     if not message:
         raise Untranslatable("message: must be a JSON object with type, and userId or anonymousId")
     kind = envelope.type or message.get("type")
-    if kind not in TYPES:
+    if not isinstance(kind, str) or kind not in TYPES:
         raise Untranslatable(f"type: must be one of {', '.join(TYPES)}")
     context = {**mapping(envelope.context, "context"), **mapping(message.get("context"), "context")}
     page = mapping(context.get("page"), "context.page")
     type_, props, who = _READERS[kind](message, context, page)
-    return Translated(
-        key=_key(message, envelope.index),
+    said = Translated(
+        key=_key(message, envelope),
         type=type_,
         props=props,
         who=who,
@@ -63,28 +58,28 @@ def translate(message: Any, envelope: Envelope) -> Translated:
         session=_session(message, context),
         says_who=kind in ("identify", "alias"),
     )
+    return [said]
 
 
 def _at(message: Mapping[str, Any], envelope: Envelope) -> int:
-    """When it happened by the server's clock: received at − (sent at − said time), as the spec defines it."""
+    """When it happened by the server's clock."""
     said = next((name for name in ("originalTimestamp", "timestamp") if message.get(name) is not None), None)
     if said is None:
         return envelope.received_ms
     at = epoch_ms(message[said], said)
     sent_at = message.get("sentAt") if message.get("sentAt") is not None else envelope.sent_at
-    return at if sent_at is None else envelope.received_ms - (epoch_ms(sent_at, "sentAt") - at)
+    return corrected(at, sent_at, envelope.received_ms, "sentAt")
 
 
-def _key(message: Mapping[str, Any], index: int) -> str:
+def _key(message: Mapping[str, Any], envelope: Envelope) -> str:
     identifier = text(message.get("messageId"), "messageId")
     if identifier is not None:
         return identifier
-    # A copy of the same body names the same messages; two equal messages in one batch are two.
-    try:
-        whole = json.dumps(message, sort_keys=True)
-    except RecursionError:
-        raise Untranslatable("message: is nested too deeply") from None
-    return f"{index}/{hashlib.sha256(whole.encode()).hexdigest()}"
+    # With a time, a copy of the same body names the same messages. Without one it happens anew whenever it comes.
+    dated = any(message.get(name) is not None for name in ("originalTimestamp", "timestamp"))
+    whole = json.dumps(message, sort_keys=True)
+    what = f"{envelope.type}/{envelope.index}/{hashlib.sha256(whole.encode()).hexdigest()}"
+    return what if dated else f"{envelope.received_ms}/{what}"
 
 
 def _who(message: Mapping[str, Any]) -> Who:
@@ -134,7 +129,7 @@ def _alias(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping
     user_id = text(message.get("userId"), "userId")
     if previous is None or user_id is None:
         raise Untranslatable(f"{'previousId' if previous is None else 'userId'}: is missing; alias needs both")
-    return "identified", {"user_id": user_id}, Who(anonymous_id=previous, user_id=user_id)
+    return "identified", {"user_id": user_id, "previous_id": previous}, Who(anonymous_id=previous, user_id=user_id)
 
 
 def _page(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[str, Any]) -> Any:
@@ -260,8 +255,6 @@ def _ordered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
 
 
 def _refunded(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
-    if "refunded" not in PROPS:
-        return None
     code = commerce.currency(said, _PATH)
     items = commerce.products(said.get("products"), _PRODUCT, code, "properties.products")
     value = commerce.amount(said, _TOTAL, code, _PATH)
@@ -276,7 +269,10 @@ def _refunded(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
 def _order_id(said: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     name, value = commerce.first(said, ("order_id", "orderId", "id", "checkout_id"))
     # An order without a number is still an order: its message names it.
-    return text(value, f"{_PATH}{name}") or _key(message, 0)
+    order_id = text(value, f"{_PATH}{name}") or text(message.get("messageId"), "messageId")
+    if order_id is None:
+        raise Untranslatable(f"{_PATH}order_id: is missing; it tells this order from others")
+    return order_id
 
 
 def _searched(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
@@ -325,4 +321,3 @@ _EVENTS: Final[dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], _Event
     "removed product": _product_event("cart_removed"),
     "completed order": _ordered,
 }
-

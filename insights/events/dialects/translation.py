@@ -12,6 +12,10 @@ _SECONDS_UNTIL: Final = 100_000_000_000
 """A clock's number below this counts seconds (until the year 5138), above it milliseconds (from 1973 on)."""
 
 
+MOST_SKEW_MS: Final = 600_000
+"""A sender's clock further off than this is corrected by its sent-at time: transit is not skew."""
+
+
 class Untranslatable(Exception):
     """This message cannot be accepted; the text names the field and says what it takes."""
 
@@ -25,6 +29,23 @@ class Who:
     user_id: str | None = None
     email: str | None = None
     phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What stands around a message, in plain values so that it can be kept with one that is refused.
+
+    ``received_ms``: when it came, epoch milliseconds. ``sent_at``: its sender's clock then. ``type``: what the address
+    or a header says it is. ``index``: its place in the batch. ``context``: the batch's. ``trusted``: it came with a
+    secret key or a signature, so it may say what only a server may.
+    """
+
+    received_ms: int
+    sent_at: Any = None
+    type: str | None = None
+    index: int = 0
+    context: Any = None
+    trusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +82,14 @@ def epoch_ms(value: Any, name: str) -> int:
         return int(value if abs(value) >= _SECONDS_UNTIL else value * 1000)
     except (ValueError, OverflowError):
         raise Untranslatable(advice) from None
+
+
+def corrected(at_ms: int, sent_at: Any, received_ms: int, name: str) -> int:
+    """``at_ms`` by the server's clock: moved by how far the sender's clock, read at ``sent_at``, is off."""
+    if sent_at is None:
+        return at_ms
+    skew = received_ms - epoch_ms(sent_at, name)
+    return at_ms + skew if abs(skew) > MOST_SKEW_MS else at_ms
 
 
 def mapping(value: Any, name: str) -> Mapping[str, Any]:

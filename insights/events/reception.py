@@ -1,0 +1,219 @@
+"""Takes messages of other dialects: translates, gives each its visitor and session, has them written.
+
+Whoever gets an answer knows that everything accepted is committed and everything refused is kept with its reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from adapters.postgres.engine import Database
+from insights.errors import Unavailable
+from insights.events import attach
+from insights.events.dialects import segment
+from insights.events.dialects.translation import Envelope, Translated, Untranslatable
+from insights.events.places import place
+from insights.events.record import Entry, Recorder
+from insights.events.wire import Limits, Rejection, WireEvent, event_or_reason, unstorable
+from insights.vocabulary.events import AFTERWARDS
+
+Translate = Callable[[Any, Envelope], list[Translated]]
+
+DIALECTS: Final[Mapping[str, Translate]] = {"segment": segment.translate}
+"""Dialect → what turns one of its messages into our events, or raises Untranslatable."""
+
+log = structlog.get_logger()
+
+
+class Forgets(Protocol):
+    """Where live profiles are held."""
+
+    def forget(self, project_id: UUID, visitor_id: UUID) -> None:
+        """Drops a visitor's profile: it is rebuilt from what is stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as it came: parsed JSON, and what stood around it."""
+
+    raw: Any
+    envelope: Envelope
+
+
+@dataclass(slots=True)
+class Refusal:
+    """A message that was not accepted. ``index``: its place in the batch."""
+
+    index: int
+    error: str
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of the messages. ``events``: how many events are new."""
+
+    events: int = 0
+    refused: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Read:
+    """An event of a message, ready but for its session."""
+
+    event: WireEvent
+    said: Translated
+    visitor_id: UUID
+    tab: str
+    received_ms: int
+    who: dict[str, Any] | None
+    """Names the visitor goes by, where an event of its own must say so."""
+
+
+class Reception:
+    """The way in for other dialects. ``gap_ms``: a silence that ends a visit."""
+
+    def __init__(
+        self, database: Database, recorder: Recorder, profiles: Forgets, *, limits: Limits, gap_ms: int
+    ) -> None:
+        self._database = database
+        self._recorder = recorder
+        self._profiles = profiles
+        self._limits = limits
+        self._gap_ms = gap_ms
+
+    async def take(
+        self, project_id: UUID, dialect: str, messages: Sequence[Message], *, keep_refused: bool = True
+    ) -> Taken:
+        """Returns after the commit. A message whose events are not all good is refused whole.
+
+        Raises Unavailable when nothing, or only a part, could be stored: sending all of it again does no harm.
+        """
+        taken = Taken()
+        reads: dict[UUID, _Read] = {}
+        entries: list[Entry] = []
+        for message in messages:
+            read = _read(project_id, dialect, message, self._limits)
+            if isinstance(read, str):
+                taken.refused.append(Refusal(message.envelope.index, read))
+                if keep_refused:
+                    entries.append(_refused(project_id, dialect, message, read))
+            else:
+                # Two copies in one batch are one event.
+                reads |= {item.event.id: item for item in read if item.event.id not in reads}
+        entries += await self._entries(project_id, list(reads.values()))
+        # Several entries wait for the same flush. All of them are waited for: an error must not leave one unheard.
+        results = await asyncio.gather(*(self._recorder.record(entry) for entry in entries), return_exceptions=True)
+        for entry, result in zip(entries, results, strict=True):
+            if isinstance(result, int) and result:
+                taken.events += result
+                self._profiles.forget(project_id, entry.visitor_id)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+        return taken
+
+    async def _entries(self, project_id: UUID, reads: list[_Read]) -> list[Entry]:
+        if not reads:
+            return []
+        received_ms = max(read.received_ms for read in reads)
+        loose = [attach.Loose(r.event.id, r.visitor_id, int(r.event.t), r.said.session) for r in reads]
+        try:
+            async with self._database.transaction(project_id) as tx:
+                places = await place(tx, project_id, loose, gap_ms=self._gap_ms, received_ms=received_ms)
+        except (DBAPIError, OSError, TimeoutError) as error:
+            log.warning("messages_not_placed", messages=len(loose), error=type(error).__name__)
+            raise Unavailable(
+                "The database cannot be reached. Nothing was stored; send the same request again."
+            ) from error
+        groups: dict[tuple[UUID, UUID, str], list[WireEvent]] = {}
+        for read in reads:
+            visitor_id, session_id = places[read.event.id]
+            group = groups.setdefault((visitor_id, session_id, read.tab), [])
+            known = {event.id for event in group}
+            group += [event for event in _with_who(read, visitor_id, session_id) if event.id not in known]
+        return [
+            Entry(
+                project_id=project_id,
+                visitor_id=visitor_id,
+                session_id=session_id,
+                tab=tab,
+                page_url=None,
+                received_ms=received_ms,
+                events=events,
+            )
+            for (visitor_id, session_id, tab), events in groups.items()
+        ]
+
+
+def _read(project_id: UUID, dialect: str, message: Message, limits: Limits) -> list[_Read] | str:
+    """The events of one message, or why it is refused."""
+    if (reason := unstorable(message.raw)) is not None:
+        return reason.replace("event: ", "message: ", 1)
+    envelope = message.envelope
+    try:
+        translated = DIALECTS[dialect](message.raw, envelope)
+    except Untranslatable as refusal:
+        return str(refusal)
+    reads: list[_Read] = []
+    for said in translated:
+        if said.type in AFTERWARDS and not envelope.trusted:
+            return "type: only a server may say this; send it with the project's secret key"
+        item = {
+            "id": str(attach.event_id(project_id, dialect, said.key)),
+            "t": said.at_ms,
+            "type": said.type,
+            "seq": envelope.index,
+            "props": said.props,
+            "url": said.url,
+        }
+        event = event_or_reason(item, limits, 0, envelope.received_ms)
+        if isinstance(event, str):
+            return event
+        who = None if said.says_who else _names(said)
+        if who is not None:
+            named = event_or_reason({**item, "type": "identified", "props": who}, limits, 0, envelope.received_ms)
+            if isinstance(named, str):
+                return named
+        visitor_id = attach.visitor_id(project_id, said.who)
+        reads.append(_Read(event, said, visitor_id, dialect, envelope.received_ms, who))
+    return reads
+
+
+def _names(said: Translated) -> dict[str, Any] | None:
+    who = said.who
+    names = (("user_id", who.user_id), ("email", who.email), ("phone", who.phone))
+    return {name: value for name, value in names if value is not None} or None
+
+
+def _with_who(read: _Read, visitor_id: UUID, session_id: UUID) -> list[WireEvent]:
+    """The event, and before it the one that says who the visitor is where only the message's envelope says so."""
+    if read.who is None:
+        return [read.event]
+    identifier = attach.who_id(session_id, visitor_id, [read.who.get(n) for n in ("user_id", "email", "phone")])
+    return [WireEvent(identifier, read.event.t, "identified", read.event.seq, dict(read.who)), read.event]
+
+
+def _refused(project_id: UUID, dialect: str, message: Message, error: str) -> Entry:
+    try:
+        raw = json.dumps(message.raw).encode()
+    except RecursionError:
+        raw = b'"nested too deeply to be kept"'
+    return Entry(
+        project_id=project_id,
+        visitor_id=UUID(int=0),
+        session_id=UUID(int=0),
+        tab="",
+        page_url=None,
+        received_ms=message.envelope.received_ms,
+        events=(),
+        rejected=[Rejection(None, error, raw)],
+        envelope={"dialect": dialect, **asdict(message.envelope)},
+    )

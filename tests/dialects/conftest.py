@@ -1,0 +1,39 @@
+"""A whole server to send to, and a way to read what it stored."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from adapters.postgres.engine import DatabaseUrls, conninfo
+from tests.e2e.server import serving
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A running server and the keys of its project "shop"."""
+
+    url: str
+    write: str
+    secret: str
+    owner_url: str
+
+    def rows(self, statement: str, **values: Any) -> list[dict[str, Any]]:
+        """What the database holds, read as its owner."""
+        with psycopg.connect(conninfo(self.owner_url), autocommit=True, row_factory=dict_row) as connection:
+            connection.execute("SELECT set_config('row_security', 'off', false)")
+            return connection.execute(statement.encode(), values).fetchall()
+
+
+@pytest.fixture(scope="module")
+async def shop(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+    """`whyleft serve` in a process of its own."""
+    data_dir: Path = tmp_path_factory.mktemp("shop")
+    async with serving(database_urls, data_dir) as server:
+        yield Shop(server.url, await server.key("write"), await server.key("secret"), database_urls.owner)

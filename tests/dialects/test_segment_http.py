@@ -1,0 +1,160 @@
+"""Segment's HTTP API over the application: keys, shapes, copies, sessions, what is refused and its replay."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+
+from insights.events.rejected import list_rejected, replay_rejected
+from insights.models import Event, RejectedEvent, Session
+from tests.api.conftest import SHOP, Api, api
+
+__all__ = ["api"]
+
+
+def basic(key: str) -> dict[str, str]:
+    return {"authorization": "Basic " + base64.b64encode(f"{key}:".encode()).decode()}
+
+
+async def post(api: Api, path: str, body: Any, **options: Any) -> httpx.Response:
+    return await api.client.post(path, json=body, headers=basic(api.write), **options)
+
+
+async def events(api: Api) -> list[Event]:
+    async with api.services.database.transaction(api.project_id) as tx:
+        return list(await tx.scalars(select(Event).order_by(Event.occurred_at, Event.seq, Event.type)))
+
+
+def ago(seconds: float) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+
+
+async def test_each_address_takes_one_message_and_says_success(api: Api) -> None:
+    for path, body in {
+        "identify": {"userId": "u", "traits": {"email": "a@shop.example"}},
+        "track": {"userId": "u", "event": "Products Searched", "properties": {"query": "lamp"}},
+        "page": {"userId": "u", "name": "Home"},
+        "screen": {"userId": "u", "name": "Home"},
+        "group": {"userId": "u", "groupId": "g"},
+        "alias": {"userId": "u", "previousId": "before"},
+        "t": {"userId": "u", "event": "Anything"},
+    }.items():
+        answer = await post(api, f"/v1/{path}", body)
+        assert (answer.status_code, answer.json()) == (200, {"success": True}), path
+    answer = await post(api, "/v1/import", {"batch": [{"type": "track", "userId": "u", "event": "Past"}]})
+    assert answer.json() == {"success": True}
+    types = [event.type for event in await events(api)]
+    assert types.count("custom") == 4
+    assert types.count("searched") == types.count("page_viewed") == 1
+
+
+async def test_a_message_that_comes_again_is_stored_once_wherever_its_time_lies_now(api: Api) -> None:
+    message = {"type": "track", "event": "Product Added", "userId": "u", "messageId": "m-1"}
+    message["properties"] = {"product_id": "P", "price": 5}  # type: ignore[assignment]
+    for _ in range(3):
+        # Without a time it is said to happen when it arrives: each copy a little later.
+        assert (await post(api, "/v1/batch", {"batch": [message, message]})).json() == {"success": True}
+    stored = [event for event in await events(api) if event.type != "identified"]
+    assert [event.type for event in stored] == ["cart_added"]
+
+
+async def test_thirty_minutes_of_silence_make_two_sessions_and_anything_less_makes_one(api: Api) -> None:
+    def seen(seconds: float, user: str) -> dict[str, Any]:
+        return {"type": "page", "userId": user, "timestamp": ago(seconds), "properties": {"path": f"/{seconds}"}}
+
+    batch = [seen(9000, "a"), seen(9000 - 1799, "a"), seen(100, "a"), seen(0, "a"), seen(9000, "b")]
+    assert (await post(api, "/v1/batch", {"batch": batch})).status_code == 200
+    # Between the two visits, later told: it belongs to the nearer one.
+    assert (await post(api, "/v1/batch", {"batch": [seen(1500, "a")]})).status_code == 200
+    pages = [event for event in await events(api) if event.type == "page_viewed"]
+    by_path = {event.props["path"]: event.session_id for event in pages if "path" in event.props}
+    assert by_path["/100"] == by_path["/0"] == by_path["/1500"] != by_path["/7201"]
+    async with api.services.database.transaction(api.project_id) as tx:
+        assert len(list(await tx.scalars(select(Session)))) == 3
+
+
+async def test_a_server_message_joins_the_session_that_the_browser_reports(api: Api) -> None:
+    batch = api.batch(api.event("page_viewed"))
+    await api.send(batch)
+    order = {"anonymousId": batch["visitor"], "event": "Order Completed", "properties": {"order_id": "1", "total": 9}}
+    assert (await post(api, "/v1/track", order)).status_code == 200
+    assert {str(event.session_id) for event in await events(api)} == {batch["session"]}
+
+
+async def test_gzip_and_a_key_in_the_body_are_taken(api: Api) -> None:
+    body = gzip.compress(json.dumps({"writeKey": api.write, "userId": "u", "event": "X"}).encode())
+    answer = await api.client.post("/v1/track", content=body, headers={"content-encoding": "gzip"})
+    assert answer.json() == {"success": True}
+    answer = await api.client.post("/v1/track", content=body, headers={"content-encoding": "gzip", "origin": SHOP})
+    assert answer.headers["access-control-allow-origin"] == SHOP
+    answer = await api.client.post(
+        "/v1/track", content=body, headers={"content-encoding": "gzip", "origin": "https://evil.example"}
+    )
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"{", 400), (b"[" * 5000, 400), (b"[]", 400), (b'"x"', 400), (b"\xff", 400), (b"{}", 200)]
+)
+async def test_what_is_no_message_is_a_problem_and_never_a_failure(api: Api, body: bytes, status: int) -> None:
+    answer = await api.client.post("/v1/track", content=body, headers=basic(api.write))
+    assert answer.status_code == status
+
+
+async def test_wrong_keys_and_bodies_that_are_too_large_are_refused(api: Api) -> None:
+    message = {"userId": "u", "event": "X"}
+    for headers in ({}, basic("wl_w_unknown"), {"authorization": "Basic %%%"}):
+        answer = await api.client.post("/v1/track", json=message, headers=headers)
+        assert answer.status_code == 401
+    limit = api.services.settings.max_body_bytes
+    answer = await post(api, "/v1/track", {**message, "properties": {"x": "y" * limit}})
+    assert answer.status_code == 413
+    answer = await post(api, "/v1/batch", {"batch": [{}] * 2501})
+    assert answer.status_code == 400
+
+
+async def test_a_refused_message_is_named_kept_and_can_be_replayed(api: Api) -> None:
+    batch = [
+        {"type": "track", "userId": "u", "event": "Product Viewed", "properties": {"product_id": "P", "price": "dear"}},
+        {"type": "track", "userId": "u", "event": "Fine"},
+        {"type": "page"},
+        "nonsense",
+    ]
+    answer = (await post(api, "/v1/batch", {"batch": batch, "sentAt": ago(0)})).json()
+    assert answer["success"] is True
+    assert [(item["index"], item["error"].partition(":")[0]) for item in answer["rejected"]] == [
+        (0, "properties.price"),
+        (2, "userId"),
+        (3, "message"),
+    ]
+    services = api.services
+    kept = await list_rejected(services.database, api.project_id, 10)
+    assert len(kept) == 3
+    [dear] = [row for row in kept if b"dear" in row.raw]
+    async with services.database.transaction(api.project_id) as tx:
+        # Mended: as whoever corrects the price in the row would.
+        mended = dear.raw.replace(b'"dear"', b'"3.50"')
+        await tx.execute(update(RejectedEvent).where(RejectedEvent.id == dear.id).values(raw=mended))
+    replayed = [
+        outcome
+        async for outcome in replay_rejected(
+            services.database, services.recorder, services.reception, api.project_id, services.limits
+        )
+    ]
+    assert [outcome.id for outcome in replayed if outcome.error is None] == [dear.id]
+    viewed = [event for event in await events(api) if event.type == "product_viewed"]
+    assert [event.props["price_minor"] for event in viewed] == [350]
+    assert len(await list_rejected(services.database, api.project_id, 10)) == 2
+
+
+async def test_a_refund_needs_a_key_that_stands_in_no_page(api: Api) -> None:
+    refund = {"userId": "u", "event": "Order Refunded", "properties": {"order_id": "1", "total": 9}}
+    answer = (await post(api, "/v1/track", refund)).json()
+    assert "secret key" in answer["rejected"][0]["error"]
