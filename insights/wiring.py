@@ -116,9 +116,6 @@ def session_times(settings: Settings) -> SessionTimes:
     )
 
 
-<<<<<<< HEAD
-def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
-=======
 def reception(settings: Settings, database: Database, recorder: Recorder, profiles: Forgets) -> Reception:
     """The way in for messages of other dialects."""
     return Reception(
@@ -130,8 +127,7 @@ def reception(settings: Settings, database: Database, recorder: Recorder, profil
     )
 
 
-def build(settings: Settings, urls: DatabaseUrls) -> Services:
->>>>>>> 6c843e9 (Segment's HTTP API: its own clients deliver all their calls unmodified)
+def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
     """The services of one process."""
     database = Database(urls)
     meters = Meters(tracing.tracer())
@@ -144,8 +140,6 @@ def build(settings: Settings, urls: DatabaseUrls) -> Services:
         threshold=settings.confidence_threshold,
         deadline=timedelta(seconds=settings.llm_deadline_seconds),
     )
-    profiles = LiveProfiles()
-    recorder = Recorder(database, times=session_times(settings), max_queued=settings.max_queued_events)
     return Services(
         settings=settings,
         signing_secret=signing_secret,
@@ -154,10 +148,7 @@ def build(settings: Settings, urls: DatabaseUrls) -> Services:
         profiles=profiles,
         loader=ProfileLoader(database),
         recorder=recorder,
-<<<<<<< HEAD
-=======
         reception=reception(settings, database, recorder, profiles),
->>>>>>> 6c843e9 (Segment's HTTP API: its own clients deliver all their calls unmodified)
         limits=event_limits(settings),
         action_limits=ActionLimits(
             actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)

@@ -7,10 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
+from insights.events.places import forget_old
+from insights.models import Project
 from insights.wiring import Services
 
 log = structlog.get_logger()
@@ -34,6 +36,15 @@ async def ensure_partitions(database: Database) -> int:
     return int(made)
 
 
+async def forget_old_places(database: Database) -> None:
+    """Forgets where messages of other dialects were put, once no sender brings them again."""
+    async with database.transaction(None) as tx:
+        projects = list(await tx.scalars(select(Project.id)))
+    for project_id in projects:
+        async with database.transaction(project_id) as tx:
+            await forget_old(tx, project_id)
+
+
 async def work(services: Services, stop: asyncio.Event) -> None:
     """Works until ``stop`` is set, then finishes what is in hand."""
     scheduler = AsyncIOScheduler(timezone=UTC)
@@ -52,5 +63,6 @@ async def work(services: Services, stop: asyncio.Event) -> None:
 async def _tick(database: Database) -> None:
     try:
         await ensure_partitions(database)
+        await forget_old_places(database)
     except (DBAPIError, OSError) as error:
-        log.warning("partitions_not_made", error=type(error).__name__)
+        log.warning("tick_failed", error=type(error).__name__)

@@ -17,9 +17,10 @@ from uuid import UUID
 import msgspec
 import structlog
 from msgspec import Struct
-from sqlalchemy import insert, update
+from sqlalchemy import ColumnElement, case, func, insert, literal, or_, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.postgres.engine import Database
 from adapters.postgres.pipe import Pipe, Statement, StatementRefused
@@ -360,6 +361,12 @@ async def _write_rejected(tx: AsyncSession, entries: list[Entry]) -> None:
         await tx.execute(insert(RejectedEvent), rows)
 
 
+def _unsaid(name: str) -> ColumnElement[bool]:
+    """Nothing is known of a visitor under this name."""
+    column: InstrumentedAttribute[Any] = getattr(Visitor, name)
+    return column == literal({}, column.type) if name == "traits" else column.is_(None)
+
+
 async def _write_consequences(tx: AsyncSession, entry: Entry, new: _New) -> None:
     """What an event means beyond the timeline: who the visitor is, what they agreed to, that they bought."""
     for event in entry.events:
@@ -369,11 +376,22 @@ async def _write_consequences(tx: AsyncSession, entry: Entry, new: _New) -> None
         if event.type == "identified":
             names = ("user_id", "email", "phone", "traits")
             values = {name: event.props[name] for name in names if event.props.get(name)}
+            latest = (Visitor.identified_at.is_(None)) | (Visitor.identified_at <= at)
             await tx.execute(
                 update(Visitor)
                 .where(Visitor.project_id == entry.project_id, Visitor.id == entry.visitor_id)
-                .where((Visitor.identified_at.is_(None)) | (Visitor.identified_at <= at))
-                .values(**values, identified_at=at)
+                # An earlier one, heard of later, says what nobody has said since.
+                .where(latest | or_(*(_unsaid(name) for name in values)))
+                .values(
+                    {
+                        name: case(
+                            (latest | _unsaid(name), literal(value, getattr(Visitor, name).type)),
+                            else_=getattr(Visitor, name),
+                        )
+                        for name, value in values.items()
+                    }
+                    | {"identified_at": func.greatest(Visitor.identified_at, at)}
+                )
             )
         elif event.type == "consent_changed":
             consent = {
