@@ -85,7 +85,11 @@ class Fields:
     """The fields that conditions of one kind of user may ask about: a registry by name. Pure, never changed."""
 
     def __init__(self, fields: Iterable[Field], place_words: Mapping[str, str] | None = None) -> None:
-        self._by_name = {field.name: field for field in fields}
+        self._by_name: dict[str, Field] = {}
+        for field in fields:
+            if field.name in self._by_name:
+                raise ValueError(f"There are two fields {field.name}.")
+            self._by_name[field.name] = field
         self.place_words = dict(place_words or {})
 
     def __iter__(self) -> Iterator[Field]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from insights.decisions import conditions as when
+from insights.decisions import requirements as when
 from insights.decisions.content import ShopFacts, Template
 from insights.decisions.moment import Moment
 from insights.decisions.offer import Catalogue, Face, LiveOffer
@@ -258,7 +258,7 @@ RECOMMENDATION_CAROUSEL: Final = LiveOffer(
 DISCOUNT_POPUP: Final = LiveOffer(
     LiveAction.DISCOUNT_POPUP,
     _WITH_CART,
-    (when.NO_MARGIN_DATA,),
+    (when.MARGIN,),
     (_face("popup", "", ""),),
     priority=10,
     because=lambda m: "",

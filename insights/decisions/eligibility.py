@@ -38,9 +38,9 @@ def eligible(moment: Moment, catalogue: Catalogue, limits: Limits) -> tuple[list
 def _unfit(offer: LiveOffer, moment: Moment, catalogue: Catalogue) -> str | None:
     if moment.stage not in offer.stages:
         return _WRONG_STAGE[moment.stage]
-    for condition in offer.conditions:
-        if not condition.holds(moment):
-            return condition.unmet
+    for requirement in offer.requirements:
+        if requirement.condition.truth(moment) is not True:
+            return requirement.unmet
     if offer.lacks_link(moment, catalogue.facts):
         return "no page to point to is known"
     return None

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from insights.decisions.conditions import Condition
 from insights.decisions.content import Offer, ShopFacts, Template, fill, links_of
 from insights.decisions.moment import Moment
+from insights.decisions.requirements import Requirement
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.stages import Stage
 
@@ -35,7 +35,7 @@ class LiveOffer:
 
     action: LiveAction
     stages: frozenset[Stage]
-    conditions: tuple[Condition, ...]
+    requirements: tuple[Requirement, ...]
     faces: tuple[Face, ...]
     priority: int
     because: Callable[[Moment], str]
