@@ -83,7 +83,7 @@ async def _decide(
     due_at = earlier.created_at if earlier is not None else run.due_at or now
     if now - due_at > send.step.max_lateness:
         return Skip("too_late", f"It was due at {due_at:%Y-%m-%d %H:%M} UTC, longer ago than this step allows.")
-    if run.exit_on_conversion and await converted_since(tx, run.project_id, run.visitor_id, run.triggered_at):
+    if run.exit_on_conversion and await converted_since(tx, run.project_id, [run.visitor_id], run.triggered_at):
         return Skip("converted", "The visitor bought meanwhile.")
     composed = await composer.compose(
         tx,

@@ -5,11 +5,11 @@ Locks are taken in one order everywhere (session, visitor, run), so that nobody 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -28,17 +28,26 @@ async def lock_visitor(tx: AsyncSession, visitor_id: UUID) -> None:
     await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(str(visitor_id), 0))))
 
 
+async def lock_visitors(tx: AsyncSession, visitor_ids: Collection[UUID]) -> None:
+    """As ``lock_visitor``, for several: the smallest id first, so that nobody waits in a circle."""
+    names = func.unnest(cast([str(visitor_id) for visitor_id in sorted(visitor_ids)], ARRAY(Text))).column_valued()
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(names, 0))))
+
+
 async def wake(tx: AsyncSession) -> None:
     """Tells the runners, once this transaction is committed, that a run is due."""
     await tx.execute(select(func.pg_notify(WAKE_CHANNEL, "")))
 
 
-async def start_runs(tx: AsyncSession, project_id: UUID, trigger: Trigger, now: datetime) -> list[UUID]:
+async def start_runs(
+    tx: AsyncSession, project_id: UUID, trigger: Trigger, now: datetime, *, same_person: Collection[UUID] = ()
+) -> list[UUID]:
     """Starts a run of each published flow that the trigger matches; returns the new runs.
 
     A flow starts at most one run per trigger key. A visitor who bought at or after ``trigger.occurred_at``, a trigger
     that is too old and a visitor whose last run of this flow is too recent start a run that is over at once and says
-    so: nothing is skipped in silence.
+    so: nothing is skipped in silence. ``same_person`` are the visitor's other devices, whose locks the caller holds:
+    orders and runs there count too.
     """
     rows = await tx.execute(
         select(Flow.id, FlowVersion.id, FlowVersion.definition)
@@ -54,9 +63,10 @@ async def start_runs(tx: AsyncSession, project_id: UUID, trigger: Trigger, now: 
     if not matching:
         return []
     await lock_visitor(tx, trigger.visitor_id)
+    people = {trigger.visitor_id, *same_person}
     started: list[UUID] = []
     for flow_id, version_id, definition in matching:
-        refusal = await _refusal(tx, project_id, flow_id, definition, trigger, now)
+        refusal = await _refusal(tx, project_id, flow_id, definition, trigger, people, now)
         run_id = await _insert_run(tx, project_id, flow_id, version_id, definition, trigger, refusal, now)
         if run_id is None:
             continue
@@ -108,12 +118,15 @@ async def record_conversion(
     value_minor: int | None,
     currency: str | None,
     now: datetime,
+    same_person: Collection[UUID] = (),
 ) -> int:
     """Stores that a visitor bought and cancels their unfinished runs that end on it; returns how many.
 
-    Whether a send goes out is decided by who commits first: the gate and this take the same locks.
+    ``same_person`` are the visitor's other devices: their runs end as well. Whether a send goes out is decided by who
+    commits first: the gate and this take the same locks.
     """
-    await lock_visitor(tx, visitor_id)
+    people = {visitor_id, *same_person}
+    await lock_visitors(tx, people)
     await tx.execute(
         upsert(Conversion)
         .values(
@@ -127,11 +140,42 @@ async def record_conversion(
         .on_conflict_do_nothing()
     )
     ending: list[ColumnElement[bool]] = [
-        FlowRun.visitor_id == visitor_id,
+        FlowRun.visitor_id.in_(people),
         FlowRun.exit_on_conversion.is_(True),
         FlowRun.triggered_at <= occurred_at,
     ]
     return await _cancel(tx, project_id, ending, f"converted: order {key:.80}", now)
+
+
+async def join_runs(tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID], now: datetime) -> int:
+    """Visitors turned out to be one person: cancels the unfinished runs that would not be there had it been known.
+
+    Those are runs that end on an order which another of them placed, and all runs of a flow but the first. Returns how
+    many. The caller holds the visitors' locks.
+    """
+    theirs = FlowRun.visitor_id.in_(visitor_ids)
+    cancelled = 0
+    order = (
+        await tx.execute(
+            select(Conversion.key, Conversion.occurred_at)
+            .where(Conversion.project_id == project_id, Conversion.visitor_id.in_(visitor_ids))
+            .order_by(Conversion.occurred_at.desc(), Conversion.key)
+            .limit(1)
+        )
+    ).one_or_none()
+    if order is not None:
+        ending = [theirs, FlowRun.exit_on_conversion.is_(True), FlowRun.triggered_at <= order.occurred_at]
+        cancelled += await _cancel(tx, project_id, ending, f"converted: order {order.key:.80}", now)
+    unfinished = await tx.execute(
+        select(FlowRun.flow_id, FlowRun.id)
+        .where(FlowRun.project_id == project_id, theirs, FlowRun.status.in_(UNFINISHED))
+        .order_by(FlowRun.triggered_at, FlowRun.id)
+    )
+    first: dict[UUID, UUID] = {}
+    later = [run_id for flow_id, run_id in unfinished if first.setdefault(flow_id, run_id) != run_id]
+    if later:
+        cancelled += await _cancel(tx, project_id, [FlowRun.id.in_(later)], "reentry: on another device", now)
+    return cancelled
 
 
 async def signal(tx: AsyncSession, project_id: UUID, name: str, key: str, now: datetime) -> int:
@@ -170,13 +214,13 @@ async def signal_given_since(tx: AsyncSession, project_id: UUID, name: str, key:
     return at is not None and at >= since
 
 
-async def converted_since(tx: AsyncSession, project_id: UUID, visitor_id: UUID, since: datetime) -> bool:
-    """Whether the visitor bought at or after ``since``."""
+async def converted_since(tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID], since: datetime) -> bool:
+    """Whether any of these visitors bought at or after ``since``."""
     found = await tx.scalar(
         select(Conversion.key)
         .where(
             Conversion.project_id == project_id,
-            Conversion.visitor_id == visitor_id,
+            Conversion.visitor_id.in_(visitor_ids),
             Conversion.occurred_at >= since,
         )
         .limit(1)
@@ -194,13 +238,17 @@ async def note(
 
 
 async def _refusal(
-    tx: AsyncSession, project_id: UUID, flow_id: UUID, flow: FlowDefinition, trigger: Trigger, now: datetime
+    tx: AsyncSession,
+    project_id: UUID,
+    flow_id: UUID,
+    flow: FlowDefinition,
+    trigger: Trigger,
+    people: Collection[UUID],
+    now: datetime,
 ) -> str | None:
     if now - trigger.occurred_at > flow.settings.max_trigger_age:
         return "too_old"
-    if flow.settings.exit_on_conversion and await converted_since(
-        tx, project_id, trigger.visitor_id, trigger.occurred_at
-    ):
+    if flow.settings.exit_on_conversion and await converted_since(tx, project_id, people, trigger.occurred_at):
         return "converted"
     reached = (
         select(Delivery.id)
@@ -216,7 +264,7 @@ async def _refusal(
         .where(
             FlowRun.project_id == project_id,
             FlowRun.flow_id == flow_id,
-            FlowRun.visitor_id == trigger.visitor_id,
+            FlowRun.visitor_id.in_(people),
             FlowRun.trigger_key != trigger.key,
             # One that reached nobody, having been skipped or cancelled in time, stands in nobody's way.
             FlowRun.status.in_(UNFINISHED) | ((FlowRun.started_at > now - flow.settings.reentry) & reached),

@@ -131,8 +131,14 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     """The services of one process."""
     database = Database(urls)
     meters = Meters(tracing.tracer())
-    recorder = Recorder(database, times=session_times(settings), max_queued=settings.max_queued_events)
     profiles = LiveProfiles()
+    recorder = Recorder(
+        database,
+        times=session_times(settings),
+        max_queued=settings.max_queued_events,
+        # What is known of a person has changed: the next request of each of their devices reads it again.
+        on_people_changed=profiles.forget_all,
+    )
     _watch(meters, database, recorder, profiles)
     signing_secret = _signing_secret(settings)
     classifier = Classifier(

@@ -25,6 +25,7 @@ from flows.triggers import cancel_group, start_runs
 from insights.classification.classify import Classified, Classifier
 from insights.errors import NotFound, SessionStillOpen
 from insights.events.record import GOODBYE
+from insights.identity.together import hold_people
 from insights.models import Event, Insight, Session
 from insights.recovery.trigger import insight_trigger
 from insights.timeline.assemble import Summary, summarise, timeline_hash
@@ -228,10 +229,11 @@ class SessionCloser:
             confidence=insight.confidence,
             narrative=insight.narrative,
         )
+        people = await hold_people(tx, timeline.project_id, [timeline.visitor_id])
         if current is not None and current.reason != insight.reason:
             why = f"superseded: the reason is {insight.reason} now"
             await cancel_group(tx, timeline.project_id, trigger.group, why, now)
-        await start_runs(tx, timeline.project_id, trigger, now)
+        await start_runs(tx, timeline.project_id, trigger, now, same_person=people[timeline.visitor_id])
 
     async def _put_back(self, claim: Claim, error: Exception) -> None:
         try:

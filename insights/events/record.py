@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -24,8 +24,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.postgres.engine import Database
 from adapters.postgres.pipe import Pipe, Statement, StatementRefused
-from flows.triggers import record_conversion
 from insights.errors import Refused, Unavailable
+from insights.events.people import Said, write_people
 from insights.events.wire import Rejection, WireEvent
 from insights.models import RejectedEvent, Visitor
 from insights.vocabulary.events import AFTERWARDS
@@ -133,17 +133,28 @@ FROM json_to_recordset(%(rows)s) AS row(
 CONSEQUENTIAL = frozenset({"identified", "consent_changed", "purchased"})
 """Types of events that mean something beyond the timeline."""
 
+PERSONAL = frozenset({"identified", "purchased"})
+"""Those that reach the other devices of the same person."""
+
 _encode = msgspec.json.Encoder().encode
 
 
 class Recorder:
     """The write path of one process. ``start`` it once; ``stop`` writes what is waiting."""
 
-    def __init__(self, database: Database, *, times: SessionTimes, max_queued: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        times: SessionTimes,
+        max_queued: int,
+        on_people_changed: Callable[[UUID, Collection[UUID]], None] = lambda project_id, visitor_ids: None,
+    ) -> None:
         self._database = database
         self._pipe = Pipe(database.urls)
         self._times = times
         self._max_queued = max_queued
+        self._on_people_changed = on_people_changed
         self._waiting: deque[tuple[Entry, asyncio.Future[int]]] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
@@ -273,6 +284,9 @@ class Recorder:
             for entry in entries:
                 if _consequential(entry):
                     await _write_consequences(tx, entry, new)
+            affected = await write_people(tx, project_id, _said(entries, new))
+        if affected:
+            self._on_people_changed(project_id, affected)
         return new
 
     def _statements(self, project_id: UUID, entries: list[Entry]) -> list[Statement]:
@@ -303,6 +317,16 @@ def _new(answers: list[tuple[Any, ...] | None]) -> _New:
 
 def _is_new(new: _New, session_id: UUID, event_id: UUID) -> bool:
     return new is None or f"{session_id}{event_id}" in new
+
+
+def _said(entries: list[Entry], new: _New) -> list[Said]:
+    """What is new in these entries and says something of people."""
+    return [
+        Said(entry.visitor_id, entry.session_id, event, ms_to_datetime(entry.received_ms))
+        for entry in entries
+        for event in entry.events
+        if event.type in PERSONAL and _is_new(new, entry.session_id, event.id)
+    ]
 
 
 def _consequential(entry: Entry) -> bool:
@@ -368,7 +392,7 @@ def _unsaid(name: str) -> ColumnElement[bool]:
 
 
 async def _write_consequences(tx: AsyncSession, entry: Entry, new: _New) -> None:
-    """What an event means beyond the timeline: who the visitor is, what they agreed to, that they bought."""
+    """What an event means for its visitor's row: what they said of themselves, what they agreed to."""
     for event in entry.events:
         if event.type not in CONSEQUENTIAL or not _is_new(new, entry.session_id, event.id):
             continue
@@ -402,15 +426,4 @@ async def _write_consequences(tx: AsyncSession, entry: Entry, new: _New) -> None
                 .where(Visitor.project_id == entry.project_id, Visitor.id == entry.visitor_id)
                 .where((Visitor.consented_at.is_(None)) | (Visitor.consented_at <= at))
                 .values(consent=consent, consented_at=at)
-            )
-        elif event.type == "purchased":
-            await record_conversion(
-                tx,
-                entry.project_id,
-                entry.visitor_id,
-                key=str(event.props["order_id"]),
-                occurred_at=at,
-                value_minor=event.props.get("value_minor"),
-                currency=event.props.get("currency"),
-                now=ms_to_datetime(entry.received_ms),
             )

@@ -5,7 +5,9 @@ from insights.models.decision import Decision
 from insights.models.dialect_message import DialectMessage
 from insights.models.discount_code import DiscountCode
 from insights.models.event import Event
+from insights.models.identity_link import IdentityLink
 from insights.models.insight import Insight
+from insights.models.person import Person
 from insights.models.project import Project
 from insights.models.rejected_event import RejectedEvent
 from insights.models.session import Session
@@ -17,7 +19,9 @@ __all__ = [
     "DialectMessage",
     "DiscountCode",
     "Event",
+    "IdentityLink",
     "Insight",
+    "Person",
     "Project",
     "RejectedEvent",
     "Session",

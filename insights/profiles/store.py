@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 from uuid import UUID
 
@@ -52,6 +52,11 @@ class LiveProfiles:
         """Drops a visitor, also one who is just being loaded: whoever waits still gets an answer, nobody keeps it."""
         self._store.forget(project_id, visitor_id)
         self._loading.pop((project_id, visitor_id), None)
+
+    def forget_all(self, project_id: ProjectId | UUID, visitor_ids: Iterable[VisitorId | UUID]) -> None:
+        """Drops several visitors of a project."""
+        for visitor_id in visitor_ids:
+            self.forget(project_id, visitor_id)
 
     async def _load(self, key: tuple[UUID, UUID], load: Callable[[], Awaitable[Profile]]) -> Profile:
         try:

@@ -1,0 +1,72 @@
+"""What a flush says of people: who is one person by its identifications, and what its orders end on their devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.triggers import join_runs, record_conversion
+from insights.events.wire import WireEvent
+from insights.identity.links import links_said
+from insights.identity.stitch import Stitched, stitch
+from insights.identity.together import hold_people
+from insights.vocabulary.ids import ms_to_datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One new event of a flush, whose it is, and when it arrived."""
+
+    visitor_id: UUID
+    session_id: UUID
+    event: WireEvent
+    received_at: datetime
+
+    @property
+    def at(self) -> datetime:
+        return ms_to_datetime(int(self.event.t))
+
+
+async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said]) -> frozenset[UUID]:
+    """Links, then orders. Returns the visitors of whom another process than the one they talk to may know too little:
+    those whose person changed, and those whose person bought on another device.
+
+    Called last in a transaction: its locks are waited for by other processes.
+    """
+    said = list(said)
+    links = [
+        link
+        for one in said
+        if one.event.type == "identified"
+        for link in links_said(
+            one.visitor_id, one.event.props, at=one.at, event_id=one.event.id, session_id=one.session_id
+        )
+    ]
+    orders = [one for one in said if one.event.type == "purchased"]
+    stitched = await stitch(tx, project_id, links) if links else Stitched()
+    buyers = {one.visitor_id for one in orders}
+    together = await hold_people(tx, project_id, buyers | stitched.changed) if buyers or stitched.changed else {}
+    affected = set(stitched.changed)
+    for one in orders:
+        same_person = together[one.visitor_id]
+        await record_conversion(
+            tx,
+            project_id,
+            one.visitor_id,
+            key=str(one.event.props["order_id"]),
+            occurred_at=one.at,
+            value_minor=one.event.props.get("value_minor"),
+            currency=one.event.props.get("currency"),
+            now=one.received_at,
+            same_person=same_person,
+        )
+        affected.update(visitor for visitor in same_person if visitor != one.visitor_id)
+    now = max((one.received_at for one in said), default=None)
+    for group in stitched.joined:
+        if now is not None:
+            await join_runs(tx, project_id, group, now)
+    return frozenset(affected)

@@ -1,0 +1,1 @@
+"""Identity: which visitors are one person, by what they said of themselves."""
