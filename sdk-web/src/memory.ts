@@ -64,9 +64,12 @@ export function share(): boolean {
   return !!Object.keys(tabs)[0];
 }
 
-/** Takes over from the page before in this tab. Taken, not read: a duplicated tab must not find its twin's identity. */
+/**
+ * Takes over from the page before in this tab. Taken, not read: a duplicated tab must not find its twin's identity. A page
+ * that comes back may do so before the other has left; it starts its numbers anew, under another id.
+ */
 export function arrive(): void {
-  tab = recall("sessionStorage", "tab", tab || { id: uuid().slice(-8), n: 0 });
+  tab = recall("sessionStorage", "tab", { id: uuid().slice(-8), n: 0 });
   remember("sessionStorage", "tab");
 }
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,9 @@ async def visitor(chromium: Browser) -> AsyncIterator[BrowserContext]:
     """A person with an empty profile."""
     context = await chromium.new_context(user_agent=PERSON)
     yield context
-    await context.close()
+    # A context whose page is on the way elsewhere may never say that it closed.
+    with suppress(TimeoutError):
+        await asyncio.wait_for(context.close(), 5)
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ class Site:
     attempts: list[tuple[str, str, Batch]] = field(default_factory=list)
     """Every POST: its path with the query, its content type, its body."""
     preflights: int = 0
+    script: str = ""
+    """Served as /page.js, for pages whose policy forbids inline scripts."""
 
     def events(self, kind: str | None = None) -> list[Event]:
         """Events that were taken, once each, in order of arrival."""
@@ -95,6 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
             )
         if path.startswith("/api/"):
             return self._api()
+        if path == "/page.js":
+            return self._answer(200, self.site.script.encode(), "text/javascript")
         html = self.site.pages.get(path, f"<!doctype html><title>Shop</title>{TAG}<h1>Shop</h1>")
         return self._answer(200, html.encode(), "text/html; charset=utf-8", self.site.headers)
 

@@ -1,0 +1,201 @@
+"""What was seen arrives when the browser is against it: no network, no room, no beacons, a page that comes back."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from playwright.async_api import BrowserContext, Page, async_playwright
+
+from tests.browser import ARGUMENTS, PERSON, chromium_path
+from tests.sdk.site import TAG, Site
+from tests.sdk.test_sdk_delivery import HIDE, THIRTY, numbers
+
+pytestmark = pytest.mark.browser
+
+NO_BEACONS = "Navigator.prototype.sendBeacon = () => false;"
+NO_KEEPALIVE = """const original = fetch;
+window.fetch = (input, init) => init?.keepalive ? Promise.reject(new TypeError('no')) : original(input, init);"""
+
+
+async def test_what_happens_without_a_network_is_told_when_it_is_back(
+    site: Site, visitor: BrowserContext, page: Page
+) -> None:
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    await visitor.set_offline(True)
+    await page.evaluate(THIRTY % 1000 + "whyleft.cartAdded({product_id: 'm1'})")
+    await asyncio.sleep(0.1)
+    assert not numbers(site)
+    await visitor.set_offline(False)
+    await site.heard(lambda: numbers(site) == list(range(30)))
+    await site.one("cart_added")
+
+
+async def test_a_tab_closed_without_a_network_is_told_by_the_next_visit(
+    site: Site, visitor: BrowserContext, page: Page
+) -> None:
+    other = await visitor.new_page()
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    await visitor.set_offline(True)
+    await page.evaluate(THIRTY % 1000)
+    await page.close(run_before_unload=True)
+    await visitor.set_offline(False)
+    await other.goto(site.origin + "/later")
+    await site.heard(lambda: numbers(site) == list(range(30)))
+
+
+@pytest.mark.parametrize("refusal", [NO_BEACONS, NO_BEACONS + NO_KEEPALIVE, "delete Navigator.prototype.sendBeacon;"])
+async def test_refused_beacons_are_made_up_for(site: Site, page: Page, refusal: str) -> None:
+    await page.add_init_script(f"if (location.pathname === '/') {{ {refusal} }}")
+    await page.goto(site.origin)
+    await page.evaluate(THIRTY % 3000 + "location.href = '/next'")
+    await site.viewed("/next")
+    await site.heard(lambda: numbers(site) == list(range(30)))
+
+
+async def test_a_full_storage_loses_nothing_of_the_shop_and_stops_nothing(site: Site, page: Page) -> None:
+    await page.add_init_script(
+        """try { let size = 1 << 22; localStorage.cart = 'mine';
+            for (let n = 0; size > 8; n++) try { localStorage['fill' + n] = 'x'.repeat(size); } catch { size >>= 1; }
+        } catch {}"""
+    )
+    await page.goto(site.origin)
+    await page.evaluate(THIRTY % 1000 + "location.href = '/next'")
+    await site.viewed("/next")
+    await site.heard(lambda: numbers(site) == list(range(30)))
+    assert await page.evaluate("localStorage.cart") == "mine"
+
+
+async def test_a_storage_of_nonsense_is_survived(site: Site, page: Page) -> None:
+    await page.add_init_script(
+        """for (const name of ['', 'queue', 'gone', 'tab', 'trail'])
+            for (const store of [localStorage, sessionStorage]) store['whyleft' + name] = '[[1,{"h":7}],null,"x"';
+        localStorage.whyleftqueue = '[null,{"h":5,"e":"no"},7]'; localStorage.whyleft = '"text"';
+        sessionStorage.whylefttab = '7';"""
+    )
+    await page.goto(site.origin)
+    await page.evaluate("whyleft.track('searched', {query: 'mug'})")
+    event = await site.one("searched")
+    assert UUID(event["id"]).version == 7
+    await asyncio.sleep(1.2)
+    await page.evaluate("whyleft.cartAdded({product_id: 'm1'})")
+    await site.one("cart_added")
+
+
+async def test_no_more_than_half_a_megabyte_is_kept_and_the_newest_wins(site: Site, page: Page) -> None:
+    site.status = 503
+    await page.goto(site.origin)
+    await site.heard(lambda: site.attempts)
+    await page.evaluate(
+        "for (let n = 0; n < 1500; n++) whyleft.track('searched', {query: 'x'.repeat(1000), results: n});" + HIDE
+    )
+    kept = await page.evaluate("localStorage.whyleftqueue.length")
+    assert 400_000 < kept <= 520_000
+    assert "results\\u0022:1499}" in await page.evaluate("localStorage.whyleftqueue")
+
+
+async def test_an_event_too_large_for_any_beacon_is_sent_by_the_next_page(site: Site, page: Page) -> None:
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    await page.evaluate(
+        "whyleft.track('searched', {query: 'x'.repeat(90000)}); whyleft.track('reviews_viewed', {product_id: 'm1'});"
+        "location.href = '/next'"
+    )
+    await site.viewed("/next")
+    await site.one("reviews_viewed")
+    assert len((await site.one("searched"))["props"]["query"]) == 90_000
+
+
+async def test_a_server_that_drops_connections_is_asked_again(site: Site, page: Page) -> None:
+    cut = 2
+
+    async def interfere(route: object) -> None:
+        nonlocal cut
+        cut -= 1
+        await (route.abort("connectionreset") if cut >= 0 else route.continue_())  # type: ignore[attr-defined]
+
+    await page.route("**/v1/events*", interfere)
+    await page.add_init_script("Math.random = () => 0;")
+    await page.goto(site.origin)
+    await page.evaluate("whyleft.track('searched', {query: 'mug'})")
+    await page.evaluate("dispatchEvent(new Event('online'))")
+    await page.evaluate("setTimeout(() => dispatchEvent(new Event('online')), 200)")
+    await site.one("searched")
+    assert len({event["id"] for event in site.events()}) == len(site.events())
+
+
+@pytest.mark.parametrize("years", [-15, 30])
+async def test_a_clock_that_is_years_off_loses_nothing(site: Site, page: Page, years: int) -> None:
+    await page.add_init_script(
+        f"const real = Date.now, off = {years} * 31557600000; Date.now = () => real() + off;"
+        "const Real = Date; Date = class extends Real {"
+        " constructor(...a) { a.length ? super(...a) : super(real() + off); } };"
+    )
+    await page.goto(site.origin)
+    await page.evaluate("whyleft.track('searched', {query: 'mug'})")
+    event = await site.one("searched")
+    batch = site.batches[0]
+    sent = batch["sent_at"]
+    # Ids carry a time of our century, and each event is as old against sent_at as it really is.
+    assert 1.7e12 < int(batch["session"].replace("-", "")[:12], 16) < 2.2e12
+    assert 0 <= sent - site.events("page_viewed")[0]["t"] < 60_000
+    assert UUID(event["id"]).version == 7
+
+
+async def test_a_page_that_comes_back_is_seen_again_with_numbers_of_its_own(site: Site) -> None:
+    site.pages["/"] = f"<!doctype html><title>Shop</title>{TAG}<a href='/next'>next</a>"
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=chromium_path(), args=ARGUMENTS, ignore_default_args=["--disable-back-forward-cache"]
+        )
+        page = await (await browser.new_context(user_agent=PERSON)).new_page()
+        await page.add_init_script("addEventListener('pageshow', event => { window.restored = event.persisted; })")
+        await page.goto(site.origin)
+        await site.one("page_viewed")
+        await page.evaluate("window.alive = true")
+        await page.click("a")
+        await site.viewed("/next")
+        await page.go_back(wait_until="commit")
+        assert await page.evaluate("[window.restored, window.alive]") == [True, True]
+        await page.evaluate("whyleft.track('searched', {query: 'mug'})")
+        await site.one("searched")
+        await browser.close()
+    views = [event["props"]["path"] for event in site.events("page_viewed")]
+    assert views == ["/", "/next", "/"]
+    used = [(batch["tab"], event["seq"]) for batch in site.batches for event in batch["events"]]
+    assert len(used) == len(set(used)) == 5
+
+
+@pytest.mark.parametrize(
+    "second", [TAG, TAG.replace("wl_w_test", "wl_w_other"), TAG.replace("<script", "<script async")]
+)
+async def test_two_copies_of_the_snippet_are_one(site: Site, page: Page, second: str) -> None:
+    site.pages["/"] = f"<!doctype html>{TAG}{second}"
+    await page.goto(site.origin)
+    await page.evaluate("whyleft.track('searched', {query: 'mug'})")
+    await site.one("searched")
+    assert len(site.events("page_viewed")) == 1
+    assert {path.partition("&")[0] for path, _, _ in site.attempts} == {"/v1/events?key=wl_w_test"}
+
+
+async def test_a_missing_key_costs_one_line_and_the_page_still_works(site: Site, page: Page) -> None:
+    lines: list[str] = []
+    page.on("console", lambda message: lines.append(message.text))
+    site.pages["/"] = "<!doctype html><script src=/sdk/whyleft.js></script>"
+    await page.add_init_script("window.whyleft = {q: []}; window.thrown = []; onerror = m => thrown.push(m)")
+    await page.goto(site.origin)
+    await page.evaluate("whyleft.q.push(['track', 'searched', {query: 'mug'}])")
+    assert [line for line in lines if "data-key" in line] and len(lines) == 1
+    assert await page.evaluate("thrown") == [] and not site.attempts
+
+
+async def test_thirty_events_of_a_hidden_page_are_three_requests_at_most(site: Site, page: Page) -> None:
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    before = len(site.attempts)
+    await page.evaluate(THIRTY % 3000 + HIDE)
+    await site.heard(lambda: numbers(site) == list(range(30)))
+    assert len(site.attempts) - before <= 3
