@@ -29,6 +29,7 @@ from insights.decisions.guardrails import Limits as ActionLimits
 from insights.events.reception import Forgets, Reception
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
+from insights.profiles.in_memory import ProfilesInMemory
 from insights.profiles.loading import ProfileLoader
 from insights.profiles.store import LiveProfiles
 from insights.readiness import Readiness
@@ -131,7 +132,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     """The services of one process."""
     database = Database(urls)
     meters = Meters(tracing.tracer())
-    profiles = LiveProfiles()
+    profiles: LiveProfiles = ProfilesInMemory()
     recorder = Recorder(
         database,
         times=session_times(settings),
@@ -179,6 +180,12 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
 def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: LiveProfiles) -> None:
     meters.watch("whyleft_recorder_queued_events", "Events that wait for their commit.", lambda: recorder.queued)
     meters.watch("whyleft_live_profiles", "Visitors whose profile is in memory.", lambda: len(profiles))
+    meters.watch(
+        "whyleft_profiles_stale",
+        "Requests whose profile was behind what another process wrote.",
+        lambda: recorder.stale,
+    )
+    meters.watch("whyleft_decisions_withheld", "Decisions not carried out for that reason.", lambda: recorder.withheld)
     meters.watch(
         "whyleft_database_connections_in_use", "Connections taken out of the pool now.", database.connections_in_use
     )

@@ -31,7 +31,7 @@ from insights.profiles.loading import ProfileLoader
 from insights.profiles.order import fold_in_place, put_in_order
 from insights.profiles.pages import event_path
 from insights.profiles.profile import Profile
-from insights.profiles.store import LiveProfiles
+from insights.profiles.store import Copy, LiveProfiles
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import DecisionId, ProjectId, VisitorId, uuid7
@@ -145,40 +145,31 @@ class Ingest:
         for event in batch.events:
             if event.type == "page_viewed" and batch.page is not None:
                 _complete(event, batch.page.url, batch.page.title, batch.page.referrer)
+        entry = _entry(project_id, reading, received_ms)
+        decision_id = DecisionId(uuid7(received_ms))
         choice: Choice | None = None
-        profile: Profile | None = None
-        folded: int | None = 0
+        copy: Copy | None = None
         if batch.events:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
             self._recorder.check_room(len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
-            profile = await self._profile(project_id, VisitorId(batch.visitor))
-            try:
-                folded = fold_in_place(profile, batch.session, batch.events, _page_url(batch))
-                # Of what came late the profile does not know yet: nothing is decided on half a visit.
-                choice = None if folded is None else self._decide(profile, batch, received_ms)
-            except Exception:
-                # A broken decision must never cost the shop its events.
-                log.exception("decision_failed")
-        entry = _entry(project_id, reading, received_ms)
-        decision_id = DecisionId(uuid7(received_ms))
-        if choice is not None:
-            latency_us = (time.perf_counter_ns() - started) // 1_000
-            entry.decision = _decision_row(entry, decision_id, choice, latency_us)
-        served = choice is not None and choice.action is not LiveAction.DO_NOTHING and profile is not None
-        if served:
-            # Before the commit, so that a second request of this visitor that arrives meanwhile sees it.
-            assert choice is not None and profile is not None  # noqa: S101
-            profile.mark_served(choice.action, received_ms, choice.stage)
+            copy = await self._copy(project_id, VisitorId(batch.visitor))
         try:
+            if copy is not None:
+                choice = self._choose(copy, entry, batch, received_ms)
+                if choice is not None:
+                    latency_us = (time.perf_counter_ns() - started) // 1_000
+                    entry.decision = _decision_row(entry, decision_id, choice, latency_us)
+                    copy.version += 1
             added = await self._recorder.record(entry)
-        except Exception:
-            # It holds what was not stored, and what it was to show never leaves.
+        except BaseException:
+            # It holds what was perhaps never stored, and what it was to show never leaves.
             self._profiles.forget(project_id, batch.visitor)
             raise
-        if profile is not None and (added != folded or self._profiles.get(project_id, batch.visitor) is not profile):
-            # Something came late, or was folded into a profile that another request had already given up.
-            self._profiles.forget(project_id, batch.visitor)
+        if copy is not None:
+            self._settle(project_id, entry, copy)
+        if entry.undecided:
+            choice = None
         return {
             "accepted": added,
             "duplicates": len(batch.events) - added,
@@ -186,13 +177,40 @@ class Ingest:
             "action": _action(decision_id, choice),
         }
 
-    async def _profile(self, project_id: ProjectId, visitor_id: VisitorId) -> Profile:
+    async def _copy(self, project_id: ProjectId, visitor_id: VisitorId) -> Copy:
         try:
-            return await self._profiles.get_or_rebuild(
-                project_id, visitor_id, lambda: self._loader.load(project_id, visitor_id)
-            )
+            return await self._profiles.take(project_id, visitor_id, lambda: self._loader.load(project_id, visitor_id))
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
+
+    def _choose(self, copy: Copy, entry: Entry, batch: Batch, received_ms: int) -> Choice | None:
+        """Folds the batch into the profile, claims to know the visitor by it, and decides on what is new."""
+        try:
+            folded = fold_in_place(copy.profile, batch.session, batch.events, _page_url(batch))
+            if not folded:
+                # Of what came late the profile does not know yet: nothing is claimed, nor decided on half a visit.
+                entry.before = None if folded is None else copy.version
+                return None
+            entry.before, entry.fresh = copy.version, folded
+            copy.version += folded
+            choice = self._decide(copy.profile, batch, received_ms)
+        except Exception:
+            # A broken decision must never cost the shop its events.
+            log.exception("decision_failed")
+            entry.before = None
+            return None
+        if choice is not None and choice.action is not LiveAction.DO_NOTHING:
+            # Before the commit, so that a second request of this visitor that arrives meanwhile sees it.
+            copy.profile.mark_served(choice.action, received_ms, choice.stage)
+        return choice
+
+    def _settle(self, project_id: ProjectId, entry: Entry, copy: Copy) -> None:
+        # Whether it is right was compared in the commit itself: what is not is built again at the next request.
+        if entry.before is None or entry.stale or entry.undecided:
+            log.debug("profile_forgotten", stale=entry.stale, withheld=entry.undecided)
+            self._profiles.forget(project_id, entry.visitor_id)
+        else:
+            self._profiles.keep(project_id, entry.visitor_id, copy)
 
     def _decide(self, profile: Profile, batch: Batch, received_ms: int) -> Choice | None:
         last = batch.events[-1]

@@ -25,6 +25,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from adapters.postgres.engine import Database
 from adapters.postgres.pipe import Pipe, Statement, StatementRefused
 from insights.errors import Refused, Unavailable
+from insights.events.claims import Claims, claims_of, settle
 from insights.events.people import Said, write_people
 from insights.events.wire import Rejection, WireEvent
 from insights.models import RejectedEvent, Visitor
@@ -49,7 +50,12 @@ GOODBYE = timedelta(seconds=2)
 
 @dataclass(slots=True)
 class Entry:
-    """What one request wants written: its good events (times corrected), its refused ones, its decision."""
+    """What one request wants written: its good events (times corrected), its refused ones, its decision.
+
+    ``before`` is the version of the visitor that its profile stood for, and ``fresh`` the events that were new to it
+    (``events/claims``); without them nothing is claimed. Once recorded, ``stale`` says that somebody else had written
+    of the visitor meanwhile, and ``undecided`` that therefore the decision was not written.
+    """
 
     project_id: UUID
     visitor_id: UUID
@@ -61,6 +67,10 @@ class Entry:
     rejected: Sequence[Rejection] = ()
     decision: dict[str, Any] | None = None
     envelope: dict[str, Any] = field(default_factory=dict)
+    before: int | None = None
+    fresh: int = 0
+    stale: bool = False
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +82,9 @@ class SessionTimes:
 
 
 # One statement a flush. What was stored before changes nothing: only rows that `added` returns touch a session.
-# A session that was closed before is looked at again after the grace, not after the quiet time. The answer names what
-# is new only where something is not.
+# A session that was closed before is looked at again after the grace, not after the quiet time. Visitors come after
+# sessions: locks are taken in that order everywhere. The answer names what is new only where something is not, and
+# the visitors of whom others wrote meanwhile.
 _WRITE = """
 WITH given AS (
     SELECT * FROM json_to_recordset(%(rows)s) AS row(
@@ -110,24 +121,48 @@ WITH given AS (
                 OR GREATEST(old.ended_at, excluded.ended_at)
                     >= GREATEST(old.last_event_at, excluded.last_event_at) - %(goodbye)s
             THEN %(grace)s ELSE %(quiet)s END
+    RETURNING id
 ), visitors AS (
-    INSERT INTO visitor (project_id, id, first_seen_at)
-    SELECT %(project)s, visitor_id, min(occurred_at) FROM visited GROUP BY visitor_id ORDER BY visitor_id
-    ON CONFLICT DO NOTHING
+    INSERT INTO visitor AS old (project_id, id, first_seen_at, version)
+    SELECT %(project)s, visitor_id, min(occurred_at), count(*) FROM visited
+    WHERE (SELECT count(*) FROM sessions) IS NOT NULL
+    GROUP BY visitor_id ORDER BY visitor_id
+    ON CONFLICT (project_id, id) DO UPDATE SET version = old.version + excluded.version
+    RETURNING id, version
 ), counted AS (
     SELECT count(*) AS n FROM added
+), moved AS (
+    SELECT array_agg(id::text) AS ids
+    FROM json_to_recordset(%(claims)s) AS claim(id uuid, expected bigint) LEFT JOIN visitors USING (id)
+    WHERE version IS NULL OR version <> expected
 )
-SELECT n, CASE WHEN n < %(count)s THEN (SELECT array_agg(session_id::text || id::text) FROM added) END FROM counted
+SELECT n, CASE WHEN n < %(count)s THEN (SELECT array_agg(session_id::text || id::text) FROM added) END, moved.ids
+FROM counted, moved
 """
 
+# Only who still knew all of the visitor has decided anything. Answers with the decisions that were not written.
 _DECIDE = """
-INSERT INTO decision (project_id, id, visitor_id, session_id, event_id, decided_at, policy, stage, intent,
-                      probabilities, excluded, action, why, latency_us)
-SELECT %(project)s, id, visitor_id, session_id, event_id, to_timestamp(decided_at / 1000.0), policy, stage, intent,
-       probabilities, excluded, action, why, latency_us
-FROM json_to_recordset(%(rows)s) AS row(
-    id uuid, visitor_id uuid, session_id uuid, event_id uuid, decided_at bigint, policy text, stage text, intent jsonb,
-    probabilities jsonb, excluded jsonb, action text, why text, latency_us integer)
+WITH given AS (
+    SELECT * FROM json_to_recordset(%(rows)s) AS row(
+        id uuid, visitor_id uuid, session_id uuid, event_id uuid, decided_at bigint, policy text, stage text,
+        intent jsonb, probabilities jsonb, excluded jsonb, action text, why text, latency_us integer)
+), right_of AS (
+    UPDATE visitor SET version = version + claim.decisions
+    FROM json_to_recordset(%(claims)s) AS claim(id uuid, expected bigint, decisions integer)
+    WHERE visitor.project_id = %(project)s AND visitor.id = claim.id
+        AND (claim.expected IS NULL OR visitor.version = claim.expected)
+    RETURNING visitor.id
+), decided AS (
+    INSERT INTO decision (project_id, id, visitor_id, session_id, event_id, decided_at, policy, stage, intent,
+                          probabilities, excluded, action, why, latency_us)
+    SELECT %(project)s, id, visitor_id, session_id, event_id, to_timestamp(decided_at / 1000.0), policy, stage, intent,
+           probabilities, excluded, action, why, latency_us
+    FROM given WHERE visitor_id IN (SELECT id FROM right_of)
+    RETURNING id
+)
+SELECT array_agg(id::text) FROM given
+WHERE id NOT IN (SELECT id FROM decided)
+    AND NOT EXISTS (SELECT FROM decision WHERE project_id = %(project)s AND decision.id = given.id)
 """
 
 CONSEQUENTIAL = frozenset({"identified", "consent_changed", "purchased"})
@@ -140,7 +175,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Recorder:
-    """The write path of one process. ``start`` it once; ``stop`` writes what is waiting."""
+    """The write path of one process. ``start`` it once; ``stop`` writes what is waiting.
+
+    ``stale`` and ``withheld`` count the entries whose profile was behind, and the decisions that fell for it.
+    """
 
     def __init__(
         self,
@@ -160,6 +198,8 @@ class Recorder:
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
+        self.stale = 0
+        self.withheld = 0
 
     @property
     def queued(self) -> int:
@@ -273,13 +313,14 @@ class Recorder:
     async def _write(self, entries: list[Entry]) -> _New:
         """Commits the entries. Returns what of them is new: None for all of it."""
         project_id = entries[0].project_id
-        statements = self._statements(project_id, entries)
+        claims = claims_of(entries)
+        statements = self._statements(project_id, entries, claims)
         if not any(entry.rejected or _consequential(entry) for entry in entries):
-            return _new(await self._pipe.run(project_id, statements))
+            return self._told(entries, claims, await self._pipe.run(project_id, statements))
         async with self._database.transaction(project_id) as tx:
             connection = await tx.connection()
             answers = [(await connection.exec_driver_sql(*statement)) for statement in statements]
-            new = _new([tuple(answer.one()) if answer.returns_rows else None for answer in answers])
+            new = self._told(entries, claims, [tuple(answer.one()) for answer in answers])
             await _write_rejected(tx, entries)
             for entry in entries:
                 if _consequential(entry):
@@ -289,7 +330,7 @@ class Recorder:
             self._on_people_changed(project_id, affected)
         return new
 
-    def _statements(self, project_id: UUID, entries: list[Entry]) -> list[Statement]:
+    def _statements(self, project_id: UUID, entries: list[Entry], claims: Claims) -> list[Statement]:
         rows = [row for entry in entries for row in _rows(entry)]
         statements: list[Statement] = [
             (
@@ -297,6 +338,7 @@ class Recorder:
                 {
                     "rows": _encode(rows).decode(),
                     "count": len(rows),
+                    "claims": _encode(claims.of_events).decode(),
                     "project": project_id,
                     "grace": self._times.grace,
                     "quiet": self._times.quiet,
@@ -305,14 +347,26 @@ class Recorder:
                 },
             )
         ]
-        if decisions := [entry.decision for entry in entries if entry.decision is not None]:
-            statements.append((_DECIDE, {"rows": _encode(decisions).decode(), "project": project_id}))
+        decisions = [
+            entry.decision for entry in entries if entry.decision is not None and entry.visitor_id not in claims.broken
+        ]
+        if decisions:
+            values = {
+                "rows": _encode(decisions).decode(),
+                "claims": _encode(claims.of_decisions).decode(),
+                "project": project_id,
+            }
+            statements.append((_DECIDE, values))
         return statements
 
-
-def _new(answers: list[tuple[Any, ...] | None]) -> _New:
-    count, names = answers[0] or (0, None)
-    return None if count and names is None else set(names or ())
+    def _told(self, entries: list[Entry], claims: Claims, answers: list[tuple[Any, ...] | None]) -> _New:
+        """What of the entries is new; each of them hears whether it knew all of its visitor."""
+        count, names, moved = answers[0] or (0, None, None)
+        undecided = (answers[1] or (None,))[0] if len(answers) > 1 else None
+        stale, withheld = settle(entries, claims, moved or (), undecided or ())
+        self.stale += stale
+        self.withheld += withheld
+        return None if count and names is None else set(names or ())
 
 
 def _is_new(new: _New, session_id: UUID, event_id: UUID) -> bool:

@@ -6,14 +6,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
 
 
 class Visitor(Tenant, Base):
-    """``consent`` is the latest consent_changed: {"analytics", "marketing", "channels", "at"}."""
+    """``consent`` is the latest consent_changed: {"analytics", "marketing", "channels", "at"}.
+
+    ``version`` grows with everything that a profile is built from, by one for each event and each decision: a profile
+    of the same version lacks nothing. Whoever changes what ``rebuild`` would return adds to it.
+    """
 
     __tablename__ = "visitor"
     __table_args__ = (
@@ -29,3 +33,4 @@ class Visitor(Tenant, Base):
     consent: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     identified_at: Mapped[datetime | None]
     consented_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -16,15 +16,17 @@ from adapters.postgres.engine import Database
 from adapters.postgres.pipe import Pipe, PipeBroken
 from insights.profiles.profile import Profile
 from insights.profiles.rebuild import rebuild
+from insights.profiles.store import Copy
 from insights.vocabulary.ids import ProjectId, VisitorId
 
 MOST_AT_ONCE: Final = 200
 """Visitors in one transaction, so that the last of them does not wait for all the others' histories."""
 
-# One array, so that the statement is the same for any number of visitors and stays prepared.
-_KNOWN = "SELECT array_agg(id) FROM visitor WHERE project_id = %(project)s AND id = ANY(%(ids)s)"
+# One array, so that the statement is the same for any number of visitors and stays prepared. It comes first: what is
+# committed before the events are read makes the copy newer than it says, which is found out, and never older.
+_KNOWN = "SELECT json_object_agg(id, version) FROM visitor WHERE project_id = %(project)s AND id = ANY(%(ids)s)"
 
-_Waiting = dict[UUID, asyncio.Future[Profile]]
+_Waiting = dict[UUID, asyncio.Future[Copy]]
 
 
 class ProfileLoader:
@@ -36,8 +38,8 @@ class ProfileLoader:
         self._waiting: dict[UUID, _Waiting] = {}
         self._reading: dict[UUID, asyncio.Task[None]] = {}
 
-    async def load(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> Profile:
-        """The profile of what is stored of a visitor; an empty one for somebody new.
+    async def load(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> Copy:
+        """The profile of what is stored of a visitor, and its version; an empty one for somebody new.
 
         Raises what the database raises.
         """
@@ -61,7 +63,7 @@ class ProfileLoader:
 
     async def _read(self, project_id: UUID, waiting: _Waiting) -> None:
         try:
-            profiles = await self._profiles(project_id, list(waiting))
+            copies = await self._copies(project_id, list(waiting))
         except (DBAPIError, OSError, TimeoutError) as error:
             for done in waiting.values():
                 done.set_exception(error)
@@ -72,25 +74,27 @@ class ProfileLoader:
             raise
         else:
             for visitor_id, done in waiting.items():
-                done.set_result(profiles[visitor_id])
+                done.set_result(copies[visitor_id])
 
     async def close(self) -> None:
         """Gives its connection back."""
         await self._pipe.close()
 
-    async def _known(self, project_id: UUID, visitor_ids: list[UUID]) -> list[UUID]:
+    async def _known(self, project_id: UUID, visitor_ids: list[UUID]) -> dict[str, int]:
+        """Visitor, as text → version, of those who are stored."""
         statement = (_KNOWN, {"project": project_id, "ids": visitor_ids})
         try:
             (answer,) = await self._pipe.run(project_id, [statement])
         except PipeBroken:
             # The server may have been restarted since the last visitor came.
             (answer,) = await self._pipe.run(project_id, [statement])
-        return answer[0] or [] if answer else []
+        return answer[0] or {} if answer else {}
 
-    async def _profiles(self, project_id: UUID, visitor_ids: list[UUID]) -> dict[UUID, Profile]:
-        profiles = {visitor_id: Profile() for visitor_id in visitor_ids}
+    async def _copies(self, project_id: UUID, visitor_ids: list[UUID]) -> dict[UUID, Copy]:
+        copies = {visitor_id: Copy(Profile()) for visitor_id in visitor_ids}
         if known := await self._known(project_id, visitor_ids):
             async with self._database.transaction(project_id) as tx:
-                for visitor_id in known:
-                    profiles[visitor_id] = await rebuild(tx, project_id, visitor_id)
-        return profiles
+                for name, version in known.items():
+                    visitor_id = UUID(name)
+                    copies[visitor_id] = Copy(await rebuild(tx, project_id, visitor_id), version)
+        return copies

@@ -1,75 +1,102 @@
-"""The live profiles of a process: the one in memory, or the one rebuilt, and never two of one visitor at a time."""
+"""The live profiles of a process: where a visitor's is found, and never two of one visitor at a time.
+
+A profile is a copy of what the database holds of a visitor, and says of how much. The write path compares that at each
+commit (``events/claims``), so that a copy may stand anywhere, in this process or in a store that several share, and
+grow old there: whoever used it finds out, and it is built again.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 from uuid import UUID
 
-from adapters.live.memory import MemoryStore
+from msgspec import Struct
+
 from insights.profiles.profile import Profile
 from insights.vocabulary.ids import ProjectId, VisitorId
 
 CAPACITY: Final = 100_000
 IDLE_SECONDS: Final = 1800.0
-"""Past this a visitor may have been at another process meanwhile: what it wrote is read again."""
 
 
-class LiveProfiles:
-    """Profiles by visitor. One a process, used by its one event loop."""
+class Copy(Struct, gc=False):
+    """A profile, and the visitor's version that it stands for once all who use it now have committed.
 
-    def __init__(self, *, capacity: int = CAPACITY, idle_seconds: float = IDLE_SECONDS) -> None:
-        self._store: MemoryStore[Profile] = MemoryStore(capacity=capacity, idle_seconds=idle_seconds)
-        self._loading: dict[tuple[UUID, UUID], asyncio.Task[Profile]] = {}
+    ``users``: requests that use it now. Hidden from the garbage collector like the profile itself.
+    """
 
-    def __len__(self) -> int:
-        return len(self._store)
+    profile: Profile
+    version: int = 0
+    users: int = 0
 
-    def get(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> Profile | None:
-        """The profile in memory, if any."""
-        return self._store.get(project_id, visitor_id)
 
-    async def get_or_rebuild(
-        self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, load: Callable[[], Awaitable[Profile]]
-    ) -> Profile:
-        """The profile in memory, or else the one that ``load`` builds; callers that meet share one load.
+Load = Callable[[], Awaitable[Copy]]
 
-        What ``load`` raises reaches all of them and is forgotten: the next call loads again. A caller that is
-        cancelled takes nobody else's answer away.
+
+class LiveProfiles(ABC):
+    """Copies by visitor. One a process, used by its one event loop."""
+
+    @abstractmethod
+    async def take(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, load: Load) -> Copy:
+        """The copy at hand, or else the one that ``load`` builds; callers that meet share one.
+
+        Each ``take`` is followed by ``keep`` or ``forget``. What ``load`` raises reaches all who wait and is
+        forgotten: the next call loads again. A caller that is cancelled takes nobody else's answer away.
         """
-        profile = self._store.get(project_id, visitor_id)
-        if profile is not None:
-            return profile
-        key = (project_id, visitor_id)
-        task = self._loading.get(key)
-        if task is None:
-            task = self._loading[key] = asyncio.create_task(self._load(key, load))
-            task.add_done_callback(_heard)
-        return await asyncio.shield(task)
 
+    @abstractmethod
+    def keep(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, copy: Copy) -> None:
+        """``copy`` is as the database has it now, apart from what others who use it have still to commit."""
+
+    @abstractmethod
     def forget(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> None:
         """Drops a visitor, also one who is just being loaded: whoever waits still gets an answer, nobody keeps it."""
-        self._store.forget(project_id, visitor_id)
-        self._loading.pop((project_id, visitor_id), None)
 
     def forget_all(self, project_id: ProjectId | UUID, visitor_ids: Iterable[VisitorId | UUID]) -> None:
         """Drops several visitors of a project."""
         for visitor_id in visitor_ids:
             self.forget(project_id, visitor_id)
 
-    async def _load(self, key: tuple[UUID, UUID], load: Callable[[], Awaitable[Profile]]) -> Profile:
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many are at hand in this process."""
+
+
+class Loading:
+    """Loads under way: callers that want the same visitor share one. ``found`` is told of each that is still wanted."""
+
+    def __init__(self, found: Callable[[UUID, UUID, Copy], None]) -> None:
+        self._found = found
+        self._under_way: dict[tuple[UUID, UUID], asyncio.Task[Copy]] = {}
+
+    async def __call__(self, project_id: UUID, visitor_id: UUID, load: Load) -> Copy:
+        """What ``load`` returns, or another caller's. Raises what it raises."""
+        key = (project_id, visitor_id)
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._load(key, load))
+            task.add_done_callback(_heard)
+        return await asyncio.shield(task)
+
+    def forget(self, project_id: UUID, visitor_id: UUID) -> None:
+        """Nobody keeps what is being loaded of this visitor."""
+        self._under_way.pop((project_id, visitor_id), None)
+
+    async def _load(self, key: tuple[UUID, UUID], load: Load) -> Copy:
         try:
-            profile = await load()
-            if self._loading.get(key) is asyncio.current_task():
-                self._store.put(*key, profile)
-            return profile
+            copy = await load()
+            if self._under_way.get(key) is asyncio.current_task():
+                self._found(*key, copy)
+            return copy
         finally:
-            if self._loading.get(key) is asyncio.current_task():
-                del self._loading[key]
+            if self._under_way.get(key) is asyncio.current_task():
+                del self._under_way[key]
 
 
-def _heard(task: asyncio.Task[Profile]) -> None:
+def _heard(task: asyncio.Task[Copy]) -> None:
     # When every caller was cancelled, nobody is left to hear of a failure.
     if not task.cancelled():
         task.exception()

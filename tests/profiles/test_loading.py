@@ -49,16 +49,17 @@ async def test_many_visitors_are_read_in_one_transaction_each_as_stored(
     event.listen(database.engine.sync_engine, "begin", count)
     strangers = [uuid4() for _ in range(20)]
     try:
-        profiles = await asyncio.gather(*(loader.load(project_id, visitor) for visitor in [*known, *strangers]))
+        copies = await asyncio.gather(*(loader.load(project_id, visitor) for visitor in [*known, *strangers]))
     finally:
         event.remove(database.engine.sync_engine, "begin", count)
-    assert [profile.pages for profile in profiles] == [1, 2, 3] + [0] * 20
-    assert len({id(profile) for profile in profiles}) == 23
+    assert [copy.profile.pages for copy in copies] == [1, 2, 3] + [0] * 20
+    assert [copy.version for copy in copies] == [1, 2, 3] + [0] * 20
+    assert len({id(copy.profile) for copy in copies}) == 23
     assert begun == 1
 
 
 async def test_a_visitor_of_another_project_is_a_stranger(loader: ProfileLoader, known: list[UUID]) -> None:
-    assert (await loader.load(uuid4(), known[0])).pages == 0
+    assert (await loader.load(uuid4(), known[0])).profile.pages == 0
 
 
 async def test_whoever_hangs_up_takes_no_answer_from_the_others(
@@ -68,7 +69,7 @@ async def test_whoever_hangs_up_takes_no_answer_from_the_others(
     stays = asyncio.create_task(loader.load(project_id, known[2]))
     await asyncio.sleep(0)
     gone.cancel()
-    assert (await stays).pages == 3
+    assert (await stays).profile.pages == 3
 
 
 async def test_a_lost_database_is_told_to_everybody_who_waits() -> None:
@@ -82,10 +83,10 @@ async def test_a_lost_database_is_told_to_everybody_who_waits() -> None:
 async def test_a_connection_that_was_cut_is_made_again(
     database_urls: DatabaseUrls, loader: ProfileLoader, project_id: UUID, known: list[UUID]
 ) -> None:
-    assert (await loader.load(project_id, known[1])).pages == 2
+    assert (await loader.load(project_id, known[1])).profile.pages == 2
     async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner), autocommit=True) as owner:
         await owner.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s AND pid <> pg_backend_pid()",
-            ["%array_agg(id) FROM visitor%"],
+            ["%json_object_agg(id, version) FROM visitor%"],
         )
-    assert (await loader.load(project_id, known[2])).pages == 3
+    assert (await loader.load(project_id, known[2])).profile.pages == 3

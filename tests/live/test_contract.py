@@ -1,0 +1,185 @@
+"""Whatever the balancer does and wherever profiles stand: nothing folded is lost, no cap is passed, the log is true."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from adapters.postgres.engine import DatabaseUrls, conninfo
+from insights.vocabulary.ids import uuid7
+from tests.live.shop import CART, Shop, Visitor, fields, opened
+
+CAP = 2
+
+
+@pytest.fixture
+async def shop(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Shop]:
+    async with opened(database_urls, tmp_path, actions_per_session=CAP, action_gap_seconds=0) as shop:
+        yield shop
+
+
+async def settled(shop: Shop, visitor: Visitor) -> None:
+    """The log says what the visitor got, no more and no less, and no cap was passed."""
+    shown = [row for row in await shop.decisions(visitor.id) if row.action != "do_nothing"]
+    assert [str(row.id) for row in shown] == [action["decision_id"] for action in visitor.got]
+    for session, count in Counter(row.session_id for row in shown).items():
+        assert count <= CAP, session
+    assert len({(row.session_id, row.action) for row in shown}) == len(shown)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_visitor_whom_the_balancer_keeps_at_one_process_has_the_profile_that_is_stored(
+    shop: Shop, seed: int
+) -> None:
+    chance = random.Random(seed)
+    home = shop.processes[0]
+    visitor = Visitor(shop, lambda: home)
+    for _ in range(15):
+        await visitor.browse(chance)
+        at_hand = await home.copy_at_hand(shop.project_id, visitor.id)
+        assert at_hand is not None
+        assert fields(at_hand) == fields(await shop.stored(visitor.id))
+    await settled(shop, visitor)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_round_robin_loses_no_fold_and_passes_no_cap(shop: Shop, seed: int) -> None:
+    chance = random.Random(seed)
+    turn = itertools.cycle(shop.processes)
+    visitor = Visitor(shop, lambda: next(turn))
+    for _ in range(20):
+        await visitor.browse(chance)
+    await settled(shop, visitor)
+    stored = await shop.stored(visitor.id)
+    assert stored.profile.folded == visitor.seq
+    # Two more requests a process, so that one that was behind has found out.
+    for process in shop.processes:
+        for _ in range(2):
+            await visitor.post(visitor.batch("/", ("clicked", {})), process)
+        assert fields(await process.copy_at_hand(shop.project_id, visitor.id)) == fields(await shop.stored(visitor.id))
+
+
+async def test_a_visitor_who_moves_meets_the_profile_they_left(shop: Shop) -> None:
+    first, second = shop.processes
+    visitor = Visitor(shop, lambda: first)
+    await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    left = fields(await first.copy_at_hand(shop.project_id, visitor.id))
+    visitor.route = lambda: second
+    assert fields(await shop.stored(visitor.id)) == left
+    await visitor.do("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"}))
+    assert [action["action"] for action in visitor.got] == ["cart_save"]
+    assert fields(await second.copy_at_hand(shop.project_id, visitor.id)) == fields(await shop.stored(visitor.id))
+    await settled(shop, visitor)
+
+
+async def test_whoever_comes_back_is_not_shown_again_what_another_process_showed(shop: Shop) -> None:
+    first, second = shop.processes
+    visitor = Visitor(shop, lambda: first)
+    await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    await visitor.post(visitor.batch("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"})), second)
+    assert len(visitor.got) == 1
+    # The first process still holds the profile of before.
+    await visitor.post(visitor.batch("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"})), first)
+    assert len(visitor.got) == 1
+    await settled(shop, visitor)
+    await visitor.post(visitor.batch("/cart", ("clicked", {})), first)
+    assert fields(await first.copy_at_hand(shop.project_id, visitor.id)) == fields(await shop.stored(visitor.id))
+
+
+async def test_requests_at_once_at_every_process_get_one_action_between_them(shop: Shop) -> None:
+    for _ in range(5):
+        visitor = Visitor(shop, lambda: shop.processes[0])
+        await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+        # All of them know everything of the visitor now.
+        await asyncio.gather(*(process.load(shop.project_id, visitor.id) for process in shop.processes))
+        leaving = [visitor.batch("/cart", ("exit_intent", {"kind": "pointer"})) for _ in range(6)]
+        answers = await asyncio.gather(
+            *(visitor.post(batch, process) for batch, process in zip(leaving, itertools.cycle(shop.processes)))
+        )
+        assert [answer.json()["accepted"] for answer in answers] == [1] * 6
+        assert len(visitor.got) <= 1
+        await settled(shop, visitor)
+
+
+async def test_requests_at_once_at_one_process_build_on_each_other(shop: Shop) -> None:
+    home = shop.processes[0]
+    visitor = Visitor(shop, lambda: home)
+    await visitor.do("/", ("page_viewed", {}))
+    batches = [visitor.batch("/", ("page_viewed", {}), ("clicked", {})) for _ in range(10)]
+    await asyncio.gather(*(visitor.post(batch) for batch in batches))
+    assert fields(await home.copy_at_hand(shop.project_id, visitor.id)) == fields(await shop.stored(visitor.id))
+    assert home.services.recorder.stale == 0
+
+
+async def test_a_batch_sent_again_to_another_process_is_stored_and_decided_once(shop: Shop) -> None:
+    first, second = shop.processes
+    visitor = Visitor(shop, lambda: first)
+    await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    await visitor.post(visitor.batch("/", ("clicked", {})), second)
+    batch = visitor.batch("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"}))
+    answers = await asyncio.gather(visitor.post(batch, first), visitor.post(batch, second), visitor.post(batch, second))
+    assert sum(answer.json()["accepted"] for answer in answers) == 2
+    assert len(visitor.got) <= 1
+    await settled(shop, visitor)
+    stored = await shop.stored(visitor.id)
+    assert stored.profile.exits == 1
+
+
+async def test_a_retry_that_grew_meanwhile_is_not_served_twice(shop: Shop) -> None:
+    """The first answer was lost on its way; the page sends the batch again, with more in it, and lands elsewhere."""
+    first, second = shop.processes
+    visitor = Visitor(shop, lambda: first)
+    await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    await visitor.post(visitor.batch("/", ("clicked", {})), second)
+    lost = visitor.batch("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"}))
+    await visitor.post(lost, second)
+    assert len(visitor.got) == 1
+    grown = visitor.batch("/cart", ("exit_intent", {"kind": "pointer"}))
+    grown["events"] = [*lost["events"], *grown["events"]]
+    # The first process knows nothing of what the second stored and served, but all of the events in this batch.
+    await visitor.post(grown, first)
+    assert len(visitor.got) == 1
+    await settled(shop, visitor)
+
+
+async def test_a_new_visit_elsewhere_is_seen_when_they_are_back(shop: Shop) -> None:
+    first, second = shop.processes
+    visitor = Visitor(shop, lambda: first)
+    await visitor.do("/", ("page_viewed", {}))
+    visitor.session = uuid7()
+    await visitor.post(visitor.batch("/", ("page_viewed", {})), second)
+    visitor.session = uuid7()
+    for _ in range(2):
+        await visitor.post(visitor.batch("/", ("page_viewed", {})), first)
+    at_hand = await first.copy_at_hand(shop.project_id, visitor.id)
+    assert at_hand is not None
+    assert at_hand.profile.sessions == 3
+
+
+async def test_what_the_database_refused_is_not_remembered(shop: Shop, database_urls: DatabaseUrls) -> None:
+    home = shop.processes[0]
+    visitor = Visitor(shop, lambda: home)
+    await visitor.do("/", ("page_viewed", {}))
+    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner), autocommit=True) as owner:
+        await owner.execute("ALTER TABLE event ADD CONSTRAINT refused CHECK (url NOT LIKE '%/refused') NOT VALID")
+        answer = await visitor.post(visitor.batch("/refused", ("clicked", {})))
+        await owner.execute("ALTER TABLE event DROP CONSTRAINT refused")
+    assert answer.status_code >= 400
+    assert await home.copy_at_hand(shop.project_id, visitor.id) is None
+    await visitor.do("/", ("clicked", {}))
+    assert fields(await home.copy_at_hand(shop.project_id, visitor.id)) == fields(await shop.stored(visitor.id))
+
+
+async def test_visitors_of_two_projects_with_one_id_are_strangers(shop: Shop) -> None:
+    home = shop.processes[0]
+    visitor = Visitor(shop, lambda: home)
+    await visitor.do("/", ("page_viewed", {}))
+    assert await home.copy_at_hand(uuid4(), visitor.id) is None
