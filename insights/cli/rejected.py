@@ -17,7 +17,7 @@ from insights.cli.trouble import told
 from insights.events.record import Recorder
 from insights.events.rejected import list_rejected, replay_rejected
 from insights.models import RejectedEvent
-from insights.profiles.store import LiveProfiles
+from insights.profiles.in_memory import ProfilesInMemory
 from insights.settings import Settings
 from insights.wiring import event_limits, reception, session_times
 
@@ -70,7 +70,7 @@ def replay(project: ProjectName, data_dir: DataDir = None, json: AsJson = False)
             recorder.start()
             counts: Counter[str] = Counter(stored=0, rejected=0)
             identifier = (await project_named(database, project)).id
-            way_in = reception(settings, database, recorder, LiveProfiles())
+            way_in = reception(settings, database, recorder, ProfilesInMemory())
             async for outcome in replay_rejected(database, recorder, way_in, identifier, event_limits(settings)):
                 counts["stored" if outcome.error is None else "rejected"] += 1
             await recorder.stop()
