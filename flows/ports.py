@@ -71,7 +71,8 @@ class Trigger:
     """Something that may start runs.
 
     ``key`` makes it idempotent: a flow starts at most one run per key. ``group`` ties together triggers that replace
-    one another (a session's successive insights). ``facts`` are what conditions and templates see, stored with the run.
+    one another (a session's successive insights): in one group a flow reaches somebody at most once. ``facts`` are what
+    conditions and templates see, stored with the run.
     """
 
     kind: str

@@ -6,6 +6,7 @@ Locks are taken in one order everywhere (session, visitor, run), so that nobody 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -44,10 +45,11 @@ async def start_runs(
 ) -> list[UUID]:
     """Starts a run of each published flow that the trigger matches; returns the new runs.
 
-    A flow starts at most one run per trigger key. A visitor who bought at or after ``trigger.occurred_at``, a trigger
-    that is too old and a visitor whose last run of this flow is too recent start a run that is over at once and says
-    so: nothing is skipped in silence. ``same_person`` are the visitor's other devices, whose locks the caller holds:
-    orders and runs there count too.
+    A flow starts at most one run per trigger key, and in a trigger group none after one that is unfinished, came to its
+    end or reached somebody: a run that was cancelled in time makes room for the next. A visitor who bought at or after
+    ``trigger.occurred_at``, a trigger that is too old and a visitor whose last run of this flow is too recent start a
+    run that is over at once and says so, once a group: nothing is skipped in silence. ``same_person`` are the visitor's
+    other devices, whose locks the caller holds: orders and runs there count too.
     """
     rows = await tx.execute(
         select(Flow.id, FlowVersion.id, FlowVersion.definition)
@@ -66,7 +68,13 @@ async def start_runs(
     people = {trigger.visitor_id, *same_person}
     started: list[UUID] = []
     for flow_id, version_id, definition in matching:
+        before = await _runs_of_group(tx, project_id, flow_id, trigger.group)
+        if (standing := next((run for run in before if run.stands), None)) is not None:
+            await note(tx, project_id, standing.id, now, None, "asked_again", "another trigger of the same group")
+            continue
         refusal = await _refusal(tx, project_id, flow_id, definition, trigger, people, now)
+        if refusal is not None and any(run.end_reason == refusal for run in before):
+            continue
         run_id = await _insert_run(tx, project_id, flow_id, version_id, definition, trigger, refusal, now)
         if run_id is None:
             continue
@@ -119,11 +127,14 @@ async def record_conversion(
     currency: str | None,
     now: datetime,
     same_person: Collection[UUID] = (),
+    group: str | None = None,
 ) -> int:
     """Stores that a visitor bought and cancels their unfinished runs that end on it; returns how many.
 
-    ``same_person`` are the visitor's other devices: their runs end as well. Whether a send goes out is decided by who
-    commits first: the gate and this take the same locks.
+    ``same_person`` are the visitor's other devices: their runs end as well. What triggered a run after the purchase is
+    another matter, unless it is of the trigger group ``group``: the visit that the purchase belongs to, which was
+    thought to have ended without one. Whether a send goes out is decided by who commits first: the gate and this take
+    the same locks.
     """
     people = {visitor_id, *same_person}
     await lock_visitors(tx, people)
@@ -142,7 +153,9 @@ async def record_conversion(
     ending: list[ColumnElement[bool]] = [
         FlowRun.visitor_id.in_(people),
         FlowRun.exit_on_conversion.is_(True),
-        FlowRun.triggered_at <= occurred_at,
+        (FlowRun.triggered_at <= occurred_at) | (FlowRun.trigger_group == group)
+        if group is not None
+        else FlowRun.triggered_at <= occurred_at,
     ]
     return await _cancel(tx, project_id, ending, f"converted: order {key:.80}", now)
 
@@ -237,6 +250,43 @@ async def note(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """An earlier run of the same flow in the same trigger group."""
+
+    id: UUID
+    status: str
+    end_reason: str | None
+    reached: bool
+
+    @property
+    def stands(self) -> bool:
+        """It leaves nothing to do for another one."""
+        return self.reached or self.status == "done" or self.status in UNFINISHED
+
+
+async def _runs_of_group(tx: AsyncSession, project_id: UUID, flow_id: UUID, group: str) -> list[_Before]:
+    rows = await tx.execute(
+        select(FlowRun.id, FlowRun.status, FlowRun.end_reason, _reached(project_id))
+        .where(FlowRun.project_id == project_id, FlowRun.flow_id == flow_id, FlowRun.trigger_group == group)
+        .order_by(FlowRun.started_at)
+    )
+    return [_Before(*row) for row in rows]
+
+
+def _reached(project_id: UUID) -> ColumnElement[bool]:
+    """Whether a message of the run reached somebody, or may have."""
+    return (
+        select(Delivery.id)
+        .where(
+            Delivery.project_id == project_id,
+            Delivery.run_id == FlowRun.id,
+            Delivery.status.in_(("accepted", "unknown", *OPEN_STATUSES)),
+        )
+        .exists()
+    )
+
+
 async def _refusal(
     tx: AsyncSession,
     project_id: UUID,
@@ -250,24 +300,16 @@ async def _refusal(
         return "too_old"
     if flow.settings.exit_on_conversion and await converted_since(tx, project_id, people, trigger.occurred_at):
         return "converted"
-    reached = (
-        select(Delivery.id)
-        .where(
-            Delivery.project_id == project_id,
-            Delivery.run_id == FlowRun.id,
-            Delivery.status.in_(("accepted", "unknown", *OPEN_STATUSES)),
-        )
-        .exists()
-    )
     recent = await tx.scalar(
         select(FlowRun.id)
         .where(
             FlowRun.project_id == project_id,
             FlowRun.flow_id == flow_id,
             FlowRun.visitor_id.in_(people),
-            FlowRun.trigger_key != trigger.key,
+            FlowRun.trigger_group != trigger.group,
             # One that reached nobody, having been skipped or cancelled in time, stands in nobody's way.
-            FlowRun.status.in_(UNFINISHED) | ((FlowRun.started_at > now - flow.settings.reentry) & reached),
+            FlowRun.status.in_(UNFINISHED)
+            | ((FlowRun.started_at > now - flow.settings.reentry) & _reached(project_id)),
         )
         .limit(1)
     )

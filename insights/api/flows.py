@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from flows import store
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
+from insights.vocabulary.session_group import session_group
 
 router = APIRouter(prefix="/v1", tags=["flows"])
 
@@ -109,7 +110,7 @@ async def list_runs(
         found = await store.list_runs(
             tx,
             caller.project_id,
-            session_group=f"session:{session}" if session else None,
+            session_group=session_group(session) if session else None,
             visitor_id=visitor,
             limit=limit,
         )

@@ -15,6 +15,7 @@ from insights.identity.links import links_said
 from insights.identity.stitch import Stitched, stitch
 from insights.identity.together import hold_people
 from insights.vocabulary.ids import ms_to_datetime
+from insights.vocabulary.session_group import session_group
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said])
             currency=one.event.props.get("currency"),
             now=one.received_at,
             same_person=same_person,
+            group=session_group(one.session_id),
         )
         affected.update(visitor for visitor in same_person if visitor != one.visitor_id)
     now = max((one.received_at for one in said), default=None)

@@ -25,6 +25,7 @@ from insights.recovery.fingerprint import (
 from insights.recovery.plain import currency, one_line, whole
 from insights.timeline.assemble import cart_after
 from insights.timeline.timeline import Timeline, TimelineEvent
+from insights.vocabulary.session_group import session_group
 
 KIND: Final = "insight"
 MOST_CITED: Final = 20
@@ -46,8 +47,9 @@ def insight_trigger(
 ) -> Trigger:
     """The trigger of one insight over a timeline that has at least one event.
 
-    The same session and reason always give the same key; successive insights of a session share their group. Times in
-    the facts are ISO 8601 in UTC, money is in minor units, ``confidence`` is 0..1.
+    An insight has its own key; successive insights of a session share their group, in which a flow that has reached
+    the visitor starts no second run. Times in the facts are ISO 8601 in UTC, money is in minor units, ``confidence``
+    is 0..1.
     """
     events = timeline.events
     cart_value, cart_currency = cart_after(events)
@@ -57,8 +59,8 @@ def insight_trigger(
     paths = [event.path for event in events if event.path]
     return Trigger(
         kind=KIND,
-        key=f"insight:{timeline.session_id}:{reason}",
-        group=f"session:{timeline.session_id}",
+        key=f"insight:{insight_id}",
+        group=session_group(timeline.session_id),
         visitor_id=timeline.visitor_id,
         occurred_at=events[-1].at,
         facts={

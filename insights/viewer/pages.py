@@ -21,6 +21,7 @@ from insights.viewer.render import page, root
 from insights.viewer.session_list import any_session, read_page
 from insights.viewer.session_page import session_context
 from insights.viewer.sessions_page import CHOICES, active_filters, numbers, segments
+from insights.vocabulary.session_group import session_group
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -79,7 +80,7 @@ class Pages:
         try:
             async with self._reader.reading(viewer.project_id) as tx:
                 read = await read_session(tx, viewer.project_id, session_id)
-                runs = await list_runs(tx, viewer.project_id, session_group=f"session:{session_id}")
+                runs = await list_runs(tx, viewer.project_id, session_group=session_group(session_id))
         except NotFound:
             return self._missing(
                 request,

@@ -85,7 +85,7 @@ async def test_the_insight_and_the_runs_that_it_starts_come_together(shop: Shop)
     shop.later()
     await shop.close_all()
     assert {run.status for run in await shop.runs()} == {"waiting"}
-    assert all("technical_error" in run.trigger_key for run in await shop.runs())
+    assert {run.facts["insight"]["reason"] for run in await shop.runs()} == {"technical_error"}
 
 
 async def test_a_trigger_that_fails_leaves_neither_insight_nor_closed_session(shop: Shop) -> None:
@@ -235,3 +235,16 @@ async def test_serving_closes_what_is_due_and_ends_when_told(shop: Shop) -> None
             await asyncio.sleep(0.02)
         stop.set()
         await serving
+
+
+async def test_a_purchase_that_was_made_before_the_last_event_cancels_in_its_own_commit(shop: Shop) -> None:
+    await shop.publish_flows()
+    visitor = uuid4()
+    session = await shop.visit(*FAILING, page("/", 600), visitor=visitor)
+    bought_at = shop.now - timedelta(minutes=5)
+    shop.later()
+    await shop.close_all()
+    assert {run.status for run in await shop.runs()} == {"waiting"}
+    late, shop.now = shop.now, bought_at
+    await shop.visit(order(1450, 0), session=session, visitor=visitor, received=late)
+    assert {run.status for run in await shop.runs() if run.exit_on_conversion} == {"cancelled"}

@@ -124,3 +124,67 @@ async def test_cancelling_a_group_leaves_other_groups_alone(world: World) -> Non
         assert await cancel_group(tx, world.project_id, "group:two", "superseded", world.clock()) == 1
     run = await world.only_run(kept)
     assert (run.status, words(run)) == ("waiting", ["started"])
+
+
+async def messages(world: World, visitor: UUID) -> int:
+    return sum(words(run).count("accepted") for run in await world.runs(visitor))
+
+
+async def test_what_was_cancelled_in_time_starts_again_when_its_group_asks_again(world: World) -> None:
+    await world.publish(plan(WAIT_THEN_SEND))
+    visitor = await world.start(key="one", group="visit")
+    await world.cancel("visit")
+    await world.start(visitor, key="two", group="visit")
+    await world.drain()
+    await world.later(hours=1)
+    assert sorted(run.status for run in await world.runs(visitor)) == ["cancelled", "done"]
+    assert await messages(world, visitor) == 1
+
+
+async def test_a_group_that_was_reached_is_not_reached_again(world: World) -> None:
+    await world.publish(plan(SEND_WAIT_SEND, reentry="PT0S"))
+    visitor = await world.start(key="one", group="visit")
+    await world.drain()
+    await world.cancel("visit")
+    world.clock.now += timedelta(days=60)
+    await world.start(visitor, key="two", group="visit")
+    await world.drain()
+    assert words(await world.only_run(visitor))[-1] == "asked_again"
+    assert await messages(world, visitor) == 1
+    await world.start(visitor, key="three", group="another visit")
+    await world.drain()
+    assert await messages(world, visitor) == 2
+
+
+async def test_a_run_that_goes_on_or_came_to_its_end_is_not_started_again(world: World) -> None:
+    world.consents.agreed = False
+    await world.publish(
+        plan({"a": WAIT_THEN_SEND["a"], "b": {"do": "send", "action": "send_email", "params": {"consent": True}}})
+    )
+    visitor = await world.start(key="one", group="visit")
+    await world.start(visitor, key="two", group="visit")
+    await world.drain()
+    await world.later(hours=1)
+    assert (await world.only_run(visitor)).status == "done"
+    await world.start(visitor, key="three", group="visit")
+    run = await world.only_run(visitor)
+    assert words(run).count("asked_again") == 2
+    assert await messages(world, visitor) == 0
+
+
+async def test_a_refusal_is_said_once_a_group(world: World) -> None:
+    await world.publish(plan(WAIT_THEN_SEND))
+    visitor = uuid4()
+    await world.convert(visitor)
+    for key in ("one", "two"):
+        await world.start(visitor, key=key, group="visit", age=timedelta(minutes=1))
+    assert [run.end_reason for run in await world.runs(visitor)] == ["converted"]
+
+
+async def test_a_purchase_within_the_visit_ends_its_runs_and_no_others(world: World) -> None:
+    await world.publish(plan(WAIT_THEN_SEND))
+    await world.publish(plan(WAIT_THEN_SEND, name="another"))
+    visitor = await world.start(key="one", group="visit")
+    bought_at = world.clock() - timedelta(minutes=5)
+    assert await world.convert(visitor, at=bought_at, group="another visit") == 0
+    assert await world.convert(visitor, at=bought_at, group="visit") == 2

@@ -22,7 +22,7 @@ from flows.definition import FlowDefinition
 from flows.ports import Composed, SendRequest, Skip, Trigger
 from flows.runner import Runner
 from flows.store import RunView, list_runs, publish
-from flows.triggers import record_conversion, signal, start_runs
+from flows.triggers import cancel_group, record_conversion, signal, start_runs
 
 ACTIONS = {"send_email", "create_ticket"}
 
@@ -132,27 +132,34 @@ class World:
         async with self.database.transaction(self.project_id) as tx:
             await publish(tx, self.project_id, definition, self.clock(), ACTIONS)
 
-    async def start(self, visitor_id: UUID | None = None, *, age: timedelta = timedelta(0), key: str = "") -> UUID:
+    async def start(
+        self, visitor_id: UUID | None = None, *, age: timedelta = timedelta(0), key: str = "", group: str = ""
+    ) -> UUID:
         visitor_id = visitor_id or uuid4()
         key = key or f"insight:{uuid4()}"
         trigger = Trigger(
-            "insight", key, f"group:{key}", visitor_id, self.clock() - age, {"insight": {}, "e": {"f": "x"}}
+            "insight", key, group or f"group:{key}", visitor_id, self.clock() - age, {"insight": {}, "e": {"f": "x"}}
         )
         async with self.database.transaction(self.project_id) as tx:
             await start_runs(tx, self.project_id, trigger, self.clock())
         return visitor_id
 
-    async def convert(self, visitor_id: UUID) -> int:
+    async def cancel(self, group: str) -> int:
+        async with self.database.transaction(self.project_id) as tx:
+            return await cancel_group(tx, self.project_id, group, "superseded", self.clock())
+
+    async def convert(self, visitor_id: UUID, *, at: datetime | None = None, group: str | None = None) -> int:
         async with self.database.transaction(self.project_id) as tx:
             return await record_conversion(
                 tx,
                 self.project_id,
                 visitor_id,
                 key=f"order-{visitor_id}",
-                occurred_at=self.clock(),
+                occurred_at=at or self.clock(),
                 value_minor=100,
                 currency="EUR",
                 now=self.clock(),
+                group=group,
             )
 
     async def signal(self, name: str, key: str) -> int:
