@@ -10,8 +10,7 @@ from uuid import UUID
 import pytest
 
 from adapters.postgres.engine import Database
-from insights.classification.classify import Classifier
-from insights.classification.verdict import Classified
+from insights.classification.classify import Classified, Classifier
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.reasons import Reason
 from tests.classification.shop import FAILING, Shop
