@@ -68,7 +68,7 @@ def links_said(
     visitor_id: UUID, props: Mapping[str, Any], *, at: datetime, event_id: UUID, session_id: UUID | None
 ) -> list[Link]:
     """The links in one identification: ``user_id``, ``email`` and ``phone`` of ``props``; what names nobody is left
-    out."""
+    out. ``previous_id`` says that the customer went by that id before (an alias)."""
     user, email, phone = (
         names.user_id(props.get("user_id")),
         names.email(props.get("email")),
@@ -83,6 +83,10 @@ def links_said(
         keys.append(Key(owner, Node(Kind.EMAIL, email)))
     if phone is not None:
         keys.append(Key(owner, Node(Kind.PHONE, phone)))
+    previous = names.user_id(props.get("previous_id"))
+    if user is not None and previous is not None and previous != user:
+        # Never followed. It is there to be refused, and seen, if the former id is another customer's.
+        keys.append(Key(owner, Node(Kind.USER_ID, previous)))
     return [Link(key.subject, key.name, at, event_id, session_id) for key in keys]
 
 

@@ -28,6 +28,7 @@ _STRENGTH: Final = {
     (Kind.USER_ID, Kind.PHONE): 3,
     (Kind.VISITOR, Kind.EMAIL): 4,
     (Kind.VISITOR, Kind.PHONE): 5,
+    (Kind.USER_ID, Kind.USER_ID): 6,
 }
 
 
@@ -70,10 +71,16 @@ def divide(links: Collection[Link], shared: Collection[Node] = ()) -> Division:
     nobody = set(shared) | _shared(links)
     parent: dict[Node, Node] = {node: node for link in links for node in link.key}
     user: dict[Node, str] = {node: node.value for node in parent if node.kind is Kind.USER_ID}
+    # A former id that nobody ever logged in with was not a customer's.
+    customers = {node for link in links if link.subject.kind is not link.name.kind for node in link.key}
     refused: dict[Key, Refusal] = {}
     for link in sorted(links, key=_order):
         if link.subject in nobody or link.name in nobody:
             refused[link.key] = Refusal(Why.SHARED)
+            continue
+        if link.subject.kind is link.name.kind is Kind.USER_ID:
+            if link.name in customers:
+                refused[link.key] = Refusal(Why.TWO_USERS, (link.subject.value, link.name.value))
             continue
         one, other = _root(parent, link.subject), _root(parent, link.name)
         if one == other:

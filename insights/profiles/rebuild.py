@@ -9,7 +9,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Decision, Event, Session, Visitor
+from insights.identity.contact import read_contact
+from insights.identity.together import person_of
+from insights.models import Decision, Event, Session
 from insights.profiles.fold import fold
 from insights.profiles.pages import event_path
 from insights.profiles.profile import ACTION_BIT, Profile
@@ -26,12 +28,16 @@ async def rebuild(
 ) -> Profile:
     """The profile of what is stored of a visitor: the events of the last ``limit_sessions`` sessions in order.
 
-    Older sessions still count as visits and orders. A visitor who is not in the store gets an empty profile.
+    Visits of the same person on other devices are earlier visits. Older ones still count as visits and orders, and so
+    do those that began elsewhere after this visitor's latest. A visitor who is not in the store gets an empty profile.
     """
     profile = Profile()
-    theirs = (Session.project_id == project_id, Session.visitor_id == visitor_id)
+    person = await person_of(tx, project_id, visitor_id)
+    theirs = (Session.project_id == project_id, Session.visitor_id.in_(person))
+    latest = await _latest_session(tx, project_id, visitor_id) if len(person) > 1 else None
+    so_far = theirs if latest is None else (*theirs, Session.id <= latest)
     recent = (
-        await tx.scalars(select(Session.id).where(*theirs).order_by(Session.id.desc()).limit(limit_sessions))
+        await tx.scalars(select(Session.id).where(*so_far).order_by(Session.id.desc()).limit(limit_sessions))
     ).all()
     if not recent:
         return profile
@@ -40,7 +46,7 @@ async def rebuild(
             select(
                 Event.session_id, Event.occurred_at, Event.tab, Event.seq, Event.id, Event.type, Event.url, Event.props
             )
-            .where(Event.project_id == project_id, Event.session_id.in_(recent), Event.visitor_id == visitor_id)
+            .where(Event.project_id == project_id, Event.session_id.in_(recent), Event.visitor_id.in_(person))
             .order_by(Event.session_id.desc(), Event.occurred_at.desc())
             .limit(MOST_EVENTS)
         )
@@ -51,7 +57,7 @@ async def rebuild(
         select(Decision.event_id, Decision.decided_at, Decision.action, Decision.stage, Decision.probabilities)
         .where(
             Decision.project_id == project_id,
-            Decision.visitor_id == visitor_id,
+            Decision.visitor_id.in_(person),
             Decision.session_id.in_(recent),
         )
         .order_by(Decision.decided_at, Decision.id)
@@ -79,19 +85,57 @@ async def rebuild(
         ).one()
         profile.sessions += visits
         profile.purchases += orders
-    await _add_what_was_said(tx, profile, project_id, visitor_id)
+    if latest is not None:
+        await _add_later_elsewhere(tx, profile, project_id, person, latest)
+    await _add_what_was_said(tx, profile, project_id, visitor_id, person)
     return profile
 
 
-async def _add_what_was_said(tx: AsyncSession, profile: Profile, project_id: UUID, visitor_id: UUID) -> None:
+async def _latest_session(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> UUID | None:
+    return await tx.scalar(
+        select(Session.id)
+        .where(Session.project_id == project_id, Session.visitor_id == visitor_id)
+        .order_by(Session.id.desc())
+        .limit(1)
+    )
+
+
+async def _add_later_elsewhere(
+    tx: AsyncSession, profile: Profile, project_id: UUID, person: tuple[UUID, ...], latest: UUID
+) -> None:
+    """What began on another device after this visitor's own latest session: that one stays the current one."""
+    later = (
+        await tx.scalars(
+            select(Session.id).where(
+                Session.project_id == project_id, Session.visitor_id.in_(person), Session.id > latest
+            )
+        )
+    ).all()
+    if later:
+        profile.sessions += len(later)
+        # Counted in events: an open session has no summary yet, and who has just bought elsewhere is a customer here.
+        profile.purchases += (
+            await tx.scalar(
+                select(func.count())
+                .select_from(Event)
+                .where(Event.project_id == project_id, Event.session_id.in_(later), Event.type == "purchased")
+            )
+        ) or 0
+
+
+async def _add_what_was_said(
+    tx: AsyncSession, profile: Profile, project_id: UUID, visitor_id: UUID, person: tuple[UUID, ...]
+) -> None:
     # Said perhaps before the sessions that were read, or through another door than an event.
-    visitor = await tx.get(Visitor, (project_id, visitor_id))
+    visitor = await read_contact(tx, project_id, visitor_id, person)
     if visitor is None:
         return
     profile.has_email = profile.has_email or "@" in (visitor.email or "")
     for name in ("analytics", "marketing"):
         given = visitor.consent.get(name)
-        if getattr(profile, name) is None and isinstance(given, bool):
+        # Of the person on all devices the last word counts, which the events here need not hold.
+        elsewhere = len(person) > 1 and name == "marketing"
+        if (getattr(profile, name) is None or elsewhere) and isinstance(given, bool):
             setattr(profile, name, given)
 
 

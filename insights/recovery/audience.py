@@ -10,7 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Session, Visitor
+from insights.identity.contact import read_contact
+from insights.identity.together import person_of
+from insights.models import Session
 
 CONSENT_CHANNELS: Final = ("email", "sms", "push", "onsite")
 
@@ -23,7 +25,8 @@ class VisitorFacts:
     """
 
     async def facts(self, tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> Mapping[str, Any]:
-        visitor = await tx.get(Visitor, (project_id, visitor_id))
+        person = await person_of(tx, project_id, visitor_id)
+        visitor = await read_contact(tx, project_id, visitor_id, person)
         consent = visitor.consent if visitor is not None else {}
         return {
             "visitor": {

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.mail import MailInvalid, address
 from flows.ports import Composed, SendRequest, Skip
-from insights.models import Project, Visitor
+from insights.identity.contact import read_contact
+from insights.models import Project
 from insights.recovery import codes, tickets
 from insights.recovery.audience import consents, time_zone, zone
 from insights.recovery.mail_values import answers_of, things_of_cart, things_seen, until, way_back
@@ -66,7 +67,7 @@ class MessageComposer:
         if not isinstance(name, str) or name not in self._messages.names:
             known = ", ".join(sorted(self._messages.names))
             return Skip("no_such_message", f"There is no message {one_line(str(name), 80)!r}: use one of {known}.")
-        visitor = await tx.get(Visitor, (request.project_id, request.visitor_id))
+        visitor = await read_contact(tx, request.project_id, request.visitor_id)
         if visitor is None or not visitor.email:
             return Skip("no_address", "The visitor gave no e-mail address.")
         try:
@@ -144,7 +145,7 @@ class MessageComposer:
         )
 
     async def _webhook(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
-        visitor = await tx.get(Visitor, (request.project_id, request.visitor_id))
+        visitor = await read_contact(tx, request.project_id, request.visitor_id)
         return Composed(
             channel="webhook",
             recipient=None,

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import NotFound
+from insights.identity.together import person_of
 from insights.models import Event, Session
 from insights.timeline.assemble import assemble
 from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
@@ -18,7 +19,7 @@ IN_VISIT = Event.type.not_in(sorted(AFTERWARDS))
 
 
 async def read_timeline(tx: AsyncSession, project_id: UUID, session_id: UUID) -> Timeline:
-    """The timeline of one session, with what was known of its visitor before. Raises NotFound."""
+    """The timeline of one session, with what was known of its visitor's person before. Raises NotFound."""
     session = await tx.get(Session, (project_id, session_id))
     if session is None:
         raise NotFound(f"There is no session {session_id} in this project.")
@@ -37,7 +38,7 @@ async def read_timeline(tx: AsyncSession, project_id: UUID, session_id: UUID) ->
                 func.max(Session.last_event_at),
             ).where(
                 Session.project_id == project_id,
-                Session.visitor_id == session.visitor_id,
+                Session.visitor_id.in_(await person_of(tx, project_id, session.visitor_id)),
                 Session.id < session_id,
             )
         )

@@ -92,6 +92,16 @@ def test_two_visitors_said_to_be_the_same_are_joined_unless_they_are_two_custome
     assert people(known) == {(one, two), (three,)}
 
 
+def test_an_alias_of_a_customer_is_refused_and_one_of_somebody_anonymous_is_not() -> None:
+    one, two = DEVICES[:2]
+    alias = identified(two, 3, user_id="bob", previous_id="ada")
+    assert divided(alias).refused == {}
+    assert people(divided(alias)) == {(two,)}
+    known = divided([*alias, *identified(one, 9, user_id="ada")])
+    assert people(known) == {(one,), (two,)}
+    assert [refusal.users for refusal in known.refused.values()] == [("bob", "ada")]
+
+
 def test_an_address_of_too_many_is_nobodys() -> None:
     devices = [UUID(int=n) for n in range(1, MOST_SAID_BY + 2)]
     links = [link for device in devices for link in identified(device, device.int, email="info@example.org")]
@@ -112,6 +122,7 @@ names = st.fixed_dictionaries(
     {},
     optional={
         "user_id": st.sampled_from(["ada", "bob", "cy"]),
+        "previous_id": st.sampled_from(["ada", "dan"]),
         "email": st.sampled_from(["a@example.org", "b@example.org"]),
         "phone": st.sampled_from(["+4915112345", "+4915154321"]),
     },
