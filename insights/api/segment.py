@@ -159,10 +159,10 @@ async def preflight(request: Request) -> Response:
     return Response(status_code=204, headers=headers)
 
 
-_BODY: Final[dict[str, Any]] = {
+BODY: Final[dict[str, Any]] = {
     "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
 }
-_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     400: {"description": "The body is not JSON of the right shape."},
     401: {"description": "The key is missing, unknown or revoked."},
     403: {"description": "The page's origin is not allowed for this project."},
@@ -178,8 +178,8 @@ def _add(path: str, endpoint: Any, *, shown: bool) -> None:
         methods=["POST"],
         response_model=Received,
         response_model_exclude_none=True,
-        responses=_RESPONSES,
-        openapi_extra=_BODY,
+        responses=ANSWERS,
+        openapi_extra=BODY,
         include_in_schema=shown,
         operation_id=f"segment_{path[1:]}",
     )

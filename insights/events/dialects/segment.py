@@ -5,19 +5,19 @@ After https://segment.com/docs/connections/spec/ . A name that the spec does not
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from insights.events.dialects import commerce
 from insights.events.dialects.commerce import ProductFields, props_of
+from insights.events.dialects.names import SEGMENT
 from insights.events.dialects.translation import (
     Envelope,
     Translated,
     Untranslatable,
     Who,
+    content_key,
     corrected,
     epoch_ms,
     mapping,
@@ -75,11 +75,8 @@ def _key(message: Mapping[str, Any], envelope: Envelope) -> str:
     identifier = text(message.get("messageId"), "messageId")
     if identifier is not None:
         return identifier
-    # With a time, a copy of the same body names the same messages. Without one it happens anew whenever it comes.
     dated = any(message.get(name) is not None for name in ("originalTimestamp", "timestamp"))
-    whole = json.dumps(message, sort_keys=True)
-    what = f"{envelope.type}/{envelope.index}/{hashlib.sha256(whole.encode()).hexdigest()}"
-    return what if dated else f"{envelope.received_ms}/{what}"
+    return content_key(message, envelope, dated=dated)
 
 
 def _who(message: Mapping[str, Any]) -> Who:
@@ -173,6 +170,11 @@ def _named(kind: str) -> _Reader:
     return read
 
 
+def normal(name: str) -> str:
+    """A name of the e-commerce spec however it is written: ``Order_Completed`` is ``order completed``."""
+    return re.sub(r"[\s_\-]+", " ", name).strip().lower()
+
+
 def _track(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[str, Any]) -> Any:
     name = text(message.get("event"), "event")
     if name is None:
@@ -180,7 +182,7 @@ def _track(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping
     if len(name) > 200:
         raise Untranslatable("event: must be 1 to 200 characters")
     said = mapping(message.get("properties"), "properties")
-    reader = _EVENTS.get(re.sub(r"[\s_\-]+", " ", name).strip().lower())
+    reader = _BY_NAME.get(normal(name))
     read = reader(said, message) if reader is not None else None
     type_, props = read if read is not None else ("custom", {"name": name, "props": dict(said)})
     return type_, props, _who(message)
@@ -198,10 +200,11 @@ _READERS: Final[dict[str, _Reader]] = {
 # --- the e-commerce spec: name → our event, or None where the message says too little for ours ---------------------
 
 _Event = tuple[str, dict[str, Any]] | None
+_EventReader = Callable[[Mapping[str, Any], Mapping[str, Any]], _Event]
 _PATH: Final = "properties."
 
 
-def _product_event(type_: str) -> Callable[[Mapping[str, Any], Mapping[str, Any]], _Event]:
+def _product_event(type_: str) -> _EventReader:
     def read(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
         code = commerce.currency(said, _PATH)
         known = commerce.product(said, _PRODUCT, code, _PATH)
@@ -260,8 +263,10 @@ def _refunded(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
     value = commerce.amount(said, _TOTAL, code, _PATH)
     known = {
         "order_id": _order_id(said, message),
-        "value_minor": value if value is not None else commerce.worth(items),
+        # Some say what was given back as a negative amount.
+        "value_minor": abs(value) if value is not None else commerce.worth(items),
         "currency": code,
+        "refund_id": text(said.get("refund_id"), "properties.refund_id") or text(message.get("messageId"), "messageId"),
     }
     return "refunded", props_of("refunded", said, ("orderId", *_TOTAL), known)
 
@@ -283,7 +288,7 @@ def _searched(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
     return "searched", props_of("searched", said, ("results_count",), known)
 
 
-def _coupon(accepted: bool) -> Callable[[Mapping[str, Any], Mapping[str, Any]], _Event]:
+def _coupon(accepted: bool) -> _EventReader:
     def read(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
         return "coupon_tried", props_of("coupon_tried", said, (), {"accepted": accepted})
 
@@ -298,26 +303,20 @@ def _promotion(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
     return "promo_seen", props_of("promo_seen", said, (), {"kind": kind, "text": words[0]})
 
 
-_EVENTS: Final[dict[str, Callable[[Mapping[str, Any], Mapping[str, Any]], _Event]]] = {
-    "products searched": _searched,
-    "product viewed": _product_event("product_viewed"),
-    "product added": _product_event("cart_added"),
-    "wishlist product added to cart": _product_event("cart_added"),
-    "product removed": _product_event("cart_removed"),
-    "checkout started": _checkout_started,
-    "checkout step viewed": _checkout_step,
-    "checkout step completed": _checkout_step,
-    "payment info entered": _payment_entered,
-    "order completed": _ordered,
-    "order refunded": _refunded,
-    "order cancelled": _refunded,
-    "coupon applied": _coupon(True),
+_BY_TYPE: Final[dict[str, _EventReader]] = {
+    "searched": _searched,
+    "product_viewed": _product_event("product_viewed"),
+    "cart_added": _product_event("cart_added"),
+    "cart_removed": _product_event("cart_removed"),
+    "checkout_started": _checkout_started,
+    "checkout_step": _checkout_step,
+    "purchased": _ordered,
+    "refunded": _refunded,
+    "coupon_tried": _coupon(True),
+    "promo_seen": _promotion,
+}
+_BY_NAME: Final[dict[str, _EventReader]] = {
+    **{name: _BY_TYPE[type_] for name, type_ in SEGMENT.items()},
     "coupon denied": _coupon(False),
-    "promotion viewed": _promotion,
-    # The names of the first version of the spec, which old shops still send.
-    "searched products": _searched,
-    "viewed product": _product_event("product_viewed"),
-    "added product": _product_event("cart_added"),
-    "removed product": _product_event("cart_removed"),
-    "completed order": _ordered,
+    "payment info entered": _payment_entered,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -90,6 +92,16 @@ def corrected(at_ms: int, sent_at: Any, received_ms: int, name: str) -> int:
         return at_ms
     skew = received_ms - epoch_ms(sent_at, name)
     return at_ms + skew if abs(skew) > MOST_SKEW_MS else at_ms
+
+
+def content_key(message: Any, envelope: Envelope, *, dated: bool) -> str:
+    """The key of a message that has no id of its own.
+
+    With a time of its own (``dated``) a copy of it is the same one. Without, it happens anew whenever it comes.
+    """
+    whole = json.dumps(message, sort_keys=True)
+    what = f"{envelope.type}/{envelope.index}/{hashlib.sha256(whole.encode()).hexdigest()}"
+    return what if dated else f"{envelope.received_ms}/{what}"
 
 
 def mapping(value: Any, name: str) -> Mapping[str, Any]:

@@ -1,0 +1,214 @@
+"""Google Analytics 4 in our words: what a page pushes to its dataLayer, or a server sends by the Measurement Protocol.
+
+Pure. After the pages "Recommended events" and "Measurement Protocol reference" of Google's documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from insights.events.dialects import commerce
+from insights.events.dialects.commerce import ProductFields, props_of
+from insights.events.dialects.names import GA4, GA4_STEPS
+from insights.events.dialects.translation import (
+    Envelope,
+    Translated,
+    Untranslatable,
+    Who,
+    content_key,
+    epoch_ms,
+    mapping,
+    text,
+)
+
+ITEM: Final = ProductFields(
+    id=("item_id", "id"),
+    name=("item_name", "name"),
+    category=("item_category", "category"),
+    price=("price",),
+    quantity=("quantity",),
+)
+_AROUND: Final = ("event", "name", "params", "ecommerce", "gtm.uniqueEventId", "event_id", "timestamp_micros")
+
+_Props = list[dict[str, Any]]
+"""The props of each event that one message is: an add_to_cart of two items is two."""
+
+
+def translate(message: Any, envelope: Envelope) -> list[Translated]:
+    """One event. ``envelope.context`` is what stands beside the list of events: ``client_id``, ``user_id``, ….
+
+    Raises Untranslatable, naming the field.
+    """
+    event = mapping(message, "event")
+    around = {**mapping(envelope.context, "body"), **{k: v for k, v in event.items() if k in _WHO}}
+    name = text(event.get("name") if event.get("name") is not None else event.get("event"), "name")
+    if name is None or len(name) > 200:
+        raise Untranslatable("name: is missing; an event has a name of 1 to 200 characters, like add_to_cart")
+    said = _said(event)
+    type_ = GA4.get(name)
+    props = _READERS[type_](said, name) if type_ is not None else []
+    if not props:
+        kept = {key: value for key, value in said.items() if key not in _WHO}
+        type_, props = "custom", [{"name": name, "props": kept}]
+    assert type_ is not None  # noqa: S101  (no props without a type)
+    key, who, at_ms = _key(event, envelope), _who(around), _at(event, around, envelope)
+    url = text(said.get("page_location"), "page_location")
+    session = text(said.get("session_id"), "session_id")
+    return [
+        Translated(
+            key=f"{key}/{number}" if number else key,
+            type=type_,
+            props=each,
+            who=who,
+            at_ms=at_ms,
+            url=url[:4096] if url else None,
+            session=session[:200] if session else None,
+        )
+        for number, each in enumerate(props)
+    ]
+
+
+_WHO: Final = ("client_id", "user_id", "visitor", "timestamp_micros")
+
+
+def _said(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters wherever they stand: in ``params``, in ``ecommerce``, or beside the name."""
+    beside = {name: value for name, value in event.items() if name not in _AROUND}
+    ecommerce = mapping(event.get("ecommerce"), "ecommerce")
+    return {**beside, **ecommerce, **mapping(event.get("params"), "params")}
+
+
+def _who(around: Mapping[str, Any]) -> Who:
+    who = Who(
+        anonymous_id=text(around.get("client_id"), "client_id") or text(around.get("visitor"), "visitor"),
+        user_id=text(around.get("user_id"), "user_id"),
+    )
+    if who.anonymous_id is None and who.user_id is None:
+        raise Untranslatable("client_id: is missing; send client_id or user_id beside the events")
+    return who
+
+
+def _at(event: Mapping[str, Any], around: Mapping[str, Any], envelope: Envelope) -> int:
+    for source in (event, around):
+        if (micros := source.get("timestamp_micros")) is not None:
+            if isinstance(micros, bool) or not isinstance(micros, str | int | float):
+                raise Untranslatable("timestamp_micros: must be a whole number of microseconds since 1970")
+            try:
+                return int(float(micros) / 1000)
+            except (ValueError, OverflowError):
+                raise Untranslatable("timestamp_micros: must be a whole number of microseconds since 1970") from None
+    return epoch_ms(event["t"], "t") if event.get("t") is not None else envelope.received_ms
+
+
+def _key(event: Mapping[str, Any], envelope: Envelope) -> str:
+    own = text(event.get("event_id"), "event_id")
+    if own is not None:
+        return own
+    around = mapping(envelope.context, "body")
+    dated = any(source.get("timestamp_micros") is not None for source in (event, around)) or event.get("t") is not None
+    return content_key([event, around], envelope, dated=dated)
+
+
+def _items(said: Mapping[str, Any], code: str | None) -> list[dict[str, Any]]:
+    return commerce.products(said.get("items"), ITEM, code, "items")
+
+
+def _products(type_: str) -> Callable[[Mapping[str, Any], str], _Props]:
+    def read(said: Mapping[str, Any], name: str) -> _Props:
+        code = commerce.currency(said, "")
+        items = _items(said, code)
+        # A list of products that are looked at is not a product that is looked at.
+        chosen = items[:1] if type_ == "product_viewed" else items
+        return [props_of(type_, {}, (), item) for item in chosen]
+
+    return read
+
+
+def _checkout_started(said: Mapping[str, Any], name: str) -> _Props:
+    code = commerce.currency(said, "")
+    items = _items(said, code)
+    value = commerce.amount(said, ("value",), code, "")
+    known = {
+        "cart_value_minor": value if value is not None else commerce.worth(items),
+        "currency": code,
+        "items": commerce.pieces(items) or None,
+        "products": items or None,
+        "coupon": text(said.get("coupon"), "coupon"),
+    }
+    return [props_of("checkout_started", {}, (), known)]
+
+
+def _step(said: Mapping[str, Any], name: str) -> _Props:
+    return [{"step": GA4_STEPS[name]}]
+
+
+def _order_id(said: Mapping[str, Any]) -> str:
+    order_id = text(said.get("transaction_id"), "transaction_id")
+    if order_id is None:
+        raise Untranslatable("transaction_id: is missing; it tells this order from others")
+    return order_id
+
+
+def _purchased(said: Mapping[str, Any], name: str) -> _Props:
+    code = commerce.currency(said, "")
+    items = _items(said, code)
+    value = commerce.amount(said, ("value",), code, "")
+    known = {
+        "order_id": _order_id(said),
+        "value_minor": value if value is not None else commerce.worth(items),
+        "currency": code,
+        "items": items or None,
+        "coupon": text(said.get("coupon"), "coupon"),
+    }
+    return [props_of("purchased", {}, (), known)]
+
+
+def _refunded(said: Mapping[str, Any], name: str) -> _Props:
+    code = commerce.currency(said, "")
+    value = commerce.amount(said, ("value",), code, "")
+    known = {
+        "order_id": _order_id(said),
+        "value_minor": abs(value) if value is not None else commerce.worth(_items(said, code)),
+        "currency": code,
+        "refund_id": text(said.get("refund_id"), "refund_id"),
+    }
+    return [props_of("refunded", {}, (), known)]
+
+
+def _searched(said: Mapping[str, Any], name: str) -> _Props:
+    return [props_of("searched", {}, (), {"query": text(said.get("search_term"), "search_term")})]
+
+
+def _promotion(said: Mapping[str, Any], name: str) -> _Props:
+    words = [
+        said[field]
+        for field in ("promotion_name", "creative_name", "promotion_id")
+        if isinstance(said.get(field), str) and said[field]
+    ]
+    kind = commerce.promotion_kind(*words)
+    return [] if kind is None else [{"kind": kind, "text": words[0]}]
+
+
+def _page(said: Mapping[str, Any], name: str) -> _Props:
+    known = {
+        "url": text(said.get("page_location"), "page_location"),
+        "title": text(said.get("page_title"), "page_title"),
+        "referrer": text(said.get("page_referrer"), "page_referrer"),
+        "path": text(said.get("page_path"), "page_path"),
+    }
+    return [props_of("page_viewed", {}, (), known)]
+
+
+_READERS: Final[dict[str, Callable[[Mapping[str, Any], str], _Props]]] = {
+    "page_viewed": _page,
+    "product_viewed": _products("product_viewed"),
+    "cart_added": _products("cart_added"),
+    "cart_removed": _products("cart_removed"),
+    "checkout_started": _checkout_started,
+    "checkout_step": _step,
+    "purchased": _purchased,
+    "refunded": _refunded,
+    "searched": _searched,
+    "promo_seen": _promotion,
+}
