@@ -76,6 +76,9 @@ class Settings:
     action_gap_seconds: float = _setting(60.0, "Shortest time between two actions shown to one visitor.")
 
     confidence_threshold: float = _setting(0.5, "An insight below this confidence becomes unclear.")
+    calibrations: str = _setting(
+        "", "File of `whyleft eval --calibrate`: how far a model's confidence can be believed; empty takes its word."
+    )
     llm_base_url: str = _setting(
         "", "OpenAI-compatible endpoint, e.g. http://127.0.0.1:8080/v1; empty is OpenAI's own."
     )

@@ -23,6 +23,7 @@ from adapters.telemetry.exposition import Exposition
 from adapters.telemetry.meters import Meters
 from flows.runner import Runner
 from insights.access.keys import KeyRing
+from insights.classification.calibration import Calibrations, read_calibrations, shipped_calibrations
 from insights.classification.classify import Classifier
 from insights.classification.closing import SessionCloser
 from insights.decisions.guardrails import Limits as ActionLimits
@@ -109,6 +110,13 @@ def event_limits(settings: Settings) -> Limits:
     )
 
 
+def known_calibrations(settings: Settings) -> Calibrations:
+    """How far each speaker's confidence can be believed: what comes along, and the file that the settings name."""
+    if not settings.calibrations:
+        return shipped_calibrations()
+    return shipped_calibrations().joined_by(read_calibrations(Path(settings.calibrations)).maps.values())
+
+
 def session_times(settings: Settings) -> SessionTimes:
     """When sessions close."""
     return SessionTimes(
@@ -146,6 +154,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         _language_model(settings),
         threshold=settings.confidence_threshold,
         deadline=timedelta(seconds=settings.llm_deadline_seconds),
+        calibrations=known_calibrations(settings),
     )
     return Services(
         settings=settings,

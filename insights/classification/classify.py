@@ -11,6 +11,7 @@ import structlog
 
 from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Usage
 from insights.classification import prompt
+from insights.classification.calibration import Calibrations, shipped_calibrations
 from insights.classification.evidence import NAME, classify_by_evidence
 from insights.classification.parse import AnswerRefused, ReasonGiven, complaint_about, read_answer
 from insights.classification.verdict import Verdict
@@ -35,10 +36,18 @@ class Classified:
 class Classifier:
     """Names reasons. ``threshold`` (0..1): an abandonment less certain than this is unclear."""
 
-    def __init__(self, model: LanguageModel | None, *, threshold: float, deadline: timedelta) -> None:
+    def __init__(
+        self,
+        model: LanguageModel | None,
+        *,
+        threshold: float,
+        deadline: timedelta,
+        calibrations: Calibrations | None = None,
+    ) -> None:
         self._model = model
         self._threshold = threshold
         self._deadline = deadline
+        self._calibrations = shipped_calibrations() if calibrations is None else calibrations
 
     @property
     def name(self) -> str:
@@ -53,7 +62,7 @@ class Classifier:
     async def classify(self, timeline: Timeline) -> Classified:
         """The verdict on a session; whatever the model does, there is one within the deadline."""
         if self._model is None:
-            return Classified(classify_by_evidence(timeline, threshold=self._threshold), NAME)
+            return Classified(self._by_evidence(timeline), NAME)
         used: list[Usage] = []
         try:
             async with asyncio.timeout((self._deadline + OVERTIME).total_seconds()):
@@ -70,8 +79,10 @@ class Classifier:
             # A model may fail in ways that nobody thought of. The text may quote the prompt: only the kind is kept.
             log.error("model_broke", model=self._model.name, error=type(error).__name__)
             why = "failed"
-        by_evidence = classify_by_evidence(timeline, threshold=self._threshold)
-        return Classified(by_evidence, NAME, why, sum(used, NOTHING_USED))
+        return Classified(self._by_evidence(timeline), NAME, why, sum(used, NOTHING_USED))
+
+    def _by_evidence(self, timeline: Timeline) -> Verdict:
+        return classify_by_evidence(timeline, threshold=self._threshold, calibrations=self._calibrations)
 
     async def _asked(self, model: LanguageModel, timeline: Timeline, used: list[Usage]) -> Verdict:
         question = prompt.ask_about(timeline)
@@ -81,4 +92,11 @@ class Classifier:
 
         reply = await model.answer(question.prompt, ReasonGiven, self._deadline, check=check)
         used.append(reply.usage)
-        return read_answer(reply.answer, question, timeline, threshold=self._threshold)
+        return read_answer(
+            reply.answer,
+            question,
+            timeline,
+            threshold=self._threshold,
+            speaker=self.name,
+            calibrations=self._calibrations,
+        )

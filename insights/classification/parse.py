@@ -7,7 +7,9 @@ from typing import Annotated, Final, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
-from insights.classification.evidence import cases, kind_of
+from insights.classification.calibration import UNCALIBRATED, Calibrations
+from insights.classification.crosscheck import doubted, supports
+from insights.classification.evidence import cases, kind_of, weigh
 from insights.classification.prompt import Question
 from insights.classification.suggestions import suggestions_for
 from insights.classification.verdict import MOST_EVIDENCE, MOST_NARRATIVE, Verdict
@@ -109,21 +111,33 @@ def complaint_about(answer: ReasonGiven, question: Question, timeline: Timeline)
     return None
 
 
-def read_answer(answer: ReasonGiven, question: Question, timeline: Timeline, *, threshold: float) -> Verdict:
+def read_answer(
+    answer: ReasonGiven,
+    question: Question,
+    timeline: Timeline,
+    *,
+    threshold: float,
+    speaker: str = "",
+    calibrations: Calibrations = UNCALIBRATED,
+) -> Verdict:
     """A verdict out of a model's answer. Raises AnswerRefused when it cannot be right.
 
-    The kind comes from the purchase, actions from the registry, evidence must exist. Below ``threshold``, or where
-    nothing in the timeline speaks for the reason, an abandonment is unclear; a conversion that nothing speaks for is
-    refused.
+    The kind comes from the purchase, actions from the registry, evidence must exist. Confidence is what ``speaker``'s
+    is worth by ``calibrations``, and less where the rules are strongly for another reason. Below ``threshold``, or
+    where nothing in the timeline speaks for the reason, an abandonment is unclear; a conversion that nothing speaks for
+    is refused.
     """
     given = _checked(answer, question, timeline)
     kind, reason = Kind(given.kind), Reason(given.reason)
     narrative = plain(given.narrative)
-    confidence = given.confidence
+    ranked = cases(timeline)
+    by_rules = weigh(ranked, timeline, threshold=threshold)
+    said = calibrations.true(speaker, kind, given.confidence)
+    confidence = doubted(said, reason, by_rules.reason, by_rules.confidence)
     named = {question.events[short] for short in given.evidence[:MOST_EVIDENCE]}
     evidence = tuple(event.id for event in timeline.events if event.id in named)
     if reason is not Reason.UNCLEAR:
-        supported = any(case.reason is reason and case.clues for case in cases(timeline))
+        supported = supports(ranked, reason)
         if not supported and kind is Kind.CONVERTED:
             raise AnswerRefused("no_trace_of_reason")
         if kind is Kind.ABANDONED and (not supported or confidence < threshold):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,13 +17,15 @@ from rich.table import Table
 
 from adapters.llm.openai_client import OpenAiModel
 from insights import logs
+from insights.classification.calibration import UNCALIBRATED, CalibrationInvalid, Calibrations, as_file
 from insights.classification.classify import Classifier
 from insights.classification.pricing import Prices
 from insights.cli.trouble import screen, told
 from insights.evaluation.gold import GoldInvalid, GoldStory, read_stories, shipped_stories
-from insights.evaluation.run import PARALLEL, Run, Speaker, as_json, read_back, run_over
+from insights.evaluation.run import PARALLEL, Run, Speaker, as_json, fitted, read_back, run_over
 from insights.evaluation.scores import compare, score
 from insights.settings import Settings
+from insights.wiring import known_calibrations
 
 TITLES: dict[Speaker, str] = {
     "model": "model",
@@ -40,6 +43,10 @@ def evaluate(
     against: Annotated[
         Path | None, typer.Option(help="A result of --json to compare with, by McNemar's test.", show_default=False)
     ] = None,
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(help="Fit confidence on the tuning half and write it to this file.", show_default=False),
+    ] = None,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Questions at a time.")] = PARALLEL,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -53,14 +60,28 @@ def evaluate(
         stories = read_stories(gold) if gold else shipped_stories()
         prices = Prices(settings.llm_price_in, settings.llm_price_out)
         before = _before(against) if against else None
-        run = asyncio.run(_run(settings, base_url, model, stories, parallel))
+        known = known_calibrations(settings)
+        if calibrate:
+            raw = asyncio.run(
+                _run(replace(settings, confidence_threshold=0.0), base_url, model, stories, parallel, None)
+            )
+            known = known.joined_by(fitted(raw))
+            _write(calibrate, known)
+        run = asyncio.run(_run(settings, base_url, model, stories, parallel, known))
         if json:
             typer.echo(msgspec.json.encode(_document(run, prices, before)).decode())
         else:
             _print(run, prices, before)
 
 
-async def _run(settings: Settings, base_url: str, model: str, stories: Sequence[GoldStory], parallel: int) -> Run:
+async def _run(
+    settings: Settings,
+    base_url: str,
+    model: str,
+    stories: Sequence[GoldStory],
+    parallel: int,
+    calibrations: Calibrations | None,
+) -> Run:
     speaker = None
     if base_url or model:
         speaker = OpenAiModel(
@@ -72,6 +93,7 @@ async def _run(settings: Settings, base_url: str, model: str, stories: Sequence[
         speaker,
         threshold=settings.confidence_threshold,
         deadline=timedelta(seconds=settings.llm_deadline_seconds),
+        calibrations=calibrations or UNCALIBRATED,
     )
     try:
         with Progress(console=screen, transient=True) as bar:
@@ -80,6 +102,13 @@ async def _run(settings: Settings, base_url: str, model: str, stories: Sequence[
     finally:
         if speaker is not None:
             await speaker.close()
+
+
+def _write(path: Path, calibrations: Calibrations) -> None:
+    try:
+        path.write_bytes(as_file(calibrations))
+    except OSError as error:
+        raise CalibrationInvalid(f"{path} cannot be written ({error.strerror}): name another file.") from None
 
 
 def _before(path: Path) -> Run:

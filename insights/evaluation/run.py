@@ -12,12 +12,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from adapters.llm.port import NOTHING_USED, Usage
+from insights.classification.calibration import Calibration, CalibrationInvalid, fit
 from insights.classification.classify import Classifier
 from insights.classification.evidence import NAME as EVIDENCE
 from insights.classification.pricing import Prices
 from insights.evaluation.gold import GoldStory, Half
 from insights.evaluation.scores import Answered, Scores, score
-from insights.vocabulary.reasons import Reason
+from insights.vocabulary.reasons import Kind, Reason, reasons_of
 
 Speaker = Literal["model", "evidence", "fallback"]
 PARALLEL: Final = 8
@@ -89,6 +90,30 @@ async def run_over(
         )
 
     return Run(classifier.name, tuple(await asyncio.gather(*(one(story) for story in stories))))
+
+
+def fitted(run: Run) -> list[Calibration]:
+    """What the confidences of the run's own speaker are worth, fitted on the tuning half. Raises CalibrationInvalid.
+
+    The run must have been made uncalibrated and with threshold 0. A kind with too few answers is left out, unless that
+    leaves nothing.
+    """
+    own = [line for line in run.lines if line.speaker != "fallback" and line.half == "tuning"]
+    found: list[Calibration] = []
+    refusals: list[CalibrationInvalid] = []
+    for kind in Kind:
+        answers = [
+            (line.confidence, line.answered.is_right)
+            for line in own
+            if line.said in reasons_of(kind) and line.confidence
+        ]
+        try:
+            found.append(fit(run.classifier, kind, answers))
+        except CalibrationInvalid as refusal:
+            refusals.append(refusal)
+    if not found:
+        raise refusals[0]
+    return found
 
 
 def as_json(run: Run, prices: Prices) -> dict[str, Any]:

@@ -10,6 +10,6 @@ abandonment, in about that order, and repeated clicks in vain, dead clicks and f
 frustration that session analytics agree on.
 """
 
-from insights.classification.evidence.weigh import NAME, Case, cases, classify_by_evidence, evidence_of, kind_of
+from insights.classification.evidence.weigh import NAME, Case, cases, classify_by_evidence, evidence_of, kind_of, weigh
 
-__all__ = ["NAME", "Case", "cases", "classify_by_evidence", "evidence_of", "kind_of"]
+__all__ = ["NAME", "Case", "cases", "classify_by_evidence", "evidence_of", "kind_of", "weigh"]

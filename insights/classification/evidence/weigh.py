@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from insights.classification.calibration import Calibrations, shipped_calibrations
 from insights.classification.evidence import (
     clear_cta,
     comparison_shopping,
@@ -79,23 +80,32 @@ def cases(timeline: Timeline) -> list[Case]:
     return sorted(found, key=lambda case: -case.strength)
 
 
-def classify_by_evidence(timeline: Timeline, *, threshold: float) -> Verdict:
+def classify_by_evidence(timeline: Timeline, *, threshold: float, calibrations: Calibrations | None = None) -> Verdict:
     """The reason whose case is strong and stands out; ``unclear`` below ``threshold`` (abandoned sessions only).
 
-    Confidence = strength × (1 − 0.35 × second ÷ first): a rival as strong takes a third of it. A purchase always has a
+    Score = strength × (1 − 0.35 × second ÷ first): a rival as strong takes a third of it. Confidence is how often a
+    score like that was right on gold (``calibrations``; those that come along by default). A purchase always has a
     reason; where the clues are thin it is value_fit with the low confidence they deserve.
     """
-    ranked = cases(timeline)
+    return weigh(cases(timeline), timeline, threshold=threshold, calibrations=calibrations)
+
+
+def weigh(
+    ranked: Sequence[Case], timeline: Timeline, *, threshold: float, calibrations: Calibrations | None = None
+) -> Verdict:
+    """``classify_by_evidence`` for whoever has the cases already."""
+    kind = kind_of(timeline)
     best, second = ranked[0], ranked[1]
     rivalry = second.strength / best.strength if best.strength else 0.0
-    confidence = min(SUREST, best.strength * (1 - MARGIN_SHARE * rivalry))
-    if kind_of(timeline) is Kind.ABANDONED and (confidence < threshold or not best.clues):
+    known = shipped_calibrations() if calibrations is None else calibrations
+    confidence = min(SUREST, known.true(NAME, kind, best.strength * (1 - MARGIN_SHARE * rivalry)))
+    if kind is Kind.ABANDONED and (confidence < threshold or not best.clues):
         return _unclear(timeline, best, confidence)
     return Verdict(
-        kind=kind_of(timeline),
+        kind=kind,
         reason=best.reason,
         confidence=round(confidence, 3),
-        narrative=_narrative("bought" if kind_of(timeline) is Kind.CONVERTED else "left without buying", best),
+        narrative=_narrative("bought" if kind is Kind.CONVERTED else "left without buying", best),
         evidence=evidence_of(best, timeline),
         suggested_actions=suggestions_for(best.reason),
     )
