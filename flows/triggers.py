@@ -1,4 +1,4 @@
-"""What starts, stops and wakes runs. Everything here happens inside the caller's transaction.
+"""What stops and wakes runs. Everything here happens inside the caller's transaction.
 
 Locks are taken in one order everywhere (session, visitor, run), so that nobody waits in a circle.
 """
@@ -6,19 +6,15 @@ Locks are taken in one order everywhere (session, visitor, run), so that nobody 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Text, cast, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.conditions._old import explain
-from flows.definition import FlowDefinition, TriggerRule
-from flows.deliveries import OPEN_STATUSES, given_up
-from flows.models import Conversion, Delivery, Flow, FlowRun, FlowSignal, FlowVersion, RunEvent
-from flows.ports import Trigger
+from flows.deliveries import given_up
+from flows.models import Conversion, Delivery, FlowRun, FlowSignal, RunEvent
 
 WAKE_CHANNEL = "flow_run"
 UNFINISHED = ("waiting", "sending")
@@ -38,68 +34,6 @@ async def lock_visitors(tx: AsyncSession, visitor_ids: Collection[UUID]) -> None
 async def wake(tx: AsyncSession) -> None:
     """Tells the runners, once this transaction is committed, that a run is due."""
     await tx.execute(select(func.pg_notify(WAKE_CHANNEL, "")))
-
-
-async def start_runs(
-    tx: AsyncSession, project_id: UUID, trigger: Trigger, now: datetime, *, same_person: Collection[UUID] = ()
-) -> list[UUID]:
-    """Starts a run of each published flow that the trigger matches; returns the new runs.
-
-    A flow starts at most one run per trigger key, and in a trigger group none after one that is unfinished, came to its
-    end or reached somebody: a run that was cancelled in time makes room for the next. A visitor who bought at or after
-    ``trigger.occurred_at``, a trigger that is too old and a visitor whose last run of this flow is too recent start a
-    run that is over at once and says so, once a group: nothing is skipped in silence. ``same_person`` are the visitor's
-    other devices, whose locks the caller holds: orders and runs there count too.
-    """
-    rows = await tx.execute(
-        select(Flow.id, FlowVersion.id, FlowVersion.definition)
-        .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == Flow.version_id))
-        .where(Flow.project_id == project_id)
-        .order_by(Flow.id)
-    )
-    matching = [
-        (flow_id, version_id, definition)
-        for flow_id, version_id, body in rows
-        if matches((definition := FlowDefinition.model_validate(body)).trigger, trigger)
-    ]
-    if not matching:
-        return []
-    await lock_visitor(tx, trigger.visitor_id)
-    people = {trigger.visitor_id, *same_person}
-    started: list[UUID] = []
-    for flow_id, version_id, definition in matching:
-        before = await _runs_of_group(tx, project_id, flow_id, trigger.group)
-        if (standing := next((run for run in before if run.stands), None)) is not None:
-            await note(tx, project_id, standing.id, now, None, "asked_again", "another trigger of the same group")
-            continue
-        refusal = await _refusal(tx, project_id, flow_id, definition, trigger, people, now)
-        if refusal is not None and any(run.end_reason == refusal for run in before):
-            continue
-        run_id = await _insert_run(tx, project_id, flow_id, version_id, definition, trigger, refusal, now)
-        if run_id is None:
-            continue
-        detail = definition.name if refusal is None else f"{definition.name}: {refusal}"
-        await note(tx, project_id, run_id, now, None, "started" if refusal is None else "not_started", detail)
-        if refusal is None:
-            started.append(run_id)
-    if started:
-        await wake(tx)
-    return started
-
-
-def matches(rule: TriggerRule, trigger: Trigger) -> bool:
-    """Whether a rule asks for this trigger."""
-    facts = trigger.facts.get(rule.on)
-    if rule.on != trigger.kind or not isinstance(facts, dict):
-        return False
-    if rule.kind is not None and facts.get("kind") != rule.kind:
-        return False
-    if rule.reasons and facts.get("reason") not in rule.reasons:
-        return False
-    confidence = facts.get("confidence")
-    if rule.min_confidence > 0 and not (isinstance(confidence, int | float) and confidence >= rule.min_confidence):
-        return False
-    return rule.when is None or explain(rule.when, trigger.facts) is None
 
 
 async def cancel_group(tx: AsyncSession, project_id: UUID, group: str, why: str, now: datetime) -> int:
@@ -250,111 +184,9 @@ async def note(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """An earlier run of the same flow in the same trigger group."""
-
-    id: UUID
-    status: str
-    end_reason: str | None
-    reached: bool
-
-    @property
-    def stands(self) -> bool:
-        """It leaves nothing to do for another one."""
-        return self.reached or self.status == "done" or self.status in UNFINISHED
-
-
-async def _runs_of_group(tx: AsyncSession, project_id: UUID, flow_id: UUID, group: str) -> list[_Before]:
-    rows = await tx.execute(
-        select(FlowRun.id, FlowRun.status, FlowRun.end_reason, _reached(project_id))
-        .where(FlowRun.project_id == project_id, FlowRun.flow_id == flow_id, FlowRun.trigger_group == group)
-        .order_by(FlowRun.started_at)
-    )
-    return [_Before(*row) for row in rows]
-
-
-def _reached(project_id: UUID) -> ColumnElement[bool]:
-    """Whether a message of the run reached somebody, or may have."""
-    return (
-        select(Delivery.id)
-        .where(
-            Delivery.project_id == project_id,
-            Delivery.run_id == FlowRun.id,
-            Delivery.status.in_(("accepted", "unknown", *OPEN_STATUSES)),
-        )
-        .exists()
-    )
-
-
-async def _refusal(
-    tx: AsyncSession,
-    project_id: UUID,
-    flow_id: UUID,
-    flow: FlowDefinition,
-    trigger: Trigger,
-    people: Collection[UUID],
-    now: datetime,
-) -> str | None:
-    if now - trigger.occurred_at > flow.settings.max_trigger_age:
-        return "too_old"
-    if flow.settings.exit_on_conversion and await converted_since(tx, project_id, people, trigger.occurred_at):
-        return "converted"
-    recent = await tx.scalar(
-        select(FlowRun.id)
-        .where(
-            FlowRun.project_id == project_id,
-            FlowRun.flow_id == flow_id,
-            FlowRun.visitor_id.in_(people),
-            FlowRun.trigger_group != trigger.group,
-            # One that reached nobody, having been skipped or cancelled in time, stands in nobody's way.
-            FlowRun.status.in_(UNFINISHED)
-            | ((FlowRun.started_at > now - flow.settings.reentry) & _reached(project_id)),
-        )
-        .limit(1)
-    )
-    return "reentry" if recent is not None else None
-
-
-async def _insert_run(
-    tx: AsyncSession,
-    project_id: UUID,
-    flow_id: UUID,
-    version_id: UUID,
-    flow: FlowDefinition,
-    trigger: Trigger,
-    refusal: str | None,
-    now: datetime,
-) -> UUID | None:
-    over = refusal is not None
-    return (
-        await tx.execute(
-            upsert(FlowRun)
-            .values(
-                project_id=project_id,
-                id=uuid4(),
-                flow_id=flow_id,
-                version_id=version_id,
-                visitor_id=trigger.visitor_id,
-                trigger_key=trigger.key,
-                trigger_group=trigger.group,
-                triggered_at=trigger.occurred_at,
-                facts=dict(trigger.facts),
-                exit_on_conversion=flow.settings.exit_on_conversion,
-                status="cancelled" if over else "waiting",
-                step=flow.start,
-                waiting=False,
-                signalled=False,
-                due_at=None if over else now,
-                attempts=0,
-                started_at=now,
-                ended_at=now if over else None,
-                end_reason=refusal,
-            )
-            .on_conflict_do_nothing(index_elements=["project_id", "flow_id", "trigger_key"])
-            .returning(FlowRun.id)
-        )
-    ).scalar_one_or_none()
+def until(at: datetime) -> str:
+    """What a run's history says of a rest."""
+    return f"until {at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 async def _cancel(

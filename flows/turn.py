@@ -27,7 +27,7 @@ from flows.errors import LeaseLost
 from flows.gate import Passed, open_delivery, pass_gate
 from flows.models import Delivery, FlowRun, FlowVersion, Suppression
 from flows.ports import Composer, Facts
-from flows.triggers import UNFINISHED, lock_signal, lock_visitor, note, signal_given_since
+from flows.triggers import UNFINISHED, lock_signal, lock_visitor, note, signal_given_since, until
 
 log = structlog.get_logger()
 
@@ -154,7 +154,7 @@ class Turns:
 
     async def _rest(self, tx: AsyncSession, run: FlowRun, rest: WaitUntil, now: datetime) -> None:
         run.status, run.due_at, run.lease_until, run.attempts = "waiting", rest.due_at, None, 0
-        detail = f"until {rest.due_at:%Y-%m-%d %H:%M:%S} UTC"
+        detail = until(rest.due_at)
         if rest.signal is not None and rest.key is not None:
             await lock_signal(tx, run.project_id, rest.signal, rest.key)
             detail = f"for {rest.signal} {rest.key:.80}, {detail}"

@@ -39,6 +39,11 @@ class Interrupted(Classifier):
         super().__init__(None, threshold=0.5, deadline=timedelta(seconds=5))
         self._meanwhile: Callable[[], Awaitable[object]] | None = meanwhile
         self.asked = 0
+        self.slowest_answer = timedelta(0)
+
+    @property
+    def slowest(self) -> timedelta:
+        return self.slowest_answer
 
     async def classify(self, timeline: Timeline) -> Classified:
         self.asked += 1

@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from adapters.postgres.engine import Database
+from insights.classification.classify import Classified, Classifier
 from insights.errors import NotFound
 from insights.models import Event, Project, Session
+from insights.timeline.timeline import Timeline
 from tests.classification.shop import FAILING, GRACE, QUIET, Interrupted, Shop
 from tests.classification.visits import add, checkout, does, leaves, order, page, product
 
@@ -109,6 +111,62 @@ async def test_one_broken_session_does_not_stop_the_others(shop: Shop) -> None:
     await other.stop()
     assert (await shop.session(broken)).closed_at is None
     assert (await other.session(fine)).closed_at is not None
+
+
+async def test_a_session_that_cannot_be_closed_does_not_keep_its_neighbours_open(shop: Shop) -> None:
+    sessions = [await shop.visit(*FAILING) for _ in range(5)]
+    broken = sessions[2]
+
+    class Stumbles(Classifier):
+        async def classify(self, timeline: Timeline) -> Classified:
+            if timeline.session_id == broken:
+                raise ZeroDivisionError
+            return await super().classify(timeline)
+
+    shop.later()
+    assert await shop.closer(Stumbles(None, threshold=0.5, deadline=timedelta(seconds=5))).close_due() == 5
+    for session in sessions:
+        row = await shop.session(session)
+        assert (row.closed_at is None) == (session == broken)
+        assert len(await shop.insights(session)) == (session != broken)
+        assert (row.lease_until is None) == (session != broken)
+
+
+async def test_a_worker_that_is_told_to_end_leaves_what_it_has_not_begun_to_others_at_once(shop: Shop) -> None:
+    sessions = [await shop.visit(*FAILING) for _ in range(3)]
+    shop.later()
+    stop = asyncio.Event()
+
+    async def told() -> None:
+        stop.set()
+
+    slow = Interrupted(told)
+    slow.slowest_answer = timedelta(seconds=5)
+    serving = asyncio.create_task(shop.closer(slow, parallel=1).serve(stop))
+    async with asyncio.timeout(20):
+        await serving
+    rows = [await shop.session(session) for session in sessions]
+    assert [row.closed_at is not None for row in rows].count(True) == 1
+    assert all(row.lease_until is None for row in rows)
+
+
+async def test_work_that_is_cut_short_is_left_to_others_at_once(shop: Shop) -> None:
+    session = await shop.visit(*FAILING)
+    shop.later()
+    begun = asyncio.Event()
+
+    async def forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    serving = asyncio.create_task(shop.closer(Interrupted(forever)).serve(asyncio.Event()))
+    async with asyncio.timeout(20):
+        await begun.wait()
+        serving.cancel()
+        await asyncio.wait([serving])
+    assert serving.cancelled()
+    assert (await shop.session(session)).lease_until is None
+    assert await shop.close_all() == 1
 
 
 async def test_a_session_that_was_erased_just_closes(shop: Shop) -> None:

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.postgres.engine import Database
+from flows.ports import Trigger
+from flows.starting import start_runs
 from flows.triggers import cancel_group
 from tests.flows.world import WAIT_THEN_SEND, World, plan, words
 
@@ -123,7 +125,7 @@ async def test_cancelling_a_group_leaves_other_groups_alone(world: World) -> Non
     async with world.database.transaction(world.project_id) as tx:
         assert await cancel_group(tx, world.project_id, "group:two", "superseded", world.clock()) == 1
     run = await world.only_run(kept)
-    assert (run.status, words(run)) == ("waiting", ["started"])
+    assert (run.status, words(run)) == ("waiting", ["started", "waiting"])
 
 
 async def messages(world: World, visitor: UUID) -> int:
@@ -188,3 +190,43 @@ async def test_a_purchase_within_the_visit_ends_its_runs_and_no_others(world: Wo
     bought_at = world.clock() - timedelta(minutes=5)
     assert await world.convert(visitor, at=bought_at, group="another visit") == 0
     assert await world.convert(visitor, at=bought_at, group="visit") == 2
+
+
+async def test_a_run_that_begins_with_a_wait_rests_from_the_start_and_goes_on_when_it_is_over(world: World) -> None:
+    await world.publish(plan(WAIT_THEN_SEND))
+    visitor = await world.start()
+    assert await world.runner().run_due() == 0
+    run = await world.only_run(visitor)
+    assert (run.due_at, run.step) == (world.clock() + timedelta(hours=1), "a")
+    await world.later(hours=1)
+    run = await world.only_run(visitor)
+    assert (run.status, len(run.deliveries)) == ("done", 1)
+    assert words(run)[:4] == ["started", "waiting", "waited", "sending"]
+
+
+async def test_triggers_that_come_together_are_as_triggers_that_come_one_by_one(world: World) -> None:
+    await world.publish(plan(WAIT_THEN_SEND, max_trigger_age="PT1H"))
+    visitor, buyer, other = uuid4(), uuid4(), uuid4()
+    await world.convert(buyer)
+    now = world.clock()
+
+    def told(key: str, visitor_id: UUID, age: timedelta = timedelta(0)) -> Trigger:
+        return Trigger("insight", key, f"group:{key}", visitor_id, now - age, {"insight": {}})
+
+    triggers = [
+        told("first", visitor),
+        told("first", visitor),  # the same again
+        told("second", visitor),  # and another of the same visitor
+        told("bought", buyer),
+        told("bought", buyer),
+        told("old", other, timedelta(hours=2)),
+        told("fine", other),
+    ]
+    async with world.database.transaction(world.project_id) as tx:
+        started = await start_runs(tx, world.project_id, triggers, now)
+    assert len(started) == 2
+    runs = {run.end_reason: run for run in await world.runs(visitor)}
+    assert words(runs[None]) == ["started", "waiting", "asked_again"]
+    assert words(runs["reentry"]) == ["not_started"]
+    assert [run.end_reason for run in await world.runs(buyer)] == ["converted"]
+    assert {run.end_reason for run in await world.runs(other)} == {"too_old", None}

@@ -21,8 +21,9 @@ from adapters.postgres.engine import Database
 from flows.definition import FlowDefinition
 from flows.ports import Composed, SendRequest, Skip, Trigger
 from flows.runner import Runner
+from flows.starting import start_runs
 from flows.store import RunView, list_runs, publish
-from flows.triggers import cancel_group, record_conversion, signal, start_runs
+from flows.triggers import cancel_group, record_conversion, signal
 
 ACTIONS = {"send_email", "create_ticket"}
 
@@ -141,7 +142,7 @@ class World:
             "insight", key, group or f"group:{key}", visitor_id, self.clock() - age, {"insight": {}, "e": {"f": "x"}}
         )
         async with self.database.transaction(self.project_id) as tx:
-            await start_runs(tx, self.project_id, trigger, self.clock())
+            await start_runs(tx, self.project_id, [trigger], self.clock())
         return visitor_id
 
     async def cancel(self, group: str) -> int:

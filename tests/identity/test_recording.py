@@ -16,8 +16,8 @@ from adapters.postgres.engine import Database
 from flows.definition import FlowDefinition
 from flows.models import Conversion, FlowRun
 from flows.ports import Trigger
+from flows.starting import start_runs
 from flows.store import publish
-from flows.triggers import start_runs
 from insights.events.record import Recorder, SessionTimes
 from insights.identity.together import hold_people, person_of
 from insights.models import Event, IdentityLink, Person
@@ -64,7 +64,7 @@ class People:
         trigger = Trigger("insight", f"insight:{uuid4()}", f"session:{device.session}", device.id, at, {"insight": {}})
         async with self.database.transaction(self.project_id) as tx:
             people = await hold_people(tx, self.project_id, [device.id])
-            await start_runs(tx, self.project_id, trigger, NOW, same_person=people[device.id])
+            await start_runs(tx, self.project_id, [trigger], NOW, same_person=people)
 
     async def runs(self, device: Device) -> list[tuple[str, str | None]]:
         async with self.database.transaction(self.project_id) as tx:

@@ -16,8 +16,9 @@ from adapters.channels.smtp import SmtpChannel
 from adapters.channels.ticket import TicketOutbox
 from adapters.postgres.engine import Database
 from flows.runner import Runner
+from flows.starting import start_runs
 from flows.store import RunView, list_runs, publish
-from flows.triggers import record_conversion, signal, start_runs
+from flows.triggers import record_conversion, signal
 from insights.recovery import unsubscribe
 from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
@@ -73,7 +74,7 @@ class Shop:
             timeline, insight_id=uuid4(), kind="abandoned", reason=reason, confidence=0.9, narrative="They left."
         )
         async with self.database.transaction(self.project_id) as tx:
-            await start_runs(tx, self.project_id, trigger, self.now)
+            await start_runs(tx, self.project_id, [trigger], self.now)
         return trigger.group
 
     async def later(self, hours: float) -> None:

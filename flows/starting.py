@@ -1,0 +1,296 @@
+"""Decides which flows a trigger starts, and starts them: many triggers in a few statements.
+
+Everything here happens inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from sqlalchemy import Text, cast, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.conditions._old import explain
+from flows.definition import FlowDefinition, TriggerRule, Wait
+from flows.deliveries import OPEN_STATUSES
+from flows.engine import Position, WaitUntil, advance
+from flows.models import Conversion, Delivery, Flow, FlowRun, FlowVersion
+from flows.ports import Trigger
+from flows.triggers import UNFINISHED, lock_visitors, note, until, wake
+
+# One statement for all runs of a batch and the first lines of their histories. A run that a trigger's first copy
+# started is not made again, and gets no lines.
+_START = text("""
+WITH given AS (
+    SELECT * FROM json_to_recordset(:rows) AS row(
+        id uuid, flow_id uuid, version_id uuid, visitor_id uuid, trigger_key text, trigger_group text,
+        triggered_at timestamptz, facts jsonb, exit_on_conversion boolean, status text, step text, waiting boolean,
+        due_at timestamptz, ended_at timestamptz, end_reason text)
+), made AS (
+    INSERT INTO flow_run (project_id, id, flow_id, version_id, visitor_id, trigger_key, trigger_group, triggered_at,
+                          facts, exit_on_conversion, status, step, waiting, signalled, due_at, attempts, started_at,
+                          ended_at, end_reason)
+    SELECT :project, id, flow_id, version_id, visitor_id, trigger_key, trigger_group, triggered_at, facts,
+           exit_on_conversion, status, step, waiting, false, due_at, 0, :now, ended_at, end_reason
+    FROM given
+    ON CONFLICT (project_id, flow_id, trigger_key) DO NOTHING
+    RETURNING id
+), noted AS (
+    INSERT INTO run_event (project_id, run_id, at, step, what, detail)
+    SELECT :project, line.run_id, :now, line.step, line.what, line.detail
+    FROM json_to_recordset(:lines) AS line(n integer, run_id uuid, step text, what text, detail text)
+    JOIN made ON made.id = line.run_id
+    ORDER BY line.n
+)
+SELECT id FROM made
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    flow_id: UUID
+    version_id: UUID
+    definition: FlowDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    """A run of the same flow. ``reached``: a message of it reached somebody, or may have."""
+
+    id: UUID
+    group: str
+    status: str
+    end_reason: str | None
+    reached: bool
+    started_at: datetime
+
+    @property
+    def unfinished(self) -> bool:
+        return self.status in UNFINISHED
+
+    @property
+    def stands(self) -> bool:
+        """It leaves nothing to do for another one of its group."""
+        return self.reached or self.unfinished or self.status == "done"
+
+
+@dataclass(slots=True)
+class _Past:
+    """What was before: visitors' last orders, and runs by flow and visitor and by flow and trigger group."""
+
+    bought_at: dict[UUID, datetime] = field(default_factory=dict)
+    of_visitor: dict[tuple[UUID, UUID], list[_Earlier]] = field(default_factory=dict)
+    of_group: dict[tuple[UUID, str], list[_Earlier]] = field(default_factory=dict)
+
+    def add(self, flow_id: UUID, visitor_id: UUID, run: _Earlier) -> None:
+        self.of_visitor.setdefault((flow_id, visitor_id), []).append(run)
+        self.of_group.setdefault((flow_id, run.group), []).append(run)
+
+
+async def start_runs(
+    tx: AsyncSession,
+    project_id: UUID,
+    triggers: Sequence[Trigger],
+    now: datetime,
+    *,
+    same_person: Mapping[UUID, Collection[UUID]] = MappingProxyType({}),
+) -> list[UUID]:
+    """Starts a run of each published flow that each trigger matches; returns the new runs that are under way.
+
+    A flow starts at most one run per trigger key, and in a trigger group none after one that is unfinished, came to its
+    end or reached somebody: a run that was cancelled in time makes room for the next. A visitor who bought at or after
+    ``trigger.occurred_at``, a trigger that is too old and a visitor whose last run of this flow is too recent start a
+    run that is over at once and says so, once a group: nothing is skipped in silence. ``same_person`` are visitors'
+    other devices, whose locks the caller holds: orders and runs there count too. A run whose first step is to wait is
+    at rest from the start.
+    """
+    published = await _published(tx, project_id)
+    matching = [
+        (trigger, flow) for trigger in triggers for flow in published if matches(flow.definition.trigger, trigger)
+    ]
+    if not matching:
+        return []
+    await lock_visitors(tx, {trigger.visitor_id for trigger, _ in matching})
+    people = {
+        trigger.visitor_id: {trigger.visitor_id, *same_person.get(trigger.visitor_id, ())} for trigger, _ in matching
+    }
+    past = await _past(tx, project_id, people, matching, now)
+    rows: list[dict[str, Any]] = []
+    lines: list[dict[str, Any]] = []
+    asked_again: list[UUID] = []
+    for trigger, flow in matching:
+        before = past.of_group.get((flow.flow_id, trigger.group), [])
+        if (standing := next((run for run in before if run.stands), None)) is not None:
+            asked_again.append(standing.id)
+            continue
+        refusal = _refusal(flow, trigger, people[trigger.visitor_id], past, now)
+        if refusal is not None and any(run.end_reason == refusal for run in before):
+            continue
+        row = _run(flow, trigger, refusal, now)
+        rows.append(row)
+        lines += [{"n": len(lines) + n, "run_id": row["id"], **line} for n, line in enumerate(_lines(flow, row))]
+        # For the next trigger: it may be of the same visitor or group.
+        run = _Earlier(row["id"], trigger.group, row["status"], refusal, reached=False, started_at=now)
+        past.add(flow.flow_id, trigger.visitor_id, run)
+    started = await _start(tx, project_id, rows, lines, now)
+    for run_id in asked_again:
+        await note(tx, project_id, run_id, now, None, "asked_again", "another trigger of the same group")
+    return started
+
+
+async def _start(
+    tx: AsyncSession, project_id: UUID, rows: list[dict[str, Any]], lines: list[dict[str, Any]], now: datetime
+) -> list[UUID]:
+    if not rows:
+        return []
+    encode = msgspec.json.encode
+    values = {"project": project_id, "now": now, "rows": encode(rows).decode(), "lines": encode(lines).decode()}
+    made = set(await tx.scalars(_START, values))
+    started = [row for row in rows if row["id"] in made and row["status"] == "waiting"]
+    if any(row["due_at"] <= now for row in started):
+        await wake(tx)
+    return [row["id"] for row in started]
+
+
+def matches(rule: TriggerRule, trigger: Trigger) -> bool:
+    """Whether a rule asks for this trigger."""
+    facts = trigger.facts.get(rule.on)
+    if rule.on != trigger.kind or not isinstance(facts, dict):
+        return False
+    if rule.kind is not None and facts.get("kind") != rule.kind:
+        return False
+    if rule.reasons and facts.get("reason") not in rule.reasons:
+        return False
+    confidence = facts.get("confidence")
+    if rule.min_confidence > 0 and not (isinstance(confidence, int | float) and confidence >= rule.min_confidence):
+        return False
+    return rule.when is None or explain(rule.when, trigger.facts) is None
+
+
+@lru_cache(maxsize=512)
+def read_definition(body: str) -> FlowDefinition:
+    """The definition in a stored version. The same text is read once: a published version never changes."""
+    return FlowDefinition.model_validate_json(body)
+
+
+async def _published(tx: AsyncSession, project_id: UUID) -> list[_Published]:
+    rows = await tx.execute(
+        select(Flow.id, FlowVersion.id, cast(FlowVersion.definition, Text))
+        .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == Flow.version_id))
+        .where(Flow.project_id == project_id)
+        .order_by(Flow.id)
+    )
+    return [_Published(row[0], row[1], read_definition(row[2])) for row in rows]
+
+
+async def _past(
+    tx: AsyncSession,
+    project_id: UUID,
+    people: Mapping[UUID, Collection[UUID]],
+    matching: Sequence[tuple[Trigger, _Published]],
+    now: datetime,
+) -> _Past:
+    visitors = {visitor for person in people.values() for visitor in person}
+    bought = await tx.execute(
+        select(Conversion.visitor_id, func.max(Conversion.occurred_at))
+        .where(Conversion.project_id == project_id, Conversion.visitor_id.in_(visitors))
+        .group_by(Conversion.visitor_id)
+    )
+    past = _Past(bought_at={row[0]: row[1] for row in bought})
+    reached = (
+        select(Delivery.id)
+        .where(
+            Delivery.project_id == project_id,
+            Delivery.run_id == FlowRun.id,
+            Delivery.status.in_(("accepted", "unknown", *OPEN_STATUSES)),
+        )
+        .exists()
+    )
+    longest = max(flow.definition.settings.reentry for _, flow in matching)
+    recent = FlowRun.status.in_(UNFINISHED) | (FlowRun.started_at > now - longest)
+    same_group = FlowRun.trigger_group.in_({trigger.group for trigger, _ in matching})
+    runs = await tx.execute(
+        select(
+            FlowRun.flow_id,
+            FlowRun.visitor_id,
+            FlowRun.id,
+            FlowRun.trigger_group,
+            FlowRun.status,
+            FlowRun.end_reason,
+            reached,
+            FlowRun.started_at,
+        )
+        .where(
+            FlowRun.project_id == project_id,
+            FlowRun.flow_id.in_({flow.flow_id for _, flow in matching}),
+            (FlowRun.visitor_id.in_(visitors) & recent) | same_group,
+        )
+        .order_by(FlowRun.started_at)
+    )
+    for row in runs:
+        past.add(row[0], row[1], _Earlier(row[2], row[3], row[4], row[5], row[6], row[7]))
+    return past
+
+
+def _refusal(flow: _Published, trigger: Trigger, person: Collection[UUID], past: _Past, now: datetime) -> str | None:
+    settings = flow.definition.settings
+    if now - trigger.occurred_at > settings.max_trigger_age:
+        return "too_old"
+    orders = [past.bought_at[visitor] for visitor in person if visitor in past.bought_at]
+    if settings.exit_on_conversion and any(bought_at >= trigger.occurred_at for bought_at in orders):
+        return "converted"
+    for run in (run for visitor in person for run in past.of_visitor.get((flow.flow_id, visitor), ())):
+        # One that reached nobody, having been skipped or cancelled in time, stands in nobody's way.
+        in_the_way = run.unfinished or (run.reached and run.started_at > now - settings.reentry)
+        if in_the_way and run.group != trigger.group:
+            return "reentry"
+    return None
+
+
+def _run(flow: _Published, trigger: Trigger, refusal: str | None, now: datetime) -> dict[str, Any]:
+    definition = flow.definition
+    over = refusal is not None
+    rest_until = None if over else _first_rest(definition, trigger, now)
+    return {
+        "id": uuid4(),
+        "flow_id": flow.flow_id,
+        "version_id": flow.version_id,
+        "visitor_id": trigger.visitor_id,
+        "trigger_key": trigger.key,
+        "trigger_group": trigger.group,
+        "triggered_at": trigger.occurred_at,
+        "facts": dict(trigger.facts),
+        "exit_on_conversion": definition.settings.exit_on_conversion,
+        "status": "cancelled" if over else "waiting",
+        "step": definition.start,
+        "waiting": rest_until is not None,
+        "due_at": None if over else rest_until or now,
+        "ended_at": now if over else None,
+        "end_reason": refusal,
+    }
+
+
+def _first_rest(definition: FlowDefinition, trigger: Trigger, now: datetime) -> datetime | None:
+    """Until when the run rests at its very first step; None when that step needs a worker's look."""
+    first = definition.steps[definition.start]
+    if not isinstance(first, Wait) or first.until is not None:
+        return None
+    ahead = advance(definition, Position(definition.start), "due", trigger.facts, now)
+    return ahead.effect.due_at if isinstance(ahead.effect, WaitUntil) else None
+
+
+def _lines(flow: _Published, row: dict[str, Any]) -> list[dict[str, Any]]:
+    name = flow.definition.name
+    if row["end_reason"] is not None:
+        return [{"step": None, "what": "not_started", "detail": f"{name}: {row['end_reason']}"}]
+    lines = [{"step": None, "what": "started", "detail": name}]
+    if row["waiting"]:
+        lines.append({"step": row["step"], "what": "waiting", "detail": until(row["due_at"])})
+    return lines

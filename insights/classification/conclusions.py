@@ -1,0 +1,217 @@
+"""Writes what was concluded about closed sessions: summary, insight and trigger, for many sessions in few statements.
+
+Everything here happens inside the caller's transaction, which holds the rows of the sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.ports import Trigger
+from flows.starting import start_runs
+from flows.triggers import cancel_group
+from insights.classification.classify import Classified
+from insights.identity.together import hold_people
+from insights.models import Insight, Session
+from insights.recovery.trigger import insight_trigger
+from insights.timeline.assemble import Summary, summarise, timeline_hash
+from insights.timeline.read import count_events, read_timelines
+from insights.timeline.timeline import Timeline
+from insights.vocabulary.ids import uuid7
+from insights.vocabulary.stages import Stage
+
+_CLOSE = text("""
+UPDATE session SET
+    lease_until = NULL, closed_at = :now, close_at = NULL, close_reason = new.close_reason,
+    started_at = new.started_at, last_event_at = new.last_event_at, event_count = new.event_count,
+    landing_path = new.landing_path, exit_path = new.exit_path, purchased = new.purchased,
+    cart_value_minor = new.cart_value_minor, currency = new.currency, source = new.source, client = new.client,
+    stage = new.stage
+FROM json_to_recordset(:rows) AS new(
+    id uuid, close_reason text, started_at timestamptz, last_event_at timestamptz, event_count integer,
+    landing_path text, exit_path text, purchased boolean, cart_value_minor bigint, currency text, source jsonb,
+    client jsonb, stage text)
+WHERE session.project_id = :project AND session.id = new.id
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A timeline, and the mark that tells whether more has come since it was read."""
+
+    timeline: Timeline
+    last_received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """A reading, what a classifier says of it, and what follows from that: ready to be written."""
+
+    reading: Reading
+    summary: Summary
+    insight: dict[str, Any]
+    trigger: Trigger
+
+
+async def read_sessions(tx: AsyncSession, project_id: UUID, session_ids: Sequence[UUID]) -> dict[UUID, Reading]:
+    """The readings of those of ``session_ids`` that there are."""
+    # First the mark, then the events: an event in between is seen by the comparison before writing.
+    marks = await tx.execute(
+        select(Session.id, Session.last_received_at).where(
+            Session.project_id == project_id, Session.id.in_(session_ids)
+        )
+    )
+    received = {row[0]: row[1] for row in marks}
+    timelines = await read_timelines(tx, project_id, list(received))
+    return {session_id: Reading(timeline, received[session_id]) for session_id, timeline in timelines.items()}
+
+
+def conclude(reading: Reading, classified: Classified) -> Conclusion:
+    """What follows from a verdict on a timeline that has at least one event. Pure, but for the insight's new id."""
+    timeline, verdict = reading.timeline, classified.verdict
+    insight_id = uuid7()
+    insight = {
+        "project_id": timeline.project_id,
+        "id": insight_id,
+        "session_id": timeline.session_id,
+        "visitor_id": timeline.visitor_id,
+        "kind": verdict.kind.value,
+        "reason": verdict.reason.value,
+        "confidence": verdict.confidence,
+        "narrative": verdict.narrative,
+        "evidence": [str(identifier) for identifier in verdict.evidence],
+        "suggested_actions": [{"action": s.action.value, "params": s.params} for s in verdict.suggested_actions],
+        "classifier": classified.classifier,
+        "fallback": classified.fallback,
+        "timeline_hash": timeline_hash(timeline),
+    }
+    trigger = insight_trigger(
+        timeline,
+        insight_id=insight_id,
+        kind=verdict.kind.value,
+        reason=verdict.reason.value,
+        confidence=verdict.confidence,
+        narrative=verdict.narrative,
+    )
+    return Conclusion(reading, summarise(timeline), insight, trigger)
+
+
+async def moved(tx: AsyncSession, project_id: UUID, readings: Mapping[UUID, Reading]) -> set[UUID]:
+    """The sessions whose events are no longer those that were read. The caller holds their rows.
+
+    The time of receipt alone is not enough: it has milliseconds, never goes back, and two processes may commit in
+    another order than they received.
+    """
+    # A statement of its own, after the lock: a snapshot from before it would not see what the lock waited for.
+    counts = await count_events(tx, project_id, list(readings))
+    return {
+        session_id
+        for session_id, reading in readings.items()
+        if counts.get(session_id, 0) != len(reading.timeline.events)
+    }
+
+
+async def close_sessions(
+    tx: AsyncSession,
+    project_id: UUID,
+    reasons: Mapping[UUID, str],
+    conclusions: Mapping[UUID, Conclusion],
+    now: datetime,
+) -> None:
+    """Closes sessions, each for its reason, with the summary of its conclusion; without one, as they were."""
+    rows = [
+        {"id": session_id, "close_reason": reasons[session_id], **_columns(conclusion.summary)}
+        for session_id, conclusion in conclusions.items()
+    ]
+    if rows:
+        await tx.execute(_CLOSE, {"project": project_id, "now": now, "rows": msgspec.json.encode(rows).decode()})
+    for session_id in reasons.keys() - conclusions.keys():
+        await tx.execute(
+            update(Session)
+            .where(Session.project_id == project_id, Session.id == session_id)
+            .values(lease_until=None, closed_at=now, close_at=None, close_reason=reasons[session_id])
+        )
+
+
+async def write_insights(
+    tx: AsyncSession, project_id: UUID, conclusions: Sequence[Conclusion], now: datetime, *, again: bool = False
+) -> list[Conclusion]:
+    """Writes insights and what they trigger; returns the conclusions that were new.
+
+    ``again``: someone asked for it, so a new row is written even where nothing new can be said.
+    """
+    rows = await tx.execute(
+        select(Insight.session_id, Insight.id, Insight.reason, Insight.timeline_hash, Insight.classifier).where(
+            Insight.project_id == project_id,
+            Insight.session_id.in_([conclusion.insight["session_id"] for conclusion in conclusions]),
+            Insight.superseded_at.is_(None),
+        )
+    )
+    current = {row.session_id: row for row in rows}
+    news: list[Conclusion] = []
+    for conclusion in conclusions:
+        known = current.get(conclusion.insight["session_id"])
+        same = known is not None and (known.timeline_hash, known.classifier) == (
+            conclusion.insight["timeline_hash"],
+            conclusion.insight["classifier"],
+        )
+        if again or not same:
+            news.append(conclusion)
+    if not news:
+        return []
+    people = await hold_people(tx, project_id, {new.trigger.visitor_id for new in news})
+    await _supersede(tx, project_id, [(current.get(new.insight["session_id"]), new) for new in news], now)
+    await tx.execute(insert(Insight), [new.insight | {"created_at": now} for new in news])
+    await start_runs(tx, project_id, [new.trigger for new in news], now, same_person=people)
+    return news
+
+
+async def _supersede(
+    tx: AsyncSession, project_id: UUID, pairs: Sequence[tuple[Any, Conclusion]], now: datetime
+) -> None:
+    """Makes history of the current insights, and ends the runs of those that gave another reason."""
+    replaced = [known.id for known, _ in pairs if known is not None]
+    if not replaced:
+        return
+    await tx.execute(
+        update(Insight).where(Insight.project_id == project_id, Insight.id.in_(replaced)).values(superseded_at=now)
+    )
+    for known, new in pairs:
+        if known is not None and known.reason != new.insight["reason"]:
+            why = f"superseded: the reason is {new.insight['reason']} now"
+            await cancel_group(tx, project_id, new.trigger.group, why, now)
+
+
+def _columns(summary: Summary) -> dict[str, Any]:
+    return {
+        "started_at": summary.started_at,
+        "last_event_at": summary.last_event_at,
+        "event_count": summary.event_count,
+        "landing_path": summary.landing_path,
+        "exit_path": summary.exit_path,
+        "purchased": summary.purchased,
+        "cart_value_minor": summary.cart_value_minor,
+        "currency": summary.currency,
+        "source": summary.source,
+        "client": summary.client,
+        "stage": _stage(summary).value,
+    }
+
+
+def _stage(summary: Summary) -> Stage:
+    """How far this one session went; the live stage also knows the visits before it."""
+    if summary.purchased:
+        return Stage.CUSTOMER
+    if summary.reached_checkout:
+        return Stage.HIGH_INTENT
+    if summary.cart_value_minor or summary.added_to_cart:
+        return Stage.CART_ADDER
+    return Stage.BROWSER if summary.products_seen >= 2 else Stage.ANONYMOUS
