@@ -32,6 +32,12 @@ $(VENV)/.dev: $(VENV)/.run locks/dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/dev.txt
 	@touch $@
 
+$(VENV)/.peers: $(VENV)/.dev locks/peers.txt locks/obp.txt
+	@echo "Setting up: what the benches compare with (locked)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/peers.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r locks/obp.txt
+	@touch $@
+
 sdk-web/node_modules/.package-lock.json: sdk-web/package.json sdk-web/package-lock.json | check-tools
 	@echo "Setting up: browser SDK tools (locked)"
 	@cd sdk-web && npm ci --silent --no-audit --no-fund
@@ -58,12 +64,13 @@ lint: setup $(VENV)/.dev ## Formatting, lint, strict types, import floors
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pip check
 
-bench: setup $(VENV)/.dev ## Measure: prints a table per bench and writes bench/results/*.json
+bench: setup $(VENV)/.peers ## Measure: prints a table per bench and writes bench/results/*.json
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## Resolve the lock files again (needs uv on the PATH)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --group build -o locks/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --group build --group dev -c locks/run.txt -o locks/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --group peers -c locks/dev.txt -o locks/peers.txt
 
 clean: ## Remove what setup made (data in .whyleft stays)
 	rm -rf $(VENV) sdk-web/node_modules sdk-web/dist
