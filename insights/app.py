@@ -11,7 +11,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from insights.api import documented, flows, health, other_dialects, problem, recovery, segment, sessions
+from insights.api import (
+    conditions,
+    documented,
+    flows,
+    health,
+    other_dialects,
+    problem,
+    recovery,
+    segment,
+    segments,
+    sessions,
+    visitors,
+)
 from insights.api.ingest import Ingest
 from insights.errors import Unavailable
 from insights.shipped import shipped
@@ -60,16 +72,20 @@ def create_app(services: Services) -> ASGIApp:
     )
     app.state.services = services
     problem.install(app)
-    for router in (
-        documented.router,
-        segment.router,
-        other_dialects.router,
-        sessions.router,
-        flows.router,
-        recovery.router,
-        health.router,
-    ):
-        app.include_router(router)
+    rooms = (
+        documented,
+        segment,
+        other_dialects,
+        sessions,
+        visitors,
+        segments,
+        conditions,
+        flows,
+        recovery,
+        health,
+    )
+    for room in rooms:
+        app.include_router(room.router)
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:

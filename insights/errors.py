@@ -8,6 +8,8 @@ WhyleftError
 ├── NotFound           404
 ├── SessionStillOpen   409
 ├── CodeNotRedeemable  409 / 410
+├── InUse              409
+├── Changed            412  the ETag is not the current one
 ├── TooLarge           413
 └── Unavailable        503  try again after ``retry_after`` seconds
 """
@@ -76,6 +78,20 @@ class CodeNotRedeemable(WhyleftError):
 
     status = 409
     title = "The code cannot be redeemed"
+
+
+class InUse(WhyleftError):
+    """Something else depends on it, or has its name."""
+
+    status = 409
+    title = "It is in use"
+
+
+class Changed(WhyleftError):
+    """It is not as the caller saw it any more."""
+
+    status = 412
+    title = "It was changed meanwhile"
 
 
 class TooLarge(WhyleftError):

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from flows.conditions import ConditionInvalid
+from flows.errors import Fault
 from insights.errors import Unavailable, WhyleftError
 
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem(status: int, title: str, detail: str, field: str | None = None) -> bytes:
-    """The body of a problem."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+def problem(
+    status: int, title: str, detail: str, field: str | None = None, faults: Sequence[Fault] = ()
+) -> bytes:
+    """The body of a problem. ``faults``: everything wrong with a condition, each with its place and a fix."""
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if field is not None:
         body["field"] = field
+    if faults:
+        body["faults"] = [
+            {name: value for name, value in asdict(fault).items() if value is not None} for fault in faults
+        ]
     return msgspec.json.encode(body)
 
 
@@ -35,6 +47,12 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, WhyleftError)  # noqa: S101  (narrows what FastAPI's signature widens)
         body = problem(error.status, error.title, error.detail, error.field)
         return Response(body, error.status, headers_of(error), media_type=MEDIA_TYPE)
+
+    @app.exception_handler(ConditionInvalid)
+    async def _condition(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ConditionInvalid)  # noqa: S101
+        body = problem(422, "The condition makes no sense", f"{error}.", "when", error.faults)
+        return Response(body, 422, media_type=MEDIA_TYPE)
 
     @app.exception_handler(RequestValidationError)
     async def _invalid(request: Request, error: Exception) -> Response:

@@ -10,8 +10,10 @@ from insights.models.insight import Insight
 from insights.models.person import Person
 from insights.models.project import Project
 from insights.models.rejected_event import RejectedEvent
+from insights.models.segment import Segment, SegmentMember
 from insights.models.session import Session
 from insights.models.visitor import Visitor
+from insights.models.visitor_tag import VisitorTag
 
 __all__ = [
     "ApiKey",
@@ -24,6 +26,9 @@ __all__ = [
     "Person",
     "Project",
     "RejectedEvent",
+    "Segment",
+    "SegmentMember",
     "Session",
     "Visitor",
+    "VisitorTag",
 ]

@@ -15,10 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.mail import MailInvalid, address
 from flows.ports import Composed, SendRequest, Skip
+from insights.conditions.consent import consents
 from insights.identity.contact import read_contact
 from insights.models import Project
+from insights.profiles.time_zone import time_zone, zone
 from insights.recovery import codes, tickets
-from insights.recovery.audience import consents, time_zone, zone
 from insights.recovery.mail_values import answers_of, things_of_cart, things_seen, until, way_back
 from insights.recovery.plain import one_line, whole
 from insights.recovery.templates import MessageBroken, Messages

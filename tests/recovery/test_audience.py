@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from adapters.postgres.engine import Database
-from insights.recovery.audience import VisitorFacts, consents
+from insights.conditions.consent import consents
+from insights.recovery.audience import VisitorFacts
 from tests.recovery.visitors import visitor
 
 

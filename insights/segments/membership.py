@@ -1,0 +1,138 @@
+"""Membership: who is in a segment. Asked for, it is looked at anew; what is stored is as of a visitor's last visit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.errors import NotFound
+from insights.models import Segment, SegmentMember, Visitor
+from insights.segments.knowledge import VisitorView
+from insights.segments.store import get_segment, stored
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A visitor came into a segment, or fell out of it."""
+
+    visitor_id: UUID
+    segment: str
+    entered: bool
+
+
+async def refresh(tx: AsyncSession, project_id: UUID, visitor_ids: Iterable[UUID], now: datetime) -> list[Moved]:
+    """Stores which segments visitors are in by their conditions; returns what changed. Free where there are none.
+
+    Called when a session closes, in its transaction, after its insight is written.
+    """
+    rows = (
+        await tx.execute(
+            select(Segment.id, Segment.name, Segment.condition)
+            .where(Segment.project_id == project_id)
+            .order_by(Segment.id)
+        )
+    ).all()
+    conditions = {row.name: stored(row.condition) for row in rows}
+    identifiers = {row.name: row.id for row in rows if row.condition is not None}
+    if not identifiers:
+        return []
+    moved: list[Moved] = []
+    # In one order everywhere: two transactions that store the same visitors do not wait in a circle.
+    for visitor_id in sorted(set(visitor_ids)):
+        view = VisitorView(tx, project_id, visitor_id, now, conditions)
+        matching = {name for name in identifiers if await view.matches(name)}
+        moved += await _store(tx, project_id, visitor_id, identifiers, matching, now)
+    return moved
+
+
+async def _store(
+    tx: AsyncSession,
+    project_id: UUID,
+    visitor_id: UUID,
+    identifiers: dict[str, UUID],
+    matching: set[str],
+    now: datetime,
+) -> list[Moved]:
+    before = {
+        row.segment_id: row
+        for row in await tx.scalars(
+            select(SegmentMember)
+            .where(SegmentMember.project_id == project_id, SegmentMember.visitor_id == visitor_id)
+            .order_by(SegmentMember.segment_id)
+            .with_for_update()
+        )
+    }
+    moved: list[Moved] = []
+    for name, segment_id in identifiers.items():
+        row = before.get(segment_id)
+        was_in, matches = row is not None, name in matching
+        if matches and row is None:
+            await _put_in(tx, project_id, segment_id, visitor_id, now, matched=True)
+        elif row is not None and row.matched != matches:
+            if matches or row.added:
+                row.matched = matches
+            else:
+                await tx.delete(row)
+        is_in = matches or (row is not None and row.added)
+        if is_in != was_in:
+            moved.append(Moved(visitor_id, name, is_in))
+    await tx.flush()
+    return moved
+
+
+async def add_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_id: UUID, now: datetime) -> bool:
+    """Adds a visitor to a segment, whatever its condition says; False if they had been added. Raises NotFound."""
+    segment = await get_segment(tx, project_id, name)
+    known = await tx.scalar(select(Visitor.id).where(Visitor.project_id == project_id, Visitor.id == visitor_id))
+    if known is None:
+        raise NotFound(f"There is no visitor {visitor_id} in this project.")
+    row = await tx.get(SegmentMember, (project_id, segment.id, visitor_id), with_for_update=True)
+    if row is not None and row.added:
+        return False
+    await _put_in(tx, project_id, segment.id, visitor_id, now, added=True)
+    return True
+
+
+async def remove_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_id: UUID) -> bool:
+    """Takes back that a visitor was added; False if they had not been. Its condition may still cover them."""
+    segment = await get_segment(tx, project_id, name)
+    row = await tx.get(SegmentMember, (project_id, segment.id, visitor_id), with_for_update=True)
+    if row is None or not row.added:
+        return False
+    if row.matched:
+        row.added = False
+    else:
+        await tx.execute(
+            delete(SegmentMember).where(
+                SegmentMember.project_id == project_id,
+                SegmentMember.segment_id == segment.id,
+                SegmentMember.visitor_id == visitor_id,
+            )
+        )
+    return True
+
+
+async def _put_in(
+    tx: AsyncSession,
+    project_id: UUID,
+    segment_id: UUID,
+    visitor_id: UUID,
+    now: datetime,
+    *,
+    matched: bool = False,
+    added: bool = False,
+) -> None:
+    statement = upsert(SegmentMember).values(
+        project_id=project_id, segment_id=segment_id, visitor_id=visitor_id, since=now, matched=matched, added=added
+    )
+    # Whoever put them in for the other reason at the same moment keeps it.
+    change = {"added": True} if added else {"matched": True}
+    await tx.execute(
+        statement.on_conflict_do_update(index_elements=["project_id", "segment_id", "visitor_id"], set_=change)
+    )

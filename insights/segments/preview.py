@@ -1,0 +1,99 @@
+"""Preview: how many visitors a condition covers now, and who. Bounded in visitors and in time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.conditions import Compiled, Condition, Explanation, FactsSource
+from insights.conditions.fields import FIELDS
+from insights.models import Session, Visitor
+from insights.segments.knowledge import VisitorView
+from insights.segments.store import conditions_of_segments
+
+MOST_VISITORS: Final = 2_000
+MOST_SECONDS: Final = 3.0
+SAMPLE: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A visitor whom the condition covers, and why."""
+
+    visitor_id: UUID
+    last_seen_at: datetime
+    why: str
+
+
+@dataclass(slots=True)
+class Preview:
+    """``unknown``: those of whom too little is known to say; ``total``: the project's visitors.
+
+    ``complete`` when all of them were examined; otherwise the latest ones were, as many as there was time for.
+    """
+
+    total: int
+    examined: int = 0
+    matched: int = 0
+    unknown: int = 0
+    complete: bool = False
+    sample: list[Example] = field(default_factory=list)
+
+
+async def preview(
+    tx: AsyncSession,
+    project_id: UUID,
+    condition: Condition,
+    now: datetime,
+    *,
+    limit: int = MOST_VISITORS,
+    seconds: float = MOST_SECONDS,
+    clock: Callable[[], float] = monotonic,
+) -> Preview:
+    """Looks at the visitors seen last, at most ``limit`` and for about ``seconds``."""
+    until = clock() + seconds
+    total = await tx.scalar(select(func.count()).select_from(Visitor).where(Visitor.project_id == project_id)) or 0
+    found = Preview(total)
+    compiled = Compiled(condition, FIELDS, FactsSource(FIELDS))
+    segments = await conditions_of_segments(tx, project_id)
+    seen_at = func.max(Session.last_event_at)
+    latest = (
+        await tx.execute(
+            select(Session.visitor_id, seen_at)
+            .where(Session.project_id == project_id)
+            .group_by(Session.visitor_id)
+            .order_by(seen_at.desc(), Session.visitor_id)
+            .limit(limit)
+        )
+    ).all()
+    for visitor_id, last_seen_at in latest:
+        if clock() >= until:
+            return found
+        view = VisitorView(tx, project_id, visitor_id, now, segments)
+        facts = await view.facts(condition)
+        truth = compiled.truth(facts)
+        found.examined += 1
+        found.unknown += truth is None
+        if truth is True:
+            found.matched += 1
+            if len(found.sample) < SAMPLE:
+                found.sample.append(Example(visitor_id, last_seen_at, compiled.explain(facts).why()))
+        # Rows of one visitor are of no use to the next.
+        tx.expunge_all()
+    found.complete = found.examined == total
+    return found
+
+
+async def explain_visitor(
+    tx: AsyncSession, project_id: UUID, visitor_id: UUID, condition: Condition, now: datetime
+) -> Explanation:
+    """Whether a condition is true of one visitor now, part by part."""
+    facts = await VisitorView(tx, project_id, visitor_id, now).facts(condition)
+    return Compiled(condition, FIELDS, FactsSource(FIELDS)).explain(facts)

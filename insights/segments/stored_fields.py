@@ -1,0 +1,99 @@
+"""How each field that the database answers is read from the rows that it stands in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, time
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from flows.conditions import Value
+from insights.conditions.consent import consents
+from insights.conditions.fields import CHANNELS, SOURCES, WEEKDAYS
+from insights.models import Insight, Session, Visitor
+
+PHONE_PX: Final = 600
+TABLET_PX: Final = 1_000
+_VIEWPORT: Final = re.compile(r"(\d{1,5})x\d{1,5}")
+
+Args = tuple[Value, ...]
+Read = Callable[[Any, Args, datetime], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The insight of the visitor's latest classified visit."""
+
+    insight: Insight
+    ended_at: datetime
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _country(visitor: Visitor) -> str | None:
+    address = visitor.traits.get("address")
+    nested = address.get("country") if isinstance(address, dict) else None
+    return _text(visitor.traits.get("country")) or _text(nested)
+
+
+def _trait(visitor: Visitor, args: tuple[Value, ...]) -> str | None:
+    value = visitor.traits.get(str(args[0]))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else _text(value)
+
+
+def _trait_number(visitor: Visitor, args: tuple[Value, ...]) -> float | None:
+    value = visitor.traits.get(str(args[0]))
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _device(session: Session) -> str | None:
+    found = _VIEWPORT.fullmatch(str(session.client.get("viewport")))
+    if found is None:
+        return None
+    width = int(found[1])
+    return "phone" if width < PHONE_PX else "tablet" if width < TABLET_PX else "desktop"
+
+
+def _local_time(zone: ZoneInfo, args: Args, now: datetime) -> time:
+    return now.astimezone(zone).time().replace(second=0, microsecond=0, fold=0)
+
+
+def _consent(channel: str) -> Read:
+    return lambda visitor, args, now: consents(visitor.consent, channel)
+
+
+def _source(name: str) -> Read:
+    return lambda session, args, now: _text(session.source.get(name))
+
+
+STORED_FIELDS: Final[dict[str, tuple[str, Read]]] = {
+    "visitor.tags": ("tags", lambda tags, args, now: tags),
+    "visitor.identified": ("visitor", lambda visitor, args, now: bool(visitor.user_id)),
+    "visitor.has_phone": ("visitor", lambda visitor, args, now: bool(visitor.phone)),
+    "visitor.first_seen_at": ("visitor", lambda visitor, args, now: visitor.first_seen_at),
+    "visitor.last_seen_at": ("session", lambda session, args, now: session.last_event_at),
+    "visitor.time_zone": ("zone", lambda zone, args, now: zone.key),
+    "visitor.local_time": ("zone", _local_time),
+    "visitor.local_weekday": ("zone", lambda zone, args, now: WEEKDAYS[now.astimezone(zone).weekday()]),
+    "visitor.language": ("session", lambda session, args, now: _text(session.client.get("language"))),
+    "visitor.country": ("visitor", lambda visitor, args, now: _country(visitor)),
+    "visitor.trait": ("visitor", lambda visitor, args, now: _trait(visitor, args)),
+    "visitor.trait_number": ("visitor", lambda visitor, args, now: _trait_number(visitor, args)),
+    "session.device": ("session", lambda session, args, now: _device(session)),
+    "session.landing_path": ("session", lambda session, args, now: session.landing_path),
+    "session.exit_path": ("session", lambda session, args, now: session.exit_path),
+    "session.started_at": ("session", lambda session, args, now: session.started_at),
+    "insight.kind": ("said", lambda said, args, now: said.insight.kind),
+    "insight.reason": ("said", lambda said, args, now: said.insight.reason),
+    "insight.confidence": ("said", lambda said, args, now: said.insight.confidence),
+    "insight.visit_ended_at": ("said", lambda said, args, now: said.ended_at),
+    **{f"consent.{channel}": ("visitor", _consent(channel)) for channel in CHANNELS},
+    **{f"session.{source}": ("session", _source(source)) for source in SOURCES},
+}
+"""Field → the piece that it stands in (see VisitorGathering), and how to read it there."""
