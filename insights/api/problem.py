@@ -18,9 +18,7 @@ from insights.errors import Unavailable, WhyleftError
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem(
-    status: int, title: str, detail: str, field: str | None = None, faults: Sequence[Fault] = ()
-) -> bytes:
+def problem(status: int, title: str, detail: str, field: str | None = None, faults: Sequence[Fault] = ()) -> bytes:
     """The body of a problem. ``faults``: everything wrong with a condition, each with its place and a fix."""
     body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     if field is not None:

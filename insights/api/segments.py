@@ -11,7 +11,6 @@ from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.conditions import to_words
-from flows.store import conditions_of_flows
 from insights.api.caller import SecretCaller
 from insights.api.conditions import Written
 from insights.api.services import FromRequest
@@ -143,9 +142,7 @@ async def preview_segment(body: PreviewIn, caller: SecretCaller, services: FromR
         examined=found.examined,
         total=found.total,
         complete=found.complete,
-        sample=[
-            ExampleOut(visitor=one.visitor_id, last_seen_at=one.last_seen_at, why=one.why) for one in found.sample
-        ],
+        sample=[ExampleOut(visitor=one.visitor_id, last_seen_at=one.last_seen_at, why=one.why) for one in found.sample],
     )
 
 
@@ -183,13 +180,10 @@ async def change_segment(
 
 
 @router.delete("/{name}", status_code=204)
-async def delete_segment(
-    name: Name, caller: SecretCaller, services: FromRequest, if_match: IfMatch = None
-) -> None:
-    """Deletes a segment that no other segment and no published flow asks about."""
+async def delete_segment(name: Name, caller: SecretCaller, services: FromRequest, if_match: IfMatch = None) -> None:
+    """Deletes a segment that no other segment asks about."""
     async with services.database.transaction(caller.project_id) as tx:
-        flows = await conditions_of_flows(tx, caller.project_id)
-        await store.delete_segment(tx, caller.project_id, name, version=_version(if_match), flows=flows)
+        await store.delete_segment(tx, caller.project_id, name, version=_version(if_match))
 
 
 @router.put("/{name}/visitors/{visitor}", response_model=AddedOut)

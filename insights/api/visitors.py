@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.errors import NotFound
+from insights.identity.together import person_of
 from insights.models import Visitor
 from insights.segments.knowledge import VisitorView
 from insights.segments.store import conditions_of_segments
@@ -47,12 +48,13 @@ async def get_tags(visitor: UUID, caller: SecretCaller, services: FromRequest) -
     """The visitor's tags."""
     async with services.database.transaction(caller.project_id) as tx:
         await _known(tx, caller.project_id, visitor)
-        return TagsOut(tags=await tags_of(tx, caller.project_id, visitor))
+        person = await person_of(tx, caller.project_id, visitor)
+        return TagsOut(tags=await tags_of(tx, caller.project_id, person))
 
 
 @router.post("/{visitor}/tags", response_model=TagsOut)
 async def post_tags(visitor: UUID, body: TagsIn, caller: SecretCaller, services: FromRequest) -> TagsOut:
-    """Puts tags on a visitor and takes tags off; the answer is what is on afterwards. Doing it again changes nothing."""
+    """Puts tags on a visitor and takes tags off; answers with what is on then. Doing it again changes nothing."""
     async with services.database.transaction(caller.project_id) as tx:
         tags = await change_tags(
             tx,

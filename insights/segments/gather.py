@@ -9,12 +9,14 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import Asked, Known, Value
 from insights.conditions.event_fields import EventQuestion, HappenedEvent, answer, question_of, window_of
 from insights.conditions.profile_fields import profile_reader
+from insights.identity.contact import Contact, read_contact
+from insights.identity.together import person_of
 from insights.intents.intent import Intent
 from insights.intents.score import score
 from insights.intents.stage import stage_of
@@ -86,10 +88,35 @@ class VisitorGathering:
         intent = score(profile, int(self.now.timestamp() * 1000))
         return _Seen(profile, intent, stage_of(profile, intent))
 
+    async def person(self) -> tuple[UUID, ...]:
+        """All visitors of theirs, themselves among them."""
+        return await person_of(self.tx, self.project_id, self.visitor_id)
+
+    async def contact(self) -> Contact | None:
+        return await read_contact(self.tx, self.project_id, self.visitor_id, await self._piece("person"))
+
+    async def traits(self) -> dict[str, Any]:
+        """What the shop said of them on any device; what it said on this one comes first."""
+        rows = await self.tx.scalars(
+            select(Visitor.traits)
+            .where(Visitor.project_id == self.project_id, Visitor.id.in_(await self._piece("person")))
+            .order_by(Visitor.id == self.visitor_id, Visitor.identified_at.asc().nulls_first(), Visitor.id)
+        )
+        return {name: value for traits in rows for name, value in traits.items()}
+
+    async def last_seen_at(self) -> datetime | None:
+        """Their latest event on any device."""
+        return await self.tx.scalar(select(func.max(Session.last_event_at)).where(*await self._their_sessions()))
+
+    async def _their_sessions(self) -> tuple[ColumnElement[bool], ...]:
+        person: tuple[UUID, ...] = await self._piece("person")
+        return Session.project_id == self.project_id, Session.visitor_id.in_(person)
+
     async def visitor(self) -> Visitor | None:
         return await self.tx.get(Visitor, (self.project_id, self.visitor_id))
 
     async def session(self) -> Session | None:
+        """Their own latest: what began on another device is an earlier visit, as in the profile."""
         return await self.tx.scalar(
             select(Session)
             .where(Session.project_id == self.project_id, Session.visitor_id == self.visitor_id)
@@ -102,11 +129,7 @@ class VisitorGathering:
             await self.tx.execute(
                 select(Insight, Session.last_event_at)
                 .join(Session, (Session.project_id == Insight.project_id) & (Session.id == Insight.session_id))
-                .where(
-                    Session.project_id == self.project_id,
-                    Session.visitor_id == self.visitor_id,
-                    Insight.superseded_at.is_(None),
-                )
+                .where(*await self._their_sessions(), Insight.superseded_at.is_(None))
                 .order_by(Insight.session_id.desc())
                 .limit(1)
             )
@@ -114,7 +137,7 @@ class VisitorGathering:
         return Said(row[0], row[1]) if row is not None else None
 
     async def tags(self) -> frozenset[str]:
-        return frozenset(await tags_of(self.tx, self.project_id, self.visitor_id))
+        return frozenset(await tags_of(self.tx, self.project_id, await self._piece("person")))
 
     async def zone(self) -> ZoneInfo | None:
         name = await time_zone(self.tx, self.project_id, self.visitor_id)
@@ -123,16 +146,17 @@ class VisitorGathering:
     async def _answers(self, asked: dict[Asked, EventQuestion]) -> dict[Asked, Known]:
         windows = [window_of(args) for _, args in asked]
         longest = None if None in windows else max((one for one in windows if one is not None), default=None)
-        theirs = select(Session.id).where(Session.project_id == self.project_id, Session.visitor_id == self.visitor_id)
-        if longest is not None and not any(question.in_session for question in asked.values()):
+        theirs = select(Session.id).where(*await self._their_sessions())
+        if longest is not None:
             theirs = theirs.where(Session.last_event_at >= _before(self.now, longest))
         sessions = (await self.tx.scalars(theirs.order_by(Session.id.desc()).limit(MOST_SESSIONS))).all()
+        own: Session | None = await self._piece("session")
         rows = await self.tx.execute(
             select(Event.session_id, Event.type, Event.occurred_at, Event.props)
             .where(
                 Event.project_id == self.project_id,
                 Event.session_id.in_(sessions),
-                Event.visitor_id == self.visitor_id,
+                Event.visitor_id.in_(await self._piece("person")),
                 Event.type.in_(sorted({question.type for question in asked.values()})),
             )
             .order_by(Event.occurred_at.desc(), Event.id.desc())
@@ -144,7 +168,7 @@ class VisitorGathering:
             of_type = [
                 event
                 for session_id, kind, event in events
-                if kind == question.type and (not question.in_session or session_id == sessions[0])
+                if kind == question.type and (not question.in_session or (own is not None and session_id == own.id))
             ]
             if (value := answer(question, args, of_type)) is not None:
                 found[name, args] = value
@@ -160,6 +184,10 @@ def _before(now: datetime, window: timedelta) -> datetime:
 
 _PIECES: Final[dict[str, Callable[[VisitorGathering], Any]]] = {
     "seen": VisitorGathering.seen,
+    "person": VisitorGathering.person,
+    "contact": VisitorGathering.contact,
+    "traits": VisitorGathering.traits,
+    "last_seen_at": VisitorGathering.last_seen_at,
     "visitor": VisitorGathering.visitor,
     "session": VisitorGathering.session,
     "said": VisitorGathering.said,

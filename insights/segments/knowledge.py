@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flows.conditions import Asked, Compiled, Condition, Facts, FactsSource, Known, asked_by
 from insights.conditions.fields import FIELDS
 from insights.conditions.trigger_facts import answered_by_trigger, known_of_trigger
+from insights.identity.together import person_of
 from insights.models import Segment, SegmentMember
 from insights.segments.gather import VisitorGathering
 from insights.segments.store import IN_SEGMENT, conditions_of_segments, segments_named
@@ -96,6 +97,7 @@ class VisitorView:
 
     async def _added_to(self) -> set[str]:
         if self._added is None:
+            person = await person_of(self._tx, self._project_id, self._visitor_id)
             rows = await self._tx.scalars(
                 select(Segment.name)
                 .join(
@@ -104,7 +106,7 @@ class VisitorView:
                 )
                 .where(
                     Segment.project_id == self._project_id,
-                    SegmentMember.visitor_id == self._visitor_id,
+                    SegmentMember.visitor_id.in_(person),
                     SegmentMember.added.is_(True),
                 )
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -156,7 +157,12 @@ async def change_segment(
 
 
 async def delete_segment(
-    tx: AsyncSession, project_id: UUID, name: str, *, version: int | None, flows: Mapping[str, Iterable[Condition]]
+    tx: AsyncSession,
+    project_id: UUID,
+    name: str,
+    *,
+    version: int | None,
+    flows: Mapping[str, Iterable[Condition]] = MappingProxyType({}),
 ) -> None:
     """Deletes a segment that nothing asks about. ``flows``: flow → its conditions. Raises NotFound, Changed, InUse."""
     await _lock(tx, project_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any, Final
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from flows.conditions import Value
 from insights.conditions.consent import consents
 from insights.conditions.fields import CHANNELS, SOURCES, WEEKDAYS
-from insights.models import Insight, Session, Visitor
+from insights.models import Insight, Session
 
 PHONE_PX: Final = 600
 TABLET_PX: Final = 1_000
@@ -34,21 +34,21 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _country(visitor: Visitor) -> str | None:
-    address = visitor.traits.get("address")
+def _country(traits: Mapping[str, Any]) -> str | None:
+    address = traits.get("address")
     nested = address.get("country") if isinstance(address, dict) else None
-    return _text(visitor.traits.get("country")) or _text(nested)
+    return _text(traits.get("country")) or _text(nested)
 
 
-def _trait(visitor: Visitor, args: tuple[Value, ...]) -> str | None:
-    value = visitor.traits.get(str(args[0]))
+def _trait(traits: Mapping[str, Any], args: tuple[Value, ...]) -> str | None:
+    value = traits.get(str(args[0]))
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else _text(value)
 
 
-def _trait_number(visitor: Visitor, args: tuple[Value, ...]) -> float | None:
-    value = visitor.traits.get(str(args[0]))
+def _trait_number(traits: Mapping[str, Any], args: tuple[Value, ...]) -> float | None:
+    value = traits.get(str(args[0]))
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -65,7 +65,7 @@ def _local_time(zone: ZoneInfo, args: Args, now: datetime) -> time:
 
 
 def _consent(channel: str) -> Read:
-    return lambda visitor, args, now: consents(visitor.consent, channel)
+    return lambda contact, args, now: consents(contact.consent, channel)
 
 
 def _source(name: str) -> Read:
@@ -74,17 +74,17 @@ def _source(name: str) -> Read:
 
 STORED_FIELDS: Final[dict[str, tuple[str, Read]]] = {
     "visitor.tags": ("tags", lambda tags, args, now: tags),
-    "visitor.identified": ("visitor", lambda visitor, args, now: bool(visitor.user_id)),
-    "visitor.has_phone": ("visitor", lambda visitor, args, now: bool(visitor.phone)),
+    "visitor.identified": ("contact", lambda contact, args, now: bool(contact.user_id)),
+    "visitor.has_phone": ("contact", lambda contact, args, now: bool(contact.phone)),
     "visitor.first_seen_at": ("visitor", lambda visitor, args, now: visitor.first_seen_at),
-    "visitor.last_seen_at": ("session", lambda session, args, now: session.last_event_at),
+    "visitor.last_seen_at": ("last_seen_at", lambda at, args, now: at),
     "visitor.time_zone": ("zone", lambda zone, args, now: zone.key),
     "visitor.local_time": ("zone", _local_time),
     "visitor.local_weekday": ("zone", lambda zone, args, now: WEEKDAYS[now.astimezone(zone).weekday()]),
     "visitor.language": ("session", lambda session, args, now: _text(session.client.get("language"))),
-    "visitor.country": ("visitor", lambda visitor, args, now: _country(visitor)),
-    "visitor.trait": ("visitor", lambda visitor, args, now: _trait(visitor, args)),
-    "visitor.trait_number": ("visitor", lambda visitor, args, now: _trait_number(visitor, args)),
+    "visitor.country": ("traits", lambda traits, args, now: _country(traits)),
+    "visitor.trait": ("traits", lambda traits, args, now: _trait(traits, args)),
+    "visitor.trait_number": ("traits", lambda traits, args, now: _trait_number(traits, args)),
     "session.device": ("session", lambda session, args, now: _device(session)),
     "session.landing_path": ("session", lambda session, args, now: session.landing_path),
     "session.exit_path": ("session", lambda session, args, now: session.exit_path),
@@ -93,7 +93,7 @@ STORED_FIELDS: Final[dict[str, tuple[str, Read]]] = {
     "insight.reason": ("said", lambda said, args, now: said.insight.reason),
     "insight.confidence": ("said", lambda said, args, now: said.insight.confidence),
     "insight.visit_ended_at": ("said", lambda said, args, now: said.ended_at),
-    **{f"consent.{channel}": ("visitor", _consent(channel)) for channel in CHANNELS},
+    **{f"consent.{channel}": ("contact", _consent(channel)) for channel in CHANNELS},
     **{f"session.{source}": ("session", _source(source)) for source in SOURCES},
 }
 """Field → the piece that it stands in (see VisitorGathering), and how to read it there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import NotFound, Refused
+from insights.identity.together import person_of
 from insights.models import Visitor, VisitorTag
 
 MOST_TAGS: Final = 50
@@ -31,11 +32,12 @@ def tag_word(written: object) -> str:
     return word
 
 
-async def tags_of(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> list[str]:
-    """The visitor's tags in alphabetical order."""
+async def tags_of(tx: AsyncSession, project_id: UUID, person: Sequence[UUID]) -> list[str]:
+    """The tags on any of a person's visitors, in alphabetical order."""
     rows = await tx.scalars(
         select(VisitorTag.tag)
-        .where(VisitorTag.project_id == project_id, VisitorTag.visitor_id == visitor_id)
+        .where(VisitorTag.project_id == project_id, VisitorTag.visitor_id.in_(person))
+        .distinct()
         .order_by(VisitorTag.tag)
     )
     return list(rows)
@@ -65,6 +67,7 @@ async def change_tags(
 ) -> list[str]:
     """Puts tags on and takes tags off; what is on already, or not on, stays as it is. Returns the tags afterwards.
 
+    A tag on one of a person's visitors is on all of them, and is taken off all of them.
     Raises NotFound for a visitor nobody has heard of, Refused for a word that is no tag, one both ways, or too many.
     """
     adding, removing = {tag_word(one) for one in put_on}, {tag_word(one) for one in take_off}
@@ -78,11 +81,12 @@ async def change_tags(
     )
     if known is None:
         raise NotFound(f"There is no visitor {visitor_id} in this project.")
+    person = await person_of(tx, project_id, visitor_id)
     if removing:
         await tx.execute(
             delete(VisitorTag).where(
                 VisitorTag.project_id == project_id,
-                VisitorTag.visitor_id == visitor_id,
+                VisitorTag.visitor_id.in_(person),
                 VisitorTag.tag.in_(sorted(removing)),
             )
         )
@@ -92,7 +96,7 @@ async def change_tags(
             for tag in sorted(adding)
         ]
         await tx.execute(upsert(VisitorTag).values(rows).on_conflict_do_nothing())
-    after = await tags_of(tx, project_id, visitor_id)
+    after = await tags_of(tx, project_id, person)
     _hold_to_limit(after)
     return after
 
