@@ -59,11 +59,13 @@ def create_app(services: Services) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await services.profiles.start()
         services.recorder.start()
         async with services.exposition.answering():
             yield
         await services.recorder.stop()
         await services.loader.close()
+        await services.profiles.stop()
 
     app = FastAPI(
         title="Whyleft",

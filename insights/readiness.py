@@ -23,15 +23,20 @@ class Readiness:
     """Whether this process is ready. ``draining`` is set once, when it was told to end.
 
     ``revisions``: the schema's revisions that this code knows, oldest first. ``saturated``: whether it has as much to
-    do as it can take.
+    do as it can take. ``trouble``: what it can do without, as a sentence.
     """
 
     def __init__(
-        self, database: Database, revisions: Sequence[str], saturated: Callable[[], bool] = lambda: False
+        self,
+        database: Database,
+        revisions: Sequence[str],
+        saturated: Callable[[], bool] = lambda: False,
+        trouble: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._database = database
         self._revisions = list(revisions)
         self._saturated = saturated
+        self._trouble = trouble
         self.draining = False
 
     def drain(self) -> None:
@@ -48,6 +53,12 @@ class Readiness:
         if self._saturated():
             return "saturated: too many events wait for the database"
         return None
+
+    @property
+    def ready(self) -> str:
+        """What to say of a process that misses nothing it needs."""
+        trouble = self._trouble()
+        return "ok" if trouble is None else f"ok, but {trouble}"
 
     async def schema_trouble(self) -> str | None:
         """What is wrong with the database or its schema; None when this code can work on it."""

@@ -49,6 +49,18 @@ class Settings:
         600.0, "A browser clock further off than this is corrected by sent_at; smaller differences are left alone."
     )
 
+    redis_url: str = _setting(
+        "",
+        "Redis or Valkey where processes share live profiles, redis://user:password@host:6379/0 or rediss://…; empty "
+        "keeps them in memory, for balancers that send a visitor to one process.",
+    )
+    redis_timeout_seconds: float = _setting(
+        0.05, "Longest wait for Redis before a process goes on with its own memory and PostgreSQL."
+    )
+    live_visitors: int = _setting(
+        100_000, "Most visitors whose live profile a process holds in memory, about 2 KB each."
+    )
+
     session_quiet_seconds: float = _setting(3600.0, "A session closes after this long without an event.")
     session_grace_seconds: float = _setting(
         60.0, "A session closes this long after session_ended, so that late events still belong to it."

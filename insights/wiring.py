@@ -14,6 +14,7 @@ from adapters.channels.contract import Channel
 from adapters.channels.smtp import SmtpChannel
 from adapters.channels.ticket import TicketOutbox
 from adapters.channels.webhook import WebhookChannel
+from adapters.live.resp import RedisUrlInvalid
 from adapters.llm.openai_client import OpenAiModel
 from adapters.llm.port import LanguageModel
 from adapters.postgres import embedded, migrate, neighbour
@@ -31,6 +32,7 @@ from insights.events.reception import Forgets, Reception
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
 from insights.profiles.in_memory import ProfilesInMemory
+from insights.profiles.in_redis import ProfilesInRedis
 from insights.profiles.loading import ProfileLoader
 from insights.profiles.store import LiveProfiles
 from insights.readiness import Readiness
@@ -136,11 +138,22 @@ def reception(settings: Settings, database: Database, recorder: Recorder, profil
     )
 
 
+def live_profiles(settings: Settings) -> LiveProfiles:
+    """Where this process finds live profiles. Raises SettingInvalid."""
+    capacity = max(1, settings.live_visitors)
+    if not settings.redis_url:
+        return ProfilesInMemory(capacity=capacity)
+    try:
+        return ProfilesInRedis(settings.redis_url, timeout=settings.redis_timeout_seconds, capacity=capacity)
+    except RedisUrlInvalid as error:
+        raise SettingInvalid(str(error)) from error
+
+
 def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
     """The services of one process."""
     database = Database(urls)
     meters = Meters(tracing.tracer())
-    profiles: LiveProfiles = ProfilesInMemory()
+    profiles = live_profiles(settings)
     recorder = Recorder(
         database,
         times=session_times(settings),
@@ -182,13 +195,24 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         ),
         meters=meters,
         exposition=Exposition(meters.registry, number=place.number, folder=place.folder),
-        readiness=Readiness(database, migrate.revisions(shipped("migrations")), lambda: recorder.saturated),
+        readiness=Readiness(
+            database,
+            migrate.revisions(shipped("migrations")),
+            lambda: recorder.saturated,
+            lambda: profiles.trouble,
+        ),
     )
 
 
 def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: LiveProfiles) -> None:
     meters.watch("whyleft_recorder_queued_events", "Events that wait for their commit.", lambda: recorder.queued)
     meters.watch("whyleft_live_profiles", "Visitors whose profile is in memory.", lambda: len(profiles))
+    meters.watch(
+        "whyleft_live_store_lost",
+        "1 while the store that processes share cannot be reached.",
+        lambda: profiles.trouble is not None,
+    )
+    meters.watch("whyleft_live_store_failures", "How often it was lost.", lambda: profiles.failures)
     meters.watch(
         "whyleft_profiles_stale",
         "Requests whose profile was behind what another process wrote.",

@@ -34,7 +34,7 @@ async def readyz(services: FromRequest, response: Response) -> Health:
     missing = await services.readiness.missing()
     if missing is not None:
         response.status_code = 503
-    return Health(status=missing or "ok")
+    return Health(status=missing or services.readiness.ready)
 
 
 @router.get("/metrics", include_in_schema=False)
@@ -68,10 +68,10 @@ class Operators:
         if path == "/healthz":
             return _health(None)
         if path == "/readyz":
-            return _health(await self._readiness.missing())
+            return _health(await self._readiness.missing(), self._readiness.ready)
         return Response("/metrics, /healthz and /readyz are here.\n", 404, media_type="text/plain")
 
 
-def _health(missing: str | None) -> Response:
-    body = Health(status=missing or "ok").model_dump_json()
+def _health(missing: str | None, ready: str = "ok") -> Response:
+    body = Health(status=missing or ready).model_dump_json()
     return Response(body, 503 if missing else 200, media_type="application/json")

@@ -39,6 +39,22 @@ Load = Callable[[], Awaitable[Copy]]
 class LiveProfiles(ABC):
     """Copies by visitor. One a process, used by its one event loop."""
 
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong and can be done without, as a sentence; None when nothing is."""
+        return None
+
+    @property
+    def failures(self) -> int:
+        """How often something was."""
+        return 0
+
+    async def start(self) -> None:  # noqa: B027
+        """Gets ready; raises nothing."""
+
+    async def stop(self) -> None:  # noqa: B027
+        """Gives back what it holds."""
+
     @abstractmethod
     async def take(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, load: Load) -> Copy:
         """The copy at hand, or else the one that ``load`` builds; callers that meet share one.

@@ -41,6 +41,7 @@ class Process:
         await self.client.aclose()
         await self.services.recorder.stop()
         await self.services.loader.close()
+        await self.services.profiles.stop()
         await self.services.database.close()
 
     async def load(self, project_id: UUID, visitor_id: UUID) -> None:
@@ -157,6 +158,7 @@ async def opened(urls: DatabaseUrls, folder: Path, processes: int = 2, **setting
         for _ in range(processes):
             process = Process(build(Settings(data_dir=folder, **settings), urls))
             stack.push_async_callback(process.stop)
+            await process.services.profiles.start()
             running.append(process)
         key = await create_key(running[0].services.database, f"shop-{uuid4()}", "write", [])
         yield Shop(running, key.project_id, key.key)

@@ -21,8 +21,15 @@ CAP = 2
 
 
 @pytest.fixture
-async def shop(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Shop]:
-    async with opened(database_urls, tmp_path, actions_per_session=CAP, action_gap_seconds=0) as shop:
+async def shop(database_urls: DatabaseUrls, tmp_path: Path, store_url: str) -> AsyncIterator[Shop]:
+    async with opened(
+        database_urls,
+        tmp_path,
+        actions_per_session=CAP,
+        action_gap_seconds=0,
+        redis_url=store_url,
+        redis_timeout_seconds=5.0,
+    ) as shop:
         yield shop
 
 
