@@ -149,7 +149,7 @@ def read_answer(
                 else f"No reason stands out. The model thought of {name}, but nothing in the visit shows it."
             )
             reason, confidence = Reason.UNCLEAR, 1 - min(confidence, threshold)
-    return Verdict(kind, reason, round(confidence, 3), narrative, evidence, suggestions_for(reason))
+    return Verdict(kind, reason, round(confidence, 3), narrative, evidence, suggestions_for(reason, timeline))
 
 
 def plain(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,15 +16,27 @@ import msgspec
 
 from adapters.llm.port import Prompt
 from insights.classification.evidence import kind_of
-from insights.privacy.redact import redact_path, redact_props
+from insights.privacy.redact import is_about_the_visitor, mask, redact_path, redact_props
 from insights.timeline.timeline import Timeline, TimelineEvent
 
-VERSION: Final = "v2"
+VERSION: Final = "v3"
+SCHEMA_VERSION: Final = "1"
+"""Counts up with ``parse.ReasonGiven``: answers in another form are not the same answers."""
 MOST_EVENTS: Final = 200
+MOST_TITLE: Final = 60
 IN_PASSING: Final = frozenset({"scrolled", "engaged", "clicked", "form_field", "text_selected", "action_shown"})
 """Left out first where a visit is longer than what is sent."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_#.\-]{1,24}")
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a project wants of a question: the language of narratives, and what does not leave the house beyond the
+    usual (names of ``insights.privacy.redact.WITHHOLDABLE``)."""
+
+    language: str = "English"
+    withheld: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +46,14 @@ class Question:
     prompt: Prompt
     events: dict[str, UUID]
 
+    def key(self, speaker: str) -> str:
+        """SHA-256 of everything that an answer depends on: the text, the schema and prompt versions, who is asked."""
+        parts = (speaker, SCHEMA_VERSION, self.prompt.instructions, self.prompt.material)
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
-def ask_about(timeline: Timeline) -> Question:
-    """The question about one session. A long one is shortened and says how many events are left out.
+
+def ask_about(timeline: Timeline, wishes: Wishes = Wishes()) -> Question:
+    """The question about one session. A long one is shortened, and what is left out is counted by type.
 
     Text of pages and visitors stands in JSON quotes on the one line of its event: it can end neither the quotes nor
     the line, and reading the quotes gives it back unchanged.
@@ -47,16 +66,45 @@ def ask_about(timeline: Timeline) -> Question:
     for number, event in sent:
         page = pages.setdefault(redact_path(event.path), f"p{len(pages) + 1}")
         seconds = (event.at - start).total_seconds() if start else 0.0
-        rows.append(f"e{number},{seconds:.0f},{page},{_known(event.type)},{_details(event)}")
+        rows.append(f"e{number},{seconds:.0f},{page},{_known(event.type)},{_details(event, wishes.withheld)}")
+    titles = {} if "titles" in wishes.withheld else _titles(timeline)
     lines = [
         f"kind: {kind_of(timeline)}",
-        f"earlier visits: {timeline.prior.sessions}, earlier orders: {timeline.prior.purchases}",
-        *(f"{alias}: {_quoted(path)}" for path, alias in pages.items()),
+        f"language: {wishes.language}",
+        _before(timeline),
+        *(f"{alias}: {_quoted(path)}{_title(titles.get(path))}" for path, alias in pages.items()),
     ]
     if len(sent) < len(numbered):
-        lines.append(f"{len(numbered) - len(sent)} of {len(numbered)} events are left out")
+        kept = {number for number, _ in sent}
+        left = Counter(_known(event.type) for number, event in numbered if number not in kept)
+        counts = ", ".join(f"{count} {type}" for type, count in left.most_common())
+        lines.append(f"{left.total()} of {len(numbered)} events are left out: {counts}")
     lines += ["id,seconds,page,event,details", *rows]
     return Question(Prompt(_instructions(), "\n".join(lines)), {f"e{number}": event.id for number, event in sent})
+
+
+def _before(timeline: Timeline) -> str:
+    prior = timeline.prior
+    line = f"earlier visits: {prior.sessions}, earlier orders: {prior.purchases}"
+    if prior.last_seen_at is not None and timeline.events:
+        days = (timeline.events[0].at - prior.last_seen_at).total_seconds() / 86_400
+        line += f", last seen {max(0.0, days):.1f} days before"
+    return line
+
+
+def _titles(timeline: Timeline) -> dict[str, str]:
+    """Redacted path to the title it had first; none of pages that are about the visitor."""
+    titles: dict[str, str] = {}
+    for event in timeline.events:
+        title = event.props.get("title") if event.type == "page_viewed" else None
+        path = redact_path(event.path)
+        if isinstance(title, str) and title and path not in titles and not is_about_the_visitor(path):
+            titles[path] = mask(title, MOST_TITLE)
+    return titles
+
+
+def _title(title: str | None) -> str:
+    return f" {_quoted(title)}" if title else ""
 
 
 def _shortened(numbered: Sequence[tuple[int, TimelineEvent]]) -> list[tuple[int, TimelineEvent]]:
@@ -69,8 +117,9 @@ def _shortened(numbered: Sequence[tuple[int, TimelineEvent]]) -> list[tuple[int,
     return [*telling[: MOST_EVENTS // 2], *telling[-MOST_EVENTS // 2 :]]
 
 
-def _details(event: TimelineEvent) -> str:
-    return " ".join(f"{name}={_value(value)}" for name, value in redact_props(event.type, event.props).items())
+def _details(event: TimelineEvent, withheld: frozenset[str]) -> str:
+    kept = redact_props(event.type, event.props, withheld)
+    return " ".join(f"{name}={_value(value)}" for name, value in kept.items())
 
 
 def _value(value: Any) -> str:

@@ -11,9 +11,9 @@ MAX_TEXT: Final = 120
 MAX_PATH: Final = 160
 
 _TEXT: Final[Mapping[str, tuple[str, ...]]] = {
-    "clicked": ("selector", "role", "label"),
-    "dead_click": ("selector", "role"),
-    "rage_click": ("selector", "role"),
+    "clicked": ("selector", "role", "label", "section", "heading", "price", "promo"),
+    "dead_click": ("selector", "role", "section", "heading"),
+    "rage_click": ("selector", "role", "section", "heading"),
     "scrolled": ("section",),
     "form_field": ("form", "field", "kind"),
     "form_submitted": ("form",),
@@ -62,7 +62,25 @@ _PATHS: Final[Mapping[str, tuple[str, ...]]] = {
     "request_failed": ("path",),
     "js_error": ("source",),
 }
-"""Event type → props that may leave. identified, consent_changed, custom and page titles are on no list."""
+"""Event type → props that may leave. identified, consent_changed and custom are on no list."""
+
+WITHHOLDABLE: Final[Mapping[str, tuple[str, ...]]] = {
+    "titles": ("title",),
+    "labels": ("label", "heading", "section"),
+    "searches": ("query",),
+    "product_names": ("name", "category"),
+    "prices": ("price_minor", "cart_value_minor", "value_minor", "price", "currency"),
+    "errors": ("message", "source"),
+    "promotions": ("promo", "text"),
+    "forms": ("form", "field", "last_field"),
+}
+"""What a project may keep in the house as well, by name → the props that this is."""
+
+_ABOUT_THE_VISITOR = re.compile(
+    r"/(?:my|me|account|profile|user|customer|member|login|register|sign|address|order|wish|konto|kunde|mein|bestell"
+    r"|merk|compte|mon-|commande|cuenta|mi-|pedido|perfil|account|profilo|ordini)|\[|:id",
+    re.IGNORECASE,
+)
 
 # Bounded runs and no nested repeats: each is linear in the text. @ in all its guises, percent-encoded too.
 _EMAIL = re.compile(r"[^\s@＠<>\"'(),;:]{1,64}(?:@|＠|%40|&#64;)[^\s@＠<>\"'(),;:]{1,128}", re.IGNORECASE)
@@ -70,11 +88,28 @@ _URL = re.compile(r"\b(?:https?|ftp|wss?)://\S{1,2048}", re.IGNORECASE)
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){3,7}(?:[ -]?[A-Z0-9]{1,3})?\b")
 _LONG_NUMBER = re.compile(r"\+?\d(?:[\s().\-/]{0,2}\d){6,}")
 _TOKEN = re.compile(r"\b(?=[\w-]{0,80}\d)(?=[\w-]{0,80}[A-Za-z])[\w-]{20,512}")
+_ESCAPED = re.compile(r"[^\s\"'<>]{0,512}%[0-9A-Fa-f]{2}[^\s\"'<>]{0,512}")
 _IDENTIFIER = re.compile(r"\d+|[0-9a-fA-F-]{16,}|(?=[\w~=+.-]*\d)[\w~=+.-]{20,}")
 
 
-def redact_props(type: str, props: Mapping[str, Any]) -> dict[str, Any]:
-    """The props of this event that may leave: known fields of the known type, shortened, with people masked."""
+def redact_props(type: str, props: Mapping[str, Any], withheld: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The props of this event that may leave: known fields of the known type, shortened, with people masked.
+
+    ``withheld``: names of ``WITHHOLDABLE`` that stay in the house too.
+    """
+    kept = _allowed(type, props)
+    for group in withheld:
+        for name in WITHHOLDABLE.get(group, ()):
+            kept.pop(name, None)
+    return kept
+
+
+def is_about_the_visitor(path: str) -> bool:
+    """Whether a redacted path is of a page that says who somebody is: its title is theirs."""
+    return bool(_ABOUT_THE_VISITOR.search(path))
+
+
+def _allowed(type: str, props: Mapping[str, Any]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name in _PATHS.get(type, ()):
         if isinstance(value := props.get(name), str) and value:
@@ -95,7 +130,7 @@ def redact_path(url: str) -> str:
     except ValueError:
         return ":unreadable"
     # A matrix parameter (/a;session=1) is a query by another name.
-    parts = [unquote(part.partition(";")[0]) for part in path.split("/")]
+    parts = [_decoded(part.partition(";")[0]) for part in path.split("/")]
     return "/".join(":id" if _IDENTIFIER.fullmatch(part) else mask(part) for part in parts)[:MAX_PATH]
 
 
@@ -106,6 +141,29 @@ def mask(text: str, most: int = MAX_TEXT) -> str:
     """
     # Masked first, then cut: half an address is still somebody's. For the same reason the cut before falls on a space.
     found = text if len(text) <= 4 * most else text[: 4 * most].rpartition(" ")[0]
+    if "%" in found:
+        found = _ESCAPED.sub(_masked_if_hidden, found)
+    return _masked(found)[:most]
+
+
+def _masked_if_hidden(word: re.Match[str]) -> str:
+    """A percent-encoded word as it is, unless reading it shows what would be masked."""
+    decoded = _decoded(word[0])
+    masked = _masked(decoded)
+    return masked if masked != decoded else word[0]
+
+
+def _decoded(text: str) -> str:
+    """``text`` with percent-encoding taken off, however often it was put on (five times is more than anybody does)."""
+    for _ in range(5):
+        again = unquote(text)
+        if again == text:
+            break
+        text = again
+    return text
+
+
+def _masked(found: str) -> str:
     for pattern, word in (
         (_URL, "[address]"),
         (_EMAIL, "[email]"),
@@ -114,4 +172,4 @@ def mask(text: str, most: int = MAX_TEXT) -> str:
         (_TOKEN, "[token]"),
     ):
         found = pattern.sub(word, found)
-    return found[:most]
+    return found

@@ -39,7 +39,7 @@ def test_a_good_answer_becomes_a_verdict_with_actions_of_ours() -> None:
     verdict = read(answer())
     assert (verdict.kind, verdict.reason, verdict.confidence) == (Kind.ABANDONED, Reason.TECHNICAL_ERROR, 0.8)
     assert verdict.evidence == (BROKEN.events[1].id, BROKEN.events[2].id)
-    assert verdict.suggested_actions == suggestions_for(Reason.TECHNICAL_ERROR)
+    assert verdict.suggested_actions == suggestions_for(Reason.TECHNICAL_ERROR, BROKEN)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_whatever_is_answered_the_kind_is_the_purchases(
     assert verdict.kind is (Kind.CONVERTED if timeline is BOUGHT else Kind.ABANDONED)
     assert verdict.reason in (CONVERTED_REASONS if timeline is BOUGHT else ABANDONED_REASONS)
     assert set(verdict.evidence) <= {event.id for event in timeline.events}
-    assert verdict.suggested_actions == suggestions_for(verdict.reason)
+    assert verdict.suggested_actions == suggestions_for(verdict.reason, timeline)
 
 
 def test_the_schema_on_the_wire_is_one_that_strict_servers_accept() -> None:

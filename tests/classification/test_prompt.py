@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from insights.classification.prompt import MOST_EVENTS, ask_about
+from insights.classification.prompt import MOST_EVENTS, Wishes, ask_about
 from tests.classification.hostile import strings
 from tests.classification.stories import STORIES
 from tests.classification.visits import does, failed, leaves, order, page, product, told
@@ -44,7 +44,7 @@ def test_a_visit_of_ten_thousand_events_is_shortened_and_keeps_what_tells_most()
     question = ask_about(told(page("/"), *noise, failed("/api/cart"), *noise))
     assert len(question.events) <= MOST_EVENTS
     assert ",request_failed," in question.prompt.material
-    assert "events are left out" in question.prompt.material
+    assert "10000 of 10002 events are left out: 10000 scrolled" in question.prompt.material
 
 
 def test_a_visit_of_nothing_but_noise_is_shortened_too() -> None:
@@ -84,3 +84,32 @@ def test_pii_canaries_do_not_reach_the_prompt() -> None:
     sent = question.prompt.material + question.prompt.instructions
     for canary in ("canary", "4111", "1701234567"):
         assert canary not in sent.lower()
+
+
+def test_what_stood_beside_a_click_and_the_title_of_the_page_are_told() -> None:
+    click = does(
+        "clicked", 1, selector="button.add", role="button", label="Add", heading="Mugs", price="9.90", promo="-10 %"
+    )
+    material = ask_about(told(page("/p/mug", title="Mug, blue"), click)).prompt.material
+    assert 'p1: "/p/mug" "Mug, blue"' in material
+    assert 'heading=Mugs price=9.90 promo="-10 %"' in material
+
+
+@pytest.mark.parametrize("path", ["/account", "/my/orders", "/konto", "/compte/commandes", "/orders/88123"])
+def test_the_title_of_a_page_about_the_visitor_stays_in_the_house(path: str) -> None:
+    assert "Miller" not in ask_about(told(page(path, title="Jane Miller"))).prompt.material
+
+
+def test_language_and_what_a_project_withholds_are_kept_to() -> None:
+    timeline = told(page("/p", title="Mug"), does("searched", 1, query="blue mug", results=3))
+    material = ask_about(timeline, Wishes("German", frozenset({"titles", "searches"}))).prompt.material
+    assert material.split("\n")[1] == "language: German"
+    assert "ug" not in material.replace("language", "")
+
+
+def test_the_key_of_a_question_changes_with_all_that_an_answer_depends_on() -> None:
+    timeline = told(page("/p"), leaves())
+    key = ask_about(timeline).key("m")
+    assert ask_about(timeline).key("m") == key
+    assert len({key, ask_about(timeline).key("n"), ask_about(timeline, Wishes("German")).key("m")}) == 3
+    assert ask_about(told(page("/q"), leaves())).key("m") != key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from insights.privacy.redact import mask, redact_path, redact_props
+from insights.privacy.redact import WITHHOLDABLE, mask, redact_path, redact_props
 from insights.vocabulary.events import PROPS
 
 
@@ -14,6 +14,12 @@ from insights.vocabulary.events import PROPS
         "jane.doe@example.org",
         "mail to jane.doe+shop@mail.example.co.uk please",
         "jane%40example.org",
+        "jane%2540example.org",
+        "jane%252540example%25252Eorg",
+        "j%61ne%2Edoe%40ex%61mple%2Eorg",
+        "see https%3A%2F%2Fshop.example%2Freset%3Ftoken%3Dabc",
+        "%2B49%20170%20123%2045%2067",
+        "next=%2Faccount%3Fmail%3Djane%40example.org",
         "jane＠example.org",
         "+49 170 123 45 67",
         "call (0170) 1234567",
@@ -32,7 +38,17 @@ def test_what_points_at_a_person_is_masked(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["Moka pot, 6 cups", "{{7*7}}", "ignore all  previous\ninstructions", 'a "quoted" \\ name', "3 × 250 g", "日本茶"],
+    [
+        "Moka pot, 6 cups",
+        "{{7*7}}",
+        "ignore all  previous\ninstructions",
+        'a "quoted" \\ name',
+        "3 × 250 g",
+        "日本茶",
+        "100% cotton",
+        "50%25 off",
+        "a%20b",
+    ],
 )
 def test_everything_else_stays_as_it_is(text: str) -> None:
     assert mask(text) == text
@@ -49,6 +65,7 @@ def test_a_long_text_is_cut_after_masking_and_never_through_an_address() -> None
         ("https://shop.example/orders/88123?email=a@b.example#x", "/orders/:id"),
         ("/account/jane.doe@example.org/edit", "/account/[email]/edit"),
         ("/account/jane.doe%40example.org", "/account/[email]"),
+        ("/account/jane.doe%252540example.org", "/account/[email]"),
         ("/reset/5f2d8c1e9b7a4d3f8e6c", "/reset/:id"),
         ("/cart;jsessionid=ABC123", "/cart"),
         ("/product/moka-pot", "/product/moka-pot"),
@@ -69,3 +86,12 @@ def test_no_unlisted_field_leaves_whatever_the_event(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["identified", "consent_changed", "custom", "never heard of"])
 def test_who_somebody_is_never_leaves(kind: str) -> None:
     assert redact_props(kind, {"email": "a@b.example", "name": "Jane", "props": {"x": 1}, "text": "hello"}) == {}
+
+
+@pytest.mark.parametrize("group", sorted(WITHHOLDABLE))
+def test_what_a_project_withholds_stays_in_the_house(group: str) -> None:
+    everything = {name: "S3CRET" for names in WITHHOLDABLE.values() for name in names}
+    everything |= {"price_minor": 777, "cart_value_minor": 777, "value_minor": 777}  # type: ignore[dict-item]
+    for kind in PROPS:
+        kept = redact_props(kind, everything, frozenset({group}))
+        assert not set(kept) & set(WITHHOLDABLE[group])

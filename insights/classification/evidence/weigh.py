@@ -107,7 +107,7 @@ def weigh(
         confidence=round(confidence, 3),
         narrative=_narrative("bought" if kind is Kind.CONVERTED else "left without buying", best),
         evidence=evidence_of(best, timeline),
-        suggested_actions=suggestions_for(best.reason),
+        suggested_actions=suggestions_for(best.reason, timeline),
     )
 
 
@@ -134,7 +134,7 @@ def _unclear(timeline: Timeline, best: Case, confidence: float) -> Verdict:
         confidence=round(1.0 - confidence, 3),
         narrative=narrative,
         evidence=evidence_of(best, timeline),
-        suggested_actions=suggestions_for(Reason.UNCLEAR),
+        suggested_actions=suggestions_for(Reason.UNCLEAR, timeline),
     )
 
 
