@@ -14,8 +14,8 @@ export interface Core {
   identity: typeof identity;
   /** The page may want to hear of an action first, or draw it itself. */
   listeners: ((action: Action) => boolean | void)[];
-  /** Called before the page is hidden or left. */
-  partings: (() => void)[];
+  /** Called before the page is hidden, or (`gone`) left for another. */
+  partings: ((gone: boolean) => void)[];
   /** Events of the page since its start; whoever takes over hears the next ones. */
   hear(listener: (event: Event | Called) => void): void;
   /** The visitor is on the way to this address. */

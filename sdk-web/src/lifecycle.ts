@@ -1,9 +1,8 @@
 import { now } from "./clock.ts";
-import { guard } from "./guard.ts";
 import { listen } from "./listen.ts";
 import { arrive, depart, share } from "./memory.ts";
 import { page } from "./page.ts";
-import { here, partings } from "./state.ts";
+import { here, part } from "./state.ts";
 import { record, track } from "./track.ts";
 import { hurry, restore, sendAll } from "./transport.ts";
 
@@ -24,14 +23,14 @@ export function watchLifecycle(): void {
     if (here.leaving) return;
     if (document.hidden) {
       hiddenAt = now();
-      part("tab_hidden");
+      finish("tab_hidden");
     } else track("tab_returned", { away_ms: now() - hiddenAt });
   });
 
   listen(window, "pagehide", () => {
     here.leaving = true;
     const inside = now() - headedAt < DEPARTURE_MS && heading.startsWith(location.origin + "/");
-    part(!share() && !inside && "session_ended", { reason: heading ? "navigated" : "closed" });
+    finish(!share() && !inside && "session_ended", { reason: heading ? "navigated" : "closed" });
     depart();
   });
 
@@ -46,8 +45,8 @@ export function watchLifecycle(): void {
   listen(window, "online", restore);
 }
 
-function part(type: string | false, props?: object): void {
-  for (const parting of partings) guard(parting)();
+function finish(type: string | false, props?: object): void {
+  part(here.leaving);
   if (type) record(type, props);
   sendAll();
 }

@@ -3,7 +3,7 @@ import { tell } from "./early.ts";
 import { guard } from "./guard.ts";
 import { listen } from "./listen.ts";
 import { patch } from "./patch.ts";
-import { here } from "./state.ts";
+import { here, part } from "./state.ts";
 import { track } from "./track.ts";
 
 let first = true;
@@ -11,6 +11,7 @@ let seen = "";
 
 /** Records that a page is being looked at, and whether the visitor came straight back to it. */
 export function page(): void {
+  part(true);
   const { href, pathname } = location;
   const { title } = document;
   const referrer = first ? document.referrer : here.page.url;

@@ -1,8 +1,12 @@
+import { guard } from "./guard.ts";
+
 /** What the page is, and whether it is on its way out. */
 export const here = {
   page: { url: location.href, referrer: document.referrer, title: document.title },
   leaving: false,
 };
 
-/** What wants to have its say before the page is hidden or left. */
-export const partings: (() => void)[] = [];
+/** What wants to have its say before the page is hidden, or (`gone`) left for another. */
+export const partings: ((gone: boolean) => void)[] = [];
+
+export const part = (gone: boolean): void => partings.forEach((parting) => guard(parting)(gone));

@@ -6,9 +6,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Page
+from playwright.async_api import Browser, Page
 
+from tests.browser import PERSON
 from tests.sdk.site import TAG, Site
+from tests.sdk.test_sdk_corpus import SHOW, WATCHING
+from tests.sdk.test_sdk_delivery import HIDE
 
 pytestmark = pytest.mark.browser
 
@@ -16,10 +19,8 @@ pytestmark = pytest.mark.browser
 async def opened(site: Site, page: Page, body: str) -> None:
     """A page with this body, and the signals watching."""
     site.pages["/"] = f"<!doctype html>{TAG}{body}"
-    async with page.expect_response("**/whyleft-signals.js"):
-        await page.goto(site.origin)
-    await site.one("page_viewed")
-    await page.evaluate("new Promise(done => setTimeout(done, 100))")
+    await page.goto(site.origin)
+    await page.evaluate(WATCHING)
 
 
 async def all_events(site: Site, page: Page) -> list[dict[str, Any]]:
@@ -90,65 +91,6 @@ async def test_three_angry_clicks_are_one_signal(site: Site, page: Page) -> None
     assert len([event for event in await all_events(site, page) if event["type"] == "rage_click"]) == 1
 
 
-@pytest.mark.parametrize(
-    "control",
-    [
-        "<button id=c>+</button>",
-        "<button id=c>−</button>",
-        "<button id=c aria-label='Increase quantity'></button>",
-        "<button id=c class=qty-up>more</button>",
-        "<button id=c>Next</button>",
-        "<input id=c type=number>",
-        "<textarea id=c></textarea>",
-        "<video id=c controls width=200 height=100></video>",
-    ],
-)
-async def test_fast_clicks_that_are_meant_are_not_angry(site: Site, page: Page, control: str) -> None:
-    await opened(site, page, control)
-    for _ in range(5):
-        await page.click("#c")
-    assert not [event for event in await all_events(site, page) if event["type"] == "rage_click"]
-
-
-@pytest.mark.parametrize(
-    "control",
-    [
-        "<form onsubmit='return false'><input id=c type=submit value='Pay now'></form>",
-        "<div class=checkout-steps><button id=c>Pay now</button></div>",
-        "<button id=c>Next day delivery</button>",
-    ],
-)
-async def test_angry_clicks_where_it_costs_a_sale_are_seen(site: Site, page: Page, control: str) -> None:
-    await opened(site, page, control)
-    for _ in range(4):
-        await page.click("#c")
-    assert [event for event in await all_events(site, page) if event["type"] == "rage_click"]
-
-
-async def test_a_button_that_does_nothing_is_dead(site: Site, page: Page) -> None:
-    await opened(site, page, "<button id=buy>Buy</button>")
-    await page.click("#buy")
-    assert (await site.one("dead_click"))["props"]["selector"] == "#buy"
-
-
-@pytest.mark.parametrize(
-    "control",
-    [
-        "<button id=c onclick='this.textContent = 1'>menu</button>",
-        "<button id=c onmousedown='document.title = Math.random()'>menu</button>",
-        "<a id=c href='data:text/plain,x' download=x>file</a>",
-        "<a id=c href='about:blank' target=_blank>tab</a>",
-        "<button id=c onclick='document.querySelector(\"input\").value++'>+</button><input type=number value=1>",
-        "<button id=c onclick='window.scrollTo(0, 500)'>down</button><p style='height: 3000px'>",
-    ],
-)
-async def test_a_click_that_did_something_is_not_dead(site: Site, page: Page, control: str) -> None:
-    await opened(site, page, control)
-    await page.click("#c")
-    await asyncio.sleep(2.8)
-    assert not [event for event in await all_events(site, page) if event["type"] == "dead_click"]
-
-
 async def test_leaving_over_the_top_is_an_exit_intent(site: Site, page: Page) -> None:
     await opened(site, page, "<h1>Mug</h1>")
     await page.evaluate("document.dispatchEvent(new MouseEvent('mouseout', {clientY: 2, bubbles: true}))")
@@ -178,3 +120,118 @@ async def test_resting_on_a_price_is_hesitation(site: Site, page: Page) -> None:
     await page.hover("b")
     props = (await site.one("hover_hesitation"))["props"]
     assert props["section"] == "price" and props["ms"] >= 2000
+
+
+async def test_depth_is_told_for_the_page_and_its_sections(site: Site, page: Page) -> None:
+    body = (
+        "<section data-section=story style='height:900px'></section><h2 id=size>Size</h2><p style='height:2400px'></p>"
+    )
+    await opened(site, page, body)
+    await page.evaluate("scrollTo(0, 450)")
+    await site.one("scrolled")
+    await page.evaluate("scrollTo(0, 1000)")
+    await asyncio.sleep(0.4)
+    depths: dict[str, float] = {}
+    for event in await all_events(site, page):
+        if event["type"] == "scrolled":
+            props = event["props"]
+            depths[props.get("section", "")] = max(depths.get(props.get("section", ""), 0), props["depth"])
+    assert depths["story"] == 1 and 0.45 < depths[""] < 0.6 and 0.2 < depths["size"] < 0.5
+
+
+async def test_a_page_that_fits_was_not_scrolled(site: Site, page: Page) -> None:
+    await opened(site, page, "<p>short")
+    await page.evaluate("dispatchEvent(new Event('scroll'))")
+    await asyncio.sleep(0.4)
+    assert not [event for event in await all_events(site, page) if event["type"] == "scrolled"]
+
+
+async def test_time_with_the_page_is_told_in_portions(site: Site, page: Page) -> None:
+    await opened(site, page, "<p>a story")
+    event = await site.one("engaged")
+    assert 2_900 <= event["props"]["ms"] < 6_000
+    await page.evaluate("document.hasFocus = () => false; dispatchEvent(new Event('blur'))")
+    await asyncio.sleep(1)
+    events = await all_events(site, page)
+    assert sum(event["props"]["ms"] for event in events if event["type"] == "engaged") < 6_000
+
+
+async def test_straight_back_to_the_page_before_is_a_quick_back(site: Site, page: Page) -> None:
+    for path in ("/shelf", "/mug", "/shelf"):
+        await page.goto(site.origin + path)
+        await page.evaluate(WATCHING)
+    props = (await site.one("quick_back"))["props"]
+    assert (props["from"], props["to"]) == ("/mug", "/shelf") and 0 <= props["ms"] < 10_000
+
+
+async def test_a_hidden_tab_says_how_long_it_was_away(site: Site, page: Page) -> None:
+    await opened(site, page, "")
+    await page.evaluate(HIDE)
+    await site.one("tab_hidden")
+    await asyncio.sleep(0.3)
+    await page.evaluate(SHOW)
+    assert 250 <= (await site.one("tab_returned"))["props"]["away_ms"] < 5_000
+
+
+async def test_a_fling_to_the_top_of_a_phone_is_an_exit_intent(site: Site, chromium: Browser) -> None:
+    context = await chromium.new_context(
+        user_agent=PERSON, is_mobile=True, has_touch=True, viewport={"width": 390, "height": 800}
+    )
+    page = await context.new_page()
+    await opened(site, page, "<meta name=viewport content='width=device-width'><p style='height:5000px'>")
+    fling = "for (const y of [%s]) { scrollTo(0, y); await new Promise(done => setTimeout(done, 60)); }"
+    await page.evaluate("async () => {" + fling % "2000,1990,1980,1970" + "}")
+    await page.evaluate("async () => {" + fling % "1800,1400,900" + "}")
+    assert (await site.one("exit_intent"))["props"] == {"kind": "scroll"}
+    await context.close()
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+async def test_a_field_is_kept_only_where_marked_and_agreed(site: Site, page: Page, agreed: bool) -> None:
+    await opened(
+        site,
+        page,
+        "<form id=f><input name=size data-whyleft-keep><input name=note>"
+        "<input name=card_number data-whyleft-keep><input name=pin type=password data-whyleft-keep></form>",
+    )
+    if agreed:
+        await page.evaluate("whyleft.consent({analytics: true})")
+    for name in ("size", "note", "card_number", "pin"):
+        await page.fill(f"[name={name}]", f"my-{name}")
+    await page.evaluate("document.activeElement.blur()")
+    events = await all_events(site, page)
+    kept = {e["props"]["field"]: e["props"].get("value") for e in events if e["type"] == "form_field"}
+    assert kept == {"size": "my-size" if agreed else None, "note": None, "card_number": None, "pin": None}
+    assert ("my-size" in str(events)) is agreed
+
+
+async def test_what_happens_in_a_frame_of_the_same_origin_is_heard(site: Site, page: Page) -> None:
+    site.pages["/inside"] = f"<!doctype html>{TAG}<form id=pay><input name=card></form><button id=buy>Pay</button>"
+    await opened(site, page, "<iframe src=/inside></iframe>")
+    frame = page.frames[-1]
+    await frame.click("#buy")
+    await frame.fill("[name=card]", "4111")
+    await frame.evaluate("whyleft.track('searched', {query: 'mug'})")
+    events = await all_events(site, page)
+    assert [event["props"]["path"] for event in events if event["type"] == "page_viewed"] == ["/"]
+    assert [event["props"]["selector"] for event in events if event["type"] == "clicked"] == ["#buy"]
+    assert "form_abandoned" in {event["type"] for event in events}
+    assert [event["type"] for event in events].count("searched") == 1
+    assert len({(batch["visitor"], batch["session"], batch["tab"]) for batch in site.batches}) == 1
+
+
+async def test_a_click_says_where_on_the_page_it_was(site: Site, page: Page) -> None:
+    await opened(
+        site,
+        page,
+        "<article data-section=offer><h2>Moka pot</h2><b data-price>24.00 €</b><i data-promo=low_stock>2 left</i>"
+        "<button id=c onclick='this.after(1)'>Buy</button></article>",
+    )
+    await page.click("#c")
+    props = (await site.one("clicked"))["props"]
+    assert {name: props[name] for name in ("section", "heading", "price", "promo")} == {
+        "section": "offer",
+        "heading": "Moka pot",
+        "price": "24.00 €",
+        "promo": "low_stock",
+    }

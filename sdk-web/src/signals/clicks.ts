@@ -5,7 +5,7 @@ import { on, track } from "./lent.ts";
 import { watchRage } from "./rage.ts";
 
 /** What promises to do something when it is clicked. */
-const ACTIVE = "a,button,[role=button],[type=submit],[type=image],summary";
+const ACTIVE = "a,button,[role=button],[type=submit],[type=image],[type=button],summary";
 
 /** What was clicked, through shadow trees too: the innermost element, and the control it belongs to. */
 export function clicked(event: Event): { inner: Element; control: Element | undefined } {
@@ -30,7 +30,8 @@ export function watchClicks(): void {
       const masked = control.closest("[data-whyleft-mask]");
       const label = masked ? "" : (control.getAttribute("aria-label") || control.textContent || "").trim().slice(0, 80);
       track("clicked", { ...shown, label, ...(href && { href: String(href).split(/[?#]/)[0] }) });
-      if (event.isTrusted) effects(event, control, shown);
+      // Of a click before this chunk was here nobody knows what came of it.
+      if (event.isTrusted && event.eventPhase) effects(event, control, shown);
     }
     anger(event, inner, control, shown);
   });

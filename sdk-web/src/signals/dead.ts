@@ -5,7 +5,7 @@ import { isRepeated } from "./repeated.ts";
 import { on, track } from "./lent.ts";
 
 const DEAD_MS = 2500;
-/** Scrolling or selecting that comes later has another reason. */
+/** Scrolling or selecting that comes later, and not in the next two frames either, has another reason. */
 const AT_ONCE_MS = 100;
 /** A handler that holds the page up this long asked the visitor something, or worked. */
 const BUSY_MS = 250;
@@ -22,6 +22,7 @@ interface Destination {
 export function watchEffect(): (event: MouseEvent, control: Element, shown: object) => void {
   let pressed = -1;
   let changed = 0;
+  let soon = 0;
   let path: EventTarget[] = [];
   let values = "";
 
@@ -30,19 +31,29 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
     observer.disconnect();
   };
   const observer = new MutationObserver(lives);
+  const expect = (): void => {
+    soon++;
+    setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => soon--)), AT_ONCE_MS);
+  };
   const press = (event: Event): void => {
     pressed = event.timeStamp;
+    expect();
     path = event.composedPath();
     values = fieldValues();
-    for (const root of [document, ...path.filter((node) => node instanceof ShadowRoot)] as Node[])
+    // Shadow trees, and the document of a frame, are observed on their own.
+    for (const root of [document, ...path.filter((node) => [9, 11].includes((node as Node).nodeType))] as Node[])
       observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
   };
 
   on("pointerdown", press);
-  listen(document, "scroll selectionchange", () => performance.now() - pressed < AT_ONCE_MS && lives());
+  listen(document, "scroll selectionchange", ({ type }) => {
+    // A click on words puts the caret there, three select them: neither is an effect.
+    const selects = (selection = getSelection()!): boolean => !!String(selection) && !selection.containsNode(path[0] as Node, true);
+    if (soon && (type === "scroll" || selects())) lives();
+  });
   // The control itself takes the focus when it is pressed: that is no effect.
   on("focusin", ({ target }) => path.includes(target!) || lives());
-  on("input submit copy page", lives);
+  on("input submit copy page pagehide", lives);
   listen(document, "toggle play pause fullscreenchange", lives);
   listen(window, "blur beforeprint pagehide beforeunload", lives);
   listen((window as { navigation?: EventTarget }).navigation, "navigate", ({ destination }: Event & Destination) => {
@@ -61,6 +72,7 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
     const before = values;
     const clickedAt = performance.now();
     pressed = Math.max(pressed, event.timeStamp - 1);
+    expect();
     setTimeout(() => performance.now() - clickedAt > BUSY_MS && lives());
     setTimeout(
       guard(() => {

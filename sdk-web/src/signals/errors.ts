@@ -1,6 +1,8 @@
 import { on, track } from "./lent.ts";
 
 const PER_MESSAGE = 5;
+/** "Script error." is all a browser says of another origin's script; the other is a notice that nothing is wrong. */
+const NOISE = /^(Script error\.?$|ResizeObserver loop)/;
 const seen: Record<string, number> = {};
 
 /** Script errors of the page, a few of each. */
@@ -10,8 +12,7 @@ export function watchErrors(): void {
 }
 
 function report(message: string, source = "", line = 0): void {
-  // "Script error." is all a browser says of another origin's script: it helps nobody.
-  if (!message || message === "Script error.") return;
+  if (!message || NOISE.test(message)) return;
   seen[message] = (seen[message] || 0) + 1;
   if (seen[message]! <= PER_MESSAGE)
     track("js_error", { message: message.slice(0, 2048), source: source.split(/[?#]/)[0], line });

@@ -14,7 +14,10 @@ let focused = 0;
 let firstInput = 0;
 const visits: Record<string, number> = {};
 
-/** Fields by name and kind, never by value. */
+/** What is never kept, whatever the shop marks. */
+const SECRET = /password|card|cc-|cvc|cvv|iban|ssn/i;
+
+/** Fields by name and kind. A value only where the shop marked the field and the visitor agreed themselves. */
 export function watchForms(): void {
   on("focusin", () => {
     focused = now();
@@ -28,14 +31,24 @@ export function watchForms(): void {
     touched = { form: nameOf(form), fields: fields.length, last_field: name, filled: fields.filter((field) => field.value).length };
   });
   on("focusout", ({ target }) => {
-    const { form, name, type } = target as HTMLInputElement;
+    const { form, name, type, value, autocomplete } = target as HTMLInputElement;
     if (!form || !name) return;
+    const kept = core.agreed() && (target as Element).hasAttribute("data-whyleft-keep") && !SECRET.test([type, name, autocomplete].join());
     const field = nameOf(form) + "/" + name;
     const refocused = (visits[field] = (visits[field] ?? -1) + 1);
     const first_input_ms = firstInput ? firstInput - focused : undefined;
-    track("form_field", { form: nameOf(form), field: name, kind: type, focused_ms: now() - focused, first_input_ms, refocused });
+    track("form_field", {
+      form: nameOf(form),
+      field: name,
+      kind: type,
+      focused_ms: now() - focused,
+      first_input_ms,
+      refocused,
+      ...(kept && { value: value.slice(0, 200) }),
+    });
   });
-  core.partings.push(() => {
+  core.partings.push((gone) => {
+    if (!gone) return;
     if (touched) record("form_abandoned", touched);
     touched = undefined;
   });

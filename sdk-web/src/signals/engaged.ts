@@ -1,0 +1,49 @@
+import { listen } from "../listen.ts";
+import { core, on, record, track } from "./lent.ts";
+
+const WORTH_MS = 3_000;
+/** Every three seconds at first, when a decision may wait for it; later less and less often. */
+const RAREST_MS = 30_000;
+
+let since = 0;
+let fresh = 0;
+let wait = WORTH_MS;
+let timer: ReturnType<typeof setTimeout>;
+
+/** The time that the page was visible and had the focus, in portions: each event says how much is new. */
+export function watchEngagement(): void {
+  listen(document, "visibilitychange", settle);
+  listen(window, "focus blur", settle);
+  on("page", () => {
+    wait = WORTH_MS;
+    settle();
+  });
+  core.partings.push(() => {
+    settle();
+    if (fresh >= WORTH_MS) {
+      record("engaged", { ms: Math.round(fresh) });
+      fresh = 0;
+    }
+  });
+}
+
+function settle(): void {
+  const at = performance.now();
+  if (since) fresh += at - since;
+  since = !document.hidden && document.hasFocus() ? at : 0;
+  clearTimeout(timer);
+  if (since) timer = setTimeout(tell, Math.max(wait - fresh, 100));
+}
+
+function tell(): void {
+  fresh += performance.now() - since;
+  since = 0;
+  // A laptop that slept for an hour was not looked at for an hour.
+  fresh = Math.min(fresh, 2 * wait);
+  if (fresh >= wait - 1) {
+    track("engaged", { ms: Math.round(fresh) });
+    fresh = 0;
+    wait = Math.min(2 * wait, RAREST_MS);
+  }
+  settle();
+}
