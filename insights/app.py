@@ -23,6 +23,7 @@ from insights.api import (
     segments,
     sessions,
     visitors,
+    webhooks,
 )
 from insights.api.ingest import Ingest
 from insights.errors import Unavailable
@@ -78,6 +79,7 @@ def create_app(services: Services) -> ASGIApp:
         documented,
         segment,
         other_dialects,
+        webhooks,
         sessions,
         visitors,
         segments,

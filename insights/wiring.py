@@ -40,6 +40,8 @@ from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
 from insights.settings import SettingInvalid, Settings
 from insights.shipped import shipped
+from insights.sources.door import Door
+from insights.sources.sealed import Sealer
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Services:
     loader: ProfileLoader
     recorder: Recorder
     reception: Reception
+    sealer: Sealer
+    door: Door
     limits: Limits
     action_limits: ActionLimits
     closer: SessionCloser
@@ -127,6 +131,11 @@ def session_times(settings: Settings) -> SessionTimes:
     )
 
 
+def sealer(settings: Settings) -> Sealer:
+    """What seals the secrets that must be read again."""
+    return Sealer(_signing_secret(settings))
+
+
 def reception(settings: Settings, database: Database, recorder: Recorder, profiles: Forgets) -> Reception:
     """The way in for messages of other dialects."""
     return Reception(
@@ -169,6 +178,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         deadline=timedelta(seconds=settings.llm_deadline_seconds),
         calibrations=known_calibrations(settings),
     )
+    way_in = reception(settings, database, recorder, profiles)
     return Services(
         settings=settings,
         signing_secret=signing_secret,
@@ -177,7 +187,9 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         profiles=profiles,
         loader=ProfileLoader(database),
         recorder=recorder,
-        reception=reception(settings, database, recorder, profiles),
+        reception=way_in,
+        sealer=Sealer(signing_secret),
+        door=Door(database, way_in, Sealer(signing_secret)),
         limits=event_limits(settings),
         action_limits=ActionLimits(
             actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)

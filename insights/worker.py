@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from insights.events.places import forget_old
 from insights.models import Project
+from insights.privacy.requests import carry_out
+from insights.sources.door import forget_old_receipts
 from insights.wiring import Services
 
 log = structlog.get_logger()
@@ -36,13 +38,14 @@ async def ensure_partitions(database: Database) -> int:
     return int(made)
 
 
-async def forget_old_places(database: Database) -> None:
-    """Forgets where messages of other dialects were put, once no sender brings them again."""
+async def forget_old_messages(database: Database) -> None:
+    """Forgets which messages and webhooks came, once no sender brings them again."""
     async with database.transaction(None) as tx:
         projects = list(await tx.scalars(select(Project.id)))
     for project_id in projects:
         async with database.transaction(project_id) as tx:
             await forget_old(tx, project_id)
+            await forget_old_receipts(tx, project_id)
 
 
 async def work(services: Services, stop: asyncio.Event) -> None:
@@ -51,6 +54,7 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     # Ticks only: what must not be lost is a row with a due time. Running on two workers at once is harmless, the
     # database function takes an advisory lock.
     scheduler.add_job(_tick, "interval", hours=1, args=[services.database], next_run_time=datetime.now(UTC))
+    scheduler.add_job(_erase, "interval", minutes=1, args=[services], next_run_time=datetime.now(UTC))
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
@@ -63,6 +67,13 @@ async def work(services: Services, stop: asyncio.Event) -> None:
 async def _tick(database: Database) -> None:
     try:
         await ensure_partitions(database)
-        await forget_old_places(database)
+        await forget_old_messages(database)
     except (DBAPIError, OSError) as error:
         log.warning("tick_failed", error=type(error).__name__)
+
+
+async def _erase(services: Services) -> None:
+    try:
+        await carry_out(services.database, services.profiles.forget)
+    except (DBAPIError, OSError) as error:
+        log.warning("people_not_erased", error=type(error).__name__)

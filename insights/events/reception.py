@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from insights.errors import Unavailable
 from insights.events import attach
-from insights.events.dialects import ga4, segment, shopify_pixel
+from insights.events.dialects import ga4, generic, segment, shopify, shopify_pixel
 from insights.events.dialects.translation import Envelope, Translated, Untranslatable
 from insights.events.places import place
 from insights.events.record import Entry, Recorder
@@ -31,6 +31,8 @@ DIALECTS: Final[Mapping[str, Translate]] = {
     "segment": segment.translate,
     "ga4": ga4.translate,
     "shopify_pixel": shopify_pixel.translate,
+    "shopify": shopify.translate,
+    "generic": generic.translate,
 }
 """Dialect → what turns one of its messages into our events, or raises Untranslatable."""
 

@@ -8,12 +8,15 @@ from insights.models.event import Event
 from insights.models.identity_link import IdentityLink
 from insights.models.insight import Insight
 from insights.models.person import Person
+from insights.models.privacy_request import PrivacyRequest
 from insights.models.project import Project
 from insights.models.rejected_event import RejectedEvent
 from insights.models.segment import Segment, SegmentMember
 from insights.models.session import Session
 from insights.models.visitor import Visitor
 from insights.models.visitor_tag import VisitorTag
+from insights.models.webhook_receipt import WebhookReceipt
+from insights.models.webhook_source import WebhookSource
 
 __all__ = [
     "ApiKey",
@@ -24,6 +27,7 @@ __all__ = [
     "IdentityLink",
     "Insight",
     "Person",
+    "PrivacyRequest",
     "Project",
     "RejectedEvent",
     "Segment",
@@ -31,4 +35,6 @@ __all__ = [
     "Session",
     "Visitor",
     "VisitorTag",
+    "WebhookReceipt",
+    "WebhookSource",
 ]

@@ -1,0 +1,63 @@
+"""A webhook of anybody's own making in our words: ``{"type": "purchased", "timestamp": …, "data": {…}}``. Pure.
+
+That is the shape which Standard Webhooks recommends. ``data`` says who it is about (``visitor``, ``anonymous_id``,
+``user_id``, ``email`` or ``phone``), perhaps ``session`` and ``url``; the rest are the event's props.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+from uuid import UUID
+
+from insights.events.dialects.translation import Envelope, Translated, Untranslatable, Who, epoch_ms, mapping, text
+from insights.vocabulary.events import AFTERWARDS, PROPS
+
+_WHO: Final = ("visitor", "anonymous_id", "user_id", "email", "phone")
+
+
+def translate(message: Any, envelope: Envelope) -> list[Translated]:
+    """``envelope.type`` is the webhook's id; ``envelope.context`` may say whose order it is. Raises Untranslatable."""
+    body = mapping(message, "body")
+    type_ = text(body.get("type"), "type")
+    if type_ is None or len(type_) > 200:
+        raise Untranslatable("type: is missing; it is one of our event types, or a name of your own")
+    data = mapping(body.get("data"), "data")
+    said = {name: text(data.get(name), f"data.{name}") for name in _WHO}
+    visitor = said["visitor"] or text(mapping(envelope.context, "context").get("visitor"), "context.visitor")
+    order = text(data.get("order_id"), "data.order_id") if type_ in AFTERWARDS else None
+    try:
+        identifier = UUID(visitor) if visitor is not None else None
+    except ValueError:
+        identifier = UUID(int=0)
+    if identifier is not None and not identifier.int:
+        raise Untranslatable("data.visitor: must be a UUID other than zero")
+    nobody = not any((visitor, *(said[name] for name in _WHO)))
+    if nobody and order is None:
+        raise Untranslatable("data.user_id: is missing; send visitor, anonymous_id, user_id, email or phone")
+    who = Who(
+        visitor=identifier,
+        anonymous_id=said["anonymous_id"] or (f"order/{order}" if nobody else None),
+        user_id=said["user_id"],
+        email=said["email"],
+        phone=said["phone"],
+    )
+    if type_ in AFTERWARDS:
+        # Told of a visit, no part of it: it names nobody.
+        who = Who(visitor=who.visitor, anonymous_id=who.anonymous_id or who.user_id or who.email or who.phone)
+    kept = {name: value for name, value in data.items() if name not in (*_WHO, "session", "url")}
+    if type_ == "identified":
+        kept |= {name: value for name, value in said.items() if name not in ("visitor", "anonymous_id") and value}
+    session, url = text(data.get("session"), "data.session"), text(data.get("url"), "data.url")
+    at = body.get("timestamp")
+    return [
+        Translated(
+            key=envelope.type or "",
+            type=type_ if type_ in PROPS else "custom",
+            props=kept if type_ in PROPS else {"name": type_, "props": kept},
+            who=who,
+            at_ms=envelope.received_ms if at is None else epoch_ms(at, "timestamp"),
+            url=url,
+            session=session[:200] if session else None,
+            says_who=type_ == "identified",
+        )
+    ]

@@ -1,0 +1,206 @@
+"""Shopify's webhooks in our words: orders, checkouts, refunds. Pure.
+
+After the topics' payloads in Shopify's "Webhooks" reference. ``envelope.type`` is the topic; ``envelope.context`` is
+what is known of the order here: ``visitor`` who bought it, and ``bought`` when the purchase itself is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from insights.events.dialects import commerce
+from insights.events.dialects.commerce import ProductFields, props_of
+from insights.events.dialects.translation import Envelope, Translated, Untranslatable, Who, epoch_ms, mapping, text
+
+_LINE: Final = ProductFields(
+    id=("product_id", "variant_id", "sku"),
+    name=("title", "name"),
+    category=("product_type",),
+    price=("price",),
+    quantity=("quantity",),
+)
+VISITOR_ATTRIBUTE: Final = "whyleft_visitor"
+SESSION_ATTRIBUTE: Final = "whyleft_session"
+"""Cart attributes in which a theme may pass on whose cart it is, and of which visit."""
+
+
+def translate(message: Any, envelope: Envelope) -> list[Translated]:
+    """What one webhook says; nothing where its topic says nothing of a visit. Raises Untranslatable."""
+    reader = _READERS.get(envelope.type or "")
+    return reader(mapping(message, "body"), envelope) if reader is not None else []
+
+
+def order_of(topic: str, message: Any) -> str | None:
+    """The order that a webhook is about."""
+    field = {"orders/create": "id", "orders/paid": "id", "orders/cancelled": "id", "refunds/create": "order_id"}.get(
+        topic
+    )
+    if field is None or not isinstance(message, dict):
+        return None
+    value = message.get(field)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+
+
+def _number(source: Mapping[str, Any], name: str) -> str:
+    value = text(source.get(name), name)
+    if value is None:
+        raise Untranslatable(f"{name}: is missing")
+    return value
+
+
+def _attributes(source: Mapping[str, Any]) -> dict[str, str]:
+    """The cart attributes, which Shopify has as a list of names and values."""
+    said = source.get("note_attributes")
+    if not isinstance(said, list):
+        return {}
+    return {
+        item["name"].lstrip("_"): item["value"]
+        for item in said
+        if isinstance(item, dict) and isinstance(item.get("name"), str) and isinstance(item.get("value"), str)
+    }
+
+
+def _who(source: Mapping[str, Any], envelope: Envelope, otherwise: str) -> Who:
+    context = mapping(envelope.context, "context")
+    customer = mapping(source.get("customer"), "customer")
+    visitor = None
+    for said in (context.get("visitor"), _attributes(source).get(VISITOR_ATTRIBUTE)):
+        try:
+            visitor = visitor or (UUID(said) if isinstance(said, str) else None)
+        except ValueError:
+            # What a theme put into a cart is not worth an order.
+            continue
+    user_id = text(customer.get("id"), "customer.id")
+    email = text(source.get("email"), "email") or text(customer.get("email"), "customer.email")
+    phone = text(source.get("phone"), "phone") or text(customer.get("phone"), "customer.phone")
+    nobody = visitor is None and user_id is None and email is None and phone is None
+    return Who(
+        visitor=visitor if visitor is not None and visitor.int else None,
+        anonymous_id=otherwise if nobody else None,
+        user_id=user_id,
+        email=email,
+        phone=phone,
+    )
+
+
+def _at(source: Mapping[str, Any], envelope: Envelope) -> int:
+    for name in ("created_at", "processed_at", "updated_at"):
+        if source.get(name) is not None:
+            return epoch_ms(source[name], name)
+    return envelope.received_ms
+
+
+def _ordered(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
+    order_id = _number(order, "id")
+    at_ms, session = _at(order, envelope), _attributes(order).get(SESSION_ATTRIBUTE)
+    who = _who(order, envelope, f"order/{order_id}")
+    said: list[Translated] = []
+    if not mapping(envelope.context, "context").get("bought"):
+        code = commerce.currency(order, "")
+        items = commerce.products(order.get("line_items"), _LINE, code, "line_items")
+        known = {
+            "order_id": order_id,
+            "value_minor": commerce.amount(order, ("total_price", "current_total_price"), code, ""),
+            "currency": code,
+            "items": items or None,
+            "order_name": text(order.get("name"), "name"),
+        }
+        said.append(
+            Translated(
+                f"order/{order_id}", "purchased", props_of("purchased", {}, (), known), who, at_ms, session=session
+            )
+        )
+    elif names := {name: getattr(who, name) for name in ("user_id", "email", "phone") if getattr(who, name)}:
+        # The page told of the order already; who placed it, Shopify knows better.
+        said.append(Translated(f"buyer/{order_id}", "identified", names, who, at_ms, session=session, says_who=True))
+    return said + _consent(order, who, at_ms, session)
+
+
+def _consent(source: Mapping[str, Any], who: Who, at_ms: int, session: str | None) -> list[Translated]:
+    """What the customer agreed to, where Shopify says so outright. A box left empty at checkout withdraws nothing."""
+    customer = mapping(source.get("customer"), "customer")
+    states = {
+        channel: mapping(customer.get(name), f"customer.{name}").get("state")
+        for channel, name in (("email", "email_marketing_consent"), ("sms", "sms_marketing_consent"))
+    }
+    channels = [channel for channel, state in states.items() if state == "subscribed"]
+    if not channels and "unsubscribed" not in states.values():
+        return []
+    props: dict[str, Any] = {"marketing": bool(channels), "channels": channels}
+    key = f"consent/{customer.get('id')}/{','.join(f'{name}={state}' for name, state in states.items())}/{at_ms}"
+    return [Translated(key, "consent_changed", props, who, at_ms, session=session)]
+
+
+def _cancelled(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
+    order_id = _number(order, "id")
+    cancelled_at = order.get("cancelled_at")
+    at_ms = epoch_ms(cancelled_at, "cancelled_at") if cancelled_at is not None else envelope.received_ms
+    props = {"order_id": order_id, "refund_id": f"cancelled/{order_id}"}
+    return [Translated(f"cancelled/{order_id}", "refunded", props, _buyer(order_id, envelope), at_ms)]
+
+
+def _refunded(refund: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
+    refund_id, order_id = _number(refund, "id"), _number(refund, "order_id")
+    transactions = refund.get("transactions")
+    back: int | None = None
+    code: str | None = None
+    if isinstance(transactions, list):
+        back = 0
+        for index, item in enumerate(transactions):
+            path = f"transactions.{index}"
+            transaction = mapping(item, path)
+            if transaction.get("kind") == "refund" and transaction.get("status") == "success":
+                code = commerce.currency(transaction, f"{path}.")
+                back += abs(commerce.amount(transaction, ("amount",), code, f"{path}.") or 0)
+        if not back:
+            # Things came back, no money did.
+            return []
+    known = {"order_id": order_id, "refund_id": refund_id, "value_minor": back, "currency": code}
+    props = props_of("refunded", {}, (), known)
+    return [Translated(f"refund/{refund_id}", "refunded", props, _buyer(order_id, envelope), _at(refund, envelope))]
+
+
+def _buyer(order_id: str, envelope: Envelope) -> Who:
+    visitor = mapping(envelope.context, "context").get("visitor")
+    return Who(visitor=UUID(visitor)) if isinstance(visitor, str) else Who(anonymous_id=f"order/{order_id}")
+
+
+def _checkout(checkout: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
+    token = text(checkout.get("token"), "token") or _number(checkout, "id")
+    if checkout.get("completed_at") is not None:
+        # The order tells of it.
+        return []
+    at_ms, session = _at(checkout, envelope), _attributes(checkout).get(SESSION_ATTRIBUTE)
+    who = _who(checkout, envelope, f"checkout/{token}")
+    code = commerce.currency(checkout, "")
+    items = commerce.products(checkout.get("line_items"), _LINE, code, "line_items")
+    known = {
+        "cart_value_minor": commerce.amount(checkout, ("total_price", "subtotal_price"), code, ""),
+        "currency": code,
+        "items": commerce.pieces(items) or None,
+        "products": items or None,
+    }
+    url = text(checkout.get("abandoned_checkout_url"), "abandoned_checkout_url")
+    started = Translated(
+        key=f"checkout/{token}",
+        type="checkout_started",
+        props=props_of("checkout_started", {}, (), known),
+        who=who,
+        at_ms=at_ms,
+        url=url if url is not None and len(url) <= 4096 else None,
+        session=session,
+    )
+    return [started, *_consent(checkout, who, at_ms, session)]
+
+
+_READERS: Final[Mapping[str, Callable[[Mapping[str, Any], Envelope], list[Translated]]]] = {
+    "orders/create": _ordered,
+    "orders/paid": _ordered,
+    "orders/cancelled": _cancelled,
+    "refunds/create": _refunded,
+    "checkouts/create": _checkout,
+    "checkouts/update": _checkout,
+}
+TOPICS: Final = frozenset(_READERS)

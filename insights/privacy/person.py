@@ -1,0 +1,81 @@
+"""Finds the visitors of somebody who asks by name: by what they said of themselves, and by what links them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.models import Conversion
+from insights.identity import names
+from insights.identity.together import visitors_together
+from insights.models import IdentityLink, Visitor
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Who asks, as far as the asker says. ``orders``: ids of orders that are theirs."""
+
+    user_id: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    orders: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, who: Mapping[str, Any]) -> Asked:
+        """Read from ``PrivacyRequest.who``."""
+        return cls(who.get("user_id"), who.get("email"), who.get("phone"), tuple(who.get("orders") or ()))
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in (self.user_id, self.email, self.phone) if name]
+
+
+async def visitors_asked_for(tx: AsyncSession, project_id: UUID, asked: Asked) -> set[UUID]:
+    """All visitors who are this person."""
+    said = [
+        condition
+        for condition in (
+            Visitor.user_id == asked.user_id if asked.user_id else None,
+            func.lower(Visitor.email) == asked.email.lower() if asked.email else None,
+            Visitor.phone == asked.phone if asked.phone else None,
+        )
+        if condition is not None
+    ]
+    found: set[UUID] = set()
+    if said:
+        found |= set(await tx.scalars(select(Visitor.id).where(Visitor.project_id == project_id, or_(*said))))
+        found |= await _linked(tx, project_id, asked)
+    if asked.orders:
+        found |= set(
+            await tx.scalars(
+                select(Conversion.visitor_id).where(
+                    Conversion.project_id == project_id, Conversion.key.in_(list(asked.orders))
+                )
+            )
+        )
+    together = await visitors_together(tx, project_id, found)
+    return {visitor for group in together.values() for visitor in group}
+
+
+async def _linked(tx: AsyncSession, project_id: UUID, asked: Asked) -> set[UUID]:
+    spelled = {
+        ("user_id", names.user_id(asked.user_id)),
+        ("email", names.email(asked.email)),
+        ("phone", names.phone(asked.phone)),
+    }
+    conditions = [
+        (IdentityLink.name_kind == kind) & (IdentityLink.name == value) for kind, value in spelled if value is not None
+    ]
+    if not conditions:
+        return set()
+    rows = await tx.scalars(
+        select(IdentityLink.subject).where(
+            IdentityLink.project_id == project_id, IdentityLink.subject_kind == "visitor", or_(*conditions)
+        )
+    )
+    return {UUID(subject) for subject in rows}

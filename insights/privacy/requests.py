@@ -1,0 +1,101 @@
+"""Requests of the law: taken down at once, carried out by the worker, so that none is lost and none is done twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.engine import Database
+from insights.errors import NotFound
+from insights.models import PrivacyRequest, Project
+from insights.privacy.erase import erase_everybody, erase_visitors
+from insights.privacy.export import export_visitors
+from insights.privacy.person import Asked, visitors_asked_for
+from insights.vocabulary.ids import uuid7
+
+log = structlog.get_logger()
+
+Forget = Callable[[UUID, UUID], None]
+"""Drops the live profile of a visitor of a project."""
+
+
+async def ask(tx: AsyncSession, project_id: UUID, kind: str, who: dict[str, Any], asked_by: str, now: datetime) -> UUID:
+    """Takes a request down. ``kind``: erase_person, erase_shop or export_person."""
+    request = PrivacyRequest(
+        project_id=project_id, id=uuid7(), kind=kind, who=who, asked_by=asked_by, received_at=now, outcome={}
+    )
+    tx.add(request)
+    return request.id
+
+
+async def list_requests(tx: AsyncSession, project_id: UUID, limit: int = 200) -> list[PrivacyRequest]:
+    """The latest requests, newest first."""
+    rows = await tx.scalars(
+        select(PrivacyRequest)
+        .where(PrivacyRequest.project_id == project_id)
+        .order_by(PrivacyRequest.id.desc())
+        .limit(limit)
+    )
+    return list(rows)
+
+
+async def answer_export(tx: AsyncSession, project_id: UUID, request_id: UUID, now: datetime) -> dict[str, Any]:
+    """What is stored of who asked, by table. The request counts as done. Raises NotFound."""
+    request = await tx.get(PrivacyRequest, (project_id, request_id), with_for_update=True)
+    if request is None or request.kind != "export_person":
+        raise NotFound(f"There is no request {request_id} for what is stored of somebody.")
+    asked = Asked.of(request.who)
+    exported = await export_visitors(tx, project_id, await visitors_asked_for(tx, project_id, asked))
+    request.done_at = request.done_at or now
+    request.outcome = {name: len(rows) for name, rows in exported.items()}
+    return exported
+
+
+async def carry_out(database: Database, forget: Forget) -> int:
+    """Erases whoever is to be erased, in every project; returns how many requests that were.
+
+    Workers that meet pass each other by.
+    """
+    async with database.transaction(None) as tx:
+        projects = list(await tx.scalars(select(Project.id).order_by(Project.id)))
+    done = 0
+    for project_id in projects:
+        while await _next(database, project_id, forget):
+            done += 1
+    return done
+
+
+async def _next(database: Database, project_id: UUID, forget: Forget) -> bool:
+    async with database.transaction(project_id) as tx:
+        request = await tx.scalar(
+            select(PrivacyRequest)
+            .where(
+                PrivacyRequest.project_id == project_id,
+                PrivacyRequest.done_at.is_(None),
+                PrivacyRequest.kind != "export_person",
+            )
+            .order_by(PrivacyRequest.received_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        if request is None:
+            return False
+        visitors: set[UUID] = set()
+        if request.kind == "erase_shop":
+            request.outcome = await erase_everybody(tx, project_id)
+        else:
+            asked = Asked.of(request.who)
+            visitors = await visitors_asked_for(tx, project_id, asked)
+            request.outcome = await erase_visitors(tx, project_id, visitors, asked)
+        request.who = {}
+        request.done_at = datetime.now(UTC)
+        log.info("people_erased", kind=request.kind, request=str(request.id), rows=sum(request.outcome.values()))
+    for visitor_id in visitors:
+        forget(project_id, visitor_id)
+    return True

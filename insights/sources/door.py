@@ -1,0 +1,245 @@
+"""Where webhooks come in: proves the sender, hears each one once, and does what it says.
+
+Whoever is told 200 has been heard: everything is committed. A webhook whose contents cannot be used is kept with the
+reason and told 200 too, for it will never get better by being sent again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.engine import Database
+from flows.models import Conversion, Suppression
+from insights.errors import KeyRefused, Refused, Unavailable
+from insights.events.dialects import shopify
+from insights.events.dialects.opt_outs import opt_outs
+from insights.events.dialects.translation import Envelope
+from insights.events.reception import Message, Reception
+from insights.models import WebhookReceipt
+from insights.privacy import requests
+from insights.sources.sealed import Sealer
+from insights.sources.signatures import Genuine, SignatureWrong, verify
+from insights.sources.store import active_source, read_address
+from insights.vocabulary.ids import ms_to_datetime
+
+log = structlog.get_logger()
+
+REMEMBERED: Final = timedelta(days=30)
+"""So long a copy of a webhook is known for one. Shopify tries for two days."""
+
+_PRIVACY: Final[Mapping[str, str]] = {
+    "customers/redact": "erase_person",
+    "customers/data_request": "export_person",
+    "shop/redact": "erase_shop",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What became of a webhook. ``repeated``: it was heard before. ``ignored``: how much of it says nothing to us."""
+
+    repeated: bool = False
+    ignored: int = 0
+    rejected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Webhook:
+    project_id: UUID
+    source_id: UUID
+    provider: str
+    genuine: Genuine
+    received_ms: int
+
+
+class Door:
+    """The way in for webhooks."""
+
+    def __init__(self, database: Database, reception: Reception, sealer: Sealer) -> None:
+        self._database = database
+        self._reception = reception
+        self._sealer = sealer
+
+    async def hear(
+        self, provider: str, address: str, headers: Mapping[str, str], body: bytes, received_ms: int
+    ) -> Heard:
+        """``headers`` by lower-case names; ``body`` as it came, byte for byte.
+
+        Raises KeyRefused when the sender is not proved, Refused for what is no JSON, Unavailable.
+        """
+        try:
+            webhook = await self._prove(provider, address, headers, body, received_ms)
+            if await self._repeated(webhook):
+                return Heard(repeated=True)
+            heard = await self._take(webhook, _json(body))
+        except (DBAPIError, OSError, TimeoutError) as error:
+            log.warning("webhook_not_stored", provider=provider, error=type(error).__name__)
+            raise Unavailable("The database cannot be reached. Nothing was stored; send the same again.") from error
+        log.info("webhook_heard", provider=provider, topic=webhook.genuine.topic, ignored=heard.ignored)
+        return heard
+
+    async def _prove(
+        self, provider: str, address: str, headers: Mapping[str, str], body: bytes, received_ms: int
+    ) -> _Webhook:
+        # An unknown address is refused as a wrong signature is, so that nobody learns which addresses there are.
+        where = read_address(address)
+        if where is None:
+            raise _refused("this address is not complete; copy it from `whyleft sources list`")
+        project_id, source_id = where
+        async with self._database.transaction(project_id) as tx:
+            source = await active_source(tx, project_id, source_id, provider)
+        if source is None:
+            raise _refused("there is no such source, or it was revoked")
+        secret = self._sealer.open(source.sealed, project_id, source_id)
+        try:
+            genuine = verify(provider, secret, headers, body, ms_to_datetime(received_ms))
+        except SignatureWrong as error:
+            raise _refused(str(error)) from None
+        return _Webhook(project_id, source_id, provider, genuine, received_ms)
+
+    async def _repeated(self, webhook: _Webhook) -> bool:
+        async with self._database.transaction(webhook.project_id) as tx:
+            key = (webhook.project_id, webhook.source_id, webhook.genuine.id)
+            return await tx.get(WebhookReceipt, key) is not None
+
+    async def _take(self, webhook: _Webhook, document: Any) -> Heard:
+        if webhook.provider in ("klaviyo", "braze"):
+            return await self._suppress(webhook, document)
+        if webhook.provider == "shopify" and webhook.genuine.topic in _PRIVACY:
+            return await self._ask(webhook, document)
+        return await self._report(webhook, document)
+
+    async def _report(self, webhook: _Webhook, document: Any) -> Heard:
+        topic = webhook.genuine.topic
+        if webhook.provider == "shopify":
+            if topic not in shopify.TOPICS:
+                await self._remember(webhook)
+                return Heard(ignored=1)
+            kind, order = topic, shopify.order_of(topic, document)
+        else:
+            kind, order = webhook.genuine.id, _order_named(document)
+        context = await self._known_of(webhook.project_id, order) if order is not None else {}
+        envelope = Envelope(webhook.received_ms, type=kind, context=context or None, trusted=True)
+        taken = await self._reception.take(webhook.project_id, webhook.provider, [Message(document, envelope)])
+        await self._remember(webhook)
+        return Heard(rejected=taken.refused[0].error if taken.refused else None)
+
+    async def _known_of(self, project_id: UUID, order: str) -> dict[str, Any]:
+        if "\0" in order or not order.isprintable():
+            return {}
+        async with self._database.transaction(project_id) as tx:
+            visitor = await tx.scalar(
+                select(Conversion.visitor_id).where(Conversion.project_id == project_id, Conversion.key == order)
+            )
+        return {"visitor": str(visitor), "bought": True} if visitor is not None else {}
+
+    async def _suppress(self, webhook: _Webhook, document: Any) -> Heard:
+        found, others = opt_outs(webhook.provider, document)
+        at = ms_to_datetime(webhook.received_ms)
+        rows = {
+            (item.channel, spelled): item.reason
+            for item in found
+            for spelled in {item.recipient, item.recipient.lower()}
+        }
+        async with self._database.transaction(webhook.project_id) as tx:
+            for (channel, recipient), reason in sorted(rows.items()):
+                await tx.execute(
+                    upsert(Suppression)
+                    .values(project_id=webhook.project_id, channel=channel, recipient=recipient, reason=reason, at=at)
+                    .on_conflict_do_nothing()
+                )
+            await _receipt(tx, webhook)
+        return Heard(ignored=others)
+
+    async def _ask(self, webhook: _Webhook, document: Any) -> Heard:
+        kind = _PRIVACY[webhook.genuine.topic]
+        who = _asked(document) if kind != "erase_shop" else {}
+        async with self._database.transaction(webhook.project_id) as tx:
+            # The receipt first: of two copies at the same time one waits here and finds it done.
+            if await _receipt(tx, webhook):
+                await requests.ask(
+                    tx, webhook.project_id, kind, who, f"{webhook.provider} {webhook.genuine.topic}", datetime.now(UTC)
+                )
+        return Heard()
+
+    async def _remember(self, webhook: _Webhook) -> None:
+        async with self._database.transaction(webhook.project_id) as tx:
+            await _receipt(tx, webhook)
+
+
+async def forget_old_receipts(tx: AsyncSession, project_id: UUID) -> None:
+    """Forgets webhooks that came so long ago that no sender tries again."""
+    await tx.execute(
+        delete(WebhookReceipt).where(
+            WebhookReceipt.project_id == project_id, WebhookReceipt.received_at < func.now() - REMEMBERED
+        )
+    )
+
+
+async def _receipt(tx: AsyncSession, webhook: _Webhook) -> bool:
+    """Remembers a webhook; False when it was remembered before."""
+    added = await tx.scalar(
+        upsert(WebhookReceipt)
+        .values(
+            project_id=webhook.project_id,
+            source_id=webhook.source_id,
+            webhook_id=webhook.genuine.id,
+            topic=_storable(webhook.genuine.topic),
+            received_at=ms_to_datetime(webhook.received_ms),
+        )
+        .on_conflict_do_nothing()
+        .returning(WebhookReceipt.webhook_id)
+    )
+    return added is not None
+
+
+def _asked(document: Any) -> dict[str, Any]:
+    """Who Shopify asks about. Raises Refused."""
+    body = document if isinstance(document, dict) else {}
+    customer = body.get("customer")
+    customer = customer if isinstance(customer, dict) else {}
+    orders = body.get("orders_to_redact") or body.get("orders_requested")
+    who: dict[str, Any] = {
+        name: _storable(str(customer[field]))
+        for name, field in (("user_id", "id"), ("email", "email"), ("phone", "phone"))
+        if isinstance(customer.get(field), str | int) and customer[field] != ""
+    }
+    if isinstance(orders, list):
+        who["orders"] = [_storable(str(order)) for order in orders if isinstance(order, str | int)]
+    if not who:
+        raise Refused("customer: is missing; the request names nobody.", field="customer")
+    return who
+
+
+def _order_named(document: Any) -> str | None:
+    data = document.get("data") if isinstance(document, dict) else None
+    order = data.get("order_id") if isinstance(data, dict) and document.get("type") == "refunded" else None
+    return str(order) if isinstance(order, str | int) and not isinstance(order, bool) and order != "" else None
+
+
+def _storable(said: str) -> str:
+    return said.replace("\0", "").encode(errors="replace").decode()[:500]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise Refused("The JSON is nested too deeply.", field="body") from None
+    except ValueError as error:
+        raise Refused(f"The body is not JSON: {error}.", field="body") from None
+
+
+def _refused(why: str) -> KeyRefused:
+    return KeyRefused(f"This webhook is not accepted: {why}.")

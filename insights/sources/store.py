@@ -1,0 +1,137 @@
+"""Keeps the sources of a project: made once, listed without their secrets, revoked for good."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal, get_args
+from uuid import UUID
+
+from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.errors import NotFound, Refused
+from insights.models import WebhookSource
+from insights.sources.sealed import Sealer
+from insights.vocabulary.ids import uuid7
+
+Provider = Literal["shopify", "klaviyo", "braze", "generic"]
+PROVIDERS: Final[tuple[Provider, ...]] = get_args(Provider)
+SHORTEST_SECRET: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source without its secret. ``path`` is where it posts to."""
+
+    id: UUID
+    provider: str
+    name: str
+    path: str
+    created_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    """A source just made. ``secret`` is ours to tell where the caller gave none, and is shown this once."""
+
+    source: Source
+    secret: str | None
+
+
+async def create_source(
+    tx: AsyncSession, sealer: Sealer, project_id: UUID, provider: Provider, name: str, secret: str | None
+) -> NewSource:
+    """A new source. Without ``secret`` one is made, which the other side must be told. Raises Refused."""
+    made = None
+    if secret is None:
+        if provider == "shopify":
+            raise Refused(
+                "secret: Shopify signs with its own secret; copy it from Settings → Notifications → Webhooks.",
+                field="secret",
+            )
+        secret = made = _fresh(provider)
+    secret = secret.strip()
+    if len(secret) < SHORTEST_SECRET:
+        raise Refused(f"secret: must be {SHORTEST_SECRET} characters or more.", field="secret")
+    if provider == "generic":
+        _check_standard(secret)
+    identifier = uuid7()
+    tx.add(
+        WebhookSource(
+            project_id=project_id,
+            id=identifier,
+            provider=provider,
+            name=name,
+            sealed=sealer.seal(secret, project_id, identifier),
+        )
+    )
+    path = path_of(provider, project_id, identifier)
+    return NewSource(Source(identifier, provider, name, path, None, None), made)
+
+
+async def list_sources(tx: AsyncSession, project_id: UUID) -> list[Source]:
+    """All sources of a project, the revoked ones too, oldest first."""
+    rows = await tx.scalars(
+        select(WebhookSource).where(WebhookSource.project_id == project_id).order_by(WebhookSource.id)
+    )
+    return [
+        Source(
+            row.id, row.provider, row.name, path_of(row.provider, project_id, row.id), row.created_at, row.revoked_at
+        )
+        for row in rows
+    ]
+
+
+async def revoke_source(tx: AsyncSession, project_id: UUID, source_id: UUID) -> None:
+    """From now on nothing of this source is taken. Raises NotFound."""
+    found = await tx.scalar(
+        update(WebhookSource)
+        .where(WebhookSource.project_id == project_id, WebhookSource.id == source_id)
+        .values(revoked_at=func.coalesce(WebhookSource.revoked_at, func.now()))
+        .returning(WebhookSource.id)
+    )
+    if found is None:
+        raise NotFound(f"There is no source {source_id} in this project.")
+
+
+async def active_source(tx: AsyncSession, project_id: UUID, source_id: UUID, provider: str) -> WebhookSource | None:
+    """The source, unless it is unknown, revoked or of another provider."""
+    found = await tx.get(WebhookSource, (project_id, source_id))
+    return found if found is not None and found.revoked_at is None and found.provider == provider else None
+
+
+def path_of(provider: str, project_id: UUID, source_id: UUID) -> str:
+    """Where a source posts to. The address finds the project; it proves nothing."""
+    address = base64.urlsafe_b64encode(project_id.bytes + source_id.bytes).rstrip(b"=").decode()
+    return f"/v1/webhooks/{provider}/{address}"
+
+
+def read_address(address: str) -> tuple[UUID, UUID] | None:
+    """Project and source of an address; None when it is none of ours."""
+    try:
+        raw = base64.b64decode(address.encode("ascii") + b"=" * (-len(address) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    return (UUID(bytes=raw[:16]), UUID(bytes=raw[16:])) if len(raw) == 32 else None
+
+
+def _fresh(provider: Provider) -> str:
+    if provider == "generic":
+        return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
+    return secrets.token_urlsafe(32)
+
+
+def _check_standard(secret: str) -> None:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_") + "==", validate=False)
+    except (ValueError, binascii.Error):
+        key = b""
+    if len(key) < 16:
+        raise Refused(
+            "secret: must be whsec_ and base64 of 16 bytes or more, as Standard Webhooks has it.", field="secret"
+        )

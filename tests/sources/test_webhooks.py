@@ -1,0 +1,367 @@
+"""Webhooks in: who is believed, what each says, what a copy does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import select, text
+from standardwebhooks.webhooks import Webhook
+
+from flows.models import Conversion, Suppression
+from insights.events.rejected import list_rejected, replay_rejected
+from insights.models import Event, PrivacyRequest, Session, Visitor, WebhookSource
+from insights.privacy.requests import carry_out
+from tests.api.conftest import Api, api
+
+__all__ = ["api"]
+
+SECRET = "shpss_0123456789abcdef"
+
+
+async def make(api: Api, provider: str, secret: str | None = None) -> tuple[str, str]:
+    """Path and secret of a new source."""
+    answer = await api.client.post(
+        "/v1/sources", headers=api.headers, json={"provider": provider, "name": "x", "secret": secret}
+    )
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    return httpx.URL(made["url"]).path, secret or made["secret"]
+
+
+def signed(body: bytes, topic: str, secret: str = SECRET, webhook_id: str | None = None) -> dict[str, str]:
+    return {
+        "x-shopify-hmac-sha256": base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode(),
+        "x-shopify-topic": topic,
+        "x-shopify-webhook-id": webhook_id or str(uuid4()),
+        "content-type": "application/json",
+    }
+
+
+async def shopify(api: Api, path: str, topic: str, document: Any, webhook_id: str | None = None) -> dict[str, Any]:
+    body = json.dumps(document).encode()
+    answer = await api.client.post(path, content=body, headers=signed(body, topic, webhook_id=webhook_id))
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def rows(api: Api, table: Any) -> list[Any]:
+    async with api.services.database.transaction(api.project_id) as tx:
+        return list(await tx.scalars(select(table)))
+
+
+def order(number: int = 820982911946154500, **other: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "name": "#1001",
+        "email": "jon@shop.example",
+        "created_at": datetime.now(UTC).isoformat(),
+        "currency": "EUR",
+        "total_price": "409.94",
+        "line_items": [{"product_id": 7, "variant_id": 8, "title": "Tee", "quantity": 2, "price": "204.97"}],
+        "customer": {"id": 115310627314723950, "email": "jon@shop.example"},
+        **other,
+    }
+
+
+async def test_an_order_that_no_page_told_of_becomes_a_purchase_of_the_customer(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    subscribed = {**order()["customer"], "email_marketing_consent": {"state": "subscribed"}}
+    assert await shopify(api, path, "orders/create", order(customer=subscribed)) == {
+        "success": True,
+        "repeated": False,
+        "ignored": 0,
+    }
+    # The same order, told of by another topic.
+    await shopify(api, path, "orders/paid", order())
+    bought = [event for event in await rows(api, Event) if event.type == "purchased"]
+    assert [(event.props["order_id"], event.props["value_minor"]) for event in bought] == [
+        ("820982911946154500", 40994)
+    ]
+    [visitor] = await rows(api, Visitor)
+    assert (visitor.user_id, visitor.email) == ("115310627314723950", "jon@shop.example")
+    assert visitor.consent == {"marketing": True, "channels": ["email"]}
+
+
+async def test_an_order_that_the_page_told_of_is_not_told_again_and_names_its_buyer(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    batch = api.batch(api.event("purchased", {"order_id": "5", "value_minor": 900, "currency": "EUR"}))
+    await api.send(batch)
+    await shopify(api, path, "orders/create", order(5))
+    assert [event.type for event in await rows(api, Event)].count("purchased") == 1
+    [visitor] = await rows(api, Visitor)
+    assert (str(visitor.id), visitor.email) == (batch["visitor"], "jon@shop.example")
+    [session] = await rows(api, Session)
+    assert str(session.id) == batch["session"]
+
+
+async def test_a_cart_that_carries_the_visitor_is_theirs(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    batch = api.batch(api.event("page_viewed"))
+    await api.send(batch)
+    attributes = [
+        {"name": "_whyleft_visitor", "value": batch["visitor"]},
+        {"name": "_whyleft_session", "value": batch["session"]},
+    ]
+    await shopify(api, path, "orders/create", order(6, note_attributes=attributes))
+    [bought] = [event for event in await rows(api, Event) if event.type == "purchased"]
+    assert (str(bought.visitor_id), str(bought.session_id)) == (batch["visitor"], batch["session"])
+
+
+async def test_a_refund_goes_to_whoever_bought_and_opens_no_visit(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    await shopify(api, path, "orders/create", order(7))
+    [before] = await rows(api, Session)
+    refund = {
+        "id": 1,
+        "order_id": 7,
+        "created_at": (datetime.now(UTC) + timedelta(hours=2)).isoformat(),
+        "transactions": [
+            {"kind": "refund", "status": "success", "amount": "100.00", "currency": "EUR"},
+            {"kind": "refund", "status": "failure", "amount": "309.94", "currency": "EUR"},
+        ],
+    }
+    for _ in range(2):
+        await shopify(api, path, "refunds/create", refund)
+    [told] = [event for event in await rows(api, Event) if event.type == "refunded"]
+    assert told.props == {"order_id": "7", "refund_id": "1", "value_minor": 10000, "currency": "EUR"}
+    [conversion] = await rows(api, Conversion)
+    assert told.visitor_id == conversion.visitor_id
+    [after] = await rows(api, Session)
+    assert (after.id, after.last_event_at, after.close_at) == (before.id, before.last_event_at, before.close_at)
+    # Nothing given back: nothing told.
+    await shopify(api, path, "refunds/create", {**refund, "id": 2, "transactions": []})
+    assert len([event for event in await rows(api, Event) if event.type == "refunded"]) == 1
+
+
+async def test_a_checkout_is_started_once_however_often_it_is_updated(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    checkout = {"token": "tok", "created_at": datetime.now(UTC).isoformat(), "currency": "EUR", "total_price": "9.00"}
+    await shopify(api, path, "checkouts/update", checkout)
+    await shopify(api, path, "checkouts/update", {**checkout, "email": "late@shop.example"})
+    await shopify(api, path, "checkouts/update", {**checkout, "completed_at": checkout["created_at"]})
+    assert sorted(event.type for event in await rows(api, Event)) == ["checkout_started", "identified"]
+    [visitor] = await rows(api, Visitor)
+    assert visitor.email == "late@shop.example"
+
+
+async def test_a_copy_is_heard_once_and_answered_200(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    assert (await shopify(api, path, "orders/create", order(8), "w-1"))["repeated"] is False
+    # The same id with other contents is still the same webhook.
+    assert (await shopify(api, path, "orders/create", order(9), "w-1"))["repeated"] is True
+    assert len(await rows(api, Conversion)) == 1
+    assert (await shopify(api, path, "products/update", {"id": 1}))["ignored"] == 1
+
+
+async def test_whoever_cannot_prove_who_they_are_is_refused(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    body = json.dumps(order(10)).encode()
+    good = signed(body, "orders/create")
+    tampered = [
+        (path, body + b" ", good),
+        (path, body, {**good, "x-shopify-hmac-sha256": "AAAA"}),
+        (path, body, {**good, "x-shopify-hmac-sha256": "%%%"}),
+        (path, body, {name: value for name, value in good.items() if "hmac" not in name}),
+        (path, body, signed(body, "orders/create", "another-secret-of-enough-length")),
+        (path[:-4] + "AAAA", body, good),
+        ("/v1/webhooks/shopify/short", body, good),
+        (path.replace("shopify", "klaviyo"), body, good),
+    ]
+    for address, content, headers in tampered:
+        answer = await api.client.post(address, content=content, headers=headers)
+        assert answer.status_code == 401, (address, headers)
+    assert await rows(api, Event) == []
+    [source] = (await api.client.get("/v1/sources", headers=api.headers)).json()["sources"]
+    assert (await api.client.delete(f"/v1/sources/{source['id']}", headers=api.headers)).status_code == 204
+    assert (await api.client.post(path, content=body, headers=good)).status_code == 401
+
+
+async def test_a_stored_secret_cannot_be_read_without_the_servers_own(api: Api) -> None:
+    await make(api, "shopify", SECRET)
+    [source] = await rows(api, WebhookSource)
+    assert SECRET.encode() not in source.sealed
+    listed = (await api.client.get("/v1/sources", headers=api.headers)).text
+    assert SECRET not in listed
+
+
+async def test_a_source_needs_a_secret_key_and_a_secret_worth_the_name(api: Api) -> None:
+    given = {"provider": "shopify", "name": "x", "secret": "short"}
+    answer = await api.client.post("/v1/sources", headers=api.headers, json=given)
+    assert (answer.status_code, answer.json()["field"]) == (400, "secret")
+    answer = await api.client.post("/v1/sources", headers={"authorization": f"Bearer {api.write}"}, json=given)
+    assert answer.status_code == 401
+
+
+async def test_what_cannot_be_used_is_kept_and_can_be_replayed(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    told = await shopify(api, path, "orders/create", order(11, total_price="many"))
+    assert told["rejected"].startswith("total_price:")
+    services = api.services
+    [kept] = await list_rejected(services.database, api.project_id, 10)
+    async with services.database.transaction(api.project_id) as tx:
+        await tx.execute(
+            text("UPDATE rejected_event SET raw = :raw WHERE id = :id"),
+            {"raw": kept.raw.replace(b'"many"', b'"1.00"'), "id": kept.id},
+        )
+    outcomes = [
+        outcome.error
+        async for outcome in replay_rejected(
+            services.database, services.recorder, services.reception, api.project_id, services.limits
+        )
+    ]
+    assert outcomes == [None]
+    assert [conversion.key for conversion in await rows(api, Conversion)] == ["11"]
+
+
+async def test_a_generic_webhook_is_signed_as_standard_webhooks_are(api: Api) -> None:
+    path, secret = await make(api, "generic")
+    webhook = Webhook(secret)
+
+    async def post(document: Any, webhook_id: str, at: datetime) -> httpx.Response:
+        body = json.dumps(document)
+        headers = {
+            "webhook-id": webhook_id,
+            "webhook-timestamp": str(int(at.timestamp())),
+            "webhook-signature": webhook.sign(webhook_id, at, body),
+        }
+        return await api.client.post(path, content=body.encode(), headers=headers)
+
+    now = datetime.now(UTC)
+    bought = {"type": "purchased", "timestamp": now.isoformat(), "data": {"user_id": "u", "order_id": "g1"}}
+    bought["data"] |= {"value_minor": 500, "currency": "EUR"}  # type: ignore[operator]
+    for repeated in (False, True):
+        answer = await post(bought, "msg_1", now)
+        assert (answer.status_code, answer.json()["repeated"]) == (200, repeated)
+    refund = {"type": "refunded", "data": {"order_id": "g1", "value_minor": 500, "currency": "EUR"}}
+    assert (await post(refund, "msg_2", now)).json()["success"] is True
+    own = {"type": "loyalty.joined", "data": {"user_id": "u", "level": 2}}
+    assert (await post(own, "msg_3", now)).json()["success"] is True
+    by_type = {event.type: event for event in await rows(api, Event)}
+    assert by_type["purchased"].visitor_id == by_type["refunded"].visitor_id
+    assert by_type["custom"].props == {"name": "loyalty.joined", "props": {"level": 2}}
+    for old in (now - timedelta(minutes=6), now + timedelta(minutes=6)):
+        assert (await post(bought, "msg_4", old)).status_code == 401
+
+
+async def test_klaviyo_says_who_is_to_be_left_alone(api: Api) -> None:
+    path, secret = await make(api, "klaviyo", "klaviyo-secret-0123456789")
+
+    def entry(topic: str, email: str) -> dict[str, Any]:
+        included = [{"type": "profile", "attributes": {"email": email}}]
+        return {"topic": topic, "payload": {"data": {"attributes": {}}, "included": included}}
+
+    document = {
+        "data": [
+            entry("event:klaviyo.unsubscribed_from_email_marketing", "Jon@shop.example"),
+            entry("event:klaviyo.opened_email", "ann@shop.example"),
+        ]
+    }
+    body = json.dumps(document).encode()
+
+    async def post(at: float) -> httpx.Response:
+        sent = str(int(at))
+        signature = hmac.digest(secret.encode(), body + sent.encode(), hashlib.sha256).hex()
+        headers = {"klaviyo-signature": signature, "klaviyo-timestamp": sent, "klaviyo-webhook-id": "w"}
+        return await api.client.post(path, content=body, headers=headers)
+
+    assert (await post(time.time())).json()["ignored"] == 1
+    assert {(row.channel, row.recipient) for row in await rows(api, Suppression)} == {
+        ("email", "Jon@shop.example"),
+        ("email", "jon@shop.example"),
+    }
+    assert (await post(time.time() - 301)).status_code == 401
+
+
+async def test_braze_says_so_with_its_bearer_token(api: Api) -> None:
+    path, secret = await make(api, "braze")
+    document = {
+        "events": [
+            {"event_type": "users.messages.email.MarkAsSpam", "properties": {"email_address": "jon@shop.example"}},
+            {"event_type": "users.messages.email.Open", "properties": {"email_address": "ann@shop.example"}},
+        ]
+    }
+    answer = await api.client.post(path, json=document, headers={"authorization": "Bearer nobody-s-token-at-all"})
+    assert answer.status_code == 401
+    answer = await api.client.post(path, json=document, headers={"authorization": f"Bearer {secret}"})
+    assert answer.json()["ignored"] == 1
+    assert [row.recipient for row in await rows(api, Suppression)] == ["jon@shop.example"]
+
+
+async def test_a_customer_who_is_to_be_erased_is_nowhere_afterwards(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    batch = api.batch(
+        api.event("identified", {"user_id": "41", "email": "Gone@Shop.example"}), api.event("page_viewed")
+    )
+    batch["events"].append({"id": "no", "type": "clicked", "t": 1, "props": {"who": "gone@shop.example"}})
+    await api.send(batch)
+    stays = api.batch(api.event("identified", {"user_id": "42", "email": "stays@shop.example"}))
+    await api.send(stays)
+    await shopify(api, path, "orders/create", order(12, email="gone@shop.example", customer={"id": 41}))
+    asked = {"customer": {"id": 41, "email": "gone@shop.example"}, "orders_to_redact": [12]}
+    await shopify(api, path, "customers/redact", asked, "r-1")
+    await shopify(api, path, "customers/redact", asked, "r-1")
+    forgotten: list[tuple[UUID, UUID]] = []
+    assert await carry_out(api.services.database, lambda project, visitor: forgotten.append((project, visitor))) == 1
+    assert (api.project_id, UUID(batch["visitor"])) in forgotten
+    [visitor] = await rows(api, Visitor)
+    assert str(visitor.id) == stays["visitor"]
+    [request] = await rows(api, PrivacyRequest)
+    assert (request.who, request.done_at is not None) == ({}, True)
+    assert request.outcome["visitor"] >= 1
+    left = await everything(api)
+    assert "gone@shop.example" not in left.lower()
+    assert batch["visitor"] not in left
+    assert "stays@shop.example" in left
+
+
+async def test_a_customer_may_have_what_is_stored_and_a_shop_may_leave(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    await shopify(api, path, "orders/create", order(13))
+    asked = {"customer": {"email": "jon@shop.example"}, "orders_requested": []}
+    await shopify(api, path, "customers/data_request", asked)
+    [request] = (await api.client.get("/v1/privacy/requests", headers=api.headers)).json()["requests"]
+    assert (request["kind"], request["done_at"]) == ("export_person", None)
+    export = (await api.client.get(f"/v1/privacy/requests/{request['id']}/export", headers=api.headers)).json()
+    assert [row["email"] for row in export["visitor"]] == ["jon@shop.example"]
+    assert "purchased" in {row["type"] for row in export["event"]}
+    await shopify(api, path, "shop/redact", {"shop_id": 1})
+    assert await carry_out(api.services.database, lambda project, visitor: None) == 1
+    for table in (Visitor, Event, Session, Conversion):
+        assert await rows(api, table) == []
+
+
+async def everything(api: Api) -> str:
+    """All rows of all of the project's tables, as text."""
+    async with api.services.database.transaction(api.project_id) as tx:
+        tables = await tx.scalars(
+            text(
+                "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
+                "AND a.attname = 'project_id' "
+                "WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace"
+            )
+        )
+        found = []
+        for table in list(tables):
+            found += list(await tx.scalars(text(f"SELECT t::text FROM {table} t")))  # noqa: S608
+            if table == "rejected_event":
+                found += list(await tx.scalars(text("SELECT convert_from(raw, 'UTF8') FROM rejected_event")))
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize("body", [b"{", b"[" * 3000, b"\xff\x00", b"null", b'"x"', b"[]", b"NaN", b"{}"])
+async def test_no_body_however_signed_is_a_failure(api: Api, body: bytes) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    for topic in ("orders/create", "refunds/create", "checkouts/update", "customers/redact", "x\u00e9"):
+        headers = {name: value.encode("latin-1") for name, value in signed(body, topic).items()}
+        answer = await api.client.post(path, content=body, headers=headers)
+        assert answer.status_code in (200, 400), (topic, answer.text)
