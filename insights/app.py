@@ -19,7 +19,7 @@ from insights.api import (
     other_dialects,
     problem,
     recovery,
-    segment,
+    segment_http,
     segments,
     sessions,
     visitors,
@@ -77,7 +77,7 @@ def create_app(services: Services) -> ASGIApp:
     problem.install(app)
     rooms = (
         documented,
-        segment,
+        segment_http,
         other_dialects,
         webhooks,
         sessions,

@@ -8,7 +8,17 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from insights.api.segment import ANSWERS, BODY, MOST_MESSAGES, Received, answer, cors, event_key, preflight, read_json
+from insights.api.segment_http import (
+    ANSWERS,
+    BODY,
+    MOST_MESSAGES,
+    Received,
+    answer,
+    cors,
+    event_key,
+    preflight,
+    read_json,
+)
 from insights.api.services import FromRequest
 from insights.errors import Refused
 from insights.events.dialects.translation import Envelope
