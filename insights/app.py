@@ -22,6 +22,7 @@ from insights.api import (
     segment_http,
     segments,
     sessions,
+    trails,
     visitors,
     webhooks,
 )
@@ -81,6 +82,7 @@ def create_app(services: Services) -> ASGIApp:
         other_dialects,
         webhooks,
         sessions,
+        trails,
         visitors,
         segments,
         conditions,

@@ -113,10 +113,10 @@ async def list_sessions(
     if open is not None:
         query = query.where(Session.close_at.is_not(None) if open else Session.close_at.is_(None))
     if cursor is not None:
-        query = query.where(tuple_(Session.started_at, Session.id) < tuple_(*_position(cursor)))
+        query = query.where(tuple_(Session.started_at, Session.id) < tuple_(*position(cursor)))
     async with services.database.transaction(caller.project_id) as tx:
         rows = (await tx.execute(query)).all()
-    page = [_session_out(session, insight) for session, insight in rows[:limit]]
+    page = [session_out(session, insight) for session, insight in rows[:limit]]
     following = f"{page[-1].started_at.isoformat()},{page[-1].id}" if len(rows) > limit else None
     return SessionPage(sessions=page, next=following)
 
@@ -140,7 +140,7 @@ async def get_session(session_id: UUID, caller: SecretCaller, services: FromRequ
         EventOut(id=e.id, at=e.at, type=e.type, tab=e.tab, seq=e.seq, url=e.url, props=dict(e.props))
         for e in timeline.events
     ]
-    return SessionWithTimeline(**_session_out(session, insight).model_dump(), events=events)
+    return SessionWithTimeline(**session_out(session, insight).model_dump(), events=events)
 
 
 @router.post("/{session_id}/close", status_code=202, response_model=Closed)
@@ -183,7 +183,8 @@ async def reclassify(session_id: UUID, caller: SecretCaller, services: FromReque
     return _insight_out(insight)
 
 
-def _position(cursor: str) -> tuple[datetime, UUID]:
+def position(cursor: str) -> tuple[datetime, UUID]:
+    """Where a page of sessions ends, out of its ``next``. Raises Refused."""
     at, _, identifier = cursor.partition(",")
     try:
         moment = datetime.fromisoformat(at)
@@ -198,7 +199,8 @@ def _insight_out(insight: Insight) -> InsightOut:
     return InsightOut.model_validate(insight, from_attributes=True)
 
 
-def _session_out(session: Session, insight: Insight | None) -> SessionOut:
+def session_out(session: Session, insight: Insight | None) -> SessionOut:
+    """A session as the API tells of it."""
     out = SessionOut.model_validate(session, from_attributes=True)
     out.insight = _insight_out(insight) if insight is not None else None
     return out

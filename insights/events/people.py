@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.triggers import join_runs, record_conversion
@@ -16,6 +17,11 @@ from insights.identity.stitch import Stitched, stitch
 from insights.identity.together import hold_people
 from insights.vocabulary.ids import ms_to_datetime
 from insights.vocabulary.session_group import session_group
+
+_OUTDATE = text("""
+UPDATE visitor SET version = version + 1 WHERE project_id = :project AND id IN (
+    SELECT id FROM visitor WHERE project_id = :project AND id = ANY(:visitors) ORDER BY id FOR UPDATE)
+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,8 @@ class Said:
 
 
 async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said]) -> frozenset[UUID]:
-    """Links, then orders. Returns the visitors of whom another process than the one they talk to may know too little:
-    those whose person changed, and those whose person bought on another device.
+    """Links, then orders. Returns the visitors whose profiles lack something now: those whose person changed, and those
+    whose person bought on another device.
 
     Called last in a transaction: its locks are waited for by other processes.
     """
@@ -72,3 +78,8 @@ async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said])
         if now is not None:
             await join_runs(tx, project_id, group, now)
     return frozenset(affected)
+
+
+async def outdate(tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID]) -> None:
+    """Makes every copy of these visitors' profiles, wherever it is, one that lacks something (``events/claims``)."""
+    await tx.execute(_OUTDATE, {"project": project_id, "visitors": list(visitor_ids)})

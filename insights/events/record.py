@@ -26,7 +26,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.pipe import Pipe, Statement, StatementRefused
 from insights.errors import Refused, Unavailable
 from insights.events.claims import Claims, claims_of, settle
-from insights.events.people import Said, write_people
+from insights.events.people import Said, outdate, write_people
 from insights.events.wire import Rejection, WireEvent
 from insights.models import RejectedEvent, Visitor
 from insights.vocabulary.events import AFTERWARDS
@@ -327,8 +327,18 @@ class Recorder:
                     await _write_consequences(tx, entry, new)
             affected = await write_people(tx, project_id, _said(entries, new))
         if affected:
+            await self._outdate(project_id, affected)
             self._on_people_changed(project_id, affected)
         return new
+
+    async def _outdate(self, project_id: UUID, visitor_ids: Collection[UUID]) -> None:
+        # After the commit and alone: inside, it would wait for rows whose holders may be waiting for us.
+        try:
+            async with self._database.transaction(project_id) as tx:
+                await outdate(tx, project_id, visitor_ids)
+        except (DBAPIError, *CUT_OFF) as error:
+            # What was to be stored is stored. Copies elsewhere lack the other devices' visits until they idle out.
+            log.warning("profiles_not_outdated", visitors=len(visitor_ids), error=type(error).__name__)
 
     def _statements(self, project_id: UUID, entries: list[Entry], claims: Claims) -> list[Statement]:
         rows = [row for entry in entries for row in _rows(entry)]

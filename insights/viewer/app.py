@@ -108,6 +108,7 @@ def create_viewer(
             Route("/logout", gate.leave, methods=["POST"]),
             Route("/sessions", pages.sessions, methods=["GET"]),
             Route("/sessions/{session_id}", pages.session, methods=["GET"]),
+            Route("/visitors/{visitor_id}", pages.visitor, methods=["GET"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         exception_handlers={

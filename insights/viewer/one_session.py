@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insights.identity.together import person_of
 from insights.models import Decision, Event, Insight, Session, Visitor
 from insights.timeline.assemble import Summary, assemble, summarise
 from insights.timeline.read import IN_VISIT, read_timeline
@@ -21,7 +22,7 @@ EARLIER_EVENTS = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """Another session of the same visitor."""
+    """Another session of the same person, on this device or another."""
 
     session: Session
     kind: str | None
@@ -33,7 +34,7 @@ class Other:
 class OneSession:
     """``summary`` is as of now (None without events). ``insight`` is the current one, ``history`` those before it.
 
-    ``earlier``: (session id, event) of the visitor's latest sessions before this one, in order. ``others``: newest
+    ``earlier``: (session id, event) of the person's latest sessions before this one, in order. ``others``: newest
     first, ``more_others`` when there are more than that.
     """
 
@@ -72,7 +73,8 @@ async def read_session(tx: AsyncSession, project_id: UUID, session_id: UUID) -> 
             .order_by(Decision.decided_at, Decision.id)
         )
     ).all()
-    others = await _others(tx, project_id, session)
+    person = await person_of(tx, project_id, session.visitor_id)
+    others = await _others(tx, project_id, session, person)
     return OneSession(
         session=session,
         visitor=await tx.get(Visitor, (project_id, session.visitor_id)),
@@ -81,28 +83,30 @@ async def read_session(tx: AsyncSession, project_id: UUID, session_id: UUID) -> 
         insight=next((insight for insight in said if insight.superseded_at is None), None),
         history=tuple(insight for insight in said if insight.superseded_at is not None),
         decisions=tuple(decisions),
-        earlier=await _earlier(tx, project_id, session),
+        earlier=await _earlier(tx, project_id, session, person),
         others=others[:MOST_OTHERS],
         more_others=len(others) > MOST_OTHERS,
     )
 
 
-async def _others(tx: AsyncSession, project_id: UUID, session: Session) -> tuple[Other, ...]:
+async def _others(tx: AsyncSession, project_id: UUID, session: Session, person: tuple[UUID, ...]) -> tuple[Other, ...]:
     rows = await tx.execute(
         select(Session, CAME_TO, Insight.reason, Insight.confidence)
         .outerjoin(Insight, ITS_INSIGHT)
-        .where(Session.project_id == project_id, Session.visitor_id == session.visitor_id, Session.id != session.id)
+        .where(Session.project_id == project_id, Session.visitor_id.in_(person), Session.id != session.id)
         .order_by(Session.started_at.desc(), Session.id)
         .limit(MOST_OTHERS + 1)
     )
     return tuple(Other(*row) for row in rows)
 
 
-async def _earlier(tx: AsyncSession, project_id: UUID, session: Session) -> tuple[tuple[UUID, TimelineEvent], ...]:
+async def _earlier(
+    tx: AsyncSession, project_id: UUID, session: Session, person: tuple[UUID, ...]
+) -> tuple[tuple[UUID, TimelineEvent], ...]:
     ids = (
         await tx.scalars(
             select(Session.id)
-            .where(Session.project_id == project_id, Session.visitor_id == session.visitor_id, Session.id < session.id)
+            .where(Session.project_id == project_id, Session.visitor_id.in_(person), Session.id < session.id)
             .order_by(Session.id.desc())
             .limit(EARLIER_SESSIONS)
         )

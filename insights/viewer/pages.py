@@ -1,4 +1,4 @@
-"""Handlers of the pages behind the login: the list of sessions and one session."""
+"""Handlers of the pages behind the login: the list of sessions, one session, one visitor."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from insights.viewer.render import page, root
 from insights.viewer.session_list import any_session, read_page
 from insights.viewer.session_page import session_context
 from insights.viewer.sessions_page import CHOICES, active_filters, numbers, segments
+from insights.viewer.visitor_page import read_visitor, visitor_context
 from insights.vocabulary.session_group import session_group
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -100,7 +101,30 @@ class Pages:
             **session_context(read, now, asked_page=request.query_params.get("events", "")),
         )
 
-    def _missing(self, request: Request, viewer: Viewer, text: str) -> Response:
+    async def visitor(self, request: Request) -> Response:
+        """One visitor: the person they are, and the trail across all their devices."""
+        viewer = await self._gate.viewer(request)
+        if viewer is None:
+            return self._gate.to_login(request)
+        try:
+            visitor_id = UUID(request.path_params["visitor_id"])
+        except ValueError:
+            text = "That is no visitor id: one has 32 hexadecimal digits."
+            return self._missing(request, viewer, text, title="No such visitor")
+        try:
+            async with self._reader.reading(viewer.project_id) as tx:
+                read = await read_visitor(tx, viewer.project_id, visitor_id, request.query_params.get("after", ""))
+        except NotFound:
+            return self._missing(
+                request,
+                viewer,
+                f"There is no visitor {visitor_id} in the project {viewer.project_name}. One appears with their first "
+                "stored event, and goes when they are erased.",
+                title="No such visitor",
+            )
+        return page(self._templates, request, "visitor", self._clock(), viewer=viewer, **visitor_context(read))
+
+    def _missing(self, request: Request, viewer: Viewer, text: str, *, title: str = "No such session") -> Response:
         return page(
             self._templates,
             request,
@@ -108,6 +132,6 @@ class Pages:
             self._clock(),
             status=404,
             viewer=viewer,
-            title="No such session",
+            title=title,
             text=text,
         )

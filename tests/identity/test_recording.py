@@ -20,7 +20,7 @@ from flows.starting import start_runs
 from flows.store import publish
 from insights.events.record import Recorder, SessionTimes
 from insights.identity.together import hold_people, person_of
-from insights.models import Event, IdentityLink, Person
+from insights.models import Event, IdentityLink, Person, Visitor
 from tests.identity.devices import START, Device
 
 NOW = datetime.fromtimestamp(START / 1000, UTC) + timedelta(minutes=5)
@@ -203,6 +203,24 @@ async def test_two_processes_that_hear_of_the_same_people_at_once_lose_nothing(p
         assert reason.startswith("converted: order ")
     assert await people.count(Conversion) == 48
     assert await people.count(Event) == 48 * 4
+
+
+async def test_copies_of_a_profile_in_other_processes_are_found_out_too_old(people: People, database: Database) -> None:
+    laptop, phone, stranger = people.device(), people.device(1), people.device(1)
+    for device in (laptop, phone, stranger):
+        await device.view()
+
+    async def versions() -> list[int]:
+        async with database.transaction(people.project_id) as tx:
+            rows = (await tx.execute(select(Visitor.id, Visitor.version))).all()
+        return [{row[0]: row[1] for row in rows}[device.id] for device in (laptop, phone, stranger)]
+
+    await laptop.identify(user_id="ada")
+    assert await versions() == [2, 1, 1]
+    await phone.identify(user_id="ada")
+    assert await versions() == [3, 3, 1]
+    await phone.buy("o-7")
+    assert await versions() == [4, 4, 1]
 
 
 async def test_a_flush_without_people_in_it_asks_nothing_of_them(people: People) -> None:

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from sqlalchemy import update
 
 from adapters.postgres.engine import Database
-from insights.models import Decision, Project, Session, Visitor
+from insights.models import Decision, IdentityLink, Project, Session, Visitor
 from insights.vocabulary.events import PROPS
 from tests.demo.serving import serving
 from tests.viewer.seed import NOW, Keys, Visit, decision, run, store
@@ -89,6 +89,14 @@ async def hostile_project(database: Database) -> tuple[UUID, list[tuple[str, Vis
                 stage=payload, policy=payload,
             )  # fmt: skip
             tx.add(Decision(project_id=project_id, **made))
+            for kind, refused in (("user_id", None), ("email", "two_users")):
+                tx.add(
+                    IdentityLink(
+                        project_id=project_id, subject_kind="visitor", subject=str(visit.visitor_id), name_kind=kind,
+                        name=payload, first_at=NOW, event_id=visit.id, session_id=visit.id, refused=refused,
+                        refused_users=[payload, payload] if refused else None,
+                    )
+                )  # fmt: skip
             await run(
                 tx, project_id, visit, payload, step=payload, end_reason=payload,
                 history=[(payload, payload, payload), (payload, "skipped", payload)],
@@ -114,8 +122,9 @@ async def test_what_strangers_wrote_is_only_ever_read(
         await page.wait_for_url("**/app/sessions")
         await _look_around(page)
         for payload, visit in visits:
-            await page.goto(f"{base}/app/sessions/{visit.id}")
-            await _look_around(page)
+            for place in (f"sessions/{visit.id}", f"visitors/{visit.visitor_id}"):
+                await page.goto(f"{base}/app/{place}")
+                await _look_around(page)
             asked = quote(payload)
             await page.goto(f"{base}/app/sessions?text={asked}&page={asked}&reason={asked}&visitor={asked}")
             await _look_around(page)

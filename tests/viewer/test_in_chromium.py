@@ -42,6 +42,7 @@ def pages(shop: Shop) -> list[str]:
         "/sessions?reason=x&kind=abandoned",
         f"/sessions/{uuid4()}",
         *sessions,
+        f"/visitors/{shop.visits['broken'].visitor_id}",
     ]
 
 

@@ -1,0 +1,193 @@
+"""What the page of one visitor shows: the person on all their devices, and the trail of their visits in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.models import Conversion, Delivery
+from insights.identity.acquaintance import Acquaintance, Device, RefusedLink, read_acquaintance
+from insights.identity.links import Kind
+from insights.identity.masks import mask
+from insights.identity.trail import (
+    Place,
+    Totals,
+    Visit,
+    Visits,
+    read_messages,
+    read_orders,
+    read_totals,
+    read_visits,
+)
+from insights.models import Event
+from insights.timeline.timeline import TimelineEvent
+from insights.viewer.event_words import Words, words_of
+from insights.viewer.wording import short_id
+
+VISITS_A_PAGE: Final = 30
+MOST_MOMENTS: Final = 12
+MOST_EVENTS: Final = 3_000
+MOMENTS: Final = (
+    "product_viewed",
+    "cart_added",
+    "cart_removed",
+    "checkout_started",
+    "coupon_tried",
+    "purchased",
+    "refunded",
+    "identified",
+    "consent_changed",
+    "request_failed",
+    "rage_click",
+    "action_shown",
+    "action_clicked",
+)
+"""What is told of a visit here; its own page tells everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Something of note in a visit. ``times``: as often in a row."""
+
+    event: TimelineEvent
+    words: Words
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorRead:
+    """Everything that the page needs. ``moments`` are by session, in order; ``further`` counts those left out."""
+
+    known: Acquaintance
+    totals: Totals
+    visits: Visits
+    moments: Mapping[UUID, Sequence[Moment]]
+    further: Mapping[UUID, int]
+    orders: tuple[Conversion, ...]
+    messages: tuple[Delivery, ...]
+    at_start: bool
+
+
+async def read_visitor(tx: AsyncSession, project_id: UUID, visitor_id: UUID, after: str) -> VisitorRead:
+    """The visitor, and the visits after the place ``after`` (the newest where it is none). Raises NotFound."""
+    known = await read_acquaintance(tx, project_id, visitor_id)
+    place = place_of(after)
+    visits = await read_visits(tx, project_id, known.visitors, after=place, limit=VISITS_A_PAGE)
+    told = await _moments(tx, project_id, [visit.session.id for visit in visits.visits])
+    return VisitorRead(
+        known=known,
+        totals=await read_totals(tx, project_id, known.visitors),
+        visits=visits,
+        moments={session_id: moments[:MOST_MOMENTS] for session_id, moments in told.items()},
+        further={session_id: len(moments) - MOST_MOMENTS for session_id, moments in told.items()},
+        orders=await read_orders(tx, project_id, known.visitors),
+        messages=await read_messages(tx, project_id, known.visitors),
+        at_start=place is None,
+    )
+
+
+def visitor_context(read: VisitorRead) -> dict[str, Any]:
+    """The variables of the template."""
+    names = device_names(read.known.devices)
+    older = read.visits.older
+    return {
+        "read": read,
+        "known": read.known,
+        "visits": [(visit, names[visit.session.visitor_id], _kind(visit)) for visit in read.visits.visits],
+        "device_names": names,
+        "describe": describe,
+        "sentence": sentence,
+        "title": _title(read.known),
+        "older": text_of(older) if older is not None else None,
+    }
+
+
+def device_names(devices: Sequence[Device]) -> dict[UUID, str]:
+    """Devices by number, in the order in which they were first seen."""
+    return {device.visitor_id: f"Device {number}" for number, device in enumerate(devices, 1)}
+
+
+def describe(device: Device) -> str:
+    """What the browser said of itself: window, language, time zone."""
+    known = (device.client.get(name) for name in ("viewport", "language", "time_zone"))
+    return " · ".join(str(value)[:40] for value in known if value)
+
+
+def sentence(link: RefusedLink) -> str:
+    """What a refused link said."""
+    subject = _end(link.subject_kind, link.subject)
+    if link.name_kind == Kind.VISITOR:
+        return f"{subject} was said to be the same as {_end(link.name_kind, link.name)}"
+    if link.subject_kind == Kind.USER_ID and link.name_kind == Kind.USER_ID:
+        return f"{subject} was said to have been {_end(link.name_kind, link.name)} before"
+    return f"{subject} was said to go by {_end(link.name_kind, link.name)}"
+
+
+def place_of(text: str) -> Place | None:
+    """The place in an address; None for what is none."""
+    at, _, identifier = text.partition(",")
+    try:
+        moment = datetime.fromisoformat(at)
+        return Place(moment, UUID(identifier)) if moment.tzinfo is not None else None
+    except ValueError:
+        return None
+
+
+def text_of(place: Place) -> str:
+    """A place as an address holds it."""
+    return f"{place.started_at.isoformat().replace('+00:00', 'Z')},{place.session_id}"
+
+
+def _end(kind: str, value: str) -> str:
+    if kind == Kind.VISITOR:
+        return f"the visitor {short_id(UUID(value))}"
+    return {"user_id": "the customer", "email": "the address", "phone": "the number"}[kind] + f" {value}"
+
+
+def _title(known: Acquaintance) -> str:
+    for kind in ("email", "user_id", "phone"):
+        for name in known.identifiers:
+            if name.kind == kind:
+                return name.value
+    return f"Visitor {short_id(known.visitor_id)}"
+
+
+def _kind(visit: Visit) -> str | None:
+    if visit.insight is not None:
+        return visit.insight.kind
+    if visit.session.closed_at is None:
+        return None
+    return "converted" if visit.session.purchased else "abandoned"
+
+
+async def _moments(tx: AsyncSession, project_id: UUID, sessions: Sequence[UUID]) -> dict[UUID, list[Moment]]:
+    rows = await tx.execute(
+        select(Event.session_id, Event.id, Event.occurred_at, Event.type, Event.tab, Event.seq, Event.url, Event.props)
+        .where(Event.project_id == project_id, Event.session_id.in_(sessions), Event.type.in_(MOMENTS))
+        .order_by(Event.session_id.desc(), Event.occurred_at, Event.tab, Event.seq, Event.id)
+        .limit(MOST_EVENTS)
+    )
+    told: dict[UUID, list[Moment]] = {}
+    for session_id, *values in rows:
+        event = TimelineEvent(*values)
+        moments = told.setdefault(session_id, [])
+        words = _words(event)
+        if moments and moments[-1].words == words:
+            moments[-1] = Moment(moments[-1].event, words, moments[-1].times + 1)
+        else:
+            moments.append(Moment(event, words))
+    return told
+
+
+def _words(event: TimelineEvent) -> Words:
+    words = words_of(event)
+    if event.type != "identified":
+        return words
+    said = (mask(kind, value) for kind in Kind if isinstance(value := event.props.get(kind), str) and value)
+    return Words(words.label, words.icon, " · ".join(said), words.mark)
