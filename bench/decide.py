@@ -71,10 +71,7 @@ def merging(arms: int, rows: Floats, rewards: Floats) -> float:
         part = Sums.empty(arms, rows.shape[1])
         for number in range(worker, TRAINED, 4):
             part.add(number % arms, rows[number], float(rewards[number, number % arms]))
-        sent = Sums.empty(arms, rows.shape[1])
-        for arm in range(arms):
-            sent.add_bytes(arm, part.to_bytes(arm))
-        merged.merge(sent)
+        merged.merge(Sums.of_bytes(arms, rows.shape[1], part.to_bytes()))
     every = list(range(arms))
     one, four = (Policy.of(sums, Settings()) for sums in (whole, merged))
     return max(

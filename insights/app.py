@@ -68,6 +68,7 @@ def create_app(services: Services) -> ASGIApp:
         await services.recorder.stop()
         await services.loader.close()
         await services.profiles.stop()
+        await services.plans.close()
 
     app = FastAPI(
         title="Whyleft",
@@ -112,6 +113,7 @@ def create_app(services: Services) -> ASGIApp:
         app,
         keys=services.keys,
         profiles=services.profiles,
+        plans=services.plans,
         loader=services.loader,
         recorder=services.recorder,
         limits=services.limits,

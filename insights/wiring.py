@@ -31,6 +31,7 @@ from insights.decisions.guardrails import Limits as ActionLimits
 from insights.events.reception import Forgets, Reception
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
+from insights.plans.book import PlanBook
 from insights.profiles.in_memory import ProfilesInMemory
 from insights.profiles.in_redis import ProfilesInRedis
 from insights.profiles.loading import ProfileLoader
@@ -53,6 +54,7 @@ class Services:
     database: Database
     keys: KeyRing
     profiles: LiveProfiles
+    plans: PlanBook
     loader: ProfileLoader
     recorder: Recorder
     reception: Reception
@@ -185,6 +187,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         database=database,
         keys=KeyRing(database),
         profiles=profiles,
+        plans=PlanBook(database),
         loader=ProfileLoader(database),
         recorder=recorder,
         reception=way_in,

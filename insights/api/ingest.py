@@ -23,10 +23,13 @@ from insights.api.body import ClientGone, Receive, read_body
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.decisions.decide import Choice, decide
 from insights.decisions.guardrails import Limits as ActionLimits
+from insights.decisions.plan import RULES_ONLY, Plan
+from insights.decisions.situation import VERSION as SITUATION
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Unavailable, WhyleftError
 from insights.events.record import Entry, Recorder
 from insights.events.wire import Batch, Limits, Reading, WireEvent, read_batch, refuse_types
 from insights.intents.score import score
+from insights.plans.book import PlanBook
 from insights.profiles.loading import ProfileLoader
 from insights.profiles.order import fold_in_place, put_in_order
 from insights.profiles.pages import event_path
@@ -69,6 +72,7 @@ class Ingest:
         *,
         keys: KeyRing,
         profiles: LiveProfiles,
+        plans: PlanBook,
         loader: ProfileLoader,
         recorder: Recorder,
         limits: Limits,
@@ -78,6 +82,7 @@ class Ingest:
         self._app = app
         self._keys = keys
         self._profiles = profiles
+        self._plans = plans
         self._loader = loader
         self._recorder = recorder
         self._limits = limits
@@ -149,14 +154,16 @@ class Ingest:
         decision_id = DecisionId(uuid7(received_ms))
         choice: Choice | None = None
         copy: Copy | None = None
+        plan = RULES_ONLY
         if batch.events:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
             self._recorder.check_room(len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
             copy = await self._copy(project_id, VisitorId(batch.visitor))
+            plan = await self._plan(project_id)
         try:
             if copy is not None:
-                choice = self._choose(copy, entry, batch, received_ms)
+                choice = self._choose(copy, entry, batch, plan, decision_id)
                 if choice is not None:
                     latency_us = (time.perf_counter_ns() - started) // 1_000
                     entry.decision = _decision_row(entry, decision_id, choice, latency_us)
@@ -183,7 +190,13 @@ class Ingest:
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
 
-    def _choose(self, copy: Copy, entry: Entry, batch: Batch, received_ms: int) -> Choice | None:
+    async def _plan(self, project_id: ProjectId) -> Plan:
+        try:
+            return await self._plans.plan_of(project_id)
+        except (DBAPIError, OSError, TimeoutError) as error:
+            raise unreachable(error) from error
+
+    def _choose(self, copy: Copy, entry: Entry, batch: Batch, plan: Plan, decision_id: DecisionId) -> Choice | None:
         """Folds the batch into the profile, claims to know the visitor by it, and decides on what is new."""
         try:
             folded = fold_in_place(copy.profile, batch.session, batch.events, _page_url(batch))
@@ -193,7 +206,7 @@ class Ingest:
                 return None
             entry.before, entry.fresh = copy.version, folded
             copy.version += folded
-            choice = self._decide(copy.profile, batch, received_ms)
+            choice = self._decide(copy.profile, entry, batch, plan, decision_id)
         except Exception:
             # A broken decision must never cost the shop its events.
             log.exception("decision_failed")
@@ -201,7 +214,7 @@ class Ingest:
             return None
         if choice is not None and choice.action is not LiveAction.DO_NOTHING:
             # Before the commit, so that a second request of this visitor that arrives meanwhile sees it.
-            copy.profile.mark_served(choice.action, received_ms, choice.stage)
+            copy.profile.mark_served(choice.action, entry.received_ms, choice.stage)
         return choice
 
     def _settle(self, project_id: ProjectId, entry: Entry, copy: Copy) -> None:
@@ -212,17 +225,22 @@ class Ingest:
         else:
             self._profiles.keep(project_id, entry.visitor_id, copy)
 
-    def _decide(self, profile: Profile, batch: Batch, received_ms: int) -> Choice | None:
-        last = batch.events[-1]
+    def _decide(
+        self, profile: Profile, entry: Entry, batch: Batch, plan: Plan, decision_id: DecisionId
+    ) -> Choice | None:
+        last, received_ms = batch.events[-1], entry.received_ms
         if received_ms - last.t > FRESH_MS:
             return None
         return decide(
             profile,
             score(profile, received_ms),
+            visitor_id=batch.visitor,
+            decision_id=decision_id,
             now_ms=received_ms,
             event_type=last.type,
             path=event_path(last.type, last.url or _page_url(batch), last.props.get("path")),
             limits=self._action_limits,
+            plan=plan,
         )
 
 
@@ -301,6 +319,10 @@ def _decision_row(entry: Entry, decision_id: UUID, choice: Choice, latency_us: i
         "action": choice.action.value,
         "why": choice.why,
         "latency_us": latency_us,
+        "situation": choice.learning.row.tolist(),
+        "situation_version": SITUATION,
+        "rules": choice.learning.rules.value,
+        "say": choice.learning.say,
     }
 
 

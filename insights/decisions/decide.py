@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
-from insights.decisions.catalogue import DEFAULT_CATALOGUE
+import numpy as np
+
 from insights.decisions.content import Offer
 from insights.decisions.eligibility import eligible, nobody_to_speak_to
 from insights.decisions.guardrails import Limits
 from insights.decisions.moment import moment_of
-from insights.decisions.offer import Catalogue
-from insights.decisions.rank import POLICY, rank
+from insights.decisions.offer import LiveOffer
+from insights.decisions.plan import ARM, RULES_ONLY, Plan
+from insights.decisions.rank import RULES, Ranking, rank
+from insights.decisions.situation import situation
 from insights.intents.intent import Intent
 from insights.intents.stage import stage_of
+from insights.policies.draw import draw
+from insights.policies.policy import mixed
+from insights.policies.sums import Floats
 from insights.profiles.profile import ACTION_BIT, Profile
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.stages import Stage
 
 __all__ = ["Choice", "Limits", "decide"]
+
+HOLDOUT: Final = "holdout"
+HELD_OUT: Final = "Held out: they get nothing, so that it can be measured what the others get out of it."
 
 NO_MOMENT: Final = frozenset(
     {
@@ -38,6 +49,19 @@ NO_MOMENT: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Learning:
+    """What a choice is learned from, and judged by later. ``row``: the situation. ``rules``: what the rules would do.
+
+    ``say``: the policy's share of the probabilities. ``holdout``: the visitor gets nothing, whatever was chosen.
+    """
+
+    row: Floats
+    rules: LiveAction
+    say: float
+    holdout: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
     """One choice among several actions, as it is logged.
 
@@ -53,17 +77,20 @@ class Choice:
     stage: Stage
     intent: Intent
     why: str
+    learning: Learning
 
 
 def decide(
     profile: Profile,
     intent: Intent,
     *,
+    visitor_id: UUID,
+    decision_id: UUID,
     now_ms: int,
     event_type: str,
     path: str,
     limits: Limits,
-    catalogue: Catalogue = DEFAULT_CATALOGUE,
+    plan: Plan = RULES_ONLY,
 ) -> Choice | None:
     """The choice to make now; None when there is none: nothing but doing nothing is eligible, or no moment for it.
 
@@ -76,20 +103,77 @@ def decide(
     moment = moment_of(profile, intent, stage, now_ms=now_ms, event_type=event_type, path=path)
     if nobody_to_speak_to(moment):
         return None
-    candidates, excluded = eligible(moment, catalogue, limits)
+    candidates, excluded = eligible(moment, plan.catalogue, limits)
     if not candidates:
         return None
     ranking = rank(candidates, moment)
-    if ranking.chosen is None:
-        open_to = sum(ACTION_BIT[offer.action] for offer in candidates)
-        if not open_to & ~profile.quiet and now_ms - profile.quiet_at < limits.quiet_ms:
-            return None
-        profile.mark_quiet(open_to, now_ms, stage)
+    holdout = plan.holds_out(visitor_id)
+    eligible_bits = _bits(candidates)
+    drawn_from = 0 if holdout or plan.learned is None else _bits(ranking.open_to)
+    certain = ranking.chosen is not None and not holdout and plan.learned is None
+    if not certain and _said_lately(profile, eligible_bits, drawn_from, now_ms, limits):
+        # Before the draw: were it after, what is logged would depend on what was drawn, and no probability be exact.
+        return None
+    row = situation(moment)
+    if holdout:
+        drawn = Drawn(None, _certain(candidates, None), HOLDOUT, HELD_OUT, 0.0)
+    else:
+        drawn = _draw(ranking, candidates, row, plan, decision_id)
+    if drawn.chosen is None:
+        profile.mark_quiet(eligible_bits, drawn_from, now_ms, stage)
         action, offer = LiveAction.DO_NOTHING, None
     else:
         profile.stage = stage
-        action, offer = ranking.chosen.action, ranking.chosen.offer(moment, catalogue.facts)
+        action, offer = drawn.chosen.action, drawn.chosen.offer(moment, plan.catalogue.facts)
+    rules = LiveAction.DO_NOTHING if ranking.chosen is None else ranking.chosen.action
+    learning = Learning(row, rules, drawn.say, holdout)
+    return Choice(action, offer, drawn.probabilities, excluded, drawn.policy, stage, intent, drawn.why, learning)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What came of a draw, and the chances it was made with."""
+
+    chosen: LiveOffer | None
+    probabilities: dict[str, float]
+    policy: str
+    why: str
+    say: float
+
+
+def _draw(ranking: Ranking, candidates: Sequence[LiveOffer], row: Floats, plan: Plan, decision_id: UUID) -> Drawn:
+    learned = plan.learned
+    if learned is None or not ranking.open_to:
+        return Drawn(ranking.chosen, _certain(candidates, ranking.chosen), RULES, ranking.why, 0.0)
+    arms: list[LiveOffer | None] = [*ranking.open_to, None]
+    named = [LiveAction.DO_NOTHING if arm is None else arm.action for arm in arms]
+    rules = np.array([1.0 if arm is ranking.chosen else 0.0 for arm in arms])
+    say = learned.say
+    chances = mixed(rules, learned.policy.probabilities(row, [ARM[action] for action in named]), say).tolist()
+    index = draw(chances, plan.draws(decision_id))
+    chosen = arms[index]
+    probabilities = _certain(candidates, None) | {
+        action.value: chance for action, chance in zip(named, chances, strict=True)
+    }
+    if chosen is ranking.chosen:
+        why = ranking.why
+    else:
+        why = f"Drawn by what was learned: {named[index].value} had a chance of {chances[index]:.0%} here."
+    return Drawn(chosen, probabilities, learned.name, why, say)
+
+
+def _said_lately(profile: Profile, eligible_bits: int, drawn_from: int, now_ms: int, limits: Limits) -> bool:
+    """Whether doing nothing was chosen a moment ago, and nothing has come up since that could change it."""
+    new = eligible_bits & ~profile.quiet or drawn_from & ~profile.quiet_open
+    return not new and now_ms - profile.quiet_at < limits.quiet_ms
+
+
+def _bits(offers: Sequence[LiveOffer]) -> int:
+    return sum(ACTION_BIT[offer.action] for offer in offers)
+
+
+def _certain(candidates: Sequence[LiveOffer], chosen: LiveOffer | None) -> dict[str, float]:
     probabilities = {candidate.action.value: 0.0 for candidate in candidates}
     probabilities[LiveAction.DO_NOTHING.value] = 0.0
-    probabilities[action.value] = 1.0
-    return Choice(action, offer, probabilities, excluded, POLICY, stage, intent, ranking.why)
+    probabilities[(LiveAction.DO_NOTHING if chosen is None else chosen.action).value] = 1.0
+    return probabilities

@@ -9,17 +9,19 @@ from typing import Final
 from insights.decisions.moment import Moment
 from insights.decisions.offer import LiveOffer
 
-POLICY: Final = "rules-1"
+RULES: Final = "rules-1"
 LIKELY_ANYWAY: Final = 0.85
 AT_EASE: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """``chosen`` is None when doing nothing ranks first; ``why`` is one sentence."""
+    """``chosen`` is None when doing nothing ranks first; ``why`` is one sentence. ``open_to``: what may be chosen at
+    all, besides nothing: while a visitor is left alone, only what helps."""
 
     chosen: LiveOffer | None
     why: str
+    open_to: Sequence[LiveOffer]
 
 
 def rank(candidates: Sequence[LiveOffer], moment: Moment) -> Ranking:
@@ -28,9 +30,9 @@ def rank(candidates: Sequence[LiveOffer], moment: Moment) -> Ranking:
     quiet = _doing_well(moment)
     pool = helping if quiet is not None else candidates
     if not pool:
-        return Ranking(None, quiet or "Nothing is worth saying.")
+        return Ranking(None, quiet or "Nothing is worth saying.", pool)
     best = max(pool, key=lambda offer: (offer.priority, offer.action.value))
-    return Ranking(best, best.because(moment))
+    return Ranking(best, best.because(moment), pool)
 
 
 def _doing_well(moment: Moment) -> str | None:

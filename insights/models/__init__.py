@@ -8,11 +8,13 @@ from insights.models.event import Event
 from insights.models.identity_link import IdentityLink
 from insights.models.insight import Insight
 from insights.models.person import Person
+from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySnapshot, Reward
 from insights.models.privacy_request import PrivacyRequest
 from insights.models.project import Project
 from insights.models.rejected_event import RejectedEvent
 from insights.models.segment import Segment, SegmentMember
 from insights.models.session import Session
+from insights.models.shop import Shop
 from insights.models.visitor import Visitor
 from insights.models.visitor_tag import VisitorTag
 from insights.models.webhook_receipt import WebhookReceipt
@@ -27,12 +29,18 @@ __all__ = [
     "IdentityLink",
     "Insight",
     "Person",
+    "Policy",
+    "PolicyBucket",
+    "PolicyChange",
+    "PolicySnapshot",
     "PrivacyRequest",
     "Project",
     "RejectedEvent",
+    "Reward",
     "Segment",
     "SegmentMember",
     "Session",
+    "Shop",
     "Visitor",
     "VisitorTag",
     "WebhookReceipt",

@@ -6,14 +6,19 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import Double, Index
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
 
 
 class Decision(Tenant, Base):
-    """``probabilities``: action → 0..1 over the eligible; ``excluded``: action → why it was not a candidate."""
+    """``probabilities``: action → 0..1 over the eligible; ``excluded``: action → why it was not a candidate.
+
+    ``situation``: the row that a policy learns from, by the version of its numbers. ``rules``: what the rules would
+    have done; ``say``: the policy's share of the probabilities. Empty where a version decided that did not keep them.
+    """
 
     __tablename__ = "decision"
     __table_args__ = (
@@ -34,3 +39,7 @@ class Decision(Tenant, Base):
     action: Mapped[str]
     why: Mapped[str]
     latency_us: Mapped[int]
+    situation: Mapped[list[float] | None] = mapped_column(ARRAY(Double))
+    situation_version: Mapped[int | None]
+    rules: Mapped[str | None]
+    say: Mapped[float | None]

@@ -24,6 +24,7 @@ class Session(Tenant, Base):
         Index("ix_session_close_at", "close_at", postgresql_where=text("close_at IS NOT NULL")),
         Index("ix_session_project_id_started_at", "project_id", desc("started_at"), "id"),
         Index("ix_session_project_id_visitor_id", "project_id", "visitor_id"),
+        Index("ix_session_project_id_closed_at", "project_id", "closed_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -39,6 +40,17 @@ class Settings:
     ridge: float = 1.0
     pool: float = 4.0
     floor: float = FLOOR
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Settings:
+        """Settings as they were stored; what is missing has its default. Raises ValueError naming what is unknown."""
+        known = {entry.name for entry in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"{unknown[0]}: no such setting of a policy")
+        given = dict(values)
+        if "explorer" in given:
+            given["explorer"] = Explorer(given["explorer"])
+        return cls(**given)
 
 
 @dataclass(frozen=True, slots=True)

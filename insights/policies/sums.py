@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,21 +67,27 @@ class Sums:
         self.rr *= share
         self.n *= share
 
-    def to_bytes(self, arm: int) -> bytes:
-        """One arm's sums: little-endian doubles, the upper triangle of xx, then xr, rr, n."""
-        upper = self.xx[arm][np.triu_indices(self.features)]
-        return np.concatenate([upper, self.xr[arm], [self.rr[arm], self.n[arm]]]).astype("<f8").tobytes()
+    def to_bytes(self) -> bytes:
+        """Arm after arm: the upper triangle of xx row by row, xr, rr, n, as little-endian doubles."""
+        i, j = np.triu_indices(self.features)
+        return (
+            np.concatenate([self.xx[:, i, j], self.xr, self.rr[:, None], self.n[:, None]], axis=1)
+            .astype("<f8")
+            .tobytes()
+        )
 
-    def add_bytes(self, arm: int, data: bytes, share: float = 1.0) -> None:
-        """Adds what ``to_bytes`` gave. Raises ValueError when it is of another length: other features."""
-        d = self.features
-        triangle = d * (d + 1) // 2
-        if len(data) != 8 * (triangle + d + 2):
-            raise ValueError(f"sums of another number of features than {d}")
-        values: NDArray[Any] = np.frombuffer(data, "<f8") * share
-        upper = np.zeros((d, d))
-        upper[np.triu_indices(d)] = values[:triangle]
-        self.xx[arm] += upper + np.triu(upper, 1).T
-        self.xr[arm] += values[triangle : triangle + d]
-        self.rr[arm] += values[-2]
-        self.n[arm] += values[-1]
+    @classmethod
+    def of_bytes(cls, arms: int, features: int, data: bytes) -> Sums:
+        """What ``to_bytes`` gave; arms that came up since are empty. Raises ValueError when it has other features."""
+        triangle = features * (features + 1) // 2
+        width = triangle + features + 2
+        known, rest = divmod(len(data), 8 * width)
+        if rest or known > arms:
+            raise ValueError(f"not the sums of {arms} arms and {features} features")
+        values = np.zeros((arms, width))
+        values[:known] = np.frombuffer(data, "<f8").reshape(known, width)
+        xx = np.zeros((arms, features, features))
+        i, j = np.triu_indices(features)
+        xx[:, i, j] = values[:, :triangle]
+        xx[:, j, i] = values[:, :triangle]
+        return cls(xx, values[:, triangle:-2].copy(), values[:, -2].copy(), values[:, -1].copy())

@@ -131,6 +131,7 @@ class Profile(Struct, gc=False):
     shown: int = 0
     clicked: int = 0
     quiet: int = 0
+    quiet_open: int = 0
     quiet_at: int = 0
 
     # Survive the session: a gap between two actions does not start again with a new visit.
@@ -149,9 +150,11 @@ class Profile(Struct, gc=False):
         self.served_stage = stage
         self.served_at = max(self.served_at, at_ms)
 
-    def mark_quiet(self, eligible: int, at_ms: int, stage: Stage) -> None:
-        """Doing nothing was chosen over the actions of the bit mask ``eligible``."""
+    def mark_quiet(self, eligible: int, drawn_from: int, at_ms: int, stage: Stage) -> None:
+        """Doing nothing was chosen over the actions of the bit mask ``eligible``, of which those of ``drawn_from`` had
+        a chance."""
         self.quiet = eligible
+        self.quiet_open = drawn_from
         self.quiet_at = at_ms
         self.stage = stage
 

@@ -147,8 +147,9 @@ def _mark(profile: Profile, action: str, stage: str, probabilities: dict[str, fl
         return
     profile.stage = then
     if chosen is LiveAction.DO_NOTHING:
-        passed_over = sum(bit for known, bit in ACTION_BIT.items() if known is not chosen and known in probabilities)
-        profile.mark_quiet(passed_over, at_ms, then)
+        others = {bit: probabilities.get(known) for known, bit in ACTION_BIT.items() if known is not chosen}
+        passed_over = sum(bit for bit, chance in others.items() if chance is not None)
+        profile.mark_quiet(passed_over, sum(bit for bit, chance in others.items() if chance), at_ms, then)
     else:
         profile.mark_served(chosen, at_ms, then)
 

@@ -57,4 +57,5 @@ async def api(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Api]
         yield Api(services, client, write.project_id, write.key, secret.key)
     await services.recorder.stop()
     await services.loader.close()
+    await services.plans.close()
     await services.database.close()

@@ -8,6 +8,7 @@ from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.decisions.content import ShopFacts
 from insights.decisions.decide import Choice
 from insights.decisions.offer import Catalogue
+from insights.decisions.plan import Plan
 from insights.vocabulary.actions import LiveAction
 from tests.profiles.visit import Visit
 
@@ -124,11 +125,11 @@ def test_free_delivery_is_only_spoken_of_where_the_shop_said_when() -> None:
     visit = shopper().event("coupon_tried", accepted=False)
     silent = given(visit).offer
     facts = ShopFacts(free_shipping_from_minor=6000, currency="EUR")
-    below = given(visit, catalogue=Catalogue(DEFAULT_CATALOGUE.offers, facts)).offer
+    below = given(visit, plan=Plan(catalogue=Catalogue(DEFAULT_CATALOGUE.offers, facts))).offer
     facts = ShopFacts(free_shipping_from_minor=2000, currency="EUR")
-    above = given(visit, catalogue=Catalogue(DEFAULT_CATALOGUE.offers, facts)).offer
+    above = given(visit, plan=Plan(catalogue=Catalogue(DEFAULT_CATALOGUE.offers, facts))).offer
     facts = ShopFacts(free_shipping_from_minor=2000, currency="USD")
-    other = given(visit, catalogue=Catalogue(DEFAULT_CATALOGUE.offers, facts)).offer
+    other = given(visit, plan=Plan(catalogue=Catalogue(DEFAULT_CATALOGUE.offers, facts))).offer
     assert silent is not None and below is not None and above is not None and other is not None
     assert "free" not in str(silent.content).lower()
     assert below.content["title"] == "Free delivery from 60.00 EUR"
@@ -144,13 +145,13 @@ def test_a_visitor_whom_the_cart_failed_repeatedly_is_helped() -> None:
     choice = given(visit.event("request_failed", **failed))
     assert choice.action is LiveAction.SHORT_FORM
     assert choice.excluded["chat_invite"] == "no page to point to is known"
-    assert given(visit, catalogue=CONTACT).action is LiveAction.CHAT_INVITE
+    assert given(visit, plan=Plan(catalogue=CONTACT)).action is LiveAction.CHAT_INVITE
 
 
 def test_rage_on_the_checkout_is_trouble_as_well() -> None:
     visit = shopper().page("/checkout").event("checkout_started", items=1)
     visit.event("rage_click", selector="#pay", count=5).event("dead_click", selector="#pay")
-    assert visit.gets(catalogue=CONTACT) is LiveAction.CHAT_INVITE
+    assert visit.gets(plan=Plan(catalogue=CONTACT)) is LiveAction.CHAT_INVITE
 
 
 def test_the_contact_page_they_have_seen_will_do() -> None:
@@ -259,7 +260,7 @@ def test_a_customer_gets_nothing_that_pushes(kind: str) -> None:
 def test_a_customer_in_trouble_is_helped_all_the_same() -> None:
     visit = shopper().event("purchased", order_id="1").later().page("/cart")
     visit.event("rage_click", count=4).event("rage_click", count=4)
-    assert visit.gets(catalogue=CONTACT) is LiveAction.CHAT_INVITE
+    assert visit.gets(plan=Plan(catalogue=CONTACT)) is LiveAction.CHAT_INVITE
 
 
 def test_a_discount_is_never_given_without_margin_data() -> None:

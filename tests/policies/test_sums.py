@@ -38,19 +38,20 @@ def test_workers_sums_merge_to_what_one_would_have_summed() -> None:
     assert np.abs(one - four).max() <= 1e-9
 
 
-def test_sums_travel_as_bytes() -> None:
-    sums, again = summed(outcomes(50)), Sums.empty(3, 4)
-    for arm in range(3):
-        again.add_bytes(arm, sums.to_bytes(arm))
-    assert np.array_equal(again.xx, sums.xx)
-    assert np.array_equal(again.xr, sums.xr)
-    assert np.array_equal(again.rr, sums.rr)
-    assert np.array_equal(again.n, sums.n)
+def test_sums_travel_as_bytes_and_find_room_for_arms_that_came_up_since() -> None:
+    sums = summed(outcomes(50))
+    again = Sums.of_bytes(4, 4, sums.to_bytes())
+    assert np.array_equal(again.xx[:3], sums.xx)
+    assert np.array_equal(again.xr[:3], sums.xr)
+    assert np.array_equal(again.rr[:3], sums.rr)
+    assert np.array_equal(again.n, [*sums.n, 0.0])
+    assert not again.xx[3].any()
 
 
-def test_bytes_of_other_features_are_refused() -> None:
-    with pytest.raises(ValueError, match="another number of features"):
-        Sums.empty(1, 5).add_bytes(0, Sums.empty(1, 4).to_bytes(0))
+@pytest.mark.parametrize(("arms", "features"), [(3, 5), (2, 4)])
+def test_bytes_of_other_features_or_of_more_arms_are_refused(arms: int, features: int) -> None:
+    with pytest.raises(ValueError, match="not the sums of"):
+        Sums.of_bytes(arms, features, Sums.empty(3, 4).to_bytes())
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])

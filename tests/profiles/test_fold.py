@@ -94,7 +94,16 @@ def test_no_json_ever_stops_the_fold_or_puts_anything_but_finite_numbers_into_th
                 assert 0 <= value <= 1
             assert not intent.affinity or math.isclose(sum(intent.affinity.values()), 1)
             assert all(math.isfinite(term.adds) for terms in explain(profile, now_ms).values() for term in terms)
-        choice = decide(profile, intent, now_ms=START, event_type=kind, path=path, limits=Limits())
+        choice = decide(
+            profile,
+            intent,
+            visitor_id=uuid7(),
+            decision_id=uuid7(),
+            now_ms=START,
+            event_type=kind,
+            path=path,
+            limits=Limits(),
+        )
         if choice is not None:
             assert sum(choice.probabilities.values()) == 1
             msgspec.json.encode([choice.probabilities, choice.excluded, choice.why])

@@ -76,6 +76,8 @@ class LiveVisitor:
         choice = decide(
             self.profile,
             score(self.profile, received_ms),
+            visitor_id=self.id,
+            decision_id=uuid7(),
             now_ms=received_ms,
             event_type=batch[-1].type,
             path=path,
@@ -171,6 +173,8 @@ async def test_what_was_served_and_what_was_not_survives_a_restart(
     again = decide(
         profile,
         score(profile, visitor.at_ms),
+        visitor_id=visitor.id,
+        decision_id=uuid7(),
         now_ms=visitor.at_ms + 10**6,
         event_type="exit_intent",
         path="/cart",

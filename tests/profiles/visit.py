@@ -101,6 +101,8 @@ class Visit:
     def decide(self, **kwargs: Any) -> Choice | None:
         """What would be chosen now; nothing is served."""
         kwargs.setdefault("limits", LIMITS)
+        kwargs.setdefault("visitor_id", self.visitor)
+        kwargs.setdefault("decision_id", uuid7(self.at_ms))
         return decide(
             self.profile,
             self.intent,

@@ -1,0 +1,1 @@
+"""Plans: what each project decides by, read from the database and kept at hand."""

@@ -1,0 +1,69 @@
+"""Reads a project's plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.decisions.catalogue import DEFAULT_CATALOGUE
+from insights.decisions.content import ShopFacts
+from insights.decisions.offer import Catalogue
+from insights.decisions.plan import ARMS, Learned, Plan
+from insights.decisions.situation import NAMES, VERSION
+from insights.models import Policy, PolicySnapshot, Shop
+from insights.policies.policy import Policy as LearnedPolicy
+from insights.policies.policy import Settings
+from insights.policies.sums import Sums
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a plan was made of. Another stamp, another plan."""
+
+    shop: int
+    snapshot: int
+    policy: UUID | None
+
+
+async def read_stamp(tx: AsyncSession, project_id: UUID) -> Stamp:
+    """The stamp of the plan that the database holds now: one cheap query."""
+    shop = select(Shop.version).where(Shop.project_id == project_id).scalar_subquery()
+    snapshot = select(func.max(PolicySnapshot.version)).where(PolicySnapshot.project_id == project_id).scalar_subquery()
+    policy = select(Policy.id).where(Policy.project_id == project_id, Policy.role == "incumbent").scalar_subquery()
+    row = (await tx.execute(select(shop, snapshot, policy))).one()
+    return Stamp(row[0] or 0, row[1] or 0, row[2])
+
+
+async def read_plan(tx: AsyncSession, project_id: UUID) -> Plan:
+    """The plan that the database holds now."""
+    shop = await tx.scalar(select(Shop).where(Shop.project_id == project_id))
+    if shop is None:
+        return Plan()
+    facts = ShopFacts(shop.contact_href, shop.free_shipping_from_minor, shop.currency or "")
+    return Plan(
+        salt=shop.salt.bytes,
+        holdout=shop.holdout,
+        catalogue=Catalogue(DEFAULT_CATALOGUE.offers, facts),
+        learned=await _learned(tx, project_id),
+    )
+
+
+async def _learned(tx: AsyncSession, project_id: UUID) -> Learned | None:
+    found = (
+        await tx.execute(
+            select(PolicySnapshot, Policy.settings)
+            .join(Policy, (Policy.project_id == PolicySnapshot.project_id) & (Policy.role == "incumbent"))
+            .where(PolicySnapshot.project_id == project_id, PolicySnapshot.sums.is_not(None))
+            .order_by(PolicySnapshot.version.desc())
+            .limit(1)
+        )
+    ).first()
+    if found is None or found[0].situation_version != VERSION:
+        # Learned from other numbers, by another version of this software: the rules decide until it has caught up.
+        return None
+    snapshot, settings = found
+    sums = Sums.of_bytes(len(ARMS), len(NAMES), snapshot.sums)
+    return Learned(LearnedPolicy.of(sums, Settings.of(settings)), snapshot.version)
