@@ -10,11 +10,12 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.engine import Database
 from flows.triggers import join_runs, record_conversion
 from insights.events.wire import WireEvent
-from insights.identity.links import links_said
+from insights.identity.links import link_of_visitors, links_said
 from insights.identity.stitch import Stitched, stitch
-from insights.identity.together import hold_people
+from insights.identity.together import hold_people, person_of
 from insights.vocabulary.ids import ms_to_datetime
 from insights.vocabulary.session_group import session_group
 
@@ -73,11 +74,31 @@ async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said])
             group=session_group(one.session_id),
         )
         affected.update(visitor for visitor in same_person if visitor != one.visitor_id)
-    now = max((one.received_at for one in said), default=None)
     for group in stitched.joined:
-        if now is not None:
-            await join_runs(tx, project_id, group, now)
+        await join_runs(tx, project_id, group, max(one.received_at for one in said))
     return frozenset(affected)
+
+
+async def same_visitor(
+    database: Database, project_id: UUID, one: UUID, other: UUID, *, at: datetime, event_id: UUID, now: datetime
+) -> bool:
+    """Says that two visitor ids are one person, where no identification can say it; whether they are one then.
+
+    Refused where they are two customers. Saying it again changes nothing. ``at`` is when it was said, by ``event_id``.
+    """
+    if one == other:
+        return True
+    async with database.transaction(project_id) as tx:
+        stitched = await stitch(tx, project_id, [link_of_visitors(one, other, at=at, event_id=event_id)])
+        if stitched.changed:
+            await hold_people(tx, project_id, stitched.changed)
+        for group in stitched.joined:
+            await join_runs(tx, project_id, group, now)
+        together = other in await person_of(tx, project_id, one)
+    if stitched.changed:
+        async with database.transaction(project_id) as tx:
+            await outdate(tx, project_id, stitched.changed)
+    return together
 
 
 async def outdate(tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.identity.links import Key, Kind, Link, Node
-from insights.identity.people import MOST_SAID, MOST_SAID_BY
+from insights.identity.people import MOST_SAID, MOST_SAID_BY, Refusal, Why
 
 STRIPES: Final = 1024
 """Locks in a project: a batch with thousands of addresses must not fill the server's table of locks."""
@@ -27,7 +27,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(name, 3)) FROM unnes
 # A link that was refused because an end of it is nobody's stays refused: that is never walked again.
 _AROUND = text("""
 SELECT n.kind, n.value, d.says, d.said_by, l.subject_kind, l.subject, l.name_kind, l.name, l.first_at, l.event_id,
-       l.session_id
+       l.session_id, l.refused, l.refused_users
 FROM json_to_recordset(CAST(:nodes AS json)) AS n(kind text, value text)
 CROSS JOIN LATERAL (SELECT
     (SELECT count(*) FROM (SELECT FROM identity_link
@@ -53,11 +53,13 @@ class TooMany(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """Everything connected with what was asked for. ``shared`` are the nodes that are nobody's."""
+    """Everything connected with what was asked for. ``shared`` are the nodes that are nobody's, ``refused`` the links
+    that are stored as refused."""
 
     nodes: frozenset[Node]
     links: dict[Key, Link]
     shared: frozenset[Node]
+    refused: dict[Key, Refusal]
 
     @property
     def visitors(self) -> list[UUID]:
@@ -70,10 +72,11 @@ async def read_closure(tx: AsyncSession, project_id: UUID, seeds: Iterable[Node]
     frontier = set(reached)
     links: dict[Key, Link] = {}
     shared: set[Node] = set()
+    refused: dict[Key, Refusal] = {}
     most = max(MOST_LINKS, 4 * len(reached))
     for _ in range(MOST_STEPS):
         if not frontier:
-            return Closure(frozenset(reached), links, frozenset(shared))
+            return Closure(frozenset(reached), links, frozenset(shared), refused)
         rows = await tx.execute(
             _AROUND,
             {
@@ -91,6 +94,9 @@ async def read_closure(tx: AsyncSession, project_id: UUID, seeds: Iterable[Node]
                 continue
             subject, name = Node(Kind(link[0]), link[1]), Node(Kind(link[2]), link[3])
             links[Key(subject, name)] = Link(subject, name, link[4], link[5], link[6])
+            if link[7] is not None:
+                users = link[8]
+                refused[Key(subject, name)] = Refusal(Why(link[7]), (users[0], users[1]) if users else None)
             seen.update((subject, name))
         if len(links) > most:
             raise TooMany

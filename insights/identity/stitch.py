@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.identity.closure import Closure, TooMany, hold, read_closure, stripes
-from insights.identity.links import Key, Link, Node, link_of_visitors, said_together
+from insights.identity.links import Key, Link, Node, said_together
 from insights.identity.people import Division, Refusal, Why, divide
 
 log = structlog.get_logger()
@@ -48,7 +47,6 @@ FROM json_to_recordset(CAST(:rows AS json)) AS row(
     subject_kind text, subject text, name_kind text, name text, refused text, users jsonb)
 WHERE l.project_id = :project
     AND (l.subject_kind, l.subject, l.name_kind, l.name) = (row.subject_kind, row.subject, row.name_kind, row.name)
-    AND (l.refused, l.refused_users) IS DISTINCT FROM (row.refused, row.users)
 """)
 
 _POINTS = text("SELECT visitor_id, person_id FROM person WHERE project_id = :project AND visitor_id = ANY(:visitors)")
@@ -88,18 +86,6 @@ async def stitch(tx: AsyncSession, project_id: UUID, links: Iterable[Link]) -> S
     division = divide(closure.links.values(), closure.shared)
     await _write_refusals(tx, project_id, closure, division)
     return await _point(tx, project_id, closure, division)
-
-
-async def same_visitor(
-    tx: AsyncSession, project_id: UUID, one: UUID, other: UUID, *, at: datetime, event_id: UUID
-) -> Stitched:
-    """Says that two visitor ids are one person, as a shop's own alias does; refused where they are two customers.
-
-    What an identification can say (an id and a user id) is better sent as an ``identified`` event of that visitor.
-    """
-    if one == other:
-        return Stitched()
-    return await stitch(tx, project_id, [link_of_visitors(one, other, at=at, event_id=event_id)])
 
 
 async def _news(tx: AsyncSession, project_id: UUID, said: Mapping[Key, Link]) -> dict[Key, Link]:
@@ -152,8 +138,10 @@ async def _write_refusals(tx: AsyncSession, project_id: UUID, closure: Closure, 
     rows = []
     for key in sorted(closure.links):
         refusal = division.refused.get(key)
-        rows.append({**_ends(key), "refused": refusal and refusal.why, "users": _users(refusal)})
-    await tx.execute(_REFUSE, {"project": project_id, "rows": json.dumps(rows)})
+        if refusal != closure.refused.get(key):
+            rows.append({**_ends(key), "refused": refusal and refusal.why, "users": _users(refusal)})
+    if rows:
+        await tx.execute(_REFUSE, {"project": project_id, "rows": json.dumps(rows)})
 
 
 async def _point(tx: AsyncSession, project_id: UUID, closure: Closure, division: Division) -> Stitched:

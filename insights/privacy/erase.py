@@ -5,7 +5,7 @@ What remains says nothing of anybody: counts in reports that were made before, a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Final
 from uuid import UUID
 
@@ -90,13 +90,20 @@ def tables_of_visitors() -> list[Table]:
     return [table for table in Base.metadata.sorted_tables if _BY_VISITOR in table.c]
 
 
-async def _names(tx: AsyncSession, project_id: UUID, visitors: Iterable[UUID], asked: Asked | None) -> set[str]:
+async def _names(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], asked: Asked | None) -> set[str]:
     rows = await tx.execute(
         select(Visitor.user_id, Visitor.email, Visitor.phone).where(
             Visitor.project_id == project_id, Visitor.id.in_(list(visitors))
         )
     )
     said = {name for row in rows for name in row if name}
+    # As links spell them, and those that were said before the last ones.
+    followed = select(IdentityLink.name).where(
+        IdentityLink.project_id == project_id,
+        IdentityLink.subject.in_([str(visitor) for visitor in visitors]),
+        IdentityLink.refused.is_(None),
+    )
+    said |= set(await tx.scalars(followed))
     said |= set(asked.names) if asked is not None else set()
     return said | {name.lower() for name in said}
 

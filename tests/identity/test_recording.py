@@ -18,6 +18,7 @@ from flows.models import Conversion, FlowRun
 from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.store import publish
+from insights.events.people import same_visitor
 from insights.events.record import Recorder, SessionTimes
 from insights.identity.together import hold_people, person_of
 from insights.models import Event, IdentityLink, Person, Visitor
@@ -203,6 +204,31 @@ async def test_two_processes_that_hear_of_the_same_people_at_once_lose_nothing(p
         assert reason.startswith("converted: order ")
     assert await people.count(Conversion) == 48
     assert await people.count(Event) == 48 * 4
+
+
+async def test_two_ids_that_are_said_to_be_one_visitor_are_one_person_unless_they_are_two_customers(
+    people: People, database: Database
+) -> None:
+    await people.publish()
+    old, new = people.device(), people.device()
+    await old.view()
+    await people.abandon(old)
+    new.at_ms = old.at_ms
+    await new.buy("o-8")
+
+    async def say(one: Device, other: Device) -> bool:
+        return await same_visitor(database, people.project_id, one.id, other.id, at=NOW, event_id=UUID(int=8), now=NOW)
+
+    assert [await say(old, new), await say(new, old), await say(new, new)] == [True, True, True]
+    assert await people.runs(old) == [("cancelled", "converted: order o-8")]
+    ada, bob = people.device(), people.device()
+    await ada.identify(user_id="ada")
+    await bob.identify(user_id="bob")
+    assert not await say(ada, bob)
+    async with database.transaction(people.project_id) as tx:
+        refused = (await tx.scalars(select(IdentityLink).where(IdentityLink.refused.is_not(None)))).one()
+        assert refused.name_kind == "visitor"
+        assert sorted(refused.refused_users or ()) == ["ada", "bob"]
 
 
 async def test_copies_of_a_profile_in_other_processes_are_found_out_too_old(people: People, database: Database) -> None:

@@ -16,7 +16,7 @@ from adapters.postgres.engine import Database
 from insights.identity import closure
 from insights.identity.links import Link, links_said
 from insights.identity.people import MOST_SAID_BY
-from insights.identity.stitch import Stitched, same_visitor, stitch
+from insights.identity.stitch import Stitched, stitch
 from insights.identity.together import person_of
 from insights.models import IdentityLink, Person
 
@@ -95,14 +95,6 @@ async def test_people_of_other_projects_are_other_people(database: Database, pro
     await say(database, project_id, said(uuid4(), 1, user_id="ada"))
     await say(database, elsewhere, said(uuid4(), 1, user_id="ada"))
     assert await people(database, project_id) == {}
-
-
-async def test_two_visitor_ids_of_one_visitor_are_joined_by_name(database: Database, project_id: UUID) -> None:
-    one, two = uuid4(), uuid4()
-    for pair in ((one, two), (two, one), (one, one)):
-        async with database.transaction(project_id) as tx:
-            await same_visitor(tx, project_id, *pair, at=START, event_id=UUID(int=1))
-    assert set(await people(database, project_id)) == {one, two}
 
 
 async def test_an_address_becomes_nobodys_when_too_many_go_by_it(database: Database, project_id: UUID) -> None:

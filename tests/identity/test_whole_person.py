@@ -7,10 +7,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
 from adapters.postgres.engine import Database
 from insights.events.record import Recorder, SessionTimes
 from insights.identity.contact import Contact, read_contact
+from insights.identity.together import person_of
+from insights.models import IdentityLink, Person
+from insights.privacy.erase import erase_visitors
 from insights.profiles.profile import Profile
 from insights.profiles.rebuild import rebuild
 from insights.recovery.audience import VisitorFacts
@@ -139,3 +143,19 @@ async def test_a_no_on_the_phone_holds_on_the_laptop_and_a_cookie_banner_takes_n
     await phone.send(("consent_changed", {"marketing": False}))
     assert (await may_mail(laptop), await may_mail(phone)) == (False, False)
     assert (await profile_of(database, laptop)).marketing is False
+
+
+async def test_who_is_erased_leaves_no_link(database: Database, recorder: Recorder, project_id: UUID) -> None:
+    laptop, phone, other = Device(recorder, project_id), Device(recorder, project_id), Device(recorder, project_id)
+    await laptop.identify(user_id="ada", email="ada@example.org", phone="+49 171 12345")
+    await laptop.identify(user_id="bob-at-the-same-browser")
+    await phone.identify(user_id="ada")
+    await other.identify(user_id="cy", email="cy@example.org")
+    async with database.transaction(project_id) as tx:
+        person = await person_of(tx, project_id, phone.id)
+        assert set(person) == {laptop.id, phone.id}
+        await erase_visitors(tx, project_id, person)
+    async with database.transaction(project_id) as tx:
+        left = {(link.subject, link.name) for link in await tx.scalars(select(IdentityLink))}
+        assert left == {(str(other.id), "cy"), ("cy", "cy@example.org")}
+        assert (await tx.scalars(select(Person))).all() == []
