@@ -16,6 +16,7 @@ from insights.api import (
     documented,
     flows,
     health,
+    insight_settings,
     other_dialects,
     problem,
     recovery,
@@ -67,6 +68,7 @@ def create_app(services: Services) -> ASGIApp:
             yield
         await services.recorder.stop()
         await services.loader.close()
+        await services.classifiers.close()
         await services.profiles.stop()
         await services.plans.close()
 
@@ -90,6 +92,7 @@ def create_app(services: Services) -> ASGIApp:
         flows,
         recovery,
         health,
+        insight_settings,
     )
     for room in rooms:
         app.include_router(room.router)

@@ -100,6 +100,12 @@ class Settings:
         0.0, "What a million tokens sent to that model cost, for showing cost and holding the ceiling; 0 is unknown."
     )
     llm_price_out: float = _setting(0.0, "What a million tokens of its answers cost, in the same currency.")
+    llm_daily_ceiling: float = _setting(
+        0.0, "Most that a project's model may cost a day (UTC), in the currency of the prices; 0 is no ceiling."
+    )
+    llm_allow_private: bool = _setting(
+        False, "Allow projects to name a model inside the private network (yes or no); yours above may always be."
+    )
     llm_deadline_seconds: float = _setting(20.0, "Longest wait for the model, retries included, before the fallback.")
 
     smtp_url: str = _setting("", "Mail relay, smtp://user:password@host:port or smtps://…; empty turns e-mail off.")

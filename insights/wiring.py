@@ -24,9 +24,13 @@ from adapters.telemetry.exposition import Exposition
 from adapters.telemetry.meters import Meters
 from flows.runner import Runner
 from insights.access.keys import KeyRing
+from insights.classification.book import AnswerBook
 from insights.classification.calibration import Calibrations, read_calibrations, shipped_calibrations
-from insights.classification.classify import Classifier
 from insights.classification.closing import SessionCloser
+from insights.classification.pricing import Prices
+from insights.classification.projects import ProjectClassifiers
+from insights.classification.wish_store import WishStore
+from insights.classification.wishes import Endpoint, InsightWishes
 from insights.decisions.guardrails import Limits as ActionLimits
 from insights.events.reception import Forgets, Reception
 from insights.events.record import Recorder, SessionTimes
@@ -62,6 +66,8 @@ class Services:
     door: Door
     limits: Limits
     action_limits: ActionLimits
+    wishes: WishStore
+    classifiers: ProjectClassifiers
     closer: SessionCloser
     runner: Runner
     meters: Meters
@@ -174,11 +180,15 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     )
     _watch(meters, database, recorder, profiles)
     signing_secret = _signing_secret(settings)
-    classifier = Classifier(
-        _language_model(settings),
-        threshold=settings.confidence_threshold,
+    wishes = WishStore(signing_secret)
+    classifiers = ProjectClassifiers(
+        database,
+        wishes,
+        defaults=default_wishes(settings),
         deadline=timedelta(seconds=settings.llm_deadline_seconds),
+        open_model=_open_model,
         calibrations=known_calibrations(settings),
+        book=AnswerBook(database, _now),
     )
     way_in = reception(settings, database, recorder, profiles)
     return Services(
@@ -197,7 +207,9 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         action_limits=ActionLimits(
             actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)
         ),
-        closer=SessionCloser(database, classifier, _now, lease=timedelta(seconds=settings.lease_seconds)),
+        wishes=wishes,
+        classifiers=classifiers,
+        closer=SessionCloser(database, classifiers, _now, lease=timedelta(seconds=settings.lease_seconds)),
         runner=Runner(
             database,
             channels=_channels(settings),
@@ -246,10 +258,24 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _language_model(settings: Settings) -> LanguageModel | None:
-    if not settings.llm_base_url and not settings.llm_api_key:
-        return None
-    return OpenAiModel(base_url=settings.llm_base_url, api_key=settings.llm_api_key, model=settings.llm_model)
+def default_wishes(settings: Settings) -> InsightWishes:
+    """What a project gets that wants nothing of its own. Raises SettingInvalid."""
+    prices = Prices(settings.llm_price_in, settings.llm_price_out)
+    if settings.llm_daily_ceiling and prices.unknown:
+        raise SettingInvalid(
+            "WHYLEFT_LLM_DAILY_CEILING cannot be held without prices: set WHYLEFT_LLM_PRICE_IN and _OUT."
+        )
+    endpoint = Endpoint(settings.llm_base_url, settings.llm_model, settings.llm_api_key)
+    return InsightWishes(
+        endpoint=endpoint if settings.llm_base_url or settings.llm_api_key else None,
+        threshold=settings.confidence_threshold,
+        prices=prices,
+        daily_ceiling=settings.llm_daily_ceiling or None,
+    )
+
+
+def _open_model(endpoint: Endpoint) -> LanguageModel:
+    return OpenAiModel(base_url=endpoint.base_url, api_key=endpoint.api_key, model=endpoint.model)
 
 
 def _channels(settings: Settings) -> Mapping[str, Channel]:

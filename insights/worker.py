@@ -62,6 +62,7 @@ async def work(services: Services, stop: asyncio.Event) -> None:
             group.create_task(services.runner.serve(stop), name="flow runner")
     finally:
         scheduler.shutdown(wait=False)
+        await services.classifiers.close()
 
 
 async def _tick(database: Database) -> None:

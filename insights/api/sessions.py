@@ -32,6 +32,10 @@ class InsightOut(BaseModel):
     suggested_actions: list[dict[str, Any]]
     classifier: str
     fallback: str | None
+    calls: int = Field(ge=0, description="Questions that this insight took; 0: rules, or an answer from before.")
+    tokens_in: int = Field(ge=0)
+    tokens_out: int = Field(ge=0)
+    cost_micros: int | None = Field(description="Millionths of the currency of the prices; null: prices unknown.")
     created_at: datetime
 
 
@@ -161,7 +165,12 @@ async def close_session(session_id: UUID, caller: SecretCaller, services: FromRe
 
 
 @router.post("/{session_id}/reclassify", response_model=InsightOut)
-async def reclassify(session_id: UUID, caller: SecretCaller, services: FromRequest) -> InsightOut:
+async def reclassify(
+    session_id: UUID,
+    caller: SecretCaller,
+    services: FromRequest,
+    fresh: bool = Query(False, description="Ask the model anew, even if the very same question was answered before."),
+) -> InsightOut:
     """Names the reason of a closed session again, with the classifier as it is configured now."""
     async with services.database.transaction(caller.project_id) as tx:
         session = await tx.get(Session, (caller.project_id, session_id))
@@ -169,7 +178,7 @@ async def reclassify(session_id: UUID, caller: SecretCaller, services: FromReque
         raise NotFound(f"There is no session {session_id} in this project.")
     if session.closed_at is None:
         raise SessionStillOpen("This session is open. Its insight appears after it closes; POST …/close closes it now.")
-    await services.closer.classify_session(caller.project_id, session_id)
+    await services.closer.classify_session(caller.project_id, session_id, fresh=fresh)
     async with services.database.transaction(caller.project_id) as tx:
         insight = (
             await tx.execute(

@@ -1,19 +1,24 @@
-"""Asks the model where one is configured, and the evidence rules where it has no usable answer. Never fails."""
+"""Asks the model where one is configured, and the evidence rules where it has no usable answer. Never fails for it."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+from uuid import UUID
 
 import structlog
+from pydantic import ValidationError
 
-from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Usage
+from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Reply, Usage
 from insights.classification import prompt
+from insights.classification.book import Book
 from insights.classification.calibration import Calibrations, shipped_calibrations
 from insights.classification.evidence import NAME, classify_by_evidence
 from insights.classification.parse import AnswerRefused, ReasonGiven, complaint_about, read_answer
+from insights.classification.pricing import NO_PRICES, Prices
+from insights.classification.prompt import USUAL, Question, Wishes
 from insights.classification.verdict import Verdict
 from insights.timeline.timeline import Timeline
 
@@ -25,16 +30,40 @@ OVERTIME: Final = timedelta(milliseconds=250)
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """A verdict, who gave it, and why a configured model did not."""
+    """A verdict, who gave it, and why a configured model did not.
+
+    ``usage`` is what was used for it now: nothing where an earlier answer to the same question was good. ``key`` and
+    ``answer`` are the question's and the model's, for the next time; ``cost_micros`` is None where prices are unknown.
+    """
 
     verdict: Verdict
     classifier: str
     fallback: str | None = None
     usage: Usage = NOTHING_USED
+    cost_micros: int | None = None
+    key: str | None = None
+    answer: dict[str, Any] | None = None
+
+
+class NamesReasons(Protocol):
+    """Whoever names the reason of a session: one classifier, or one for each project."""
+
+    @property
+    def slowest(self) -> timedelta:
+        """The longest that one session of a project without settings of its own may take; 0: nothing to speak of."""
+
+    async def slowest_for(self, project_id: UUID) -> timedelta:
+        """The same, for one project."""
+
+    async def classify(self, timeline: Timeline, *, fresh: bool = False) -> Classified:
+        """The verdict on a session. ``fresh``: a model is asked although it has answered the same question before."""
 
 
 class Classifier:
-    """Names reasons. ``threshold`` (0..1): an abandonment less certain than this is unclear."""
+    """Names reasons. ``threshold`` (0..1): an abandonment less certain than this is unclear.
+
+    ``ceiling`` is what the model may cost a project a day, in the currency of ``prices``; it needs a ``book``.
+    """
 
     def __init__(
         self,
@@ -43,11 +72,19 @@ class Classifier:
         threshold: float,
         deadline: timedelta,
         calibrations: Calibrations | None = None,
+        wishes: Wishes = USUAL,
+        prices: Prices = NO_PRICES,
+        ceiling: float | None = None,
+        book: Book | None = None,
     ) -> None:
         self._model = model
         self._threshold = threshold
         self._deadline = deadline
         self._calibrations = shipped_calibrations() if calibrations is None else calibrations
+        self._wishes = wishes
+        self._prices = prices
+        self._ceiling = ceiling
+        self._book = book
 
     @property
     def name(self) -> str:
@@ -59,15 +96,52 @@ class Classifier:
         """The longest that one session may take: nothing to speak of without a model."""
         return timedelta(0) if self._model is None else self._deadline + OVERTIME
 
-    async def classify(self, timeline: Timeline) -> Classified:
+    async def slowest_for(self, project_id: UUID) -> timedelta:
+        """The same for every project."""
+        return self.slowest
+
+    async def classify(self, timeline: Timeline, *, fresh: bool = False) -> Classified:
         """The verdict on a session; whatever the model does, there is one within the deadline."""
         if self._model is None:
             return Classified(self._by_evidence(timeline), NAME)
+        question = prompt.ask_about(timeline, self._wishes)
+        key = question.key(self.name)
+        if self._book is not None and not fresh:
+            known = await self._book.known(timeline.project_id, key)
+            if known is not None and (told := self._read_again(known, question, timeline)) is not None:
+                return Classified(told, self.name, key=key, answer=known)
+        return await self._ask(self._model, question, key, timeline)
+
+    async def _ask(self, model: LanguageModel, question: Question, key: str, timeline: Timeline) -> Classified:
+        reserved, at = 0, None
+        if self._book is not None and self._ceiling is not None:
+            reserved = self._prices.micros(self._most(question))
+            at = await self._book.reserve(timeline.project_id, reserved, round(self._ceiling * 1_000_000))
+            if at is None:
+                return Classified(self._by_evidence(timeline), NAME, "ceiling")
         used: list[Usage] = []
         try:
+            classified = await self._answered(model, question, key, timeline, used)
+        finally:
+            # However it ended: what was asked is billed.
+            await self._settle(timeline.project_id, at, sum(used, NOTHING_USED), reserved)
+        return classified
+
+    async def _answered(
+        self, model: LanguageModel, question: Question, key: str, timeline: Timeline, used: list[Usage]
+    ) -> Classified:
+        def check(answer: ReasonGiven) -> str | None:
+            return complaint_about(answer, question, timeline)
+
+        try:
             async with asyncio.timeout((self._deadline + OVERTIME).total_seconds()):
-                verdict = await self._asked(self._model, timeline, used)
-                return Classified(verdict, self.name, usage=used[0])
+                reply: Reply[ReasonGiven] = await model.answer(
+                    question.prompt, ReasonGiven, self._deadline, check=check
+                )
+            used.append(reply.usage)
+            verdict = self._read(reply.answer, question, timeline)
+            answer = reply.answer.model_dump(mode="json")
+            return Classified(verdict, self.name, None, reply.usage, self._cost(reply.usage), key, answer)
         except ModelFailed as failure:
             why: str = failure.kind
             used.append(failure.usage)
@@ -77,26 +151,45 @@ class Classifier:
             why = "timeout"
         except Exception as error:
             # A model may fail in ways that nobody thought of. The text may quote the prompt: only the kind is kept.
-            log.error("model_broke", model=self._model.name, error=type(error).__name__)
+            log.error("model_broke", model=model.name, error=type(error).__name__)
             why = "failed"
-        return Classified(self._by_evidence(timeline), NAME, why, sum(used, NOTHING_USED))
+        usage = sum(used, NOTHING_USED)
+        return Classified(self._by_evidence(timeline), NAME, why, usage, self._cost(usage))
+
+    async def _settle(self, project_id: UUID, at: datetime | None, usage: Usage, reserved: int) -> None:
+        if self._book is not None and (reserved or usage.calls):
+            await self._book.settle(project_id, at, usage, self._prices.micros(usage), reserved)
 
     def _by_evidence(self, timeline: Timeline) -> Verdict:
         return classify_by_evidence(timeline, threshold=self._threshold, calibrations=self._calibrations)
 
-    async def _asked(self, model: LanguageModel, timeline: Timeline, used: list[Usage]) -> Verdict:
-        question = prompt.ask_about(timeline)
-
-        def check(answer: ReasonGiven) -> str | None:
-            return complaint_about(answer, question, timeline)
-
-        reply = await model.answer(question.prompt, ReasonGiven, self._deadline, check=check)
-        used.append(reply.usage)
+    def _read(self, answer: ReasonGiven, question: Question, timeline: Timeline) -> Verdict:
         return read_answer(
-            reply.answer,
+            answer,
             question,
             timeline,
             threshold=self._threshold,
             speaker=self.name,
             calibrations=self._calibrations,
         )
+
+    def _read_again(self, known: dict[str, Any], question: Question, timeline: Timeline) -> Verdict | None:
+        """The verdict by today's checks; None when the stored answer no longer passes them."""
+        try:
+            return self._read(ReasonGiven.model_validate(known), question, timeline)
+        except (ValidationError, AnswerRefused):
+            return None
+
+    def _cost(self, usage: Usage) -> int | None:
+        return None if self._prices.unknown else self._prices.micros(usage)
+
+    def _most(self, question: Question) -> Usage:
+        """What a question may take at most: every call that is allowed, in full."""
+        tokens_in = len(question.prompt.instructions.encode()) + len(question.prompt.material.encode())
+        return Usage(MOST_CALLS, MOST_CALLS * tokens_in // FEWEST_BYTES_A_TOKEN, 0, MOST_CALLS * MOST_TOKENS)
+
+
+MOST_CALLS: Final = 3
+MOST_TOKENS: Final = 2_000
+FEWEST_BYTES_A_TOKEN: Final = 2
+"""Tokens are three to four bytes of such text; two is on the safe side."""

@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from adapters.postgres.wakeups import Wakeups
-from insights.classification.classify import Classifier
+from insights.classification.classify import NamesReasons
 from insights.classification.conclusions import (
     Conclusion,
     Reading,
@@ -54,7 +54,7 @@ class SessionCloser:
     def __init__(
         self,
         database: Database,
-        classifier: Classifier,
+        classifier: NamesReasons,
         clock: Callable[[], datetime],
         *,
         lease: timedelta = timedelta(seconds=60),
@@ -65,13 +65,7 @@ class SessionCloser:
         self._classifier = classifier
         self._clock = clock
         self._lease = lease
-        self._group = GROUP
-        # A model is waited for: sessions side by side, one a group, and no more than can be worked off while the lease
-        # lasts, as what waits longer would be claimed by somebody else.
-        if classifier.slowest:
-            self._group = 1
-            batch = min(batch, parallel * max(1, int(lease / (2 * classifier.slowest))))
-        self._batch = batch
+        self._batch = min(batch, _in_time(classifier.slowest, lease, parallel)) if classifier.slowest else batch
         self._parallel = parallel
         self._owed: list[Claim] = []
 
@@ -109,13 +103,26 @@ class SessionCloser:
                     self._owed += group
                     raise
 
-        outcomes = await asyncio.gather(
-            *(work(group) for group in _grouped(claims, self._group)), return_exceptions=True
-        )
+        groups = await self._groups(claims)
+        outcomes = await asyncio.gather(*(work(group) for group in groups), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
         return len(claims)
+
+    async def _groups(self, claims: Sequence[Claim]) -> list[Sequence[Claim]]:
+        """Claims of one project each. A model is waited for: its sessions go side by side, one a group, and no more
+        than can be worked off while the lease lasts, as what waits longer would be claimed by somebody else."""
+        groups: list[Sequence[Claim]] = []
+        for own in _by_project(claims):
+            slowest = await self._classifier.slowest_for(own[0].project_id)
+            if slowest:
+                most = _in_time(slowest, self._lease, self._parallel)
+                groups += [[claim] for claim in own[:most]]
+                self._owed += own[most:]
+            else:
+                groups += [own[i : i + GROUP] for i in range(0, len(own), GROUP)]
+        return groups
 
     async def _give_back(self) -> None:
         """Frees what was claimed and not worked off, so that nobody waits for its lease to run out."""
@@ -123,14 +130,17 @@ class SessionCloser:
             await release(self._database, self._owed)
             self._owed = []
 
-    async def classify_session(self, project_id: UUID, session_id: UUID) -> None:
-        """Names the reason of a closed session again. Raises NotFound, SessionStillOpen."""
+    async def classify_session(self, project_id: UUID, session_id: UUID, *, fresh: bool = False) -> None:
+        """Names the reason of a closed session again. Raises NotFound, SessionStillOpen.
+
+        ``fresh``: a model is asked although it has answered the very same question before.
+        """
         for _ in range(READ_AGAIN):
             async with self._database.transaction(project_id) as tx:
                 readings = await read_sessions(tx, project_id, [session_id])
             if session_id not in readings:
                 raise NotFound(f"There is no session {session_id} in this project.")
-            conclusions = await self._conclude(readings)
+            conclusions = await self._conclude(readings, fresh=fresh)
             if not conclusions:
                 raise NotFound(f"Session {session_id} has no events left to classify.")
             async with self._database.transaction(project_id) as tx:
@@ -173,11 +183,13 @@ class SessionCloser:
             for session_id in closed:
                 log.info("session_closed", session=str(session_id))
 
-    async def _conclude(self, readings: dict[UUID, Reading]) -> dict[UUID, Conclusion]:
+    async def _conclude(self, readings: dict[UUID, Reading], *, fresh: bool = False) -> dict[UUID, Conclusion]:
         conclusions = {}
         for session_id, reading in readings.items():
             if reading.timeline.events:
-                conclusions[session_id] = conclude(reading, await self._classifier.classify(reading.timeline))
+                conclusions[session_id] = conclude(
+                    reading, await self._classifier.classify(reading.timeline, fresh=fresh)
+                )
             await asyncio.sleep(0)  # rules never wait: in a process that also answers requests, those come first
         return conclusions
 
@@ -241,12 +253,16 @@ class SessionCloser:
             log.warning("session_not_put_back", session=str(claim.session_id), error=type(error).__name__)
 
 
-def _grouped(claims: Sequence[Claim], size: int) -> list[Sequence[Claim]]:
-    """Claims of one project each, at most ``size`` of them."""
+def _by_project(claims: Sequence[Claim]) -> list[list[Claim]]:
     projects: dict[UUID, list[Claim]] = {}
     for claim in claims:
         projects.setdefault(claim.project_id, []).append(claim)
-    return [own[i : i + size] for own in projects.values() for i in range(0, len(own), size)]
+    return list(projects.values())
+
+
+def _in_time(slowest: timedelta, lease: timedelta, parallel: int) -> int:
+    """How many sessions can be worked off while the lease lasts, with as much to spare."""
+    return parallel * max(1, int(lease / (2 * slowest)))
 
 
 def _reason(ended_at: datetime | None, last_event_at: datetime) -> str:

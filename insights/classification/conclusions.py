@@ -92,6 +92,12 @@ def conclude(reading: Reading, classified: Classified) -> Conclusion:
         "classifier": classified.classifier,
         "fallback": classified.fallback,
         "timeline_hash": timeline_hash(timeline),
+        "calls": classified.usage.calls,
+        "tokens_in": classified.usage.tokens_in,
+        "tokens_out": classified.usage.tokens_out,
+        "cost_micros": classified.cost_micros,
+        "question_key": classified.key,
+        "answer": classified.answer,
     }
     trigger = insight_trigger(
         timeline,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from adapters.llm.port import Usage
@@ -24,3 +25,10 @@ class Prices:
     def cost(self, usage: Usage) -> float:
         """The cost in that currency. Cached tokens are counted in full: what a cache saves differs by provider."""
         return (usage.tokens_in * self.tokens_in + usage.tokens_out * self.tokens_out) / PER
+
+    def micros(self, usage: Usage) -> int:
+        """The cost in millionths of that currency, rounded up."""
+        return math.ceil(usage.tokens_in * self.tokens_in + usage.tokens_out * self.tokens_out)
+
+
+NO_PRICES = Prices()

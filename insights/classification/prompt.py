@@ -39,6 +39,9 @@ class Wishes:
     withheld: frozenset[str] = frozenset()
 
 
+USUAL: Final = Wishes()
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A prompt, and which event each short id in it stands for."""
@@ -52,7 +55,7 @@ class Question:
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def ask_about(timeline: Timeline, wishes: Wishes = Wishes()) -> Question:
+def ask_about(timeline: Timeline, wishes: Wishes = USUAL) -> Question:
     """The question about one session. A long one is shortened, and what is left out is counted by type.
 
     Text of pages and visitors stands in JSON quotes on the one line of its event: it can end neither the quotes nor

@@ -7,6 +7,9 @@ from insights.models.discount_code import DiscountCode
 from insights.models.event import Event
 from insights.models.identity_link import IdentityLink
 from insights.models.insight import Insight
+from insights.models.insight_feedback import InsightFeedback
+from insights.models.insight_setting import InsightSetting
+from insights.models.model_spend import ModelSpend
 from insights.models.person import Person
 from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySnapshot, Reward
 from insights.models.privacy_request import PrivacyRequest
@@ -28,6 +31,9 @@ __all__ = [
     "Event",
     "IdentityLink",
     "Insight",
+    "InsightFeedback",
+    "InsightSetting",
+    "ModelSpend",
     "Person",
     "Policy",
     "PolicyBucket",

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
@@ -17,6 +18,8 @@ class Insight(Tenant, Base):
 
     ``classifier`` says who spoke ("evidence-2", or "llm:<model>:<prompt version>"); ``fallback`` says why the
     evidence classifier had to stand in for a configured model. ``evidence`` and ``suggested_actions`` are lists.
+    ``calls``, tokens and cost are what this row took (nothing where an earlier answer was good; cost NULL where prices
+    are unknown). ``answer`` is the model's own, found again by ``question_key`` when the same is asked.
     """
 
     __tablename__ = "insight"
@@ -31,6 +34,12 @@ class Insight(Tenant, Base):
             postgresql_where=text("superseded_at IS NULL"),
         ),
         Index("ix_insight_project_id_reason", "project_id", "reason"),
+        Index(
+            "ix_insight_project_id_question_key",
+            "project_id",
+            "question_key",
+            postgresql_where=text("question_key IS NOT NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -45,5 +54,11 @@ class Insight(Tenant, Base):
     classifier: Mapped[str]
     fallback: Mapped[str | None]
     timeline_hash: Mapped[str]
+    calls: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tokens_in: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    tokens_out: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    cost_micros: Mapped[int | None] = mapped_column(BigInteger)
+    question_key: Mapped[str | None]
+    answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]

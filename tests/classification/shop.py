@@ -45,7 +45,7 @@ class Interrupted(Classifier):
     def slowest(self) -> timedelta:
         return self.slowest_answer
 
-    async def classify(self, timeline: Timeline) -> Classified:
+    async def classify(self, timeline: Timeline, *, fresh: bool = False) -> Classified:
         self.asked += 1
         meanwhile, self._meanwhile = self._meanwhile, None
         if meanwhile is not None:

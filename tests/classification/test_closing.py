@@ -118,7 +118,7 @@ async def test_a_session_that_cannot_be_closed_does_not_keep_its_neighbours_open
     broken = sessions[2]
 
     class Stumbles(Classifier):
-        async def classify(self, timeline: Timeline) -> Classified:
+        async def classify(self, timeline: Timeline, *, fresh: bool = False) -> Classified:
             if timeline.session_id == broken:
                 raise ZeroDivisionError
             return await super().classify(timeline)

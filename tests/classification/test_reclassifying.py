@@ -23,7 +23,7 @@ class Opinionated(Classifier):
         super().__init__(None, threshold=0.5, deadline=timedelta(seconds=5))
         self._reason = reason
 
-    async def classify(self, timeline: Timeline) -> Classified:
+    async def classify(self, timeline: Timeline, *, fresh: bool = False) -> Classified:
         classified = await super().classify(timeline)
         return replace(classified, verdict=replace(classified.verdict, reason=self._reason, confidence=0.9))
 

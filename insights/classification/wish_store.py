@@ -1,0 +1,87 @@
+"""Keeps what projects want of their insights; a model's key is encrypted with a key made from the signing secret."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.classification.pricing import Prices
+from insights.classification.wishes import Endpoint, InsightWishes
+from insights.errors import Refused
+from insights.models import InsightSetting
+
+MICROS: Final = 1_000_000
+
+
+class WishStore:
+    """Reads and writes the settings rows. Each call happens in the caller's transaction."""
+
+    def __init__(self, signing_secret: bytes) -> None:
+        derived = HKDF(SHA256(), 32, None, b"whyleft model keys").derive(signing_secret)
+        self._seal = Fernet(base64.urlsafe_b64encode(derived))
+
+    async def read(self, tx: AsyncSession, project_id: UUID, defaults: InsightWishes) -> InsightWishes:
+        """What the project wants; ``defaults`` where it said nothing."""
+        row = await tx.get(InsightSetting, project_id)
+        return defaults if row is None else self._effective(row, defaults)
+
+    async def row(self, tx: AsyncSession, project_id: UUID) -> InsightSetting | None:
+        """What the project said itself."""
+        return await tx.get(InsightSetting, project_id)
+
+    async def write(self, tx: AsyncSession, project_id: UUID, change: Mapping[str, Any], now: datetime) -> None:
+        """Sets the columns of ``change``; ``api_key`` as text, or None to forget it."""
+        values = dict(change)
+        if "api_key" in values:
+            key = values["api_key"]
+            values["api_key"] = self._seal.encrypt(key.encode()) if key else None
+        values["updated_at"] = now
+        await tx.execute(
+            insert(InsightSetting)
+            .values(project_id=project_id, **values)
+            .on_conflict_do_update(index_elements=[InsightSetting.project_id], set_=values)
+        )
+
+    def _effective(self, row: InsightSetting, defaults: InsightWishes) -> InsightWishes:
+        return InsightWishes(
+            endpoint=self._endpoint(row, defaults.endpoint),
+            threshold=defaults.threshold if row.threshold is None else row.threshold,
+            language=row.language or defaults.language,
+            withheld=frozenset(row.withheld),
+            prices=Prices(
+                defaults.prices.tokens_in if row.price_in is None else row.price_in,
+                defaults.prices.tokens_out if row.price_out is None else row.price_out,
+            ),
+            daily_ceiling=defaults.daily_ceiling
+            if row.daily_ceiling_micros is None
+            else row.daily_ceiling_micros / MICROS,
+        )
+
+    def _endpoint(self, row: InsightSetting, default: Endpoint | None) -> Endpoint | None:
+        if row.use_model is False:
+            return None
+        key = self._opened(row.api_key) if row.api_key is not None else None
+        if row.base_url is None:
+            if default is None:
+                return Endpoint("", row.model, key) if row.model and key else None
+            return Endpoint(default.base_url, row.model or default.model, key or default.api_key)
+        # An address of the project's own gets the project's own key, never the operator's.
+        model = row.model or (default.model if default is not None else "")
+        return Endpoint(row.base_url, model, key or "")
+
+    def _opened(self, sealed: bytes) -> str:
+        try:
+            return self._seal.decrypt(sealed).decode()
+        except InvalidToken:
+            raise Refused(
+                "api_key: it was stored under another WHYLEFT_SECRET and cannot be read; set it again.", field="api_key"
+            ) from None

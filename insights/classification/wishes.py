@@ -1,0 +1,31 @@
+"""What a project wants of its insights, read from its settings and those of the process. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from insights.classification.pricing import NO_PRICES, Prices
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model of an OpenAI-compatible server. Equal endpoints share one client and its breaker."""
+
+    base_url: str
+    model: str
+    api_key: str = field(repr=False, default="")
+
+
+@dataclass(frozen=True, slots=True)
+class InsightWishes:
+    """``endpoint`` None: the rules decide. ``threshold`` is 0..1, ``daily_ceiling`` in the currency of ``prices``.
+
+    ``withheld`` are names of ``insights.privacy.redact.WITHHOLDABLE``.
+    """
+
+    endpoint: Endpoint | None
+    threshold: float
+    language: str = "English"
+    withheld: frozenset[str] = frozenset()
+    prices: Prices = NO_PRICES
+    daily_ceiling: float | None = None
