@@ -3,13 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, WithJsonSchema
 
-from flows.conditions._old import Condition
+from flows.conditions import All, AnyOf, Check, Condition, Fields, Not, type_faults, understand, write
 from flows.errors import Fault
+
+PLACE: Final = "flow"
+"""Where the conditions of flows are evaluated, to the registry of fields."""
+
+
+def _written(value: Any) -> Condition:
+    return value if isinstance(value, Check | All | AnyOf | Not) else understand(value)
+
+
+WrittenCondition = Annotated[
+    Condition,
+    PlainValidator(_written),
+    PlainSerializer(write, return_type=dict[str, Any]),
+    WithJsonSchema(
+        {
+            "title": "Condition",
+            "description": "The JSON form (GET /v1/conditions/schema) or the text of a condition.",
+            "anyOf": [{"type": "object"}, {"type": "string"}],
+        }
+    ),
+]
+"""A condition given as its JSON form or its text, kept as the condition, written as JSON."""
 
 StepId = Annotated[str, Field(min_length=1, max_length=60, pattern="^[a-z0-9_]+$")]
 
@@ -25,7 +48,7 @@ class TriggerRule(_Part):
     kind: str | None = None
     reasons: list[str] = Field(default_factory=list)
     min_confidence: float = Field(0.0, ge=0, le=1)
-    when: Condition | None = None
+    when: WrittenCondition | None = None
 
 
 class Send(_Part):
@@ -61,7 +84,7 @@ class Branch(_Part):
     """Goes one of two ways."""
 
     do: Literal["branch"] = "branch"
-    when: Condition
+    when: WrittenCondition
     then: StepId
     otherwise: StepId
 
@@ -109,9 +132,31 @@ def successors(step: Send | Wait | Branch | Exit) -> dict[str, str]:
     return {field: name for field, name in ways.items() if name is not None}
 
 
-def validate(flow: FlowDefinition, actions: Collection[str]) -> list[Fault]:
-    """Everything wrong with a flow, at once; ``actions`` is the registry of what a send step may do."""
-    return [*_missing_steps(flow), *_unknown_actions(flow, actions), *_unreachable(flow), *_loops_without_wait(flow)]
+def conditions_of(flow: FlowDefinition) -> dict[str, Condition]:
+    """Every condition of a flow by its JSON pointer: the trigger's and those of its branches."""
+    found = {} if flow.trigger.when is None else {"/trigger/when": flow.trigger.when}
+    branches = {f"/steps/{name}/when": step.when for name, step in flow.steps.items() if isinstance(step, Branch)}
+    return found | branches
+
+
+def validate(flow: FlowDefinition, actions: Collection[str], fields: Fields) -> list[Fault]:
+    """Everything wrong with a flow, at once.
+
+    ``actions`` is the registry of what a send step may do, ``fields`` that of what conditions may ask about.
+    """
+    return [
+        *_missing_steps(flow),
+        *_unknown_actions(flow, actions),
+        *_conditions(flow, fields),
+        *_unreachable(flow),
+        *_loops_without_wait(flow),
+    ]
+
+
+def _conditions(flow: FlowDefinition, fields: Fields) -> Iterator[Fault]:
+    for pointer, condition in conditions_of(flow).items():
+        for fault in type_faults(condition, fields, PLACE):
+            yield replace(fault, pointer=pointer + fault.pointer)
 
 
 def _missing_steps(flow: FlowDefinition) -> Iterator[Fault]:

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, NamedTuple
 
-from flows.conditions._old import holds, lookup
+from flows.conditions import Condition, Explanation, Facts, Fields, explain
 from flows.definition import Branch, Exit, FlowDefinition, Send, Wait
+from flows.lookup import lookup
 
 Occurrence = Literal["due", "signalled", "sent"]
 """Why a run is looked at: its time has come, its signal arrived, or its send step is over."""
+
+
+Judge = Callable[[Condition], Explanation]
+"""Says whether a condition is true now, false or unknown, and why."""
+
+_NOTHING: Final = Facts({}, datetime.min.replace(tzinfo=UTC))
+_NO_FIELDS: Final = Fields([])
+
+
+def knows_nothing(condition: Condition) -> Explanation:
+    """The judge to whom everything is unknown: for steps before any branch."""
+    return explain(condition, _NO_FIELDS, _NOTHING)
+
+
+class Way(NamedTuple):
+    """A step that was passed: what came of it, and why where there was a choice."""
+
+    step: str
+    word: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +69,27 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """The new position, what to do there, and the steps passed on the way with a word each."""
+    """The new position, what to do there, and the steps passed on the way."""
 
     position: Position
     effect: SendNow | WaitUntil | Finish
-    passed: tuple[tuple[str, str], ...] = ()
+    passed: tuple[Way, ...] = ()
 
 
 def advance(
-    flow: FlowDefinition, position: Position, occurrence: Occurrence, facts: Mapping[str, Any], now: datetime
+    flow: FlowDefinition,
+    position: Position,
+    occurrence: Occurrence,
+    facts: Mapping[str, Any],
+    now: datetime,
+    judge: Judge = knows_nothing,
 ) -> Advance:
-    """The next thing to do for a run at ``position``. Ends always: a valid flow has no loop without a wait."""
-    passed: list[tuple[str, str]] = []
+    """The next thing to do for a run at ``position``. Ends always: a valid flow has no loop without a wait.
+
+    ``facts`` are the trigger's, in which a wait finds the key of its signal; ``judge`` decides branches: one goes
+    ``then`` where its condition is true, and ``otherwise`` where it is false or unknown.
+    """
+    passed: list[Way] = []
     step_id: str | None = position.step
     waiting = position.waiting
     for _ in range(2 * len(flow.steps) + 2):
@@ -70,8 +100,9 @@ def advance(
             case Exit():
                 return Advance(Position(step_id), Finish(step.reason), tuple(passed))
             case Branch():
-                way = holds(step.when, facts)
-                passed.append((step_id, "then" if way else "otherwise"))
+                found = judge(step.when)
+                way = found.truth is True
+                passed.append(Way(step_id, "then" if way else "otherwise", found.why()))
                 step_id = step.then if way else step.otherwise
             case Send():
                 if not (occurrence == "sent" and step_id == position.step):
@@ -86,7 +117,7 @@ def advance(
                     return Advance(Position(step_id, waiting=True), _begin(step, facts, now), tuple(passed))
                 waiting = False
                 signalled = occurrence == "signalled"
-                passed.append((step_id, "signalled" if signalled else "waited"))
+                passed.append(Way(step_id, "signalled" if signalled else "waited"))
                 timed_out = step.until is not None and not signalled
                 position = Position(step_id)
                 step_id = step.otherwise if timed_out else step.next

@@ -12,11 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.conditions._old import lookup
 from flows.deliveries import OPEN_STATUSES, given_up
 from flows.engine import SendNow
+from flows.lookup import lookup
 from flows.models import Delivery, FlowRun, Suppression
-from flows.ports import Composed, Composer, SendRequest, Skip
+from flows.ports import Composed, Composer, Done, SendRequest, Skip
 from flows.triggers import converted_since
 
 
@@ -35,16 +35,16 @@ async def pass_gate(
     composer: Composer,
     channels: Mapping[str, object],
     now: datetime,
-) -> Passed | Skip:
+) -> Passed | Done | Skip:
     """Decides whether a due send may go out now. The caller holds the visitor's lock and the run's row.
 
     A message that was composed before and is open still goes out as it was, under its own key, or not at all. A no
-    leaves nothing of what the composer wrote.
+    leaves nothing of what the composer wrote; Done leaves it all, and there is nothing to send.
     """
     earlier = await open_delivery(tx, run, send.step_id)
     composing = await tx.begin_nested()
     decision = await _decide(tx, run, send, earlier, facts, composer, channels, now)
-    if isinstance(decision, Passed):
+    if isinstance(decision, Passed | Done):
         await composing.commit()
         return decision
     await composing.rollback()
@@ -78,7 +78,7 @@ async def _decide(
     composer: Composer,
     channels: Mapping[str, object],
     now: datetime,
-) -> Passed | Skip:
+) -> Passed | Done | Skip:
     # What is tried again was due when it was first tried.
     due_at = earlier.created_at if earlier is not None else run.due_at or now
     if now - due_at > send.step.max_lateness:
@@ -98,7 +98,7 @@ async def _decide(
             now=now,
         ),
     )
-    if isinstance(composed, Skip):
+    if isinstance(composed, Skip | Done):
         return composed
     channel = earlier.channel if earlier is not None else composed.channel
     recipient = earlier.recipient if earlier is not None else composed.recipient

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows import conditions
+from flows.conditions import Condition, Fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,47 @@ class Skip:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the step asks for was done in the gate's transaction; nothing is left to send. ``detail``: a sentence."""
+
+    detail: str
+
+
 class Composer(Protocol):
     """Turns a due send step into a message. Called inside the send gate's transaction, so it must not wait on I/O
     other than that transaction."""
 
-    async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip: ...
+    async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Done | Skip: ...
 
 
 class Facts(Protocol):
-    """What conditions may look at besides the trigger: the visitor as they are now."""
+    """What the send gate may look at: the visitor as they are now."""
 
     async def facts(self, tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> Mapping[str, Any]:
         """Nested mapping, e.g. {"visitor": {"email": true, "time_zone": "Europe/Berlin"},
         "consent": {"email": true}}."""
+
+
+class Knowledge(Protocol):
+    """What conditions may ask about, and what is known of it for one visitor."""
+
+    @property
+    def fields(self) -> Fields:
+        """The registry of fields."""
+        ...
+
+    async def known(
+        self,
+        tx: AsyncSession,
+        project_id: UUID,
+        visitor_id: UUID,
+        wanted: Iterable[Condition],
+        trigger: Mapping[str, Any],
+        now: datetime,
+    ) -> conditions.Facts:
+        """The facts for evaluating ``wanted`` now; ``trigger`` is the facts stored with the run."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

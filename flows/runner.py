@@ -20,7 +20,7 @@ from adapters.channels.contract import Channel
 from adapters.postgres.engine import Database
 from adapters.postgres.wakeups import Wakeups
 from flows.models import Delivery, FlowRun
-from flows.ports import Composer, Facts
+from flows.ports import Composer, Facts, Knowledge
 from flows.triggers import WAKE_CHANNEL, note, wake
 from flows.turn import Claim, Turns
 
@@ -48,12 +48,13 @@ class Runner:
         channels: Mapping[str, Channel],
         composer: Composer,
         facts: Facts,
+        knowledge: Knowledge,
         clock: Callable[[], datetime],
         lease: timedelta = timedelta(seconds=60),
         batch: int = 50,
     ) -> None:
         self._database = database
-        self._turns = Turns(database, channels, composer, facts, clock, lease)
+        self._turns = Turns(database, channels, composer, facts, knowledge, clock, lease)
         self._clock = clock
         self._lease = lease
         self._batch = batch

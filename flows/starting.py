@@ -17,12 +17,12 @@ import msgspec
 from sqlalchemy import Text, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.conditions._old import explain
+from flows.conditions import explain
 from flows.definition import FlowDefinition, TriggerRule, Wait
 from flows.deliveries import OPEN_STATUSES
 from flows.engine import Position, WaitUntil, advance
 from flows.models import Conversion, Delivery, Flow, FlowRun, FlowVersion
-from flows.ports import Trigger
+from flows.ports import Knowledge, Trigger
 from flows.triggers import UNFINISHED, lock_visitors, note, until, wake
 
 # One statement for all runs of a batch and the first lines of their histories. A run that a trigger's first copy
@@ -99,6 +99,7 @@ async def start_runs(
     project_id: UUID,
     triggers: Sequence[Trigger],
     now: datetime,
+    knowledge: Knowledge,
     *,
     same_person: Mapping[UUID, Collection[UUID]] = MappingProxyType({}),
 ) -> list[UUID]:
@@ -113,7 +114,11 @@ async def start_runs(
     """
     published = await _published(tx, project_id)
     matching = [
-        (trigger, flow) for trigger in triggers for flow in published if matches(flow.definition.trigger, trigger)
+        (trigger, flow)
+        for trigger in triggers
+        for flow in published
+        if matches(flow.definition.trigger, trigger)
+        and await _asked_for(tx, project_id, flow.definition.trigger, trigger, now, knowledge)
     ]
     if not matching:
         return []
@@ -160,7 +165,7 @@ async def _start(
 
 
 def matches(rule: TriggerRule, trigger: Trigger) -> bool:
-    """Whether a rule asks for this trigger."""
+    """Whether a rule asks for this trigger, its condition aside."""
     facts = trigger.facts.get(rule.on)
     if rule.on != trigger.kind or not isinstance(facts, dict):
         return False
@@ -169,9 +174,17 @@ def matches(rule: TriggerRule, trigger: Trigger) -> bool:
     if rule.reasons and facts.get("reason") not in rule.reasons:
         return False
     confidence = facts.get("confidence")
-    if rule.min_confidence > 0 and not (isinstance(confidence, int | float) and confidence >= rule.min_confidence):
-        return False
-    return rule.when is None or explain(rule.when, trigger.facts) is None
+    sure = confidence if isinstance(confidence, int | float) else 0.0
+    return sure >= rule.min_confidence
+
+
+async def _asked_for(
+    tx: AsyncSession, project_id: UUID, rule: TriggerRule, trigger: Trigger, now: datetime, knowledge: Knowledge
+) -> bool:
+    if rule.when is None:
+        return True
+    facts = await knowledge.known(tx, project_id, trigger.visitor_id, [rule.when], trigger.facts, now)
+    return explain(rule.when, knowledge.fields, facts).truth is True
 
 
 @lru_cache(maxsize=512)

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.definition import FlowDefinition, validate
+from flows.conditions import Condition, Fields
+from flows.definition import FlowDefinition, conditions_of, validate
 from flows.errors import FlowInvalid
 from flows.models import Delivery, Flow, FlowRun, FlowVersion, RunEvent
 
@@ -69,10 +70,15 @@ class RunView:
 
 
 async def publish(
-    tx: AsyncSession, project_id: UUID, definition: FlowDefinition, now: datetime, actions: Collection[str]
+    tx: AsyncSession,
+    project_id: UUID,
+    definition: FlowDefinition,
+    now: datetime,
+    actions: Collection[str],
+    fields: Fields,
 ) -> FlowVersion:
     """The version that new runs get from now on; the same definition again makes no new one. Raises FlowInvalid."""
-    if faults := validate(definition, actions):
+    if faults := validate(definition, actions, fields):
         raise FlowInvalid(faults)
     # Two publishers of one name: the second sees what the first did.
     await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{project_id}/{definition.name}", 2))))
@@ -100,6 +106,16 @@ async def publish(
     flow.version_id = latest.id
     await tx.flush()
     return latest
+
+
+async def conditions_of_flows(tx: AsyncSession, project_id: UUID) -> dict[str, list[Condition]]:
+    """The conditions of each published flow, by its name."""
+    rows = await tx.execute(
+        select(Flow.name, FlowVersion.definition)
+        .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == Flow.version_id))
+        .where(Flow.project_id == project_id)
+    )
+    return {name: list(conditions_of(FlowDefinition.model_validate(body)).values()) for name, body in rows}
 
 
 async def list_flows(tx: AsyncSession, project_id: UUID) -> list[PublishedFlow]:

@@ -20,13 +20,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.contract import Channel, NotFound, Result, SendIntent, Suppress, Unknown, Unsupported
 from adapters.postgres.engine import Database
-from flows.definition import FlowDefinition
+from flows.conditions import explain
+from flows.definition import Branch, FlowDefinition
 from flows.deliveries import MAX_ATTEMPTS, after_interruption, backoff, given_up, judge
-from flows.engine import Finish, Occurrence, Position, SendNow, WaitUntil, advance
+from flows.engine import Finish, Judge, Occurrence, Position, SendNow, WaitUntil, advance, knows_nothing
 from flows.errors import LeaseLost
 from flows.gate import Passed, open_delivery, pass_gate
 from flows.models import Delivery, FlowRun, FlowVersion, Suppression
-from flows.ports import Composer, Facts
+from flows.ports import Composer, Done, Facts, Knowledge
 from flows.triggers import UNFINISHED, lock_signal, lock_visitor, note, signal_given_since, until
 
 log = structlog.get_logger()
@@ -66,6 +67,7 @@ class Turns:
         channels: Mapping[str, Channel],
         composer: Composer,
         facts: Facts,
+        knowledge: Knowledge,
         clock: Callable[[], datetime],
         lease: timedelta,
     ) -> None:
@@ -73,6 +75,7 @@ class Turns:
         self._channels = channels
         self._composer = composer
         self._facts = facts
+        self._knowledge = knowledge
         self._clock = clock
         self._lease = lease
 
@@ -117,9 +120,11 @@ class Turns:
         visitor_facts = await self._facts.facts(tx, run.project_id, run.visitor_id)
         facts = {**run.facts, **visitor_facts}
         while True:
-            ahead = advance(flow, Position(run.step, run.waiting), occurrence, facts, now)
-            for step_id, word in ahead.passed:
-                await note(tx, run.project_id, run.id, now, step_id, word)
+            # Anew after each send: one may have put a tag on that the next branch asks for.
+            by = await self._judge(tx, run, flow, now)
+            ahead = advance(flow, Position(run.step, run.waiting), occurrence, facts, now, by)
+            for step_id, word, why in ahead.passed:
+                await note(tx, run.project_id, run.id, now, step_id, word, why)
             if occurrence == "sent":
                 # What follows a send is due from now on. What follows a wait was due when the wait was over, however
                 # late this worker is: the gate refuses what is too late.
@@ -137,12 +142,23 @@ class Turns:
                     decision = await pass_gate(tx, run, send, facts, self._composer, self._channels, now)
                     if isinstance(decision, Passed):
                         return await self._sending(tx, run, decision.delivery)
+                    occurrence = "sent"
+                    if isinstance(decision, Done):
+                        await note(tx, run.project_id, run.id, now, send.step_id, "done", decision.detail)
+                        continue
                     why = f"{decision.reason}: {decision.detail}"
                     await note(tx, run.project_id, run.id, now, send.step_id, "skipped", why)
                     if decision.reason == "converted":
                         await self._finish(tx, run, "cancelled", "converted", now)
                         return None
-                    occurrence = "sent"
+
+    async def _judge(self, tx: AsyncSession, run: FlowRun, flow: FlowDefinition, now: datetime) -> Judge:
+        """Judges the branches of a flow by what is known now."""
+        asking = [step.when for step in flow.steps.values() if isinstance(step, Branch)]
+        if not asking:
+            return knows_nothing
+        known = await self._knowledge.known(tx, run.project_id, run.visitor_id, asking, run.facts, now)
+        return lambda condition: explain(condition, self._knowledge.fields, known)
 
     async def _sending(self, tx: AsyncSession, run: FlowRun, delivery: Delivery) -> Errand:
         now = self._clock()

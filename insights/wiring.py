@@ -43,6 +43,7 @@ from insights.profiles.store import LiveProfiles
 from insights.readiness import Readiness
 from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
+from insights.segments.knowledge import VisitorKnowledge
 from insights.settings import SettingInvalid, Settings
 from insights.shipped import shipped
 from insights.sources.door import Door
@@ -217,6 +218,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
                 public_url=settings.public_url, shop_url=settings.shop_url, signing_secret=signing_secret
             ),
             facts=VisitorFacts(),
+            knowledge=VisitorKnowledge(),
             clock=_now,
             lease=timedelta(seconds=settings.lease_seconds),
         ),

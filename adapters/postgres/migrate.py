@@ -14,9 +14,9 @@ def upgrade(owner_url: str, migrations: Path) -> None:
     command.upgrade(_config(owner_url, migrations), "head")
 
 
-def downgrade(owner_url: str, migrations: Path) -> None:
-    """Takes every migration back: all data of the product is dropped."""
-    command.downgrade(_config(owner_url, migrations), "base")
+def downgrade(owner_url: str, migrations: Path, to: str = "base") -> None:
+    """Takes every migration after revision ``to`` back; without one all, and all data of the product is dropped."""
+    command.downgrade(_config(owner_url, migrations), to)
 
 
 def check(owner_url: str, migrations: Path) -> None:

@@ -1,12 +1,12 @@
 """The condition language: small, typed, total. What is not known is unknown, and every answer can be explained.
 
 ``understand`` turns what somebody wrote (JSON or text) into a condition, ``write`` and ``to_words`` turn it back,
-``Compiled`` evaluates it over any source of fields, ``judge`` once over gathered facts.
+``Compiled`` evaluates it over any source of fields, ``explain`` once over gathered facts.
 """
 
 from flows.conditions.document import write
 from flows.conditions.evaluate import Compiled, Explanation, Known, Source, Truth, known_words
-from flows.conditions.facts import Asked, Facts, FactsSource, asked_by, judge, of_type
+from flows.conditions.facts import Asked, Facts, FactsSource, asked_by, explain, of_type
 from flows.conditions.faults import ConditionInvalid
 from flows.conditions.fields import Field, Fields, Param, Type
 from flows.conditions.schema import fields_document, json_schema
@@ -39,9 +39,9 @@ __all__ = [
     "Value",
     "asked_by",
     "checks_of",
+    "explain",
     "fields_document",
     "json_schema",
-    "judge",
     "known_words",
     "of_type",
     "to_words",

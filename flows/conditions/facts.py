@@ -40,7 +40,7 @@ class FactsSource:
         return subject.now
 
 
-def judge(condition: Condition, fields: Fields, facts: Facts) -> Explanation:
+def explain(condition: Condition, fields: Fields, facts: Facts) -> Explanation:
     """Evaluates a condition once, with its explanation."""
     return Compiled(condition, fields, FactsSource(fields)).explain(facts)
 

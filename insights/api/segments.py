@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.conditions import to_words
+from flows.store import conditions_of_flows
 from insights.api.caller import SecretCaller
 from insights.api.conditions import Written
 from insights.api.services import FromRequest
@@ -181,9 +182,10 @@ async def change_segment(
 
 @router.delete("/{name}", status_code=204)
 async def delete_segment(name: Name, caller: SecretCaller, services: FromRequest, if_match: IfMatch = None) -> None:
-    """Deletes a segment that no other segment asks about."""
+    """Deletes a segment that no other segment and no published flow asks about."""
     async with services.database.transaction(caller.project_id) as tx:
-        await store.delete_segment(tx, caller.project_id, name, version=_version(if_match))
+        flows = await conditions_of_flows(tx, caller.project_id)
+        await store.delete_segment(tx, caller.project_id, name, version=_version(if_match), flows=flows)
 
 
 @router.put("/{name}/visitors/{visitor}", response_model=AddedOut)

@@ -35,6 +35,7 @@ from insights.classification.conclusions import (
 from insights.errors import NotFound, SessionStillOpen
 from insights.events.record import GOODBYE
 from insights.models import Session
+from insights.segments import membership
 from insights.timeline.close import WAKE_CHANNEL, Claim, claim_due, release
 
 log = structlog.get_logger()
@@ -235,6 +236,7 @@ class SessionCloser:
         now = self._clock()
         await close_sessions(tx, project_id, reasons, written, now)
         await write_insights(tx, project_id, list(written.values()), now)
+        await membership.refresh(tx, project_id, {new.reading.timeline.visitor_id for new in written.values()}, now)
         return list(reasons)
 
     async def _put_back(self, claim: Claim, error: Exception) -> None:

@@ -22,6 +22,7 @@ from insights.classification.classify import Classified
 from insights.identity.together import hold_people
 from insights.models import Insight, Session
 from insights.recovery.trigger import insight_trigger
+from insights.segments.knowledge import VisitorKnowledge
 from insights.timeline.assemble import Summary, summarise, timeline_hash
 from insights.timeline.read import count_events, read_timelines
 from insights.timeline.timeline import Timeline
@@ -176,7 +177,7 @@ async def write_insights(
     people = await hold_people(tx, project_id, {new.trigger.visitor_id for new in news})
     await _supersede(tx, project_id, [(current.get(new.insight["session_id"]), new) for new in news], now)
     await tx.execute(insert(Insight), [new.insight | {"created_at": now} for new in news])
-    await start_runs(tx, project_id, [new.trigger for new in news], now, same_person=people)
+    await start_runs(tx, project_id, [new.trigger for new in news], now, VisitorKnowledge(), same_person=people)
     return news
 
 

@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.mail import MailInvalid, address
-from flows.ports import Composed, SendRequest, Skip
+from flows.ports import Composed, Done, SendRequest, Skip
 from insights.conditions.consent import consents
 from insights.identity.contact import read_contact
 from insights.models import Project
 from insights.profiles.time_zone import time_zone, zone
-from insights.recovery import codes, tickets
+from insights.recovery import codes, marks, tickets
 from insights.recovery.mail_values import answers_of, things_of_cart, things_seen, until, way_back
 from insights.recovery.plain import one_line, whole
 from insights.recovery.templates import MessageBroken, Messages
@@ -50,7 +50,7 @@ class MessageComposer:
         self._secret = signing_secret
         self._messages = messages or Messages()
 
-    async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
+    async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Done | Skip:
         match request.action:
             case RecoveryAction.SEND_EMAIL:
                 return await self._email(tx, request)
@@ -58,6 +58,10 @@ class MessageComposer:
                 return self._ticket(request)
             case RecoveryAction.CALL_WEBHOOK:
                 return await self._webhook(tx, request)
+            case RecoveryAction.TAG_CUSTOMER:
+                return await marks.tag(tx, request)
+            case RecoveryAction.ADD_TO_SEGMENT:
+                return await marks.add_to_segment(tx, request)
             case RecoveryAction.DO_NOTHING:
                 return Skip("do_nothing", "This step does nothing on purpose.")
             case _:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.store import publish
+from insights.conditions.fields import FIELDS
 from insights.recovery.starter import starter_flows
 from insights.vocabulary.actions import RecoveryAction
 
@@ -18,5 +19,5 @@ async def publish_starter_flows(tx: AsyncSession, project_id: UUID, now: datetim
     """Publishes each starter flow; returns how many there are. Doing it again makes no new versions."""
     flows = starter_flows(wait_scale=wait_scale)
     for flow in flows:
-        await publish(tx, project_id, flow, now, ACTIONS)
+        await publish(tx, project_id, flow, now, ACTIONS, FIELDS)
     return len(flows)

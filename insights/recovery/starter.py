@@ -21,8 +21,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from flows.conditions._old import Compare
 from flows.definition import Branch, Exit, FlowDefinition, FlowSettings, Send, Signal, TriggerRule, Wait
+from insights.conditions.fields import condition
+from insights.conditions.places import Place
 from insights.vocabulary.actions import RecoveryAction
 from insights.vocabulary.reasons import Kind, Reason
 
@@ -119,7 +120,7 @@ def _mail_flow(
         "mail": Send(action=RecoveryAction.SEND_EMAIL.value, params=params, max_lateness=MAIL_LATENESS),
     }
     if only_with_cart:
-        steps["cart"] = Branch(when=Compare(fact="cart.count", op="ge", value=1), then="pause", otherwise="empty")
+        steps["cart"] = Branch(when=condition("cart.items >= 1", Place.FLOW), then="pause", otherwise="empty")
         steps["empty"] = Exit(reason="nothing_in_cart")
     return FlowDefinition(
         name=reason.value,
@@ -149,7 +150,7 @@ def _fixed_flow() -> FlowDefinition:
     return FlowDefinition(
         name=f"{Reason.TECHNICAL_ERROR.value}_fixed",
         description="Once the error is fixed, within two weeks: the news.",
-        trigger=_trigger(Reason.TECHNICAL_ERROR, when=Compare(fact="error.fingerprint", op="exists")),
+        trigger=_trigger(Reason.TECHNICAL_ERROR, when=condition("error.fingerprint is known", Place.FLOW)),
         start="fixed",
         steps={
             "fixed": Wait.model_validate(

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.conditions import Asked, Compiled, Condition, Facts, FactsSource, Known, asked_by
+from flows.conditions import Asked, Compiled, Condition, Facts, FactsSource, Fields, Known, asked_by
 from insights.conditions.fields import FIELDS
 from insights.conditions.trigger_facts import answered_by_trigger, known_of_trigger
 from insights.identity.together import person_of
@@ -25,19 +25,21 @@ _IN_SEGMENT: Asked = (IN_SEGMENT, ())
 class VisitorKnowledge:
     """What flows may ask of a visitor: the trigger's visit as it was, everything else as it is now."""
 
-    fields = FIELDS
+    @property
+    def fields(self) -> Fields:
+        return FIELDS
 
     async def known(
         self,
         tx: AsyncSession,
         project_id: UUID,
         visitor_id: UUID,
-        conditions: Iterable[Condition],
+        wanted: Iterable[Condition],
         trigger: Mapping[str, Any],
         now: datetime,
     ) -> Facts:
-        """The facts for evaluating ``conditions``. ``trigger``: the facts stored with a run, {} without one."""
-        conditions = list(conditions)
+        """The facts for evaluating ``wanted``. ``trigger``: the facts stored with a run, {} without one."""
+        conditions = list(wanted)
         of_trigger = known_of_trigger(trigger)
         asked = {one for one in asked_by(conditions) if not answered_by_trigger(trigger, one[0])}
         values = {one: value for one, value in of_trigger.items() if answered_by_trigger(trigger, one[0])}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -162,7 +161,7 @@ async def delete_segment(
     name: str,
     *,
     version: int | None,
-    flows: Mapping[str, Iterable[Condition]] = MappingProxyType({}),
+    flows: Mapping[str, Iterable[Condition]],
 ) -> None:
     """Deletes a segment that nothing asks about. ``flows``: flow → its conditions. Raises NotFound, Changed, InUse."""
     await _lock(tx, project_id)
@@ -233,4 +232,4 @@ def circle(name: str, condition: Condition, others: Mapping[str, Condition | Non
 
 async def _lock(tx: AsyncSession, project_id: UUID) -> None:
     """One change of a project's segments at a time: two that are sound alone could make a circle together."""
-    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{project_id}/segments", 3))))
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{project_id}/segments", 6))))

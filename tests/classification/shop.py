@@ -15,6 +15,7 @@ from flows.models import Flow, FlowRun, FlowVersion
 from flows.store import publish
 from insights.classification.classify import Classified, Classifier
 from insights.classification.closing import SessionCloser
+from insights.conditions.fields import FIELDS
 from insights.events.record import Entry, Recorder, SessionTimes
 from insights.events.wire import WireEvent
 from insights.models import Insight, Session
@@ -118,7 +119,7 @@ class Shop:
     async def publish_flows(self) -> None:
         async with self.database.transaction(self.project_id) as tx:
             for flow in starter_flows():
-                await publish(tx, self.project_id, flow, self.now, [action.value for action in RecoveryAction])
+                await publish(tx, self.project_id, flow, self.now, [action.value for action in RecoveryAction], FIELDS)
 
     async def publish_unreadable_flow(self, word: str = "broken") -> None:
         """A flow that no code of today can read: every trigger of this project fails on it."""

@@ -22,7 +22,7 @@ from flows.conditions import (
     Not,
     Truth,
     asked_by,
-    judge,
+    explain,
     to_words,
     type_faults,
     understand,
@@ -58,7 +58,7 @@ def test_the_evaluator_agrees_with_a_naive_one(data: st.DataObject, condition: C
 @given(st.data(), conditions())
 def test_an_explanation_is_consistent_and_names_what_decided(data: st.DataObject, condition: Condition) -> None:
     values = data.draw(known(condition))
-    explanation = judge(condition, FIELDS, Facts(values, NOW))
+    explanation = explain(condition, FIELDS, Facts(values, NOW))
     nodes = dict(nodes_of(condition))
     for part in _all_parts(explanation):
         assert understand(part.says) == nodes[part.pointer]
@@ -158,7 +158,7 @@ def _is_refused_well_or_makes_sense(written: Any) -> None:
                 assert _exists(written, fault.pointer), fault
         return
     assert understand(to_words(condition), FIELDS) == condition
-    assert judge(condition, FIELDS, Facts({}, NOW)).truth in (True, False, None)
+    assert explain(condition, FIELDS, Facts({}, NOW)).truth in (True, False, None)
 
 
 def _exists(document: Any, pointer: str) -> bool:

@@ -16,9 +16,9 @@ from flows.conditions import (
     Fields,
     Money,
     Truth,
+    explain,
     fields_document,
     json_schema,
-    judge,
     to_words,
     understand,
     write,
@@ -77,7 +77,7 @@ def test_a_condition_means(text: str, truth: Truth) -> None:
     condition = understand(text, FIELDS)
     facts = Facts(KNOWN, NOW)
     assert Compiled(condition, FIELDS, FactsSource(FIELDS)).truth(facts) is truth
-    assert judge(condition, FIELDS, facts).truth is truth
+    assert explain(condition, FIELDS, facts).truth is truth
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_condition_means(text: str, truth: Truth) -> None:
     ],
 )
 def test_an_answer_says_what_decided(text: str, why: str) -> None:
-    assert judge(understand(text, FIELDS), FIELDS, Facts(KNOWN, NOW)).why() == why
+    assert explain(understand(text, FIELDS), FIELDS, Facts(KNOWN, NOW)).why() == why
 
 
 def test_text_and_json_are_two_forms_of_one_thing() -> None:
@@ -199,10 +199,10 @@ def test_a_condition_has_at_most_a_hundred_checks_and_twelve_levels() -> None:
 
 def test_a_condition_whose_field_is_gone_is_unknown_and_says_so() -> None:
     condition = understand("gone.field > 3 or cart.items contains x")
-    explanation = judge(condition, FIELDS, Facts(KNOWN | {("gone.field", ()): 4}, NOW))
+    explanation = explain(condition, FIELDS, Facts(KNOWN | {("gone.field", ()): 4}, NOW))
     assert explanation.truth is None
     assert "gone.field is not known" in explanation.why()
-    assert judge(condition, Fields([]), Facts(KNOWN, NOW)).truth is None
+    assert explain(condition, Fields([]), Facts(KNOWN, NOW)).truth is None
 
 
 def test_a_builder_is_told_every_field_operator_and_value() -> None:

@@ -14,6 +14,7 @@ from flows.models import Delivery
 from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.triggers import cancel_group
+from insights.segments.knowledge import VisitorKnowledge
 from tests.flows.world import WAIT_THEN_SEND, World, plan, words
 
 
@@ -42,7 +43,7 @@ async def test_a_new_insight_and_a_purchase_at_once_do_not_block_each_other(worl
         async with asyncio.timeout(30):
             await waits_for_a_lock(world)
         trigger = Trigger("insight", "new", "group:old", visitor, world.clock(), {"insight": {}})
-        await start_runs(tx, world.project_id, [trigger], world.clock())
+        await start_runs(tx, world.project_id, [trigger], world.clock(), VisitorKnowledge())
     assert await purchase == 1
     assert [run.status for run in await world.runs(visitor)] == ["cancelled", "cancelled"]
 

@@ -11,6 +11,7 @@ from adapters.postgres.engine import Database
 from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.triggers import cancel_group
+from insights.segments.knowledge import VisitorKnowledge
 from tests.flows.world import WAIT_THEN_SEND, World, plan, words
 
 SEND_WAIT_SEND = {
@@ -223,7 +224,7 @@ async def test_triggers_that_come_together_are_as_triggers_that_come_one_by_one(
         told("fine", other),
     ]
     async with world.database.transaction(world.project_id) as tx:
-        started = await start_runs(tx, world.project_id, triggers, now)
+        started = await start_runs(tx, world.project_id, triggers, now, VisitorKnowledge())
     assert len(started) == 2
     runs = {run.end_reason: run for run in await world.runs(visitor)}
     assert words(runs[None]) == ["started", "waiting", "asked_again"]

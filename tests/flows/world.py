@@ -24,6 +24,8 @@ from flows.runner import Runner
 from flows.starting import start_runs
 from flows.store import RunView, list_runs, publish
 from flows.triggers import cancel_group, record_conversion, signal
+from insights.conditions.fields import FIELDS
+from insights.segments.knowledge import VisitorKnowledge
 
 ACTIONS = {"send_email", "create_ticket"}
 
@@ -125,13 +127,14 @@ class World:
             channels={"email": self.provider},
             composer=self.composer,
             facts=self.consents,
+            knowledge=VisitorKnowledge(),
             clock=self.clock,
             **options,
         )
 
     async def publish(self, definition: FlowDefinition) -> None:
         async with self.database.transaction(self.project_id) as tx:
-            await publish(tx, self.project_id, definition, self.clock(), ACTIONS)
+            await publish(tx, self.project_id, definition, self.clock(), ACTIONS, FIELDS)
 
     async def start(
         self, visitor_id: UUID | None = None, *, age: timedelta = timedelta(0), key: str = "", group: str = ""
@@ -142,7 +145,7 @@ class World:
             "insight", key, group or f"group:{key}", visitor_id, self.clock() - age, {"insight": {}, "e": {"f": "x"}}
         )
         async with self.database.transaction(self.project_id) as tx:
-            await start_runs(tx, self.project_id, [trigger], self.clock())
+            await start_runs(tx, self.project_id, [trigger], self.clock(), VisitorKnowledge())
         return visitor_id
 
     async def cancel(self, group: str) -> int:

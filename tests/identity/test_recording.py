@@ -18,10 +18,12 @@ from flows.models import Conversion, FlowRun
 from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.store import publish
+from insights.conditions.fields import FIELDS
 from insights.events.people import same_visitor
 from insights.events.record import Recorder, SessionTimes
 from insights.identity.together import hold_people, person_of
 from insights.models import Event, IdentityLink, Person, Visitor
+from insights.segments.knowledge import VisitorKnowledge
 from tests.identity.devices import START, Device
 
 NOW = datetime.fromtimestamp(START / 1000, UTC) + timedelta(minutes=5)
@@ -57,7 +59,7 @@ class People:
             "settings": settings,
         }
         async with self.database.transaction(self.project_id) as tx:
-            await publish(tx, self.project_id, FlowDefinition.model_validate(flow), NOW, {"send_email"})
+            await publish(tx, self.project_id, FlowDefinition.model_validate(flow), NOW, {"send_email"}, FIELDS)
 
     async def abandon(self, device: Device, *, after: timedelta = timedelta(0)) -> None:
         """As the closing of a session does."""
@@ -65,7 +67,7 @@ class People:
         trigger = Trigger("insight", f"insight:{uuid4()}", f"session:{device.session}", device.id, at, {"insight": {}})
         async with self.database.transaction(self.project_id) as tx:
             people = await hold_people(tx, self.project_id, [device.id])
-            await start_runs(tx, self.project_id, [trigger], NOW, same_person=people)
+            await start_runs(tx, self.project_id, [trigger], NOW, VisitorKnowledge(), same_person=people)
 
     async def runs(self, device: Device) -> list[tuple[str, str | None]]:
         async with self.database.transaction(self.project_id) as tx:

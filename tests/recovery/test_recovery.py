@@ -19,11 +19,13 @@ from flows.runner import Runner
 from flows.starting import start_runs
 from flows.store import RunView, list_runs, publish
 from flows.triggers import record_conversion, signal
+from insights.conditions.fields import FIELDS
 from insights.recovery import unsubscribe
 from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
 from insights.recovery.starter import starter_flows
 from insights.recovery.trigger import insight_trigger
+from insights.segments.knowledge import VisitorKnowledge
 from insights.timeline.assemble import assemble
 from insights.vocabulary.actions import RecoveryAction
 from insights.vocabulary.reasons import ABANDONED_REASONS
@@ -58,13 +60,14 @@ class Shop:
                 public_url="https://whyleft.example", shop_url="https://shop.example/", signing_secret=SECRET
             ),
             facts=VisitorFacts(),
+            knowledge=VisitorKnowledge(),
             clock=lambda: self.now,
         )
 
     async def publish(self) -> None:
         async with self.database.transaction(self.project_id) as tx:
             for flow in starter_flows():
-                await publish(tx, self.project_id, flow, self.now, [action.value for action in RecoveryAction])
+                await publish(tx, self.project_id, flow, self.now, [action.value for action in RecoveryAction], FIELDS)
 
     async def leave(self, visitor_id: UUID, reason: str, *events: tuple[str, dict[str, Any]]) -> str:
         """The visitor's session ends for this reason; returns the trigger's group."""
@@ -74,7 +77,7 @@ class Shop:
             timeline, insight_id=uuid4(), kind="abandoned", reason=reason, confidence=0.9, narrative="They left."
         )
         async with self.database.transaction(self.project_id) as tx:
-            await start_runs(tx, self.project_id, [trigger], self.now)
+            await start_runs(tx, self.project_id, [trigger], self.now, VisitorKnowledge())
         return trigger.group
 
     async def later(self, hours: float) -> None:

@@ -9,6 +9,7 @@ import pytest
 from flows.definition import FlowDefinition, Send, Wait, validate
 from flows.starting import matches
 from insights.classification.suggestions import suggestions_for
+from insights.conditions.fields import FIELDS
 from insights.recovery.starter import FIX_DEADLINE, starter_flows
 from insights.recovery.templates import Messages
 from insights.recovery.trigger import insight_trigger
@@ -38,7 +39,7 @@ def sends(flow: FlowDefinition) -> list[Send]:
 @pytest.mark.parametrize("scale", [1.0, 0.5, 1e-9])
 def test_every_flow_is_valid_at_every_scale(scale: float) -> None:
     for flow in starter_flows(wait_scale=scale):
-        assert validate(flow, [action.value for action in RecoveryAction]) == []
+        assert validate(flow, [action.value for action in RecoveryAction], FIELDS) == []
 
 
 @pytest.mark.parametrize("reason", ABANDONED_REASONS)

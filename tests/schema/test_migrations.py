@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -13,6 +15,8 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from adapters.postgres import migrate
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from flows.conditions import to_words
+from flows.definition import FlowDefinition, conditions_of
 from insights.models import Visitor
 from insights.shipped import shipped
 from insights.vocabulary.ids import uuid7
@@ -116,3 +120,55 @@ async def test_a_session_stands_in_the_partition_of_the_day_in_its_id(
             await tx.execute(insert, {"project": project_id, "session": session, "id": uuid4()})
     found = query(database_urls.owner, "SELECT tableoid::regclass::text FROM event ORDER BY session_id")
     assert [row[0] for row in found] == ["event_20310504", "event_default"]
+
+
+def test_conditions_of_flows_that_were_published_before_are_read_in_the_one_language(
+    postgres: EmbeddedPostgres,
+) -> None:
+    name = f"flows_{uuid4().hex}"
+    url = postgres.url(name)
+    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE whyleft_template".encode())
+    old = {
+        "name": "f",
+        "trigger": {"on": "insight", "when": {"fact": "error.fingerprint", "op": "exists", "value": None}},
+        "start": "a",
+        "steps": {
+            "a": {
+                "do": "branch",
+                "when": {
+                    "all": [{"fact": "cart.count", "op": "ge", "value": 1}, {"not": {"fact": "x", "op": "exists"}}]
+                },
+                "then": "b",
+                "otherwise": "b",
+            },
+            "b": {"do": "exit", "reason": "done"},
+        },
+    }
+    project, version = uuid4(), uuid4()
+    migrate.downgrade(url, shipped("migrations"), "0008")
+    with psycopg.connect(conninfo(url)) as connection:
+        connection.execute("INSERT INTO project (id, name) VALUES (%s, 'shop')", [project])
+        connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project)])
+        connection.execute(
+            "INSERT INTO flow_version (project_id, id, flow_id, number, definition, published_at) "
+            "VALUES (%s, %s, %s, 1, %s, now())",
+            [project, version, uuid4(), json.dumps(old)],
+        )
+    migrate.upgrade(url, shipped("migrations"))
+    flow = FlowDefinition.model_validate(_definition(url, project))
+    assert {pointer: to_words(condition) for pointer, condition in conditions_of(flow).items()} == {
+        "/trigger/when": "error.fingerprint is known",
+        "/steps/a/when": "cart.items >= 1 and (not x is known)",
+    }
+    migrate.downgrade(url, shipped("migrations"), "0008")
+    assert _definition(url, project)["steps"]["a"]["when"]["all"][0] == {"fact": "cart.count", "op": "ge", "value": 1}
+
+
+def _definition(url: str, project: UUID) -> dict[str, Any]:
+    with psycopg.connect(conninfo(url)) as connection:
+        connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project)])
+        row = connection.execute("SELECT definition FROM flow_version").fetchone()
+        assert row is not None
+        found: dict[str, Any] = row[0]
+        return found
