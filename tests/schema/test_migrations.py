@@ -146,7 +146,7 @@ def test_conditions_of_flows_that_were_published_before_are_read_in_the_one_lang
         },
     }
     project, version = uuid4(), uuid4()
-    migrate.downgrade(url, shipped("migrations"), "0009")
+    migrate.downgrade(url, shipped("migrations"), "0010")
     with psycopg.connect(conninfo(url)) as connection:
         connection.execute("INSERT INTO project (id, name) VALUES (%s, 'shop')", [project])
         connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project)])
@@ -161,7 +161,7 @@ def test_conditions_of_flows_that_were_published_before_are_read_in_the_one_lang
         "/trigger/when": "error.fingerprint is known",
         "/steps/a/when": "cart.items >= 1 and (not x is known)",
     }
-    migrate.downgrade(url, shipped("migrations"), "0009")
+    migrate.downgrade(url, shipped("migrations"), "0010")
     assert _definition(url, project)["steps"]["a"]["when"]["all"][0] == {"fact": "cart.count", "op": "ge", "value": 1}
 
 
