@@ -71,7 +71,7 @@ class Taken:
 
 
 @dataclass(slots=True)
-class _Read:
+class Read:
     """An event of a message, ready but for its session."""
 
     event: WireEvent
@@ -103,10 +103,10 @@ class Reception:
         Raises Unavailable when nothing, or only a part, could be stored: sending all of it again does no harm.
         """
         taken = Taken()
-        reads: dict[UUID, _Read] = {}
+        reads: dict[UUID, Read] = {}
         entries: list[Entry] = []
         for message in messages:
-            read = _read(project_id, dialect, message, self._limits)
+            read = read_message(project_id, dialect, message, self._limits)
             if isinstance(read, str):
                 taken.refused.append(Refusal(message.envelope.index, read))
                 if keep_refused:
@@ -126,7 +126,7 @@ class Reception:
                 raise result
         return taken
 
-    async def _entries(self, project_id: UUID, reads: list[_Read]) -> list[Entry]:
+    async def _entries(self, project_id: UUID, reads: list[Read]) -> list[Entry]:
         if not reads:
             return []
         received_ms = max(read.received_ms for read in reads)
@@ -159,7 +159,7 @@ class Reception:
         ]
 
 
-def _read(project_id: UUID, dialect: str, message: Message, limits: Limits) -> list[_Read] | str:
+def read_message(project_id: UUID, dialect: str, message: Message, limits: Limits) -> list[Read] | str:
     """The events of one message, or why it is refused."""
     if (reason := unstorable(message.raw)) is not None:
         return reason.replace("event: ", "message: ", 1)
@@ -168,7 +168,7 @@ def _read(project_id: UUID, dialect: str, message: Message, limits: Limits) -> l
         translated = DIALECTS[dialect](message.raw, envelope)
     except Untranslatable as refusal:
         return str(refusal)
-    reads: list[_Read] = []
+    reads: list[Read] = []
     for said in translated:
         if said.type in AFTERWARDS and not envelope.trusted:
             return "type: only a server may say this; send it with the project's secret key"
@@ -189,7 +189,7 @@ def _read(project_id: UUID, dialect: str, message: Message, limits: Limits) -> l
             if isinstance(named, str):
                 return named
         visitor_id = attach.visitor_id(project_id, said.who)
-        reads.append(_Read(event, said, visitor_id, dialect, envelope.received_ms, who))
+        reads.append(Read(event, said, visitor_id, dialect, envelope.received_ms, who))
     return reads
 
 
@@ -199,7 +199,7 @@ def _names(said: Translated) -> dict[str, Any] | None:
     return {name: value for name, value in names if value is not None} or None
 
 
-def _with_who(read: _Read, visitor_id: UUID, session_id: UUID) -> list[WireEvent]:
+def _with_who(read: Read, visitor_id: UUID, session_id: UUID) -> list[WireEvent]:
     """The event, and before it the one that says who the visitor is where only the message's envelope says so."""
     if read.who is None:
         return [read.event]

@@ -320,6 +320,8 @@ async def test_a_customer_who_is_to_be_erased_is_nowhere_afterwards(api: Api) ->
     assert request.outcome["visitor"] >= 1
     left = await everything(api)
     assert "gone@shop.example" not in left.lower()
+    assert len(forgotten) > 1
+    assert not [visitor for _, visitor in forgotten if str(visitor) in left]
     assert batch["visitor"] not in left
     assert "stays@shop.example" in left
 
