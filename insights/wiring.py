@@ -247,7 +247,11 @@ def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: Liv
         "Requests whose profile was behind what another process wrote.",
         lambda: recorder.stale,
     )
-    meters.watch("whyleft_decisions_withheld", "Decisions not carried out for that reason.", lambda: recorder.withheld)
+    meters.watch(
+        "whyleft_decisions_withheld",
+        "Decisions not carried out for that; each was made once more.",
+        lambda: recorder.withheld,
+    )
     meters.watch(
         "whyleft_database_connections_in_use", "Connections taken out of the pool now.", database.connections_in_use
     )

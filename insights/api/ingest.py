@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus
 from uuid import UUID
@@ -175,8 +175,8 @@ class Ingest:
             raise
         if copy is not None:
             self._settle(project_id, entry, copy)
-        if entry.undecided:
-            choice = None
+        if entry.undecided or (entry.stale and choice is None):
+            choice = await self._choose_again(entry, batch, decision_id, received_ms)
         return {
             "accepted": added,
             "duplicates": len(batch.events) - added,
@@ -217,8 +217,40 @@ class Ingest:
             copy.profile.mark_served(choice.action, entry.received_ms, choice.stage)
         return choice
 
+    async def _choose_again(
+        self, stored: Entry, batch: Batch, decision_id: DecisionId, received_ms: int
+    ) -> Choice | None:
+        """Decides once more, by the profile that is built from what is stored now, the batch among it.
+
+        The events are safe already: whatever goes wrong here, nothing is shown and nothing is said.
+        """
+        started = time.perf_counter_ns()
+        project_id = ProjectId(stored.project_id)
+        try:
+            copy = await self._copy(project_id, VisitorId(stored.visitor_id))
+        except WhyleftError:
+            return None
+        entry = replace(stored, events=(), rejected=(), decision=None, before=copy.version, fresh=0)
+        try:
+            choice = self._decide(copy.profile, batch, received_ms)
+            if choice is not None:
+                latency_us = (time.perf_counter_ns() - started) // 1_000
+                entry.decision = _decision_row(stored, decision_id, choice, latency_us)
+                copy.version += 1
+                if choice.action is not LiveAction.DO_NOTHING:
+                    copy.profile.mark_served(choice.action, received_ms, choice.stage)
+                await self._recorder.record(entry)
+        except BaseException as error:
+            self._profiles.forget(project_id, stored.visitor_id)
+            if not isinstance(error, Exception):
+                raise
+            log.warning("decision_failed", error=type(error).__name__)
+            return None
+        self._settle(project_id, entry, copy)
+        return None if entry.undecided else choice
+
     def _settle(self, project_id: ProjectId, entry: Entry, copy: Copy) -> None:
-        # Whether it is right was compared in the commit itself: what is not is built again at the next request.
+        # Whether it is right was compared in the commit itself: what is not is built again.
         if entry.before is None or entry.stale or entry.undecided:
             log.debug("profile_forgotten", stale=entry.stale, withheld=entry.undecided)
             self._profiles.forget(project_id, entry.visitor_id)

@@ -94,16 +94,16 @@ class Visitor:
         self.route = route
         self.id = uuid4()
         self.session = uuid7()
-        self.at_ms = int(time.time() * 1000) - 20_000
+        self.at_ms = 0
         self.seq = 0
         self.got: list[dict[str, Any]] = []
 
     def batch(self, path: str, *events: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-        """Events half a second apart, on one page."""
+        """Events that happen now, on one page."""
         url = f"https://shop.example{path}"
         made = []
         for kind, props in events:
-            self.at_ms += 100
+            self.at_ms = max(self.at_ms + 1, int(time.time() * 1000))
             self.seq += 1
             if kind == "page_viewed":
                 props = {"url": url, "path": path, **props}
