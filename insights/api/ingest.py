@@ -159,8 +159,8 @@ class Ingest:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
             self._recorder.check_room(len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
-            copy = await self._copy(project_id, VisitorId(batch.visitor))
             plan = await self._plan(project_id)
+            copy = await self._copy(project_id, VisitorId(batch.visitor))
         try:
             if copy is not None:
                 choice = self._choose(copy, entry, batch, plan, decision_id)
@@ -176,7 +176,7 @@ class Ingest:
         if copy is not None:
             self._settle(project_id, entry, copy)
         if entry.undecided or (entry.stale and choice is None):
-            choice = await self._choose_again(entry, batch, decision_id, received_ms)
+            choice = await self._choose_again(entry, batch, plan, decision_id)
         return {
             "accepted": added,
             "duplicates": len(batch.events) - added,
@@ -217,9 +217,7 @@ class Ingest:
             copy.profile.mark_served(choice.action, entry.received_ms, choice.stage)
         return choice
 
-    async def _choose_again(
-        self, stored: Entry, batch: Batch, decision_id: DecisionId, received_ms: int
-    ) -> Choice | None:
+    async def _choose_again(self, stored: Entry, batch: Batch, plan: Plan, decision_id: DecisionId) -> Choice | None:
         """Decides once more, by the profile that is built from what is stored now, the batch among it.
 
         The events are safe already: whatever goes wrong here, nothing is shown and nothing is said.
@@ -232,13 +230,13 @@ class Ingest:
             return None
         entry = replace(stored, events=(), rejected=(), decision=None, before=copy.version, fresh=0)
         try:
-            choice = self._decide(copy.profile, batch, received_ms)
+            choice = self._decide(copy.profile, stored, batch, plan, decision_id)
             if choice is not None:
                 latency_us = (time.perf_counter_ns() - started) // 1_000
                 entry.decision = _decision_row(stored, decision_id, choice, latency_us)
                 copy.version += 1
                 if choice.action is not LiveAction.DO_NOTHING:
-                    copy.profile.mark_served(choice.action, received_ms, choice.stage)
+                    copy.profile.mark_served(choice.action, stored.received_ms, choice.stage)
                 await self._recorder.record(entry)
         except BaseException as error:
             self._profiles.forget(project_id, stored.visitor_id)
