@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from adapters.postgres.engine import Database
 from insights.identity import closure
-from insights.identity.links import Link, links_said
+from insights.identity.links import Kind, Link, Node, links_said, visitor_node
 from insights.identity.people import MOST_SAID_BY
 from insights.identity.stitch import Stitched, stitch
 from insights.identity.together import person_of
@@ -122,6 +122,39 @@ async def test_a_link_to_more_than_any_person_has_is_refused_alone(
     await say(database, project_id, mixed)
     assert {other, friend} <= set(await people(database, project_id))
     assert late not in await people(database, project_id)
+
+
+async def test_what_is_joined_while_one_waits_is_held_as_well(database: Database, project_id: UUID) -> None:
+    laptop, phone = uuid4(), uuid4()
+    mine = said(phone, 2, email="a@example.org")
+    async with database.transaction(project_id) as first:
+        await stitch(first, project_id, said(laptop, 1, user_id="ada", email="a@example.org"))
+        # Begins by reading, when Ada's address leads nowhere yet; then waits for its lock.
+        async with database.transaction(project_id) as second, asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(stitch(second, project_id, mine))
+            while not await _waits(database):
+                assert not waiting.done()
+            await first.commit()
+            await waiting
+            async with database.transaction(project_id) as third:
+                free = [
+                    await third.scalar(_TRY, {"name": f"{project_id}/{stripe}"})
+                    for stripe in closure.stripes([visitor_node(laptop), Node(Kind.USER_ID, "ada")])
+                ]
+            assert not any(free)
+    assert set(await people(database, project_id)) == {laptop, phone}
+
+
+_TRY = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 3))")
+_WAITING = text(
+    "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+async def _waits(database: Database) -> bool:
+    async with database.transaction(None) as tx:
+        return bool(await tx.scalar(_WAITING))
 
 
 async def test_many_at_once_in_opposite_orders_agree_with_one_after_the_other(database: Database) -> None:
