@@ -107,7 +107,8 @@ def decide(
     if not candidates:
         return None
     ranking = rank(candidates, moment)
-    holdout = plan.holds_out(visitor_id)
+    # On all devices of a person or on none. Who was there first stays what they were.
+    holdout = plan.holds_out(UUID(bytes=profile.person) if profile.person else visitor_id)
     eligible_bits = _bits(candidates)
     drawn_from = 0 if holdout or plan.learned is None else _bits(ranking.open_to)
     certain = ranking.chosen is not None and not holdout and plan.learned is None

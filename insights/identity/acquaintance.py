@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.errors import NotFound
 from insights.identity.links import Kind
 from insights.identity.masks import mask
-from insights.identity.together import person_of
-from insights.models import IdentityLink, Person, Session, Visitor
+from insights.identity.together import person_id_of, person_of
+from insights.models import IdentityLink, Session, Visitor
 
 MOST_LINKS: Final = 500
 """Links of one kind that are read: nobody looks at more."""
@@ -91,16 +91,13 @@ class Acquaintance:
 async def read_acquaintance(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> Acquaintance:
     """What is known of who a visitor is. Raises NotFound."""
     visitors = await person_of(tx, project_id, visitor_id)
-    person_id = await tx.scalar(
-        select(Person.person_id).where(Person.project_id == project_id, Person.visitor_id == visitor_id)
-    )
     devices = await _devices(tx, project_id, visitors)
     if visitor_id not in {device.visitor_id for device in devices}:
         raise NotFound(f"There is no visitor {visitor_id} in this project. One exists once an event of it was stored.")
     links = await _links(tx, project_id, visitors)
     return Acquaintance(
         visitor_id,
-        person_id or visitor_id,
+        await person_id_of(tx, project_id, visitor_id),
         devices,
         tuple(_identifiers(link for link in links if link.refused is None)),
         tuple(_refused(link) for link in links if link.refused is not None),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.triggers import lock_visitors
+from insights.models import Person
 
 _TOGETHER = text("""
 SELECT one.visitor_id, other.visitor_id FROM person AS one
@@ -31,6 +32,14 @@ async def visitors_together(
 async def person_of(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> tuple[UUID, ...]:
     """All visitors of one visitor's person, themselves among them."""
     return (await visitors_together(tx, project_id, [visitor_id]))[visitor_id]
+
+
+async def person_id_of(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> UUID:
+    """The id of a visitor's person: that of the visitor who was linked first, their own where they are alone."""
+    found = await tx.scalar(
+        select(Person.person_id).where(Person.project_id == project_id, Person.visitor_id == visitor_id)
+    )
+    return found or visitor_id
 
 
 async def hold_people(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID]) -> dict[UUID, tuple[UUID, ...]]:

@@ -39,12 +39,14 @@ class Compared(NamedTuple):
 class Profile(Struct, gc=False):
     """Counters and marks of a visitor. Hidden from the garbage collector: it must never refer to anything cyclic.
 
+    ``person``: 16 bytes, the id of the visitor who was first of several that are one person; empty for who is alone.
     Everything from ``session_at`` to ``quiet_at`` belongs to the current session and starts again with the next.
     ``recent`` are the ends of the last ids folded; ``products`` are keys of the products seen. ``event_at`` is when the
     last event folded happened, by its own clock; unlike ``last_at`` it may lie before that of an earlier session.
     """
 
     # Over the visitor's whole history, as far as it was read.
+    person: bytes = b""
     first_at: int = 0
     last_at: int = 0
     sessions: int = 0

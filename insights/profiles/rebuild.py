@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.identity.contact import read_contact
-from insights.identity.together import person_of
+from insights.identity.together import person_id_of, person_of
 from insights.models import Decision, Event, Session
 from insights.profiles.fold import fold
 from insights.profiles.pages import event_path
@@ -34,7 +34,10 @@ async def rebuild(
     profile = Profile()
     person = await person_of(tx, project_id, visitor_id)
     theirs = (Session.project_id == project_id, Session.visitor_id.in_(person))
-    latest = await _latest_session(tx, project_id, visitor_id) if len(person) > 1 else None
+    latest: UUID | None = None
+    if len(person) > 1:
+        profile.person = (await person_id_of(tx, project_id, visitor_id)).bytes
+        latest = await _latest_session(tx, project_id, visitor_id)
     so_far = theirs if latest is None else (*theirs, Session.id <= latest)
     recent = (
         await tx.scalars(select(Session.id).where(*so_far).order_by(Session.id.desc()).limit(limit_sessions))

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from adapters.postgres.engine import Database
 from flows.definition import FlowDefinition
@@ -231,6 +231,18 @@ async def test_two_ids_that_are_said_to_be_one_visitor_are_one_person_unless_the
         refused = (await tx.scalars(select(IdentityLink).where(IdentityLink.refused.is_not(None)))).one()
         assert refused.name_kind == "visitor"
         assert sorted(refused.refused_users or ()) == ["ada", "bob"]
+
+
+async def test_who_is_held_is_held_with_all_their_devices(people: People, database: Database) -> None:
+    laptop, phone, stranger = people.device(), people.device(), people.device()
+    for device in (laptop, phone):
+        await device.identify(user_id="ada")
+    async with database.transaction(people.project_id) as tx:
+        assert await hold_people(tx, people.project_id, [phone.id]) == {phone.id: tuple(sorted((laptop.id, phone.id)))}
+        async with database.transaction(people.project_id) as other:
+            attempt = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:visitor, 0))")
+            free = [await other.scalar(attempt, {"visitor": str(one.id)}) for one in (laptop, phone, stranger)]
+    assert free == [False, False, True]
 
 
 async def test_copies_of_a_profile_in_other_processes_are_found_out_too_old(people: People, database: Database) -> None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from adapters.postgres.engine import Database
+from insights.decisions.plan import Plan
 from insights.events.record import Recorder, SessionTimes
 from insights.identity.contact import Contact, read_contact
 from insights.identity.together import person_of
@@ -20,6 +21,7 @@ from insights.profiles.rebuild import rebuild
 from insights.recovery.audience import VisitorFacts
 from insights.timeline.read import read_timeline
 from tests.identity.devices import START, Device
+from tests.profiles.visit import Visit
 
 DAY = 86_400_000
 
@@ -143,6 +145,26 @@ async def test_a_no_on_the_phone_holds_on_the_laptop_and_a_cookie_banner_takes_n
     await phone.send(("consent_changed", {"marketing": False}))
     assert (await may_mail(laptop), await may_mail(phone)) == (False, False)
     assert (await profile_of(database, laptop)).marketing is False
+
+
+async def test_who_is_held_out_is_held_out_on_every_device(
+    database: Database, recorder: Recorder, project_id: UUID
+) -> None:
+    devices = [Device(recorder, project_id, at_ms=START + n) for n in range(3)]
+    for device in devices:
+        await device.identify(user_id="ada")
+    plans = (Plan(salt=str(n).encode(), holdout=0.5) for n in range(1_000))
+    half = next(plan for plan in plans if len({plan.holds_out(device.id) for device in devices}) == 2)
+    answers = set()
+    for device in devices:
+        profile = await profile_of(database, device)
+        assert profile.person == devices[0].id.bytes
+        visit = Visit(at_ms=START + DAY, profile=profile)
+        visit.product("moka", "brewers").add().wait(60).page("/").event("exit_intent")
+        choice = visit.decide(plan=half)
+        assert choice is not None
+        answers.add(choice.learning.holdout)
+    assert answers == {half.holds_out(devices[0].id)}
 
 
 async def test_who_is_erased_leaves_no_link(database: Database, recorder: Recorder, project_id: UUID) -> None:
