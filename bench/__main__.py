@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("ingest", "decide", "learn")
+BENCHES = ("ingest", "decide", "learn", "conditions")
 
 
 def main() -> int:

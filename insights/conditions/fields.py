@@ -34,8 +34,12 @@ _LIVE_FIELDS: Final = (
 )
 
 _STORED_FIELDS: Final = (
-    Field("visitor.tags", Type.SET, "Tags that you or a flow put on them.", places=STORED),
-    Field("visitor.segments", Type.SET, "Your segments that they are in now.", places=STORED),
+    Field("visitor.tags", Type.SET, "Tags that you or a flow put on them."),
+    Field(
+        "visitor.segments",
+        Type.SET,
+        "Your segments that they are in now; in a live action those they were in when their last visit closed.",
+    ),
     Field("visitor.identified", Type.BOOLEAN, "Your shop told who they are (a user id).", places=STORED),
     Field("visitor.has_phone", Type.BOOLEAN, "Their phone number is known.", places=STORED),
     Field("visitor.first_seen_at", Type.TIME, "Their first event.", places=STORED),

@@ -13,6 +13,8 @@ from insights.conditions.profile_fields import profile_reader
 from insights.decisions.moment import Moment
 
 _OF_MOMENT: Final[dict[str, Callable[[Moment], Any]]] = {
+    "visitor.tags": lambda m: frozenset(m.profile.tags),
+    "visitor.segments": lambda m: frozenset(m.profile.segments),
     "session.leaving": lambda m: m.leaving,
     "session.stalled": lambda m: m.stalled,
     "session.in_trouble": lambda m: m.trouble,

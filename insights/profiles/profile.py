@@ -62,6 +62,8 @@ class Profile(Struct, gc=False):
     affinity: dict[str, float] = field(default_factory=dict)
     contact_link: str = ""
     policy_link: str = ""
+    tags: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
     session: int = 0
 
     session_at: int = 0

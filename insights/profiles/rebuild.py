@@ -13,6 +13,7 @@ from insights.identity.contact import read_contact
 from insights.identity.together import person_id_of, person_of
 from insights.models import Decision, Event, Session
 from insights.profiles.fold import fold
+from insights.profiles.marks import read_marks
 from insights.profiles.pages import event_path
 from insights.profiles.profile import ACTION_BIT, Profile
 from insights.vocabulary.actions import LiveAction
@@ -91,6 +92,7 @@ async def rebuild(
     if latest is not None:
         await _add_later_elsewhere(tx, profile, project_id, person, latest)
     await _add_what_was_said(tx, profile, project_id, visitor_id, person)
+    profile.tags, profile.segments = await read_marks(tx, project_id, person)
     return profile
 
 

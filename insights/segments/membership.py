@@ -12,7 +12,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import NotFound
+from insights.identity.together import person_of
 from insights.models import Segment, SegmentMember, Visitor
+from insights.profiles.marks import outdate_marks
 from insights.segments.knowledge import VisitorView
 from insights.segments.store import get_segment, stored
 
@@ -47,7 +49,10 @@ async def refresh(tx: AsyncSession, project_id: UUID, visitor_ids: Iterable[UUID
     for visitor_id in sorted(set(visitor_ids)):
         view = VisitorView(tx, project_id, visitor_id, now, conditions)
         matching = {name for name in identifiers if await view.matches(name)}
-        moved += await _store(tx, project_id, visitor_id, identifiers, matching, now)
+        changed = await _store(tx, project_id, visitor_id, identifiers, matching, now)
+        if changed:
+            await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
+        moved += changed
     return moved
 
 
@@ -96,6 +101,7 @@ async def add_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_id:
     if row is not None and row.added:
         return False
     await _put_in(tx, project_id, segment.id, visitor_id, now, added=True)
+    await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
     return True
 
 
@@ -115,6 +121,7 @@ async def remove_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_
                 SegmentMember.visitor_id == visitor_id,
             )
         )
+        await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
     return True
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.errors import NotFound, Refused
 from insights.identity.together import person_of
 from insights.models import Visitor, VisitorTag
+from insights.profiles.marks import outdate_marks
 
 MOST_TAGS: Final = 50
 """On one visitor."""
@@ -80,6 +81,7 @@ async def change_tags(
     # holds the visitor's row while it waits for the visitor's runs.
     await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{visitor_id}/tags", 7))))
     person = await person_of(tx, project_id, visitor_id)
+    before = await tags_of(tx, project_id, person)
     if removing:
         await tx.execute(
             delete(VisitorTag).where(
@@ -96,6 +98,8 @@ async def change_tags(
         await tx.execute(upsert(VisitorTag).values(rows).on_conflict_do_nothing())
     after = await tags_of(tx, project_id, person)
     _hold_to_limit(after)
+    if after != before:
+        await outdate_marks(tx, project_id, person)
     return after
 
 

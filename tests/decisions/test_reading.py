@@ -26,6 +26,10 @@ VISITS = {
 }
 
 
+VISITS["marked"] = Visit().page("/")
+VISITS["marked"].profile.tags, VISITS["marked"].profile.segments = ("b2b", "vip"), ("a",)
+
+
 @pytest.mark.parametrize("name", VISITS)
 def test_every_field_of_a_live_action_is_read_and_is_of_its_type(name: str) -> None:
     for field in FIELDS:
@@ -52,6 +56,8 @@ def test_every_field_of_a_live_action_is_read_and_is_of_its_type(name: str) -> N
         ('page.kind = "cart"', "new", True),
         ('intent.affinity("nothing") < 0.1', "new", True),
         ("intent.top_affinity > 0.1", "new", None),
+        ('visitor.tags has "vip" or visitor.segments has any ("a")', "new", False),
+        ('visitor.tags has "VIP" and visitor.segments has all ("a")', "marked", True),
     ],
 )
 def test_a_moment_answers_a_condition(written: str, name: str, truth: Truth) -> None:

@@ -49,6 +49,8 @@ def test_any_values_of_the_fields_come_back(seed: int) -> None:
                 return bytearray(chance.randbytes(480))
             case bytes():
                 return chance.randbytes(80)
+            case tuple():
+                return tuple(f"tag-{n}" for n in range(chance.randint(0, 5)))
             case dict():
                 return {f"c{n}": chance.random() for n in range(6)}
         raise AssertionError(f"a field of another type: {value!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,9 @@ from sqlalchemy import select
 from flows.definition import FlowDefinition
 from flows.store import RunView, list_runs, publish
 from insights.conditions.fields import FIELDS
-from insights.models import Segment, SegmentMember, VisitorTag
+from insights.models import Segment, SegmentMember, Visitor, VisitorTag
+from insights.profiles.profile import Profile
+from insights.profiles.rebuild import rebuild
 from insights.recovery.publish import ACTIONS
 from tests.api.conftest import Api
 from tests.segments.people import CART, close_visits, create, segments_of, tag, visit
@@ -148,3 +151,47 @@ async def test_who_is_in_a_segment_is_stored_when_a_visit_closes(api: Api) -> No
     changed = await api.client.put("/v1/segments/carts", headers=api.headers, json={"when": "cart.items > 99"})
     assert changed.status_code == 200
     assert await members(api) == {"friends": {visitor}}
+
+
+async def profile_of(api: Api, visitor: UUID) -> Profile:
+    async with api.services.database.transaction(api.project_id) as tx:
+        return await rebuild(tx, api.project_id, visitor)
+
+
+async def version_of(api: Api, visitor: UUID) -> int:
+    async with api.services.database.transaction(api.project_id) as tx:
+        return (await tx.get_one(Visitor, (api.project_id, visitor))).version
+
+
+async def test_live_actions_see_tags_at_once_and_segments_of_the_last_visit(api: Api) -> None:
+    await create(api, "carts", "cart.items > 0")
+    await create(api, "friends", None)
+    visitor = await visit(api, ("cart_added", CART))
+    versions = [await version_of(api, visitor)]
+    assert await tag(api, visitor, "vip") == ["vip"]
+    versions.append(await version_of(api, visitor))
+    await close_visits(api)
+    versions.append(await version_of(api, visitor))
+    profile = await profile_of(api, visitor)
+    assert (profile.tags, profile.segments) == (("vip",), ("carts",))
+    url = f"/v1/segments/friends/visitors/{visitor}"
+    await api.client.put(url, headers=api.headers)
+    versions.append(await version_of(api, visitor))
+    assert (await profile_of(api, visitor)).segments == ("carts", "friends")
+    await api.client.delete(url, headers=api.headers)
+    versions.append(await version_of(api, visitor))
+    assert await tag(api, visitor, remove=("vip",)) == []
+    versions.append(await version_of(api, visitor))
+    assert (await profile_of(api, visitor)).tags == ()
+    # Each change makes copies of the profile elsewhere old; one that changes nothing does not.
+    assert versions == sorted(set(versions))
+    assert await tag(api, visitor, remove=("vip",)) == []
+    assert await version_of(api, visitor) == versions[-1]
+
+
+async def test_a_tag_does_not_wait_for_who_is_writing_the_visitor(api: Api) -> None:
+    visitor = await visit(api)
+    async with api.services.database.transaction(api.project_id) as writing:
+        await writing.get_one(Visitor, (api.project_id, visitor), with_for_update=True)
+        async with asyncio.timeout(5):
+            assert await tag(api, visitor, "vip") == ["vip"]
