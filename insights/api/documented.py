@@ -57,7 +57,7 @@ class ActionOut(BaseModel):
 
     decision_id: UUID
     action: LiveAction
-    template: Literal["banner", "popup"]
+    template: Literal["banner", "popup", "card", "form", "carousel"]
     content: dict[str, Any]
 
 

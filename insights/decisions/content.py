@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 from insights.decisions.moment import Moment
 
-Template = Literal["banner", "popup"]
+Template = Literal["banner", "popup", "card", "form", "carousel"]
 
 _NO_CENTS: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX"})
 _PARTS: Final = ("title", "body", "thanks")

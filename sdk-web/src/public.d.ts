@@ -47,15 +47,28 @@ export interface Action {
   decision_id: string;
   /** "free_shipping_banner", "cart_save", "trust_card", … */
   action: string;
-  template: "banner" | "popup";
+  /** popup is modal; the others stay at the edge of the page and never take the focus. */
+  template: "banner" | "popup" | "card" | "form" | "carousel";
   content: {
     title?: string | null;
     body?: string | null;
+    /** A discount code, to be read or copied. */
+    code?: string | null;
     cta?: { label: string; href?: string | null } | null;
-    input?: { kind: "email"; label: string; consent_label?: string | null } | null;
+    /** One question. With `options` it is a choice. An e-mail becomes `identified`, the others `answer` of action_clicked. */
+    input?: {
+      kind: "email" | "text";
+      label: string;
+      options?: string[] | null;
+      consent_label?: string | null;
+    } | null;
     dismiss_label?: string | null;
-    /** What the popup says after its form was sent. */
+    /** What stands in the place of the form after it was sent. */
     thanks?: string | null;
+    /** The products of a carousel. Addresses: https, or of the shop's own origin. */
+    items?: { title: string; href: string; price?: string | null; image?: string | null }[] | null;
+    previous_label?: string | null;
+    next_label?: string | null;
   };
 }
 

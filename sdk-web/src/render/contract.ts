@@ -1,4 +1,7 @@
 import type { Action } from "../public.d.ts";
+import type { Stage } from "./stage.ts";
+
+export type Content = Action["content"];
 
 /** What became of an action. `closed` comes last, always. */
 export interface Happening {
@@ -6,8 +9,15 @@ export interface Happening {
   email?: string;
   /** The visitor ticked the consent box. */
   agreed?: boolean;
+  /** What they chose, wrote or went to. */
+  answer?: string;
 }
 
+export type Report = (happening: Happening) => void;
+
+/** Draws content on a stage and tells what becomes of it. */
+export type Template = (stage: Stage, content: Content, report: Report) => void;
+
 export interface Renderer {
-  show(action: Action, report: (happening: Happening) => void): void;
+  show(action: Action, report: Report): void;
 }

@@ -1,8 +1,13 @@
-import type { Action } from "../public.d.ts";
 import { address } from "./address.ts";
+import type { Content } from "./contract.ts";
 import { element } from "./element.ts";
 
-type Content = Action["content"];
+/** Title, text and code, as far as there are any. */
+export const words = ({ title, body, code }: Content, name: "h2" | "strong"): (HTMLElement | null)[] => [
+  title ? element(name, "", title) : null,
+  body ? element("p", "", body) : null,
+  code ? element("code", "", code) : null,
+];
 
 /** The call to action: a link when it leads somewhere allowed, a button when it leads nowhere, nothing when it must not. */
 export function callToAction({ cta }: Content, clicked: () => void): HTMLElement | undefined {

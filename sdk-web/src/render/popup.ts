@@ -1,40 +1,38 @@
-import type { Action } from "../public.d.ts";
-import type { Happening } from "./contract.ts";
+import type { Happening, Template } from "./contract.ts";
 import { element } from "./element.ts";
 import { form } from "./form.ts";
-import { callToAction, closeButton } from "./parts.ts";
-import type { Stage } from "./stage.ts";
+import { callToAction, closeButton, words } from "./parts.ts";
 
 /** A modal dialog: the browser keeps the focus inside, closes it on Esc, and gives the focus back. */
-export function popup(stage: Stage, content: Action["content"], report: (happening: Happening) => void): void {
+export const popup: Template = (stage, content, report) => {
   let outcome: Happening["kind"] | "" = "dismissed";
   const dialog = element("dialog", "popup card");
-  const end = (kind: typeof outcome): void => {
-    outcome = kind;
-    dialog.close();
-  };
   const dismiss = (): void => dialog.close();
-
-  const title = content.title ? element("h2", "", content.title) : null;
-  const text = element(
-    "div",
-    "inside",
-    "",
-    title,
-    content.body ? element("p", "", content.body) : null,
-    content.input
-      ? form(content, (email, agreed) => {
-          report({ kind: "clicked", email, agreed });
-          outcome = "";
-        })
-      : callToAction(content, () => end("clicked")),
-    content.input || content.dismiss_label ? laterButton(content, dismiss) : null,
-    closeButton(content, dismiss),
+  const { dismiss_label } = content;
+  const later = dismiss_label ? element("button", "later", dismiss_label) : null;
+  if (later) later.onclick = dismiss;
+  dialog.append(
+    element(
+      "div",
+      "inside",
+      "",
+      ...words(content, "h2"),
+      content.input
+        ? form(content, (happening) => {
+            report(happening);
+            outcome = "";
+          })
+        : callToAction(content, () => {
+            outcome = "clicked";
+            dialog.close();
+          }),
+      later,
+      closeButton(content, dismiss),
+    ),
   );
-  dialog.append(text);
   dialog.ariaLabel = content.title || content.body || "";
   // The dialog itself takes the focus: on a phone an input would bring up the keyboard over it.
-  dialog.autofocus = true;
+  dialog.tabIndex = -1;
   dialog.onclose = () => {
     if (outcome) report({ kind: outcome });
     stage.clear();
@@ -45,11 +43,5 @@ export function popup(stage: Stage, content: Action["content"], report: (happeni
   };
   stage.put(dialog);
   dialog.showModal();
-}
-
-function laterButton({ dismiss_label }: Action["content"], dismiss: () => void): HTMLElement | null {
-  if (!dismiss_label) return null;
-  const made = element("button", "later", dismiss_label);
-  made.onclick = dismiss;
-  return made;
-}
+  dialog.focus();
+};

@@ -3,7 +3,7 @@ import css from "./style.css";
 /** Where an action is drawn, and how it is taken down again. */
 export interface Stage {
   put(element: HTMLElement): void;
-  /** Removes everything. Safe to call twice. */
+  /** Removes everything, and gives the focus back where it was. Safe to call twice. */
   clear(): void;
 }
 
@@ -13,6 +13,10 @@ export function stage(cleared: () => void): Stage {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(css);
   root.adoptedStyleSheets = [sheet];
+  let before: Element | null = null;
+  host.addEventListener("focusin", ({ relatedTarget }) => {
+    before ||= relatedTarget as Element | null;
+  });
   return {
     put(element) {
       root.append(element);
@@ -20,7 +24,9 @@ export function stage(cleared: () => void): Stage {
     },
     clear() {
       if (!host.isConnected) return;
+      const had = document.activeElement === host;
       host.remove();
+      if (had) (before as HTMLElement | null)?.focus?.();
       cleared();
     },
   };

@@ -17,9 +17,9 @@ export const perform = guard((action: Action) => {
   if (showing || document.hidden || [stored[name], gone[name]].includes(visit) || core.consent() === false) return;
   for (const listener of core.listeners) if (guard(listener)(action) === false) return;
   showing = true;
-  const report = guard(({ kind, email, agreed }: Happening) => {
+  const report = guard(({ kind, email, agreed, answer }: Happening) => {
     if (kind === "closed") return void (showing = false);
-    track("action_" + kind, { decision_id: action.decision_id, action: name });
+    track("action_" + kind, { decision_id: action.decision_id, action: name, answer });
     if (kind === "dismissed") remember("localStorage", "gone", Object.assign(gone, stored, { [name]: visit }));
     if (email) track("identified", { email });
     if (agreed) track("consent_changed", { marketing: true, channels: ["email"] });

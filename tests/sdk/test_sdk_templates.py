@@ -1,0 +1,127 @@
+"""Each template of the renderer: usable by everyone, polite to the page, and honest about what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.sdk.site import TAG, Site
+from tests.sdk.templates import ACTIONS
+
+pytestmark = pytest.mark.browser
+
+PAGE = (
+    f"<!doctype html><html lang=en><title>Shop</title>{TAG}"
+    "<main><h1>Shop</h1><label>Search <input id=search></label></main>"
+)
+PICTURE = "<svg xmlns='http://www.w3.org/2000/svg' width='132' height='132'><circle r='60' fill='teal'/></svg>"
+AXE = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+    .filter(({impact}) => impact === 'serious' || impact === 'critical')
+    .map(({id, nodes}) => id + ': ' + nodes.map(node => node.html).join(' '))"""
+
+
+async def shown(site: Site, page: Page, template: str, html: str = PAGE) -> dict[str, Any]:
+    site.pages["/"] = html
+    site.action = ACTIONS[template]
+    await page.goto(site.origin)
+    await page.wait_for_selector("whyleft-action .card")
+    return ACTIONS[template]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_template_has_a_serious_fault(site: Site, page: Page, repository: Path, scheme: Any) -> None:
+    await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    await page.route("**/pictures/*", lambda route: route.fulfill(body=PICTURE, content_type="image/svg+xml"))
+    for template in ACTIONS:
+        await page.goto("about:blank")
+        await asyncio.sleep(0.2)  # the last words of the page before would be answered with the action
+        await shown(site, page, template, PAGE.replace("<html", "<html style='color-scheme:light dark'"))
+        await page.add_script_tag(path=repository / "sdk-web/node_modules/axe-core/axe.min.js")
+        assert await page.evaluate(AXE) == [], template
+
+
+@pytest.mark.parametrize("template", ["banner", "card", "form", "carousel"])
+async def test_what_is_no_dialog_takes_no_focus_moves_nothing_and_closes_on_escape(
+    site: Site, page: Page, template: str
+) -> None:
+    await page.add_init_script(
+        "window.shift = 0;"
+        "new PerformanceObserver(list => { for (const entry of list.getEntries()) shift += entry.value; })"
+        ".observe({type: 'layout-shift', buffered: true});"
+    )
+    await shown(site, page, template, PAGE.replace("id=search", "id=search autofocus"))
+    assert await page.evaluate("document.activeElement.id") == "search"
+    await page.evaluate("document.querySelector('whyleft-action').shadowRoot.querySelector('.close').focus()")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("whyleft-action")).to_have_count(0)
+    assert await page.evaluate("[document.activeElement.id, shift]") == ["search", 0]
+    assert (await site.one("action_dismissed"))["props"]["action"] == ACTIONS[template]["action"]
+
+
+async def test_a_choice_is_answered(site: Site, page: Page) -> None:
+    await shown(site, page, "form")
+    await page.get_by_role("button", name="Send").click()
+    await page.get_by_label("Delivery takes too long").check()
+    await page.get_by_role("button", name="Send").click()
+    props = (await site.one("action_clicked"))["props"]
+    assert props["answer"] == "Delivery takes too long"
+    await expect(page.get_by_role("status")).to_have_text("Thank you, that helps.")
+    assert not site.events("identified")
+
+
+async def test_a_carousel_turns_and_leads_to_a_product(site: Site, page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await shown(site, page, "carousel")
+    await page.get_by_role("button", name="Next").click()
+    list_ = "document.querySelector('whyleft-action').shadowRoot.querySelector('ul')"
+    await page.wait_for_function(f"{list_}.scrollLeft > 50")
+    await page.get_by_role("link", name="Pocket scale").click()
+    await page.wait_for_url("**/p/2")
+    assert (await site.one("action_clicked"))["props"]["answer"] == "Pocket scale"
+
+
+async def test_a_carousel_leaves_out_what_leads_nowhere_allowed(site: Site, page: Page) -> None:
+    items = [
+        {"title": "bad", "href": "javascript:owned=1", "image": "javascript:owned=1"},
+        {"title": "good", "href": "/mug", "image": "http://elsewhere.example/spy.gif"},
+    ]
+    wanted: list[str] = []
+    page.on("request", lambda request: wanted.append(request.url))
+    site.pages["/"] = PAGE
+    site.action = {**ACTIONS["carousel"], "content": {"title": "More", "items": items}}
+    await page.goto(site.origin)
+    await expect(page.get_by_role("link", name="good")).to_be_visible()
+    await expect(page.get_by_role("link", name="bad")).to_have_count(0)
+    assert not [url for url in wanted if "elsewhere" in url]
+
+
+@pytest.mark.parametrize("template", list(ACTIONS))
+async def test_from_right_to_left_every_template_is_a_mirror(site: Site, page: Page, template: str) -> None:
+    await page.emulate_media(reduced_motion="reduce")
+    await page.set_viewport_size({"width": 390, "height": 800})
+    await shown(site, page, template, PAGE.replace("<html", "<html dir=rtl"))
+    close, card, overflows = await page.evaluate(
+        """() => { const root = document.querySelector('whyleft-action').shadowRoot;
+            const card = root.querySelector('.card'), box = card.getBoundingClientRect();
+            const close = root.querySelector('.close').getBoundingClientRect();
+            return [close.x - box.x, box.width, box.x < 0 || box.right > innerWidth
+                || document.documentElement.scrollWidth > innerWidth]; }"""
+    )
+    assert close < card / 2 and not overflows
+    assert (
+        await page.evaluate(
+            "getComputedStyle(document.querySelector('whyleft-action').shadowRoot.querySelector('.card')).animationName"
+        )
+        == "none"
+    )
+
+
+async def test_an_unknown_template_is_drawn_as_a_card(site: Site, page: Page) -> None:
+    site.pages["/"] = PAGE
+    site.action = {**ACTIONS["banner"], "template": "hologram"}
+    await page.goto(site.origin)
+    await expect(page.get_by_text("Free delivery from")).to_be_visible()
