@@ -115,7 +115,7 @@ async def list_sessions(
     if reason is not None:
         query = query.where(Insight.reason == reason.value)
     if open is not None:
-        query = query.where(Session.close_at.is_not(None) if open else Session.close_at.is_(None))
+        query = query.where(Session.closed_at.is_(None) if open else Session.closed_at.is_not(None))
     if cursor is not None:
         query = query.where(tuple_(Session.started_at, Session.id) < tuple_(*position(cursor)))
     async with services.database.transaction(caller.project_id) as tx:

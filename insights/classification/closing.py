@@ -2,7 +2,8 @@
 
 No transaction is open while a classifier thinks. What it says is written only if the lease still holds and the events
 are still those that it read. A group that cannot be written is tried again session by session, so that one bad session
-does not stop the others.
+does not stop the others. A closed session in which something arrived late is read again, and classified again only if
+its outcome is another one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -28,6 +29,8 @@ from insights.classification.conclusions import (
     Reading,
     close_sessions,
     conclude,
+    confirm_insights,
+    look_again_at_later,
     moved,
     read_sessions,
     write_insights,
@@ -141,7 +144,7 @@ class SessionCloser:
                 readings = await read_sessions(tx, project_id, [session_id])
             if session_id not in readings:
                 raise NotFound(f"There is no session {session_id} in this project.")
-            conclusions = await self._conclude(readings, fresh=fresh)
+            conclusions = await self._conclude(readings.values(), fresh=fresh)
             if not conclusions:
                 raise NotFound(f"Session {session_id} has no events left to classify.")
             async with self._database.transaction(project_id) as tx:
@@ -160,7 +163,7 @@ class SessionCloser:
         try:
             async with self._database.transaction(project_id) as tx:
                 readings = await read_sessions(tx, project_id, [claim.session_id for claim in claims])
-            conclusions = await self._conclude(readings)
+            conclusions = await self._conclude(one for one in readings.values() if one.standing is None)
             async with self._database.transaction(project_id) as tx:
                 closed = await self._write(tx, claims, readings, conclusions)
         except Exception as error:
@@ -182,15 +185,15 @@ class SessionCloser:
             await self._put_back(claims[0], error)
         else:
             for session_id in closed:
-                log.info("session_closed", session=str(session_id))
+                stands = readings[session_id].standing is not None
+                log.info("session_unchanged" if stands else "session_closed", session=str(session_id))
 
-    async def _conclude(self, readings: dict[UUID, Reading], *, fresh: bool = False) -> dict[UUID, Conclusion]:
+    async def _conclude(self, readings: Iterable[Reading], *, fresh: bool = False) -> dict[UUID, Conclusion]:
         conclusions = {}
-        for session_id, reading in readings.items():
+        for reading in readings:
             if reading.timeline.events:
-                conclusions[session_id] = conclude(
-                    reading, await self._classifier.classify(reading.timeline, fresh=fresh)
-                )
+                classified = await self._classifier.classify(reading.timeline, fresh=fresh)
+                conclusions[reading.timeline.session_id] = conclude(reading, classified)
             await asyncio.sleep(0)  # rules never wait: in a process that also answers requests, those come first
         return conclusions
 
@@ -207,6 +210,8 @@ class SessionCloser:
         rows = await tx.execute(
             select(
                 Session.id,
+                Session.visitor_id,
+                Session.closed_at,
                 Session.lease_token,
                 Session.last_received_at,
                 Session.ended_at,
@@ -234,7 +239,10 @@ class SessionCloser:
         }
         written = {session_id: conclusions[session_id] for session_id in reasons if session_id in conclusions}
         now = self._clock()
-        await close_sessions(tx, project_id, reasons, written, now)
+        await close_sessions(tx, project_id, reasons, readings, written, now)
+        first = {session_id: ours[session_id].visitor_id for session_id in reasons if not ours[session_id].closed_at}
+        await look_again_at_later(tx, project_id, first, now)
+        await confirm_insights(tx, project_id, [one for one in map(readings.get, reasons) if one and one.standing])
         await write_insights(tx, project_id, list(written.values()), now)
         await membership.refresh(tx, project_id, {new.reading.timeline.visitor_id for new in written.values()}, now)
         return list(reasons)

@@ -19,7 +19,8 @@ from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.triggers import cancel_group
 from insights.classification.classify import Classified
-from insights.identity.together import hold_people
+from insights.classification.outcome import outcome_hash, stage_reached
+from insights.identity.together import hold_people, visitors_together
 from insights.models import Insight, Session
 from insights.recovery.trigger import insight_trigger
 from insights.segments.knowledge import VisitorKnowledge
@@ -27,11 +28,11 @@ from insights.timeline.assemble import Summary, summarise, timeline_hash
 from insights.timeline.read import count_events, read_timelines
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.ids import uuid7
-from insights.vocabulary.stages import Stage
 
 _CLOSE = text("""
 UPDATE session SET
-    lease_until = NULL, closed_at = :now, close_at = NULL, close_reason = new.close_reason,
+    lease_until = NULL, closed_at = CASE WHEN new.stands THEN closed_at ELSE :now END, close_at = NULL,
+    close_reason = new.close_reason,
     started_at = new.started_at, last_event_at = new.last_event_at, event_count = new.event_count,
     landing_path = new.landing_path, exit_path = new.exit_path, purchased = new.purchased,
     cart_value_minor = new.cart_value_minor, currency = new.currency, source = new.source, client = new.client,
@@ -39,17 +40,40 @@ UPDATE session SET
 FROM json_to_recordset(:rows) AS new(
     id uuid, close_reason text, started_at timestamptz, last_event_at timestamptz, event_count integer,
     landing_path text, exit_path text, purchased boolean, cart_value_minor bigint, currency text, source jsonb,
-    client jsonb, stage text)
+    client jsonb, stage text, stands boolean)
 WHERE session.project_id = :project AND session.id = new.id
+""")
+
+_CONFIRM = text("""
+UPDATE insight SET timeline_hash = new.timeline_hash
+FROM json_to_recordset(:rows) AS new(id uuid, timeline_hash text)
+WHERE insight.project_id = :project AND insight.id = new.id
+""")
+
+# A row that a flush holds is looked at again anyway: the flush says so.
+_LATER = text("""
+WITH later AS (
+    SELECT session.id
+    FROM unnest(CAST(:sessions AS uuid[]), CAST(:visitors AS uuid[])) AS own(session_id, visitor_id)
+    JOIN session ON session.project_id = :project AND session.visitor_id = own.visitor_id
+        AND session.id > own.session_id
+    WHERE session.closed_at IS NOT NULL AND session.close_at IS NULL
+    FOR UPDATE OF session SKIP LOCKED
+)
+UPDATE session SET close_at = :now FROM later WHERE session.project_id = :project AND session.id = later.id
 """)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A timeline, and the mark that tells whether more has come since it was read."""
+    """A timeline, and the mark that tells whether more has come since it was read.
+
+    ``standing``: the insight of a closed session that says all there is to say, whatever arrived late.
+    """
 
     timeline: Timeline
     last_received_at: datetime
+    standing: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +90,45 @@ async def read_sessions(tx: AsyncSession, project_id: UUID, session_ids: Sequenc
     """The readings of those of ``session_ids`` that there are."""
     # First the mark, then the events: an event in between is seen by the comparison before writing.
     marks = await tx.execute(
-        select(Session.id, Session.last_received_at).where(
+        select(Session.id, Session.last_received_at, Session.closed_at).where(
             Session.project_id == project_id, Session.id.in_(session_ids)
         )
     )
-    received = {row[0]: row[1] for row in marks}
-    timelines = await read_timelines(tx, project_id, list(received))
-    return {session_id: Reading(timeline, received[session_id]) for session_id, timeline in timelines.items()}
+    found = {row.id: row for row in marks}
+    timelines = await read_timelines(tx, project_id, list(found))
+    closed = [session_id for session_id, row in found.items() if row.closed_at is not None]
+    standing = await _standing(tx, project_id, closed, timelines) if closed else {}
+    return {
+        session_id: Reading(timeline, found[session_id].last_received_at, standing.get(session_id))
+        for session_id, timeline in timelines.items()
+    }
+
+
+async def _standing(
+    tx: AsyncSession, project_id: UUID, session_ids: Sequence[UUID], timelines: Mapping[UUID, Timeline]
+) -> dict[UUID, UUID]:
+    """Session → its insight, where the outcome is still the one that it rests on."""
+    current = await tx.execute(
+        select(Insight.session_id, Insight.id, Insight.outcome_hash).where(
+            Insight.project_id == project_id,
+            Insight.session_id.in_(session_ids),
+            Insight.superseded_at.is_(None),
+            Insight.outcome_hash != "",
+        )
+    )
+    return {
+        row.session_id: row.id
+        for row in current
+        if (timeline := timelines.get(row.session_id)) is not None
+        and timeline.events
+        and row.outcome_hash == outcome_hash(timeline, stage_reached(summarise(timeline)))
+    }
 
 
 def conclude(reading: Reading, classified: Classified) -> Conclusion:
     """What follows from a verdict on a timeline that has at least one event. Pure, but for the insight's new id."""
     timeline, verdict = reading.timeline, classified.verdict
+    summary = summarise(timeline)
     insight_id = uuid7()
     insight = {
         "project_id": timeline.project_id,
@@ -93,6 +144,7 @@ def conclude(reading: Reading, classified: Classified) -> Conclusion:
         "classifier": classified.classifier,
         "fallback": classified.fallback,
         "timeline_hash": timeline_hash(timeline),
+        "outcome_hash": outcome_hash(timeline, stage_reached(summary)),
         "calls": classified.usage.calls,
         "tokens_in": classified.usage.tokens_in,
         "tokens_out": classified.usage.tokens_out,
@@ -108,7 +160,7 @@ def conclude(reading: Reading, classified: Classified) -> Conclusion:
         confidence=verdict.confidence,
         narrative=verdict.narrative,
     )
-    return Conclusion(reading, summarise(timeline), insight, trigger)
+    return Conclusion(reading, summary, insight, trigger)
 
 
 async def moved(tx: AsyncSession, project_id: UUID, readings: Mapping[UUID, Reading]) -> set[UUID]:
@@ -130,22 +182,46 @@ async def close_sessions(
     tx: AsyncSession,
     project_id: UUID,
     reasons: Mapping[UUID, str],
+    readings: Mapping[UUID, Reading],
     conclusions: Mapping[UUID, Conclusion],
     now: datetime,
 ) -> None:
-    """Closes sessions, each for its reason, with the summary of its conclusion; without one, as they were."""
-    rows = [
-        {"id": session_id, "close_reason": reasons[session_id], **_columns(conclusion.summary)}
-        for session_id, conclusion in conclusions.items()
-    ]
+    """Closes sessions, each for its reason, with the summary of its events; without any, as they were.
+
+    Where there is no conclusion because an insight stands, the session stays closed as it was, with a new summary.
+    """
+    rows = []
+    for session_id, reason in reasons.items():
+        timeline = readings[session_id].timeline
+        if timeline.events:
+            known = conclusions.get(session_id)
+            columns = _columns(summarise(timeline) if known is None else known.summary)
+            rows.append({"id": session_id, "close_reason": reason, "stands": known is None, **columns})
     if rows:
         await tx.execute(_CLOSE, {"project": project_id, "now": now, "rows": msgspec.json.encode(rows).decode()})
-    for session_id in reasons.keys() - conclusions.keys():
+    for session_id in [session_id for session_id in reasons if not readings[session_id].timeline.events]:
         await tx.execute(
             update(Session)
             .where(Session.project_id == project_id, Session.id == session_id)
             .values(lease_until=None, closed_at=now, close_at=None, close_reason=reasons[session_id])
         )
+
+
+async def confirm_insights(tx: AsyncSession, project_id: UUID, readings: Sequence[Reading]) -> None:
+    """Notes which events the insights stand for that no late event changed."""
+    rows = [{"id": reading.standing, "timeline_hash": timeline_hash(reading.timeline)} for reading in readings]
+    if rows:
+        await tx.execute(_CONFIRM, {"project": project_id, "rows": msgspec.json.encode(rows).decode()})
+
+
+async def look_again_at_later(tx: AsyncSession, project_id: UUID, sessions: Mapping[UUID, UUID], now: datetime) -> None:
+    """Has later sessions of the same people looked at again, where they were closed before these (session → visitor):
+    to them these are earlier visits, perhaps with an order, that they may not have known of."""
+    together = await visitors_together(tx, project_id, set(sessions.values()))
+    own = [(session_id, other) for session_id, visitor in sessions.items() for other in together[visitor]]
+    if own:
+        ids, visitors = [one for one, _ in own], [other for _, other in own]
+        await tx.execute(_LATER, {"project": project_id, "sessions": ids, "visitors": visitors, "now": now})
 
 
 async def write_insights(
@@ -209,16 +285,5 @@ def _columns(summary: Summary) -> dict[str, Any]:
         "currency": summary.currency,
         "source": summary.source,
         "client": summary.client,
-        "stage": _stage(summary).value,
+        "stage": stage_reached(summary).value,
     }
-
-
-def _stage(summary: Summary) -> Stage:
-    """How far this one session went; the live stage also knows the visits before it."""
-    if summary.purchased:
-        return Stage.CUSTOMER
-    if summary.reached_checkout:
-        return Stage.HIGH_INTENT
-    if summary.cart_value_minor or summary.added_to_cart:
-        return Stage.CART_ADDER
-    return Stage.BROWSER if summary.products_seen >= 2 else Stage.ANONYMOUS

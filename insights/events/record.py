@@ -82,9 +82,10 @@ class SessionTimes:
 
 
 # One statement a flush. What was stored before changes nothing: only rows that `added` returns touch a session.
-# A session that was closed before is looked at again after the grace, not after the quiet time. Visitors come after
-# sessions: locks are taken in that order everywhere. The answer names what is new only where something is not, and
-# the visitors of whom others wrote meanwhile.
+# A session that was closed before is looked at again after the grace, not after the quiet time; an order that it did
+# not know of opens it again. Whoever comes first, it is the session of its earliest event's visitor. Visitors come
+# after sessions: locks are taken in that order everywhere. The answer names what is new only where something is not,
+# and the visitors of whom others wrote meanwhile.
 _WRITE = """
 WITH given AS (
     SELECT * FROM json_to_recordset(%(rows)s) AS row(
@@ -100,24 +101,29 @@ WITH given AS (
 ), visited AS (
     SELECT * FROM added WHERE type <> ALL (%(afterwards)s)
 ), touched AS (
-    SELECT session_id, (array_agg(visitor_id ORDER BY occurred_at))[1] AS visitor_id, min(occurred_at) AS started_at,
-           max(occurred_at) AS last_event_at, max(received_at) AS last_received_at,
-           max(occurred_at) FILTER (WHERE type = 'session_ended') AS ended_at
+    SELECT session_id, (array_agg(visitor_id ORDER BY occurred_at, visitor_id))[1] AS visitor_id,
+           min(occurred_at) AS started_at, max(occurred_at) AS last_event_at, max(received_at) AS last_received_at,
+           max(occurred_at) FILTER (WHERE type = 'session_ended') AS ended_at,
+           NULLIF(bool_or(type = 'purchased'), false) AS purchased
     FROM visited GROUP BY session_id
 ), sessions AS (
     INSERT INTO session AS old (project_id, id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
-                                close_at)
-    SELECT %(project)s, session_id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
+                                purchased, close_at)
+    SELECT %(project)s, session_id, visitor_id, started_at, last_event_at, last_received_at, ended_at, purchased,
            last_received_at + CASE WHEN ended_at >= last_event_at - %(goodbye)s
                THEN %(grace)s ELSE %(quiet)s END
     FROM touched ORDER BY session_id
     ON CONFLICT (project_id, id) DO UPDATE SET
+        visitor_id = CASE WHEN (excluded.started_at, excluded.visitor_id) < (old.started_at, old.visitor_id)
+            THEN excluded.visitor_id ELSE old.visitor_id END,
         started_at = LEAST(old.started_at, excluded.started_at),
         last_event_at = GREATEST(old.last_event_at, excluded.last_event_at),
         last_received_at = GREATEST(old.last_received_at, excluded.last_received_at),
         ended_at = GREATEST(old.ended_at, excluded.ended_at),
+        purchased = COALESCE(excluded.purchased, old.purchased),
+        closed_at = CASE WHEN excluded.purchased AND old.purchased IS NOT TRUE THEN NULL ELSE old.closed_at END,
         close_at = GREATEST(old.last_received_at, excluded.last_received_at) + CASE
-            WHEN old.closed_at IS NOT NULL
+            WHEN old.event_count IS NOT NULL
                 OR GREATEST(old.ended_at, excluded.ended_at)
                     >= GREATEST(old.last_event_at, excluded.last_event_at) - %(goodbye)s
             THEN %(grace)s ELSE %(quiet)s END
@@ -127,7 +133,8 @@ WITH given AS (
     SELECT %(project)s, visitor_id, min(occurred_at), count(*) FROM visited
     WHERE (SELECT count(*) FROM sessions) IS NOT NULL
     GROUP BY visitor_id ORDER BY visitor_id
-    ON CONFLICT (project_id, id) DO UPDATE SET version = old.version + excluded.version
+    ON CONFLICT (project_id, id) DO UPDATE SET
+        version = old.version + excluded.version, first_seen_at = LEAST(old.first_seen_at, excluded.first_seen_at)
     RETURNING id, version
 ), counted AS (
     SELECT count(*) AS n FROM added

@@ -20,6 +20,8 @@ class Insight(Tenant, Base):
     evidence classifier had to stand in for a configured model. ``evidence`` and ``suggested_actions`` are lists.
     ``calls``, tokens and cost are what this row took (nothing where an earlier answer was good; cost NULL where prices
     are unknown). ``answer`` is the model's own, found again by ``question_key`` when the same is asked.
+    ``timeline_hash`` is of the events it holds for, ``outcome_hash`` of what the evidence rules make of them ("" where
+    that is not known): while that stays the same, late events change no insight.
     """
 
     __tablename__ = "insight"
@@ -54,6 +56,7 @@ class Insight(Tenant, Base):
     classifier: Mapped[str]
     fallback: Mapped[str | None]
     timeline_hash: Mapped[str]
+    outcome_hash: Mapped[str] = mapped_column(server_default="")
     calls: Mapped[int] = mapped_column(BigInteger, server_default="0")
     tokens_in: Mapped[int] = mapped_column(BigInteger, server_default="0")
     tokens_out: Mapped[int] = mapped_column(BigInteger, server_default="0")

@@ -1,4 +1,4 @@
-"""A session: one visit, open until ``close_at`` passes, with a summary written when it closes."""
+"""A session: one visit, open until it was quiet long enough, with a summary written when it closes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from adapters.postgres.base import Base, Tenant
 
 
 class Session(Tenant, Base):
-    """``close_at`` is when the session is due to close; NULL once it is closed.
+    """``closed_at`` is NULL while the session is open. ``close_at`` is when a worker is due to look at it, or NULL.
 
-    An event that arrives later sets it again. ``ended_at`` is the latest session_ended. ``lease_token`` fences: a
-    worker whose lease ran out writes nothing. The summary columns (from ``closed_at`` on) are as of the last close.
+    An event that arrives after the close sets ``close_at`` again; an order that nobody knew of opens the session again
+    at once. ``ended_at`` is the latest session_ended. ``lease_token`` fences: a worker whose lease ran out writes
+    nothing. The summary columns (from ``event_count`` on) are as of the last look, but for ``purchased``, which is true
+    from the order on.
     """
 
     __tablename__ = "session"

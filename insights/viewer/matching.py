@@ -19,7 +19,7 @@ ITS_INSIGHT = and_(
 )
 """Joins a session with its current insight; an outer join, for there may be none."""
 
-IS_OPEN = Session.close_at.is_not(None)
+IS_OPEN = Session.closed_at.is_(None)
 
 CAME_TO = func.coalesce(
     Insight.kind,
@@ -57,7 +57,7 @@ def matching(filters: Filters, project_id: UUID, now: datetime) -> list[ColumnEl
     if filters.kind is not None:
         conditions.append(CAME_TO.op("=")(str(filters.kind)))
     if filters.state is not None:
-        conditions.append(IS_OPEN if filters.state == "open" else Session.close_at.is_(None))
+        conditions.append(IS_OPEN if filters.state == "open" else ~IS_OPEN)
     if filters.stage is not None:
         conditions.append(Session.stage == str(filters.stage))
     if filters.visitor is not None:

@@ -52,7 +52,7 @@ class OneSession:
     @property
     def is_open(self) -> bool:
         """Whether more events may come."""
-        return self.session.close_at is not None
+        return self.session.closed_at is None
 
 
 async def read_session(tx: AsyncSession, project_id: UUID, session_id: UUID) -> OneSession:

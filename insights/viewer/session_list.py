@@ -95,7 +95,7 @@ async def read_page(
     if backwards:
         found.reverse()
     counted = await _counted(tx, project_id, [row[0].id for row in found])
-    carts = await _open_carts(tx, project_id, [row[0].id for row in found if row[0].close_at is not None])
+    carts = await _open_carts(tx, project_id, [row[0].id for row in found if row[0].closed_at is None])
     rows = tuple(_row(*row, counted.get(row[0].id, _Counted()), carts) for row in found)
     if not rows:
         return SessionPage((), None, None)
@@ -187,7 +187,7 @@ def _row(
     counted: _Counted,
     carts: dict[UUID, tuple[int | None, str | None]],
 ) -> Row:
-    is_open = session.close_at is not None
+    is_open = session.closed_at is None
     cart = carts.get(session.id, (None, None)) if is_open else (session.cart_value_minor, session.currency)
     return Row(
         id=session.id,

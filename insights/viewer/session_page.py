@@ -107,9 +107,9 @@ class OnPage:
 def headline(read: OneSession, now: datetime) -> Headline:
     """What the session came to, or when it will close."""
     session, summary = read.session, read.summary
-    if session.close_at is not None:
-        again = "It was closed before, and something arrived late. " if session.closed_at is not None else ""
-        if session.close_at <= now:
+    if session.closed_at is None:
+        again = "It was closed before, and an order arrived late. " if read.insight is not None else ""
+        if session.close_at is None or session.close_at <= now:
             detail = (
                 "It is due to close now. If it stays open, no worker is running: look at the log of “whyleft serve”."
             )
@@ -119,14 +119,20 @@ def headline(read: OneSession, now: datetime) -> Headline:
                 "The insight follows within seconds."
             )
         return Headline("open", "This visit is still open", again + detail)
-    ended = f"Closed {moment(session.closed_at)}." if session.closed_at is not None else ""
+    late = (
+        ""
+        if session.close_at is None
+        else f" Something arrived late: it is looked at again at {moment(session.close_at)}."
+    )
+    ended = f"Closed {moment(session.closed_at)}.{late}"
     if summary is None:
         return Headline("waiting", "Nothing is stored of this visit", "Its events were erased, or have not arrived.")
     if summary.purchased:
-        return Headline("bought", "They bought", _order(read.timeline.events) or ended)
+        order = _order(read.timeline.events)
+        return Headline("bought", "They bought", order + late if order else ended)
     cart = summary.cart_value_minor
     text = f"They left {money(cart, summary.currency)} in the cart" if cart else "They left without buying"
-    return Headline("left", text, f"Last seen on {summary.exit_path}." if summary.exit_path else ended)
+    return Headline("left", text, f"Last seen on {summary.exit_path}.{late}" if summary.exit_path else ended)
 
 
 def facts(read: OneSession) -> list[tuple[str, str]]:

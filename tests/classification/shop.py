@@ -68,6 +68,9 @@ class Shop:
     async def stop(self) -> None:
         await self._recorder.stop()
 
+    async def record(self, entry: Entry) -> int:
+        return await self._recorder.record(entry)
+
     def closer(self, classifier: Classifier | None = None, **options: Any) -> SessionCloser:
         return SessionCloser(self.database, classifier or evidence(), lambda: self.now, **options)
 

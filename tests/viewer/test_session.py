@@ -205,15 +205,28 @@ async def test_an_open_session_says_when_it_will_close(shop: Shop, database: Dat
     assert "look at the log of “whyleft serve”" in text_of(await see(shop, "open"))
 
 
-async def test_a_session_that_was_opened_again_says_that_its_insight_will_change(
-    shop: Shop, database: Database
-) -> None:
+async def test_a_closed_session_says_that_something_arrived_late(shop: Shop, database: Database) -> None:
     async with database.transaction(shop.project_id) as tx:
         await tx.execute(
             update(Session).where(Session.id == shop.visits["broken"].id).values(close_at=NOW + timedelta(minutes=1))
         )
     said = text_of(await see(shop, "broken"))
-    assert "something arrived late" in said
+    assert "Something arrived late: it is looked at again at 21 Nov 2026, 14:06:12 UTC." in said
+    assert "This visit is still open" not in said
+    assert "Technical error" in said
+
+
+async def test_a_session_that_was_opened_again_says_that_its_insight_will_change(
+    shop: Shop, database: Database
+) -> None:
+    async with database.transaction(shop.project_id) as tx:
+        await tx.execute(
+            update(Session)
+            .where(Session.id == shop.visits["broken"].id)
+            .values(closed_at=None, close_at=NOW + timedelta(minutes=1))
+        )
+    said = text_of(await see(shop, "broken"))
+    assert "This visit is still open It was closed before, and an order arrived late." in said
     assert "Something happened after this was said" in said
     assert "Technical error" in said
 
