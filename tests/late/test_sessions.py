@@ -42,9 +42,9 @@ class Counting(Classifier):
         super().__init__(None, threshold=0.5, deadline=timedelta(seconds=5))
         self.asked = 0
 
-    async def classify(self, timeline: Timeline) -> Classified:
+    async def classify(self, timeline: Timeline, *, fresh: bool = False) -> Classified:
         self.asked += 1
-        return await super().classify(timeline)
+        return await super().classify(timeline, fresh=fresh)
 
 
 @pytest.fixture
