@@ -110,6 +110,7 @@ def create_app(services: Services) -> ASGIApp:
             resolve_key=services.keys.resolve,
             signing_secret=services.signing_secret,
             secure_cookies=services.settings.public_url.startswith("https://"),
+            previews=services.classifiers,
         ),
     )
     return Ingest(

@@ -125,6 +125,19 @@ class OpenAiModel:
         return answer
 
 
+def first_request(model: str, prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:
+    """The JSON body of the first request that ``OpenAiModel.answer`` makes: for showing, and for batches."""
+    return {
+        "messages": [
+            {"role": "system", "content": prompt.instructions},
+            {"role": "user", "content": prompt.material},
+        ],
+        "model": model,
+        "max_completion_tokens": MOST_TOKENS,
+        "response_format": _response_format(schema),
+    }
+
+
 def _tokens(completion: Any) -> Usage:
     """What the server says it took. One that says nothing, or nonsense, is believed to have taken nothing."""
     usage = getattr(completion, "usage", None)

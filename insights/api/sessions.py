@@ -13,6 +13,7 @@ from sqlalchemy import func, select, tuple_
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.errors import NotFound, Refused, SessionStillOpen
+from insights.evaluation.feedback import Said, say
 from insights.models import Insight, Session
 from insights.timeline.read import read_timeline
 from insights.vocabulary.reasons import Reason
@@ -202,6 +203,32 @@ def position(cursor: str) -> tuple[datetime, UUID]:
         return moment, UUID(identifier)
     except ValueError:
         raise Refused("cursor: pass the `next` of the page before, unchanged.", field="cursor") from None
+
+
+class Feedback(BaseModel):
+    """What a person says of an insight: right, wrong, or other with the reason that it is."""
+
+    said: Said
+    reason: Reason | None = None
+
+
+class FeedbackOut(BaseModel):
+    """What is kept of it."""
+
+    session_id: UUID
+    said: Said
+    reason: Reason | None
+    said_at: datetime
+
+
+@router.post("/{session_id}/feedback", response_model=FeedbackOut)
+async def give_feedback(
+    session_id: UUID, feedback: Feedback, caller: SecretCaller, services: FromRequest
+) -> FeedbackOut:
+    """Says whether an insight is right. The last word counts; right and other become gold for `whyleft eval`."""
+    async with services.database.transaction(caller.project_id) as tx:
+        kept = await say(tx, caller.project_id, session_id, feedback.said, feedback.reason, datetime.now(UTC))
+        return FeedbackOut.model_validate(kept, from_attributes=True)
 
 
 def _insight_out(insight: Insight) -> InsightOut:

@@ -100,11 +100,15 @@ class Classifier:
         """The same for every project."""
         return self.slowest
 
+    def question(self, timeline: Timeline) -> Question:
+        """What a model is, or would be, asked about a session."""
+        return prompt.ask_about(timeline, self._wishes)
+
     async def classify(self, timeline: Timeline, *, fresh: bool = False) -> Classified:
         """The verdict on a session; whatever the model does, there is one within the deadline."""
         if self._model is None:
             return Classified(self._by_evidence(timeline), NAME)
-        question = prompt.ask_about(timeline, self._wishes)
+        question = self.question(timeline)
         key = question.key(self.name)
         if self._book is not None and not fresh:
             known = await self._book.known(timeline.project_id, key)

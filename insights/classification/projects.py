@@ -9,11 +9,14 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from adapters.llm.openai_client import OPENAI_URL, first_request
 from adapters.llm.port import LanguageModel
 from adapters.postgres.engine import Database
 from insights.classification.book import Book
 from insights.classification.calibration import Calibrations
 from insights.classification.classify import OVERTIME, Classified, Classifier
+from insights.classification.parse import ReasonGiven
+from insights.classification.preview import Preview
 from insights.classification.prompt import Wishes
 from insights.classification.wish_store import WishStore
 from insights.classification.wishes import Endpoint, InsightWishes
@@ -79,6 +82,20 @@ class ProjectClassifiers:
             self._kept.clear()
         self._kept[project_id] = _Kept(classifier, self._clock() + KEPT_S)
         return classifier
+
+    async def preview(self, timeline: Timeline) -> Preview:
+        """Exactly what is, or would be, sent about a session."""
+        async with self._database.transaction(timeline.project_id) as tx:
+            endpoint = (await self._store.read(tx, timeline.project_id, self._defaults)).endpoint
+        question = (await self.of(timeline.project_id)).question(timeline)
+        model = endpoint.model if endpoint is not None else "(none)"
+        return Preview(
+            address=None if endpoint is None else f"{endpoint.base_url or OPENAI_URL}/chat/completions",
+            model=None if endpoint is None else endpoint.model,
+            body=first_request(model, question.prompt, ReasonGiven),
+            events=len(question.events),
+            of=len(timeline.events),
+        )
 
     def forget(self, project_id: UUID) -> None:
         """The project's settings have changed."""

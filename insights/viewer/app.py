@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from adapters.postgres.engine import Database
 from insights.viewer.gate import Gate
+from insights.viewer.insight_pages import InsightPages, Previews
 from insights.viewer.login import ResolveKey, Signer
 from insights.viewer.pages import Pages
 from insights.viewer.reading import Reader
@@ -40,12 +41,14 @@ def create_viewer(
     signing_secret: bytes,
     secure_cookies: bool,
     query_seconds: float = 8.0,
+    previews: Previews | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ASGIApp:
     """The viewer as an application to mount under a path of its own.
 
     ``signing_secret`` signs logins: who changes it logs everyone out. ``secure_cookies``: people come over https.
-    ``query_seconds``: a search that takes longer is given up, with advice.
+    ``query_seconds``: a search that takes longer is given up, with advice. ``previews``: whoever asks a model, to
+    show what is sent.
     """
     templates = environment()
     signer = Signer(signing_secret, clock)
@@ -59,6 +62,7 @@ def create_viewer(
         clock=clock,
     )
     pages = Pages(reader, gate=gate, templates=templates, clock=clock)
+    insight_pages = InsightPages(database, reader, gate=gate, templates=templates, clock=clock, previews=previews)
 
     def say(request: Request, status: int, title: str, text: str) -> Response:
         return page(templates, request, "message", clock(), status=status, title=title, text=text)
@@ -108,6 +112,8 @@ def create_viewer(
             Route("/logout", gate.leave, methods=["POST"]),
             Route("/sessions", pages.sessions, methods=["GET"]),
             Route("/sessions/{session_id}", pages.session, methods=["GET"]),
+            Route("/sessions/{session_id}/sent", insight_pages.sent, methods=["GET"]),
+            Route("/sessions/{session_id}/feedback", insight_pages.feedback, methods=["POST"]),
             Route("/visitors/{visitor_id}", pages.visitor, methods=["GET"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

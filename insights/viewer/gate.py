@@ -41,11 +41,12 @@ FOREIGN_FORM = "That form was open for too long or came from another page, so no
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever is looking: the project they may see, and the token of their logout form."""
+    """Whoever is looking: the project they may see, and the tokens of their forms."""
 
     project_id: UUID
     project_name: str
     logout_token: str
+    feedback_token: str
 
 
 class Gate:
@@ -83,7 +84,12 @@ class Gate:
             )
         if name is None:
             return None
-        return Viewer(login.project_id, name, self._signer.form_token("logout", cookie))
+        return Viewer(
+            login.project_id,
+            name,
+            self._signer.form_token("logout", cookie),
+            self._signer.form_token("feedback", cookie),
+        )
 
     def to_login(self, request: Request) -> Response:
         """Sends a stranger to the login, which leads back here."""
@@ -163,6 +169,10 @@ class Gate:
     def to_login_plainly(self, request: Request) -> Response:
         """To the login, which leads to the start."""
         return RedirectResponse(f"{root(request)}/login", status_code=303)
+
+    def is_ours(self, request: Request, purpose: str, token: str) -> bool:
+        """Whether a posted form was served to whoever is logged in here."""
+        return self._is_ours(request, purpose, request.cookies.get(LOGIN_COOKIE, ""), token)
 
     def _is_ours(self, request: Request, purpose: str, holder: str, token: str) -> bool:
         # Browsers say where a request comes from; the token is for those that do not.

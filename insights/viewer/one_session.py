@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.identity.together import person_of
-from insights.models import Decision, Event, Insight, Session, Visitor
+from insights.models import Decision, Event, Insight, InsightFeedback, Session, Visitor
 from insights.timeline.assemble import Summary, assemble, summarise
 from insights.timeline.read import IN_VISIT, read_timeline
 from insights.timeline.timeline import Timeline, TimelineEvent
@@ -32,7 +32,8 @@ class Other:
 
 @dataclass(frozen=True, slots=True)
 class OneSession:
-    """``summary`` is as of now (None without events). ``insight`` is the current one, ``history`` those before it.
+    """``summary`` is as of now (None without events). ``insight`` is the current one, ``history`` those before it,
+    ``feedback`` what a person said of it.
 
     ``earlier``: (session id, event) of the person's latest sessions before this one, in order. ``others``: newest
     first, ``more_others`` when there are more than that.
@@ -44,6 +45,7 @@ class OneSession:
     summary: Summary | None
     insight: Insight | None
     history: tuple[Insight, ...]
+    feedback: InsightFeedback | None
     decisions: tuple[Decision, ...]
     earlier: tuple[tuple[UUID, TimelineEvent], ...]
     others: tuple[Other, ...]
@@ -81,6 +83,7 @@ async def read_session(tx: AsyncSession, project_id: UUID, session_id: UUID) -> 
         timeline=timeline,
         summary=summarise(timeline) if timeline.events else None,
         insight=next((insight for insight in said if insight.superseded_at is None), None),
+        feedback=await tx.get(InsightFeedback, (project_id, session_id)),
         history=tuple(insight for insight in said if insight.superseded_at is not None),
         decisions=tuple(decisions),
         earlier=await _earlier(tx, project_id, session, person),

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from insights.models import Insight
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.chapters import chapters
 from insights.viewer.curve import LINES, draw, sampled
@@ -16,7 +17,7 @@ from insights.viewer.one_session import OneSession
 from insights.viewer.refold import refold
 from insights.viewer.verdicts import Verdict, citations, speaker, suggestions, verdicts
 from insights.viewer.wording import REASONS, ago, label, moment, money
-from insights.vocabulary.reasons import Reason
+from insights.vocabulary.reasons import Kind, Reason, reasons_of
 
 EVENTS_A_PAGE = 500
 
@@ -56,6 +57,8 @@ def session_context(read: OneSession, now: datetime, *, asked_page: str) -> dict
         "session": read.session,
         "summary": read.summary,
         "insight": read.insight,
+        "feedback": read.feedback,
+        "other_reasons": _other_reasons(read.insight),
         "headline": headline(read, now),
         "facts": facts(read),
         "citations": cited,
@@ -167,6 +170,13 @@ def facts(read: OneSession) -> list[tuple[str, str]]:
 def _order(events: Sequence[TimelineEvent]) -> str:
     orders = [words_of(event).text for event in events if event.type == "purchased"]
     return "; ".join(text for text in orders if text)
+
+
+def _other_reasons(insight: Insight | None) -> list[tuple[str, str]]:
+    """(value, label) of the reasons it could have been instead."""
+    if insight is None:
+        return []
+    return [(r.value, REASONS[r][0]) for r in reasons_of(Kind(insight.kind)) if r.value != insight.reason]
 
 
 def _meaning(reason: str) -> str:
