@@ -22,10 +22,10 @@ from bench.processes import Process, environment
 from bench.report import Figure, report
 from bench.visits import visits
 from insights.access.keys import ensure_project
+from insights.classification.closing import WAKE_CHANNEL
 from insights.events.record import Recorder, SessionTimes
 from insights.recovery.publish import publish_starter_flows
 from insights.shipped import shipped
-from insights.timeline.close import WAKE_CHANNEL
 
 SESSIONS, SESSIONS_LONG = 4_000, 20_000
 BAR = 500

@@ -71,17 +71,21 @@ class Process:
     async def ready(self) -> float:
         """Seconds until it says that it is."""
         began = time.perf_counter()
-        async with httpx.AsyncClient(timeout=3) as client:
-            while time.perf_counter() - began < UP_WITHIN:
-                if self._process is not None and self._process.poll() is not None:
-                    break
-                try:
-                    if (await client.get(f"http://{self._operators}/readyz")).status_code == 200:
-                        return time.perf_counter() - began
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(0.02)
+        while time.perf_counter() - began < UP_WITHIN:
+            if self._process is not None and self._process.poll() is not None:
+                break
+            if await self.is_ready():
+                return time.perf_counter() - began
+            await asyncio.sleep(0.05)
         raise SystemExit(f"bench: `{' '.join(self._command[1:])}` did not come up; run it to see why.")
+
+    async def is_ready(self) -> bool:
+        """Whether it says so now."""
+        async with httpx.AsyncClient(timeout=3) as client:
+            try:
+                return (await client.get(f"http://{self._operators}/readyz")).status_code == 200
+            except httpx.TransportError:
+                return False
 
     def kill(self) -> None:
         """kill -9."""

@@ -7,35 +7,28 @@ says the run stands.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import case, func, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import case, func, select, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.channels.contract import Channel
 from adapters.postgres.engine import Database
+from adapters.postgres.leases import Lease, Leases
 from adapters.postgres.wakeups import Wakeups
 from flows.models import Delivery, FlowRun
 from flows.ports import Composer, Facts, Knowledge
 from flows.triggers import WAKE_CHANNEL, note, wake
-from flows.turn import Claim, Turns
+from flows.turn import Turns
 
 log = structlog.get_logger()
 
 PARALLEL: Final = 8
-
-_CLAIM = text("""
-UPDATE flow_run SET lease_until = :until, lease_token = lease_token + 1
-WHERE (project_id, id) IN (
-    SELECT project_id, id FROM flow_run
-    WHERE due_at <= :now AND (lease_until IS NULL OR lease_until < :now)
-    ORDER BY due_at LIMIT :batch FOR UPDATE SKIP LOCKED)
-RETURNING project_id, id, lease_token
-""")
 
 
 class Runner:
@@ -55,32 +48,50 @@ class Runner:
     ) -> None:
         self._database = database
         self._turns = Turns(database, channels, composer, facts, knowledge, clock, lease)
+        self._leases = Leases(database, "flow_run")
         self._clock = clock
         self._lease = lease
         self._batch = batch
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Works until ``stop`` is set: woken by a notification, and every second in any case."""
+        """Works until ``stop`` is set: woken by a notification, and every second in any case. What was claimed and not
+        begun by then is left to others at once."""
         async with Wakeups(self._database.urls, WAKE_CHANNEL).listening() as wakeups:
-            while not stop.is_set():
-                try:
-                    while await self.run_due() and not stop.is_set():
-                        pass
-                except (DBAPIError, OSError) as error:
-                    log.warning("flows_paused", error=type(error).__name__)
-                await wakeups.wait(stop)
+            try:
+                while not stop.is_set():
+                    try:
+                        while await self.run_due(stop) and not stop.is_set():
+                            pass
+                    except (SQLAlchemyError, OSError) as error:
+                        log.warning("flows_paused", error=type(error).__name__)
+                    await wakeups.wait(stop)
+            finally:
+                with contextlib.suppress(SQLAlchemyError, OSError):
+                    await self._leases.free()
 
-    async def run_due(self) -> int:
+    async def run_due(self, stop: asyncio.Event | None = None) -> int:
         """Claims one batch of due runs and advances each; returns how many. One bad run does not stop the others."""
-        claims = await self._claim()
+        now = self._clock()
+        leases = await self._leases.claim(now, now + self._lease, self._batch)
         places = asyncio.Semaphore(PARALLEL)
 
-        async def work(claim: Claim) -> None:
+        async def work(lease: Lease) -> None:
             async with places:
-                await self._turns.take(claim)
+                if stop is not None and stop.is_set():
+                    self._leases.give_back([lease])
+                    return
+                try:
+                    await self._turns.take(lease)
+                except BaseException:
+                    # The database went away, or our time is up. Whoever takes it over finds it as it was.
+                    self._leases.give_back([lease])
+                    raise
 
-        await asyncio.gather(*(work(claim) for claim in claims))
-        return len(claims)
+        outcomes = await asyncio.gather(*(work(lease) for lease in leases), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return len(leases)
 
     async def replay_dead(self, project_id: UUID, run_id: UUID) -> bool:
         """Puts a dead run back to work where it stood; False if it is not dead.
@@ -111,9 +122,3 @@ class Runner:
                 await note(tx, project_id, run_id, now, None, "replayed")
                 await wake(tx)
         return revived is not None
-
-    async def _claim(self) -> list[Claim]:
-        now = self._clock()
-        async with self._database.dispatch() as tx:
-            rows = await tx.execute(_CLAIM, {"now": now, "until": now + self._lease, "batch": self._batch})
-            return [Claim(row[0], row[1], row[2]) for row in rows]

@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.contract import Channel, NotFound, Result, SendIntent, Suppress, Unknown, Unsupported
 from adapters.postgres.engine import Database
+from adapters.postgres.faults import gone
+from adapters.postgres.leases import Lease
 from flows.conditions import explain
 from flows.definition import Branch, FlowDefinition
 from flows.deliveries import MAX_ATTEMPTS, after_interruption, backoff, given_up, judge
@@ -37,15 +39,6 @@ SHARE_OF_LEASE: Final = 0.8
 """A channel that has not answered by then is cut off: its run must not be taken over while it may still speak."""
 
 Answer = Result | NotFound | Unsupported
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A run that this worker may work on while its lease lasts."""
-
-    project_id: UUID
-    run_id: UUID
-    token: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,36 +72,41 @@ class Turns:
         self._clock = clock
         self._lease = lease
 
-    async def take(self, claim: Claim) -> None:
-        """Moves the run on until it rests or ends. Whatever goes wrong with it stays with it."""
+    async def take(self, lease: Lease) -> None:
+        """Moves the run on until it rests or ends. What goes wrong with it stays with it; raises only when the
+        database went away."""
         try:
-            errand = await self._begin(claim)
+            errand = await self._begin(lease)
             while errand is not None:
                 answer = await self._carry_out(errand)
-                errand = await self._record(claim, errand, answer)
+                errand = await self._record(lease, errand, answer)
         except LeaseLost:
-            log.info("lease_lost", run=str(claim.run_id))
+            log.info("lease_lost", run=str(lease.id))
         except Exception as error:
-            log.exception("run_failed", run=str(claim.run_id))
-            await self._put_back(claim, error)
+            if gone(error):
+                # Nothing is wrong with the run: it goes on where the database says it stands.
+                log.info("run_interrupted", run=str(lease.id), error=type(error).__name__)
+                raise
+            log.exception("run_failed", run=str(lease.id))
+            await self._put_back(lease, error)
 
-    async def _begin(self, claim: Claim) -> Errand | None:
-        async with self._database.transaction(claim.project_id) as tx:
-            run = await self._locked(tx, claim)
+    async def _begin(self, lease: Lease) -> Errand | None:
+        async with self._database.transaction(lease.project_id) as tx:
+            run = await self._locked(tx, lease)
             if run.status == "sending":
                 return await self._interrupted(tx, run)
             return await self._advance(tx, run, "signalled" if run.signalled else "due")
 
-    async def _locked(self, tx: AsyncSession, claim: Claim) -> FlowRun:
+    async def _locked(self, tx: AsyncSession, lease: Lease) -> FlowRun:
         """The run, with its visitor and its row locked, still ours. Raises LeaseLost."""
         visitor_id = await tx.scalar(
-            select(FlowRun.visitor_id).where(FlowRun.project_id == claim.project_id, FlowRun.id == claim.run_id)
+            select(FlowRun.visitor_id).where(FlowRun.project_id == lease.project_id, FlowRun.id == lease.id)
         )
         if visitor_id is None:
             raise LeaseLost
         await lock_visitor(tx, visitor_id)
-        run = await tx.get(FlowRun, (claim.project_id, claim.run_id), with_for_update=True)
-        if run is None or run.lease_token != claim.token or run.status not in UNFINISHED:
+        run = await tx.get(FlowRun, (lease.project_id, lease.id), with_for_update=True)
+        if run is None or run.lease_token != lease.token or run.status not in UNFINISHED:
             raise LeaseLost
         return run
 
@@ -223,11 +221,11 @@ class Turns:
             log.exception("channel_failed", channel=errand.channel, delivery=str(errand.delivery_id))
             return Unknown(f"The channel failed: {type(error).__name__}.")
 
-    async def _record(self, claim: Claim, errand: Errand, answer: Answer) -> Errand | None:
+    async def _record(self, lease: Lease, errand: Errand, answer: Answer) -> Errand | None:
         now = self._clock()
-        async with self._database.transaction(claim.project_id) as tx:
-            run = await self._locked(tx, claim)
-            delivery = await tx.get_one(Delivery, (claim.project_id, errand.delivery_id))
+        async with self._database.transaction(lease.project_id) as tx:
+            run = await self._locked(tx, lease)
+            delivery = await tx.get_one(Delivery, (lease.project_id, errand.delivery_id))
             if isinstance(answer, NotFound):
                 return await self._never_arrived(tx, run, delivery)
             if isinstance(answer, Unsupported):
@@ -273,22 +271,22 @@ class Turns:
         run.status = "waiting"
         return await self._advance(tx, run, "sent")
 
-    async def _put_back(self, claim: Claim, error: Exception) -> None:
+    async def _put_back(self, lease: Lease, error: Exception) -> None:
         """A failure that is no provider's answer: tried again later, and put aside after a few times."""
         now = self._clock()
         why = type(error).__name__
         try:
-            async with self._database.transaction(claim.project_id) as tx:
-                run = await self._locked(tx, claim)
+            async with self._database.transaction(lease.project_id) as tx:
+                run = await self._locked(tx, lease)
                 run.attempts += 1
                 if run.attempts >= MAX_FAILURES:
                     await self._finish(tx, run, "dead", f"failed {run.attempts} times: {why}", now)
                 else:
                     run.due_at, run.lease_until = now + backoff(run.attempts), None
-                    await note(tx, claim.project_id, run.id, now, run.step, "failed", why)
+                    await note(tx, lease.project_id, run.id, now, run.step, "failed", why)
         except (LeaseLost, DBAPIError, OSError):
             # The lease runs out by itself; whoever claims the run next finds it as it was.
-            log.warning("run_not_put_back", run=str(claim.run_id))
+            log.warning("run_not_put_back", run=str(lease.id))
 
 
 async def _suppress(tx: AsyncSession, delivery: Delivery, why: str, now: datetime) -> None:

@@ -36,6 +36,7 @@ def configure(settings: Settings) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for name in ("apscheduler", "alembic", "httpx"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # a lost connection is said once, by whoever lost it
 
 
 def _unchanged(

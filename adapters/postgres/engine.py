@@ -80,6 +80,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            hide_parameters=True,  # they are people's: an error in a log must not quote them
             connect_args=connect_options(urls.app_role),
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)

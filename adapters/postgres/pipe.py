@@ -19,6 +19,11 @@ Statement = tuple[str, Mapping[str, Any]]
 """SQL with ``%(name)s`` for parameters, and their values."""
 
 
+PATIENCE = 0.05
+"""Seconds that those who ask wait for a lost connection to be made again. A server that starts takes connections long
+before it answers them."""
+
+
 class PipeBroken(ConnectionError):
     """The connection was lost, or the server could not go on; whether it committed is not known."""
 
@@ -33,6 +38,10 @@ class Pipe:
     def __init__(self, urls: DatabaseUrls) -> None:
         self._urls = urls
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._connecting_since = 0.0
+        self._had_one = False
+        self._trouble: Exception | None = None
         self._turn = asyncio.Lock()
 
     async def run(self, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
@@ -45,33 +54,58 @@ class Pipe:
 
     async def _run(self, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
         try:
-            connection = self._connection or await self._connect()
+            connection = self._connection or await self._connected()
             # What a pipeline sends before it waits is one transaction without BEGIN and COMMIT, which would cost more
             # here than the statements themselves.
             async with connection.pipeline():
                 await connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project_id)])
                 cursors = [await connection.execute(sql, values) for sql, values in statements]
             return [await cursor.fetchone() if cursor.description else None for cursor in cursors]
+        except PipeBroken:
+            raise
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
-            await self.close()
+            await self._drop()
             raise PipeBroken(type(error).__name__) from error
         except psycopg.Error as error:
-            await self.close()
+            await self._drop()
             raise StatementRefused(type(error).__name__) from error
         except BaseException:
             # Cut off half-way: what is left in the connection belongs to nobody.
-            await self.close()
+            await self._drop()
             raise
 
     async def close(self) -> None:
         """Closes the connection, if there is one."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
+        await self._drop()
+
+    async def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(psycopg.Error, OSError):
                 await connection.close()
 
-    async def _connect(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
-        self._connection = connection = await psycopg.AsyncConnection.connect(
-            conninfo(self._urls.app), autocommit=True, **connect_options(self._urls.app_role)
-        )
-        return connection
+    async def _connected(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
+        """The connection, once it is made. It goes on being made when it takes longer than anybody should wait."""
+        now = asyncio.get_running_loop().time()
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect(), name="pipe connects")
+            self._connecting_since = now
+        patience = max(0.0, self._connecting_since + PATIENCE - now) if self._had_one else None
+        await asyncio.wait([self._connecting], timeout=patience)
+        if self._connection is None:
+            raise PipeBroken(type(self._trouble).__name__ if self._trouble else "still connecting")
+        return self._connection
+
+    async def _connect(self) -> None:
+        try:
+            self._connection = await psycopg.AsyncConnection.connect(
+                conninfo(self._urls.app), autocommit=True, **connect_options(self._urls.app_role)
+            )
+            self._had_one, self._trouble = True, None
+        except (psycopg.Error, OSError) as error:
+            self._trouble = error
+        finally:
+            self._connecting = None

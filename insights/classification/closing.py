@@ -18,10 +18,12 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
+from adapters.postgres.faults import gone
+from adapters.postgres.leases import Lease, Leases
 from adapters.postgres.wakeups import Wakeups
 from insights.classification.classify import NamesReasons
 from insights.classification.conclusions import (
@@ -39,9 +41,10 @@ from insights.errors import NotFound, SessionStillOpen
 from insights.events.record import GOODBYE
 from insights.models import Session
 from insights.segments import membership
-from insights.timeline.close import WAKE_CHANNEL, Claim, claim_due, release
 
 log = structlog.get_logger()
+
+WAKE_CHANNEL = "session_close"
 
 FIRST_RETRY = timedelta(seconds=30)
 MOST_DOUBLINGS = 7
@@ -71,7 +74,7 @@ class SessionCloser:
         self._lease = lease
         self._batch = min(batch, _in_time(classifier.slowest, lease, parallel)) if classifier.slowest else batch
         self._parallel = parallel
-        self._owed: list[Claim] = []
+        self._leases = Leases(database, "session")
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Works until ``stop`` is set: woken by a notification, and every second in any case. What was claimed and not
@@ -87,52 +90,46 @@ class SessionCloser:
                     await wakeups.wait(stop)
             finally:
                 with contextlib.suppress(SQLAlchemyError, OSError):
-                    await self._give_back()
+                    await self._leases.free()
 
     async def close_due(self, stop: asyncio.Event | None = None) -> int:
         """Closes one batch of due sessions; returns how many were claimed. One bad session does not stop the others."""
-        await self._give_back()
-        claims = await claim_due(self._database, self._clock(), self._lease, self._batch)
+        now = self._clock()
+        leases = await self._leases.claim(now, now + self._lease, self._batch)
         places = asyncio.Semaphore(self._parallel)
 
-        async def work(group: Sequence[Claim]) -> None:
+        async def work(group: Sequence[Lease]) -> None:
             async with places:
                 if stop is not None and stop.is_set():
-                    self._owed += group
+                    self._leases.give_back(group)
                     return
                 try:
                     await self._close(group)
                 except BaseException:
                     # The database went away, or our time is up. Whoever takes them over finds them as they were.
-                    self._owed += group
+                    self._leases.give_back(group)
                     raise
 
-        groups = await self._groups(claims)
+        groups = await self._groups(leases)
         outcomes = await asyncio.gather(*(work(group) for group in groups), return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
-        return len(claims)
+        return len(leases)
 
-    async def _groups(self, claims: Sequence[Claim]) -> list[Sequence[Claim]]:
+    async def _groups(self, leases: Sequence[Lease]) -> list[Sequence[Lease]]:
         """Claims of one project each. A model is waited for: its sessions go side by side, one a group, and no more
         than can be worked off while the lease lasts, as what waits longer would be claimed by somebody else."""
-        groups: list[Sequence[Claim]] = []
-        for own in _by_project(claims):
+        groups: list[Sequence[Lease]] = []
+        for own in _by_project(leases):
             slowest = await self._classifier.slowest_for(own[0].project_id)
             if slowest:
                 most = _in_time(slowest, self._lease, self._parallel)
-                groups += [[claim] for claim in own[:most]]
-                self._owed += own[most:]
+                groups += [[lease] for lease in own[:most]]
+                self._leases.give_back(own[most:])
             else:
                 groups += [own[i : i + GROUP] for i in range(0, len(own), GROUP)]
         return groups
-
-    async def _give_back(self) -> None:
-        """Frees what was claimed and not worked off, so that nobody waits for its lease to run out."""
-        if self._owed:
-            await release(self._database, self._owed)
-            self._owed = []
 
     async def classify_session(self, project_id: UUID, session_id: UUID, *, fresh: bool = False) -> None:
         """Names the reason of a closed session again. Raises NotFound, SessionStillOpen.
@@ -157,32 +154,32 @@ class SessionCloser:
                     return
         raise SessionStillOpen("Events keep coming in for this session. Its insight appears after it closes.")
 
-    async def _close(self, claims: Sequence[Claim]) -> None:
+    async def _close(self, leases: Sequence[Lease]) -> None:
         """Closes sessions of one project. Whatever goes wrong with one of them stays with it."""
-        project_id = claims[0].project_id
+        project_id = leases[0].project_id
         try:
             async with self._database.transaction(project_id) as tx:
-                readings = await read_sessions(tx, project_id, [claim.session_id for claim in claims])
+                readings = await read_sessions(tx, project_id, [lease.id for lease in leases])
             conclusions = await self._conclude(one for one in readings.values() if one.standing is None)
             async with self._database.transaction(project_id) as tx:
-                closed = await self._write(tx, claims, readings, conclusions)
+                closed = await self._write(tx, leases, readings, conclusions)
         except Exception as error:
-            if _cut_off(error):
+            if gone(error):
                 raise
-            if len(claims) > 1:
-                log.warning("group_close_failed", sessions=len(claims), error=type(error).__name__, at=_place_of(error))
-                for claim in claims:
-                    await self._close([claim])
+            if len(leases) > 1:
+                log.warning("group_close_failed", sessions=len(leases), error=type(error).__name__, at=_place_of(error))
+                for lease in leases:
+                    await self._close([lease])
                 return
             # Only where and what: the text of a database error quotes the row, and the row is a person's visit.
             log.error(
                 "session_close_failed",
-                session=str(claims[0].session_id),
+                session=str(leases[0].id),
                 error=type(error).__name__,
                 at=_place_of(error),
-                attempt=claims[0].token,
+                attempt=leases[0].token,
             )
-            await self._put_back(claims[0], error)
+            await self._put_back(leases[0], error)
         else:
             for session_id in closed:
                 stands = readings[session_id].standing is not None
@@ -200,13 +197,13 @@ class SessionCloser:
     async def _write(
         self,
         tx: AsyncSession,
-        claims: Sequence[Claim],
+        leases: Sequence[Lease],
         readings: dict[UUID, Reading],
         conclusions: dict[UUID, Conclusion],
     ) -> list[UUID]:
         """Closes those that are still ours and as they were read; returns them."""
-        project_id = claims[0].project_id
-        tokens = {claim.session_id: claim.token for claim in claims}
+        project_id = leases[0].project_id
+        tokens = {lease.id: lease.token for lease in leases}
         rows = await tx.execute(
             select(
                 Session.id,
@@ -247,26 +244,26 @@ class SessionCloser:
         await membership.refresh(tx, project_id, {new.reading.timeline.visitor_id for new in written.values()}, now)
         return list(reasons)
 
-    async def _put_back(self, claim: Claim, error: Exception) -> None:
+    async def _put_back(self, lease: Lease, error: Exception) -> None:
         try:
-            async with self._database.transaction(claim.project_id) as tx:
+            async with self._database.transaction(lease.project_id) as tx:
                 await tx.execute(
                     update(Session)
                     .where(
-                        Session.project_id == claim.project_id,
-                        Session.id == claim.session_id,
-                        Session.lease_token == claim.token,
+                        Session.project_id == lease.project_id,
+                        Session.id == lease.id,
+                        Session.lease_token == lease.token,
                     )
-                    .values(lease_until=self._clock() + FIRST_RETRY * 2 ** min(claim.token - 1, MOST_DOUBLINGS))
+                    .values(lease_until=self._clock() + FIRST_RETRY * 2 ** min(lease.token - 1, MOST_DOUBLINGS))
                 )
         except (SQLAlchemyError, OSError):
-            log.warning("session_not_put_back", session=str(claim.session_id), error=type(error).__name__)
+            log.warning("session_not_put_back", session=str(lease.id), error=type(error).__name__)
 
 
-def _by_project(claims: Sequence[Claim]) -> list[list[Claim]]:
-    projects: dict[UUID, list[Claim]] = {}
-    for claim in claims:
-        projects.setdefault(claim.project_id, []).append(claim)
+def _by_project(leases: Sequence[Lease]) -> list[list[Lease]]:
+    projects: dict[UUID, list[Lease]] = {}
+    for lease in leases:
+        projects.setdefault(lease.project_id, []).append(lease)
     return list(projects.values())
 
 
@@ -277,11 +274,6 @@ def _in_time(slowest: timedelta, lease: timedelta, parallel: int) -> int:
 
 def _reason(ended_at: datetime | None, last_event_at: datetime) -> str:
     return "ended" if ended_at is not None and ended_at >= last_event_at - GOODBYE else "quiet"
-
-
-def _cut_off(error: Exception) -> bool:
-    """Whether the database went away: nothing is wrong with any session, and trying each alone would not help."""
-    return isinstance(error, OSError) or (isinstance(error, DBAPIError) and error.connection_invalidated)
 
 
 def _place_of(error: BaseException) -> str:

@@ -325,6 +325,8 @@ class Recorder:
         statements = self._statements(project_id, entries, claims)
         if not any(entry.rejected or _consequential(entry) for entry in entries):
             return self._told(entries, claims, await self._pipe.run(project_id, statements))
+        # The pool waits for a server that is starting, for seconds; the pipe tells at once that there is none.
+        await self._pipe.run(project_id, [])
         async with self._database.transaction(project_id) as tx:
             connection = await tx.connection()
             answers = [(await connection.exec_driver_sql(*statement)) for statement in statements]

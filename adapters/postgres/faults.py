@@ -1,0 +1,20 @@
+"""Tells a database that went away from one that refuses something."""
+
+from __future__ import annotations
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+# Connection exceptions; an administrator's or a crash's end of the session; still starting; too many connections.
+_GONE = ("08", "57P", "53300")
+
+
+def gone(error: BaseException) -> bool:
+    """Whether the database cannot be reached at the moment: the same again later may well succeed, and nothing is wrong
+    with what was asked. A deadlock or a lock that was waited for too long is another matter."""
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated or isinstance(error, InterfaceError):
+            return True
+        state = getattr(error.orig, "sqlstate", None)
+        return isinstance(error, OperationalError) and (state is None or state.startswith(_GONE))
+    return isinstance(error, PoolTimeout)

@@ -1,0 +1,94 @@
+"""What is killed: API and worker processes, two of each, on a PostgreSQL of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+
+from adapters.postgres import embedded, keeper, migrate
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.engine import Database, DatabaseUrls
+from bench.processes import Process, environment
+from insights.access.keys import create_key
+from insights.recovery.publish import publish_starter_flows
+from insights.shipped import shipped
+
+KILLS_A_LIFE = 4
+"""After so many kills the server's keeper is started afresh: it pauses longer each time its server dies."""
+BACK_WITHIN = 60.0
+
+
+class Stand:
+    """A running installation. ``database`` is the bench's own way in."""
+
+    def __init__(self, folder: Path, server: EmbeddedPostgres, database: Database, project_id: UUID, key: str) -> None:
+        self.database = database
+        self.project_id = project_id
+        self.key = key
+        self.apis: list[Process] = []
+        self.workers: list[Process] = []
+        self._data = folder / "postgres"
+        self._server = server
+        self._kills = 0
+
+    async def kill_postgres(self) -> None:
+        """kill -9 of the server and all its children. Its keeper starts it again."""
+        if self._kills and self._kills % KILLS_A_LIFE == 0:
+            await asyncio.to_thread(self._server.stop)
+            self._server = await asyncio.to_thread(embedded.start, self._data)
+            await self.answers()
+        self._kills += 1
+        with contextlib.suppress(psutil.NoSuchProcess, FileNotFoundError):
+            postmaster = psutil.Process(int((self._data / keeper.PID_FILE).read_text().split()[0]))
+            for process in [postmaster, *postmaster.children(recursive=True)]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
+
+    async def answers(self) -> None:
+        """Returns once every API process is ready."""
+        deadline = time.perf_counter() + BACK_WITHIN
+        for api in self.apis:
+            while not await api.is_ready():
+                if time.perf_counter() > deadline:
+                    raise SystemExit(f"bench.chaos: an API process was not ready again after {BACK_WITHIN:.0f} s.")
+                await asyncio.sleep(0.02)
+
+    def stop(self) -> None:
+        """Lets the server go."""
+        self._server.stop()
+
+
+@asynccontextmanager
+async def standing(folder: Path, settings: dict[str, str], *, apis: int = 2, workers: int = 2) -> AsyncIterator[Stand]:
+    """An installation in ``folder`` with one project and the starter flows, whose pauses are a tenth of a second."""
+    server = await asyncio.to_thread(embedded.start, folder / "postgres")
+    migrate.upgrade(server.owner_url, shipped("migrations"))
+    urls = DatabaseUrls(owner=server.owner_url, app=server.app_url)
+    database = Database(urls)
+    key = await create_key(database, "chaos", "write", [])
+    async with database.transaction(key.project_id) as tx:
+        await publish_starter_flows(tx, key.project_id, datetime.now(UTC), wait_scale=1e-6)
+    given = environment(urls, folder, **settings)
+    stand = Stand(folder, server, database, key.project_id, key.key)
+    stand.apis = [Process(given, "api") for _ in range(apis)]
+    stand.workers = [Process(given, "worker") for _ in range(workers)]
+    try:
+        for process in (*stand.apis, *stand.workers):
+            process.start()
+        for process in (*stand.apis, *stand.workers):
+            await process.ready()
+        yield stand
+    finally:
+        await asyncio.gather(*(asyncio.to_thread(process.stop) for process in (*stand.apis, *stand.workers)))
+        await database.close()
+        await asyncio.to_thread(stand.stop)
