@@ -94,6 +94,13 @@ class Changed(WhyleftError):
     title = "It was changed meanwhile"
 
 
+class Conflict(WhyleftError):
+    """What is asked for does not go together with what there is; the text says why."""
+
+    status = 409
+    title = "Not possible now"
+
+
 class TooLarge(WhyleftError):
     """The body is larger than the limit."""
 

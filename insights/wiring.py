@@ -35,6 +35,7 @@ from insights.decisions.guardrails import Limits as ActionLimits
 from insights.events.reception import Forgets, Reception
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
+from insights.learning.learner import Learner
 from insights.plans.book import PlanBook
 from insights.profiles.in_memory import ProfilesInMemory
 from insights.profiles.in_redis import ProfilesInRedis
@@ -71,6 +72,7 @@ class Services:
     classifiers: ProjectClassifiers
     closer: SessionCloser
     runner: Runner
+    learner: Learner
     meters: Meters
     exposition: Exposition
     readiness: Readiness
@@ -222,6 +224,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             clock=_now,
             lease=timedelta(seconds=settings.lease_seconds),
         ),
+        learner=Learner(database, _now),
         meters=meters,
         exposition=Exposition(meters.registry, number=place.number, folder=place.folder),
         readiness=Readiness(

@@ -1,4 +1,4 @@
-"""The work between requests: closes sessions, runs flows, makes tomorrow's partitions."""
+"""The work between requests: closes sessions, runs flows, learns from decisions, makes tomorrow's partitions."""
 
 from __future__ import annotations
 
@@ -60,6 +60,7 @@ async def work(services: Services, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(services.closer.serve(stop), name="session closer")
             group.create_task(services.runner.serve(stop), name="flow runner")
+            group.create_task(services.learner.serve(stop), name="learner")
     finally:
         scheduler.shutdown(wait=False)
         await services.classifiers.close()

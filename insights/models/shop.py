@@ -14,8 +14,8 @@ from adapters.postgres.base import Base, Tenant
 class Shop(Tenant, Base):
     """One row a project. Money in minor units of ``currency``. ``margin_rate``: margin as a share of an order's value.
 
-    ``salt`` keys holdout and draws; ``holdout``: the share of visitors who get nothing. ``explorer``: how the
-    incumbent policy looks for what it does not know.
+    ``salt`` keys holdout and draws; ``holdout``: the share of visitors who get nothing. ``version`` counts the changes;
+    ``learned_through``: what ended before has been learned from.
     """
 
     __tablename__ = "shop"
@@ -29,4 +29,5 @@ class Shop(Tenant, Base):
     free_shipping_from_minor: Mapped[int | None] = mapped_column(BigInteger)
     contact_href: Mapped[str] = mapped_column(server_default="")
     version: Mapped[int] = mapped_column(server_default="1")
+    learned_through: Mapped[datetime | None]
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

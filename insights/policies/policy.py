@@ -71,7 +71,7 @@ class Policy:
         gamma = settings.gamma * (n + 1.0) ** settings.gamma_power / max(typical, 1e-9)
         return cls(estimates, settings, gamma, n)
 
-    def probabilities(self, row: Floats, eligible: Floats | list[int]) -> Floats:
+    def probabilities(self, row: Floats, eligible: list[int]) -> Floats:
         """The chance (m,) of each of the m ``eligible`` arms (indices) for one row of features; sums to 1."""
         expected = self.estimates.expected(row)[eligible]
         if self.settings.explorer is Explorer.THOMPSON:

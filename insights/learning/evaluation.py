@@ -1,0 +1,135 @@
+"""Evaluates a policy on the decisions that were logged, with what it could have learned before them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.decisions.plan import ARM, ARMS
+from insights.decisions.situation import NAMES, VERSION
+from insights.learning.collect import unit_of
+from insights.learning.snapshots import remember
+from insights.models import Decision, Reward
+from insights.policies.evaluation import ENOUGH, Estimate, Logged, doubly_robust, expected_of_others, ips, snipw
+from insights.policies.policy import Policy, Settings, mixed, say_of
+from insights.policies.sums import Floats
+from insights.vocabulary.actions import LiveAction
+
+MOST: Final = 200_000
+"""Decisions that one evaluation reads; the latest of the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a policy would have earned a decision over a window, beside what was earned.
+
+    ``verdict``: "better", "not better" or "cannot tell"; ``why`` says it in a sentence.
+    """
+
+    since: datetime
+    until: datetime
+    unit: str
+    earned: Estimate
+    estimates: tuple[Estimate, ...]
+    verdict: str
+    why: str
+
+    @property
+    def better(self) -> bool:
+        """Whether it may take over: the lower bound of the doubly robust estimate beats what was earned."""
+        return self.verdict == "better"
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON: bounds that are not known are null."""
+        document = asdict(self)
+        document["since"], document["until"] = self.since.isoformat(), self.until.isoformat()
+        for one in (document["earned"], *document["estimates"]):
+            for bound in ("low", "high"):
+                one[bound] = one[bound] if np.isfinite(one[bound]) else None
+        return document
+
+
+async def evaluate(
+    tx: AsyncSession, project_id: UUID, settings: Settings, since: datetime, until: datetime
+) -> Evaluation:
+    """Evaluates ``settings`` on the decisions from ``since`` up to ``until`` that have a reward."""
+    logged, rules, learned_on = await _read(tx, project_id, settings, since, until)
+    unit = (await unit_of(tx, project_id)).name
+    ones = np.ones(len(logged.arms))
+    earned = ips(Logged(logged.rows, logged.arms, ones, logged.rewards, logged.open), _certain(logged))
+    if len(logged.arms) == 0:
+        return Evaluation(since, until, unit, earned, (), "cannot tell", "No decision of this time has a reward yet.")
+    chances = _chances(logged, rules, learned_on)
+    robust = doubly_robust(logged, chances, expected_of_others(logged, len(ARMS)))
+    estimates = (robust, snipw(logged, chances), ips(logged, chances))
+    return Evaluation(since, until, unit, earned, estimates, *_verdict(robust, earned))
+
+
+def _verdict(robust: Estimate, earned: Estimate) -> tuple[str, str]:
+    if not robust.bears:
+        return (
+            "cannot tell",
+            f"These decisions say as much as {robust.effective:,.0f} of its own would: {ENOUGH:,.0f} are needed.",
+        )
+    if robust.low > earned.value:
+        return "better", f"Even at the lower bound, {robust.low:.4g}, it earns more than the {earned.value:.4g} earned."
+    return "not better", f"Its lower bound, {robust.low:.4g}, does not beat the {earned.value:.4g} that were earned."
+
+
+async def _read(
+    tx: AsyncSession, project_id: UUID, settings: Settings, since: datetime, until: datetime
+) -> tuple[Logged, list[int], Policy]:
+    rows = (
+        await tx.execute(
+            select(Decision.situation, Decision.action, Decision.probabilities, Decision.rules, Reward.value)
+            .join(Reward, (Reward.project_id == Decision.project_id) & (Reward.decision_id == Decision.id))
+            .where(
+                Decision.project_id == project_id,
+                Decision.decided_at >= since,
+                Decision.decided_at < until,
+                Decision.situation_version == VERSION,
+                Decision.policy != "holdout",
+            )
+            .order_by(Decision.decided_at.desc())
+            .limit(MOST)
+        )
+    ).all()
+    rows = [row for row in rows if len(row.situation) == len(NAMES) and row.probabilities.get(row.action, 0) > 0]
+    n = len(rows)
+    open_to = np.zeros((n, len(ARMS)), dtype=bool)
+    for index, row in enumerate(rows):
+        for action, chance in row.probabilities.items():
+            # What had no chance was not open: it could not have been chosen by anybody.
+            open_to[index, ARM[LiveAction(action)]] = chance > 0
+    logged = Logged(
+        rows=np.array([row.situation for row in rows]).reshape(n, len(NAMES)),
+        arms=np.array([ARM[LiveAction(row.action)] for row in rows], dtype=np.int64),
+        chances=np.array([row.probabilities[row.action] for row in rows], dtype=float),
+        rewards=np.array([row.value for row in rows], dtype=float),
+        open=open_to,
+    )
+    sums, _ = await remember(tx, project_id, settings, before=since)
+    return logged, [ARM[LiveAction(row.rules)] for row in rows], Policy.of(sums, settings)
+
+
+def _certain(logged: Logged) -> Floats:
+    chances = np.zeros(logged.open.shape)
+    chances[np.arange(len(logged.arms)), logged.arms] = 1.0
+    return chances
+
+
+def _chances(logged: Logged, rules: list[int], policy: Policy) -> Floats:
+    """(n, K): what the policy, mixed with the rules as it would be, gives each arm."""
+    say = say_of(policy.experience)
+    chances = np.zeros(logged.open.shape)
+    for index, (row, open_to, rule) in enumerate(zip(logged.rows, logged.open, rules, strict=True)):
+        arms = np.flatnonzero(open_to).tolist()
+        certain = np.array([float(arm == rule) for arm in arms])
+        chances[index, arms] = mixed(certain, policy.probabilities(row, arms), say if rule in arms else 1.0)
+    return chances

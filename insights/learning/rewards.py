@@ -1,0 +1,102 @@
+"""What a decision earned: the margin of the orders that followed it in time, less what was given back.
+
+An action that was never shown earned nothing and lost nothing: it has no reward at all, not one of zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from insights.decisions.outcomes import Outcome
+from insights.vocabulary.actions import LiveAction
+
+WINDOW: Final = timedelta(hours=24)
+"""Orders up to this long after a decision are put down to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of the visitor. ``value_minor`` None: the shop did not say."""
+
+    key: str
+    at: datetime
+    value_minor: int | None
+    currency: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """A refund of an order: all of it where ``value_minor`` is None."""
+
+    order_key: str
+    refund_key: str
+    value_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What rewards are counted in: margin in minor units of ``currency``, or orders where the shop gave no margin.
+
+    Orders of another currency, or without a value, count as nothing in margin: no rate is guessed.
+    """
+
+    margin_rate: float | None = None
+    currency: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As it is shown beside a figure."""
+        return "orders" if self.margin_rate is None else f"margin, minor units of {self.currency}"
+
+    def worth(self, order: Order, refunds: Iterable[GivenBack]) -> float:
+        """What ``order`` leaves after ``refunds``, each counted once."""
+        kept = self._kept(order, {refund.refund_key: refund for refund in refunds})
+        if self.margin_rate is None:
+            return 1.0 if kept > 0 else 0.0
+        if order.value_minor is None or order.currency != self.currency:
+            return 0.0
+        return self.margin_rate * order.value_minor * kept
+
+    @staticmethod
+    def _kept(order: Order, refunds: Mapping[str, GivenBack]) -> float:
+        if any(refund.value_minor is None for refund in refunds.values()):
+            return 0.0
+        if not order.value_minor:
+            return 0.0 if refunds else 1.0
+        back = sum(refund.value_minor or 0 for refund in refunds.values())
+        return max(0.0, 1.0 - back / order.value_minor)
+
+
+def reward_of(
+    decided_at: datetime,
+    action: LiveAction,
+    outcome: Outcome | None,
+    orders: Iterable[Order],
+    refunds: Mapping[str, list[GivenBack]],
+    unit: Unit,
+) -> float | None:
+    """What a decision earned in ``unit``; None when it has no reward: its action was never seen.
+
+    ``refunds`` by the key of their order. The same order stands for every decision that came before it in time.
+    """
+    if outcome is None and action is not LiveAction.DO_NOTHING:
+        return None
+    until = decided_at + WINDOW
+    return sum(unit.worth(order, refunds.get(order.key, ())) for order in orders if decided_at < order.at <= until)
+
+
+def refund_of(props: Mapping[str, Any], event_id: str) -> GivenBack | None:
+    """The refund that a ``refunded`` event tells of; None when it names no order."""
+    order = props.get("order_id")
+    if not isinstance(order, str) or not order:
+        return None
+    value = props.get("value_minor")
+    name = props.get("refund_id")
+    return GivenBack(
+        order,
+        name if isinstance(name, str) and name else event_id,
+        value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None,
+    )

@@ -1,0 +1,200 @@
+"""From stored visits to rewards, sums, snapshots and the plan that decides next."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import numpy as np
+import pytest
+from sqlalchemy import func, select, update
+
+from adapters.postgres.engine import Database
+from insights.decisions.plan import ARM, ARMS
+from insights.decisions.situation import NAMES
+from insights.learning.learner import Learner
+from insights.models import PolicyBucket, PolicySnapshot, Reward, Session, Shop
+from insights.plans.book import PlanBook
+from insights.policies.memory import BUCKET
+from insights.policies.sums import Sums
+from insights.vocabulary.actions import LiveAction
+from tests.learning.shop import MadeShop, Visited
+
+CART_SAVE, NOTHING = LiveAction.CART_SAVE, LiveAction.DO_NOTHING
+
+
+async def reward_of(shop: MadeShop, visited: Visited) -> tuple[float, str] | None:
+    async with shop.database.transaction(shop.project_id) as tx:
+        found = await tx.scalar(select(Reward).where(Reward.decision_id == visited.decision))
+    return None if found is None else (found.value, found.outcome)
+
+
+async def sums_of(shop: MadeShop) -> Sums:
+    total = Sums.empty(len(ARMS), len(NAMES))
+    async with shop.database.transaction(shop.project_id) as tx:
+        for data in await tx.scalars(select(PolicyBucket.sums).where(PolicyBucket.project_id == shop.project_id)):
+            assert data is not None
+            total.merge(Sums.of_bytes(len(ARMS), len(NAMES), data))
+    return total
+
+
+async def set_margin(shop: MadeShop, rate: float) -> None:
+    async with shop.database.transaction(shop.project_id) as tx:
+        tx.add(Shop(project_id=shop.project_id, margin_rate=rate, currency="EUR"))
+
+
+async def test_an_order_after_a_decision_is_its_reward_and_none_before_or_long_after(
+    shop: MadeShop, learner: Learner
+) -> None:
+    bought = await shop.visit(buys=5_000)
+    left = await shop.visit()
+    late = await shop.visit(buys=5_000, bought_after=timedelta(hours=25))
+    before = await shop.visit(buys=5_000, bought_after=timedelta(minutes=-1))
+    await learner.learn(shop.project_id)
+    assert await reward_of(shop, bought) == (1.0, "converted")
+    assert await reward_of(shop, left) == (0.0, "bounced")
+    assert (await reward_of(shop, late) or (None,))[0] == 0.0
+    assert (await reward_of(shop, before) or (None,))[0] == 0.0
+
+
+async def test_an_action_nobody_saw_has_no_reward_and_doing_nothing_has(shop: MadeShop, learner: Learner) -> None:
+    unseen = await shop.visit(shown=False, buys=5_000)
+    nothing = await shop.visit(NOTHING, buys=5_000)
+    still_there = await shop.visit(closed=False)
+    await learner.learn(shop.project_id)
+    assert await reward_of(shop, unseen) is None
+    assert await reward_of(shop, nothing) == (1.0, "converted")
+    assert await reward_of(shop, still_there) is None
+
+
+async def test_with_a_margin_a_reward_is_what_the_order_leaves(shop: MadeShop, learner: Learner) -> None:
+    await set_margin(shop, 0.3)
+    bought = await shop.visit(buys=5_000)
+    await learner.learn(shop.project_id)
+    assert await reward_of(shop, bought) == (1_500.0, "converted")
+
+
+@pytest.mark.parametrize(
+    ("given_back", "left"), [([None], 0.0), ([2_000], 900.0), ([2_000, 2_000], 300.0), ([9_000], 0.0)]
+)
+async def test_a_refund_turns_a_reward_around(
+    shop: MadeShop, learner: Learner, given_back: list[int | None], left: float
+) -> None:
+    await set_margin(shop, 0.3)
+    bought = await shop.visit(buys=5_000)
+    await learner.learn(shop.project_id)
+    assert bought.order is not None
+    for number, value in enumerate(given_back):
+        for _copy in range(2):
+            await shop.refund(bought.order, value, refund=f"r{number}")
+    await learner.learn(shop.project_id)
+    found = await reward_of(shop, bought)
+    assert found is not None
+    assert found[0] == pytest.approx(left)
+    sums = await sums_of(shop)
+    assert sums.n[ARM[CART_SAVE]] == 1
+    assert sums.xr[ARM[CART_SAVE]][0] == pytest.approx(left)
+
+
+async def test_learning_again_counts_nothing_twice(shop: MadeShop, learner: Learner) -> None:
+    for _ in range(5):
+        await shop.visit(buys=1_000)
+    assert await learner.learn(shop.project_id) == 1
+    once = await sums_of(shop)
+    for _ in range(3):
+        assert await learner.learn(shop.project_id) is None
+    async with shop.database.transaction(shop.project_id) as tx:
+        await tx.execute(update(Shop).values(learned_through=None))
+    await learner.learn(shop.project_id)
+    again = await sums_of(shop)
+    assert np.array_equal(once.xx, again.xx)
+    assert again.n.sum() == 5
+
+
+async def test_a_late_order_in_a_later_visit_changes_an_earlier_decisions_reward(
+    shop: MadeShop, learner: Learner
+) -> None:
+    looked = await shop.visit()
+    await learner.learn(shop.project_id)
+    assert (await reward_of(shop, looked) or (None,))[0] == 0.0
+    await shop.visit(NOTHING, buys=1_000, visitor=looked.visitor, at=looked.at + timedelta(hours=3))
+    await learner.learn(shop.project_id)
+    assert (await reward_of(shop, looked) or (None,))[0] == 1.0
+
+
+async def test_what_was_held_out_is_kept_and_not_learned_from(shop: MadeShop, learner: Learner) -> None:
+    held = await shop.held_out(buys=1_000)
+    await shop.visit()
+    await learner.learn(shop.project_id)
+    assert await reward_of(shop, held) == (1.0, "converted")
+    sums = await sums_of(shop)
+    assert sums.n[ARM[NOTHING]] == 0
+
+
+async def test_many_workers_learn_what_one_would(shop: MadeShop, database: Database) -> None:
+    for n in range(60):
+        await shop.visit(buys=1_000 if n % 3 == 0 else None)
+    many = [Learner(database, lambda: datetime.now(UTC)) for _ in range(6)]
+    await asyncio.gather(*(one.learn(shop.project_id) for one in many))
+    await many[0].learn(shop.project_id)
+    sums = await sums_of(shop)
+    assert sums.n.sum() == 60
+    assert sums.xr[ARM[CART_SAVE]][0] == 20
+
+
+async def test_buckets_fill_up_one_after_the_other(shop: MadeShop, learner: Learner) -> None:
+    await shop.crowd(BUCKET + 20, {CART_SAVE: 0.2, NOTHING: 0.2})
+    await learner.learn(shop.project_id)
+    async with shop.database.transaction(shop.project_id) as tx:
+        counts = dict(
+            (
+                await tx.execute(
+                    select(Reward.bucket, func.count())
+                    .where(Reward.project_id == shop.project_id)
+                    .group_by(Reward.bucket)
+                )
+            ).all()
+        )
+    assert counts == {1: BUCKET, 2: 20}
+
+
+async def test_what_was_learned_reaches_a_running_process_and_decides(
+    shop: MadeShop, learner: Learner, database: Database
+) -> None:
+    clock = [0.0]
+    book = PlanBook(database, clock=lambda: clock[0])
+    assert (await book.plan_of(shop.project_id)).learned is None
+    await shop.crowd(400, {CART_SAVE: 0.9, NOTHING: 0.1})
+    version = await learner.learn(shop.project_id)
+    assert (await book.plan_of(shop.project_id)).learned is None
+    clock[0] = 60.0
+    await book.plan_of(shop.project_id)
+    await book.close()
+    learned = (await book.plan_of(shop.project_id)).learned
+    assert learned is not None
+    assert learned.version == version
+    row = np.zeros(len(NAMES))
+    row[0] = 1.0
+    chances = learned.policy.probabilities(row, [ARM[CART_SAVE], ARM[NOTHING]])
+    assert chances[0] > 0.9
+    assert learned.policy.experience == pytest.approx(400, abs=1)
+
+
+async def test_projects_learn_apart(shop: MadeShop, learner: Learner, database: Database, project_id: UUID) -> None:
+    await shop.visit(buys=1_000)
+    await learner.round()
+    async with database.transaction(None) as tx:
+        hidden = await tx.scalar(select(func.count()).select_from(PolicySnapshot))
+    assert hidden == 0
+    async with database.transaction(project_id) as tx:
+        assert await tx.scalar(select(func.count()).select_from(PolicySnapshot)) == 1
+
+
+async def test_a_session_that_opens_again_is_learned_from_again_once_it_ends(shop: MadeShop, learner: Learner) -> None:
+    looked = await shop.visit()
+    await learner.learn(shop.project_id)
+    async with shop.database.transaction(shop.project_id) as tx:
+        await tx.execute(update(Session).where(Session.id == looked.session).values(closed_at=None))
+    await learner.learn(shop.project_id)
+    assert await reward_of(shop, looked) == (0.0, "bounced")

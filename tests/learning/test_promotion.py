@@ -1,0 +1,96 @@
+"""Challengers take over only when the data say so, and can be sent back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from adapters.postgres.engine import Database
+from insights.errors import Conflict, Refused
+from insights.learning.learner import Learner
+from insights.learning.promotion import challenge, judge, promote, roll_back
+from insights.models import Policy
+from insights.vocabulary.actions import LiveAction
+from tests.learning.shop import BEGAN, MadeShop
+
+CART_SAVE, NOTHING = LiveAction.CART_SAVE, LiveAction.DO_NOTHING
+NOW = datetime.now(UTC)
+
+
+async def incumbent(shop: MadeShop) -> str:
+    async with shop.database.transaction(shop.project_id) as tx:
+        return (await tx.scalars(select(Policy.name).where(Policy.role == "incumbent"))).one()
+
+
+async def test_with_too_little_data_nothing_is_ranked_nor_promoted(shop: MadeShop, learner: Learner) -> None:
+    await shop.crowd(120, {CART_SAVE: 0.5, NOTHING: 0.1})
+    await learner.learn(shop.project_id)
+    async with shop.database.transaction(shop.project_id) as tx:
+        rival = await challenge(tx, shop.project_id, "keen", {"gamma": 64.0}, NOW)
+        evaluation = await judge(tx, shop.project_id, rival.id, NOW)
+        assert evaluation.verdict == "cannot tell"
+        assert "1,000 are needed" in evaluation.why
+        with pytest.raises(Conflict, match="Not promoted"):
+            await promote(tx, shop.project_id, rival.id, NOW)
+    assert await incumbent(shop) == "first"
+
+
+async def test_a_policy_that_earns_more_is_promoted_recorded_and_can_be_rolled_back(
+    shop: MadeShop, learner: Learner, database: Database
+) -> None:
+    # What it learns from, then what it is judged by.
+    await shop.crowd(1_000, {CART_SAVE: 0.9, NOTHING: 0.1})
+    since = BEGAN + timedelta(hours=20)
+    await shop.crowd(2_200, {CART_SAVE: 0.9, NOTHING: 0.1}, seed=2, at=since + timedelta(minutes=1))
+    await learner.learn(shop.project_id)
+    async with database.transaction(shop.project_id) as tx:
+        rival = await challenge(tx, shop.project_id, "sampler", {"explorer": "thompson"}, NOW)
+        now = datetime.now(UTC)
+        change = await promote(tx, shop.project_id, rival.id, now, now - since)
+    assert change.kind == "promoted"
+    assert change.evaluation is not None
+    assert change.evaluation["verdict"] == "better"
+    assert change.evaluation["earned"]["value"] == pytest.approx(0.5, abs=0.06)
+    assert change.evaluation["estimates"][0]["value"] > 0.6
+    assert await incumbent(shop) == "sampler"
+    async with database.transaction(shop.project_id) as tx:
+        with pytest.raises(Conflict, match="decides already"):
+            await promote(tx, shop.project_id, rival.id, NOW)
+    async with database.transaction(shop.project_id) as tx:
+        back = await roll_back(tx, shop.project_id, datetime.now(UTC))
+    assert back.kind == "rolled_back"
+    assert await incumbent(shop) == "first"
+
+
+async def test_there_is_nothing_to_go_back_to_at_first(shop: MadeShop) -> None:
+    async with shop.database.transaction(shop.project_id) as tx:
+        with pytest.raises(Conflict, match="no earlier policy"):
+            await roll_back(tx, shop.project_id, NOW)
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"gama": 1.0}, "settings.gama"),
+        ({"explorer": "dice"}, "dice"),
+        ({"gamma": 0}, "settings.gamma"),
+        ({"floor": 0.5}, "settings.floor"),
+        ({"ridge": "much"}, "settings.ridge"),
+        ({"pool": float("nan")}, "settings.pool"),
+    ],
+)
+async def test_settings_that_make_no_policy_are_refused_by_name(
+    shop: MadeShop, settings: dict[str, object], field: str
+) -> None:
+    async with shop.database.transaction(shop.project_id) as tx:
+        with pytest.raises(Refused, match=field):
+            await challenge(tx, shop.project_id, "odd", settings, NOW)
+
+
+async def test_two_policies_have_two_names(shop: MadeShop) -> None:
+    with pytest.raises(Conflict, match="choose another name"):
+        async with shop.database.transaction(shop.project_id) as tx:
+            await challenge(tx, shop.project_id, "a", {}, NOW)
+            await challenge(tx, shop.project_id, "a", {}, NOW)
