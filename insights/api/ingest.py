@@ -27,7 +27,7 @@ from insights.decisions.plan import RULES_ONLY, Plan
 from insights.decisions.situation import VERSION as SITUATION
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Unavailable, WhyleftError
 from insights.events.record import Entry, Recorder
-from insights.events.wire import Batch, Limits, Reading, WireEvent, read_batch, refuse_types
+from insights.events.wire import SERVERS_ONLY, Batch, Limits, Reading, WireEvent, read_batch, refuse_types
 from insights.intents.score import score
 from insights.plans.book import PlanBook
 from insights.profiles.loading import ProfileLoader
@@ -47,8 +47,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 PATH = "/v1/events"
 FRESH_MS = 60_000
 """Older news is stored, but nothing is decided on it: the moment to show something has passed."""
-
-_SERVERS_ONLY = "type: only a server may say this; send it with the project's secret key"
 
 log = structlog.get_logger()
 _encode = msgspec.json.encode
@@ -144,7 +142,7 @@ class Ingest:
         reading = read_batch(body, self._limits, received_ms)
         if key.kind == "write":
             # A write key stands in every page: with it, anybody could take back anybody's order.
-            reading = refuse_types(reading, AFTERWARDS, _SERVERS_ONLY)
+            reading = refuse_types(reading, AFTERWARDS, SERVERS_ONLY)
         batch = reading.batch
         project_id = ProjectId(key.project_id)
         for event in batch.events:

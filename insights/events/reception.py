@@ -22,7 +22,7 @@ from insights.events.dialects import ga4, generic, segment, shopify, shopify_pix
 from insights.events.dialects.translation import Envelope, Translated, Untranslatable
 from insights.events.places import place
 from insights.events.record import Entry, Recorder
-from insights.events.wire import Limits, Rejection, WireEvent, event_or_reason, unstorable
+from insights.events.wire import SERVERS_ONLY, Limits, Rejection, WireEvent, event_or_reason, unstorable
 from insights.vocabulary.events import AFTERWARDS
 
 Translate = Callable[[Any, Envelope], list[Translated]]
@@ -171,7 +171,7 @@ def read_message(project_id: UUID, dialect: str, message: Message, limits: Limit
     reads: list[Read] = []
     for said in translated:
         if said.type in AFTERWARDS and not envelope.trusted:
-            return "type: only a server may say this; send it with the project's secret key"
+            return SERVERS_ONLY
         item = {
             "id": str(attach.event_id(project_id, dialect, said.key)),
             "t": said.at_ms,
@@ -183,7 +183,8 @@ def read_message(project_id: UUID, dialect: str, message: Message, limits: Limit
         event = event_or_reason(item, limits, 0, envelope.received_ms)
         if isinstance(event, str):
             return event
-        who = None if said.says_who else _names(said)
+        # What is told of a visit afterwards is no visit: it must not open one by saying whose it is.
+        who = None if said.says_who or said.type in AFTERWARDS else _names(said)
         if who is not None:
             named = event_or_reason({**item, "type": "identified", "props": who}, limits, 0, envelope.received_ms)
             if isinstance(named, str):

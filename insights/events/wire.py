@@ -26,6 +26,7 @@ MAX_SEQ = 2**53
 MAX_URL = 4096
 MAX_TAB = 100
 MAX_INTEGER = 2**63
+SERVERS_ONLY = "type: only a server may say this; send it with the project's secret key"
 
 
 class Page(Struct, gc=False):

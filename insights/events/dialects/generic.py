@@ -41,9 +41,6 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
         email=said["email"],
         phone=said["phone"],
     )
-    if type_ in AFTERWARDS:
-        # Told of a visit, no part of it: it names nobody.
-        who = Who(visitor=who.visitor, anonymous_id=who.anonymous_id or who.user_id or who.email or who.phone)
     kept = {name: value for name, value in data.items() if name not in (*_WHO, "session", "url")}
     if type_ == "identified":
         kept |= {name: value for name, value in said.items() if name not in ("visitor", "anonymous_id") and value}
