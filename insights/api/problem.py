@@ -20,14 +20,24 @@ MEDIA_TYPE = "application/problem+json"
 
 def problem(status: int, title: str, detail: str, field: str | None = None, faults: Sequence[Fault] = ()) -> bytes:
     """The body of a problem. ``faults``: everything wrong with a condition, each with its place and a fix."""
-    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body: dict[str, Any] = {"type": "about:blank", "title": title, "status": status, "detail": _sayable(detail)}
     if field is not None:
-        body["field"] = field
+        body["field"] = _sayable(field)
     if faults:
         body["faults"] = [
-            {name: value for name, value in asdict(fault).items() if value is not None} for fault in faults
+            {
+                name: _sayable(value) if isinstance(value, str) else value
+                for name, value in asdict(fault).items()
+                if value is not None
+            }
+            for fault in faults
         ]
     return msgspec.json.encode(body)
+
+
+def _sayable(text: str) -> str:
+    # What was sent may be told back, and half of a surrogate pair cannot be written in UTF-8.
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def headers_of(error: WhyleftError) -> dict[str, str]:

@@ -80,8 +80,9 @@ async def list_segments(tx: AsyncSession, project_id: UUID) -> list[tuple[Segmen
 
 async def get_segment(tx: AsyncSession, project_id: UUID, name: str, *, lock: bool = False) -> Segment:
     """The segment of that name. Raises NotFound."""
-    query = select(Segment).where(Segment.project_id == project_id, Segment.name == name.casefold())
-    segment = await tx.scalar(query.with_for_update() if lock else query)
+    query = select(Segment).where(Segment.project_id == project_id, Segment.name == name)
+    # What is no name is not looked for: not every text can be sent to the database.
+    segment = await tx.scalar(query.with_for_update() if lock else query) if _NAME.fullmatch(name) else None
     if segment is None:
         raise NotFound(f"There is no segment {name[:60]!a} in this project. GET /v1/segments lists them.")
     return segment
@@ -191,8 +192,10 @@ def _hold_to_version(segment: Segment, version: int | None) -> None:
 
 
 def _description(text: str) -> str:
-    if len(text) > LONGEST_DESCRIPTION or "\0" in text:
+    if len(text) > LONGEST_DESCRIPTION:
         raise Refused(f"The description is longer than {LONGEST_DESCRIPTION} characters.", field="description")
+    if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+        raise Refused("The description holds a character that cannot be stored.", field="description")
     return text
 
 

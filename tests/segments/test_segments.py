@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -212,3 +213,61 @@ async def test_a_builder_asks_for_fields_schema_and_what_a_text_means(api: Api) 
     assert checked["answer"]["truth"] is None
     assert checked["answer"]["why"] == "insight.reason is not known"
     assert [part["truth"] for part in checked["answer"]["explanation"]["parts"]] == [False, None]
+
+
+_HOSTILE: list[Any] = [
+    "\x00",
+    "\ud800",
+    "a" * 30_000,
+    "(" * 5_000,
+    '"\ud800" = 1',
+    "\ud800 = 1",
+    "cart.items > \ud800",
+    {"\ud800": 1},
+    {"field": "\ud800", "op": "\x00"},
+    {"field": "cart.items", "op": "gt", "value": 10**400},
+    {"field": "cart.value", "op": "gt", "value": {"minor": 10**400, "currency": "EUR"}},
+    {"field": "session.engaged", "op": "gt", "value": {"seconds": 10**400}},
+    {"field": "visitor.first_seen_at", "op": "gt", "value": {"at": "9999-12-31T23:59:59-23:59"}},
+    {"field": "intent.propensity", "op": "gt", "value": float("nan")},
+    {"field": "visitor.country", "op": "eq", "value": "\x00"},
+    {"field": "events.purchased.count", "args": [{"seconds": 10**400}], "op": "gt", "value": 1},
+    {"field": "visitor.trait", "args": ["\x00"], "op": "known"},
+    {"all": [{"all": [{"all": {}}]}] * 1000},
+    json.loads('{"not":' * 500 + "1" + "}" * 500),
+]
+
+
+@pytest.mark.parametrize("when", _HOSTILE, ids=range(len(_HOSTILE)))
+async def test_a_hostile_condition_is_refused_by_every_operation(api: Api, when: Any) -> None:
+    for path, body in (
+        ("/v1/segments", {"name": "x", "when": when}),
+        ("/v1/segments/preview", {"when": when}),
+        ("/v1/conditions/check", {"when": when}),
+    ):
+        content = json.dumps(body)
+        headers = {**api.headers, "content-type": "application/json"}
+        answer = await api.client.post(path, headers=headers, content=content)
+        assert answer.status_code in (400, 422), answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("name", ["%00", "%ED%A0%80", "a" * 61, "..", "A b", "'"])
+async def test_a_hostile_name_is_no_segment(api: Api, name: str) -> None:
+    visitor = await visit(api)
+    for method, path in (
+        ("GET", f"/v1/segments/{name}"),
+        ("DELETE", f"/v1/segments/{name}"),
+        ("PUT", f"/v1/segments/{name}/visitors/{visitor}"),
+    ):
+        answer = await api.client.request(method, path, headers=api.headers)
+        assert 400 <= answer.status_code < 500, (method, path, answer.text)
+
+
+async def test_a_description_that_cannot_be_stored_is_refused(api: Api) -> None:
+    for description in ("\x00", "\ud800"):
+        content = json.dumps({"name": "x", "description": description})
+        headers = {**api.headers, "content-type": "application/json"}
+        answer = await api.client.post("/v1/segments", headers=headers, content=content)
+        assert answer.status_code in (400, 422)
+        assert "description" in answer.text
