@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -15,7 +16,7 @@ from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Reply, U
 from insights.classification import prompt
 from insights.classification.book import Book
 from insights.classification.calibration import Calibrations, shipped_calibrations
-from insights.classification.evidence import NAME, classify_by_evidence
+from insights.classification.evidence import NAME, Case, cases, weigh
 from insights.classification.parse import AnswerRefused, ReasonGiven, complaint_about, read_answer
 from insights.classification.pricing import NO_PRICES, Prices
 from insights.classification.prompt import USUAL, Question, Wishes
@@ -34,6 +35,7 @@ class Classified:
 
     ``usage`` is what was used for it now: nothing where an earlier answer to the same question was good. ``key`` and
     ``answer`` are the question's and the model's, for the next time; ``cost_micros`` is None where prices are unknown.
+    ``cases`` are what the rules found, where they were asked.
     """
 
     verdict: Verdict
@@ -43,6 +45,7 @@ class Classified:
     cost_micros: int | None = None
     key: str | None = None
     answer: dict[str, Any] | None = None
+    cases: Sequence[Case] = ()
 
 
 class NamesReasons(Protocol):
@@ -107,7 +110,7 @@ class Classifier:
     async def classify(self, timeline: Timeline, *, fresh: bool = False) -> Classified:
         """The verdict on a session; whatever the model does, there is one within the deadline."""
         if self._model is None:
-            return Classified(self._by_evidence(timeline), NAME)
+            return self._by_evidence(timeline)
         question = self.question(timeline)
         key = question.key(self.name)
         if self._book is not None and not fresh:
@@ -122,7 +125,7 @@ class Classifier:
             reserved = self._prices.micros(self._most(question))
             at = await self._book.reserve(timeline.project_id, reserved, round(self._ceiling * 1_000_000))
             if at is None:
-                return Classified(self._by_evidence(timeline), NAME, "ceiling")
+                return self._by_evidence(timeline, "ceiling")
         used: list[Usage] = []
         try:
             classified = await self._answered(model, question, key, timeline, used)
@@ -158,14 +161,18 @@ class Classifier:
             log.error("model_broke", model=model.name, error=type(error).__name__)
             why = "failed"
         usage = sum(used, NOTHING_USED)
-        return Classified(self._by_evidence(timeline), NAME, why, usage, self._cost(usage))
+        return self._by_evidence(timeline, why, usage, self._cost(usage))
 
     async def _settle(self, project_id: UUID, at: datetime | None, usage: Usage, reserved: int) -> None:
         if self._book is not None and (reserved or usage.calls):
             await self._book.settle(project_id, at, usage, self._prices.micros(usage), reserved)
 
-    def _by_evidence(self, timeline: Timeline) -> Verdict:
-        return classify_by_evidence(timeline, threshold=self._threshold, calibrations=self._calibrations)
+    def _by_evidence(
+        self, timeline: Timeline, why: str | None = None, usage: Usage = NOTHING_USED, cost: int | None = None
+    ) -> Classified:
+        ranked = cases(timeline)
+        verdict = weigh(ranked, timeline, threshold=self._threshold, calibrations=self._calibrations)
+        return Classified(verdict, NAME, why, usage, cost, cases=ranked)
 
     def _read(self, answer: ReasonGiven, question: Question, timeline: Timeline) -> Verdict:
         return read_answer(

@@ -144,7 +144,7 @@ def conclude(reading: Reading, classified: Classified) -> Conclusion:
         "classifier": classified.classifier,
         "fallback": classified.fallback,
         "timeline_hash": timeline_hash(timeline),
-        "outcome_hash": outcome_hash(timeline, stage_reached(summary)),
+        "outcome_hash": outcome_hash(timeline, stage_reached(summary), classified.cases),
         "calls": classified.usage.calls,
         "tokens_in": classified.usage.tokens_in,
         "tokens_out": classified.usage.tokens_out,

@@ -8,26 +8,35 @@ costs no call to a model.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import msgspec
 
-from insights.classification.evidence import cases, weigh
+from insights.classification.evidence import Case, cases, weigh
+from insights.classification.suggestions import suggestions_for
 from insights.timeline.assemble import Summary
 from insights.timeline.timeline import Timeline
+from insights.vocabulary.reasons import Reason
 from insights.vocabulary.stages import Stage
 
 
-def outcome_hash(timeline: Timeline, stage: Stage) -> str:
+def outcome_hash(timeline: Timeline, stage: Stage, ranked: Sequence[Case] = ()) -> str:
     """SHA-256 over the outcome of a timeline that has at least one event: equal hashes mean the same outcome.
 
-    It does not depend on the settings of a project: the rules' verdict is taken with and without a threshold.
+    It does not depend on the settings of a project: the rules' verdict is taken as it is with no threshold, and what
+    would be suggested if it fell below one. ``ranked``: the rules' cases, for whoever has them already.
     """
-    ranked = cases(timeline)
-    outcome: list[object] = [stage]
-    for threshold in (0.0, 1.0):
-        verdict = weigh(ranked, timeline, threshold=threshold)
-        outcome += [verdict.kind, verdict.reason, verdict.confidence, verdict.narrative, verdict.evidence]
-        outcome += [[suggestion.action, suggestion.params] for suggestion in verdict.suggested_actions]
+    verdict = weigh(ranked or cases(timeline), timeline, threshold=0.0)
+    outcome: list[object] = [
+        stage,
+        verdict.kind,
+        verdict.reason,
+        verdict.confidence,
+        verdict.narrative,
+        verdict.evidence,
+    ]
+    for suggested in (verdict.suggested_actions, suggestions_for(Reason.UNCLEAR, timeline)):
+        outcome.append([[suggestion.action, suggestion.params] for suggestion in suggested])
     return hashlib.sha256(msgspec.json.encode(outcome, order="deterministic")).hexdigest()
 
 
