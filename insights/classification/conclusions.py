@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.ports import Trigger
@@ -203,7 +203,12 @@ async def close_sessions(
         await tx.execute(
             update(Session)
             .where(Session.project_id == project_id, Session.id == session_id)
-            .values(lease_until=None, closed_at=now, close_at=None, close_reason=reasons[session_id])
+            .values(
+                lease_until=None,
+                closed_at=func.coalesce(Session.closed_at, now),
+                close_at=None,
+                close_reason=reasons[session_id],
+            )
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -23,6 +24,16 @@ _OUTDATE = text("""
 UPDATE visitor SET version = version + 1 WHERE project_id = :project AND id IN (
     SELECT id FROM visitor WHERE project_id = :project AND id = ANY(:visitors) ORDER BY id FOR UPDATE)
 """)
+
+# Nothing is waited for: a session whose row is held is being written, and looked at again for that.
+_LOOK_AGAIN = text("""
+UPDATE session SET close_at = :now WHERE project_id = :project AND id IN (
+    SELECT id FROM session
+    WHERE project_id = :project AND visitor_id = ANY(:visitors) AND closed_at IS NOT NULL AND close_at IS NULL
+    ORDER BY id DESC LIMIT :most FOR UPDATE SKIP LOCKED)
+""")
+MOST_LOOKED_AT: Final = 500
+"""Sessions that are looked at again when people are joined or parted, the latest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +85,18 @@ async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said])
             group=session_group(one.session_id),
         )
         affected.update(visitor for visitor in same_person if visitor != one.visitor_id)
-    for group in stitched.joined:
-        await join_runs(tx, project_id, group, max(one.received_at for one in said))
+    if stitched.changed:
+        now = max(one.received_at for one in said)
+        await _carry_through(tx, project_id, stitched, now)
     return frozenset(affected)
+
+
+async def _carry_through(tx: AsyncSession, project_id: UUID, stitched: Stitched, now: datetime) -> None:
+    """What follows from other people: their runs are one person's, and so are the visits before each visit."""
+    for group in stitched.joined:
+        await join_runs(tx, project_id, group, now)
+    visitors = list(stitched.changed)
+    await tx.execute(_LOOK_AGAIN, {"project": project_id, "visitors": visitors, "now": now, "most": MOST_LOOKED_AT})
 
 
 async def same_visitor(
@@ -92,8 +112,7 @@ async def same_visitor(
         stitched = await stitch(tx, project_id, [link_of_visitors(one, other, at=at, event_id=event_id)])
         if stitched.changed:
             await hold_people(tx, project_id, stitched.changed)
-        for group in stitched.joined:
-            await join_runs(tx, project_id, group, now)
+            await _carry_through(tx, project_id, stitched, now)
         together = other in await person_of(tx, project_id, one)
     if stitched.changed:
         async with database.transaction(project_id) as tx:

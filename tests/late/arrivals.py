@@ -65,9 +65,10 @@ def arrivals(draw: st.DrawFn, batches: int) -> list[int]:
     return draw(st.permutations([*range(batches), *copies, *pauses]))
 
 
-def told(story: Sequence[Sequence[Step]], start_ms: int) -> list[Batch]:
-    """The batches of a story that begins at ``start_ms``, of a visitor who is new each time. Visits are a day apart."""
-    visitor, sessions = uuid4(), {}
+def told(story: Sequence[Sequence[Step]], start_ms: int, devices: int = 1) -> list[Batch]:
+    """The batches of a story that begins at ``start_ms``, of a person who is new each time. Visits are a day apart, and
+    go round the person's devices."""
+    visitors, sessions = [uuid4() for _ in range(devices)], {}
     at, seq, batches = start_ms, 0, []
     for steps in story:
         if steps[0].visit not in sessions:
@@ -80,7 +81,8 @@ def told(story: Sequence[Sequence[Step]], start_ms: int) -> list[Batch]:
             props = dict(step.props)
             if "email" in props:
                 # An address of their own: whoever shares one is the same person.
-                props["email"] = f"{visitor}@example.org"
+                props["email"] = f"{visitors[0]}@example.org"
             events.append(WireEvent(id=uuid7(at), t=at, type=step.kind, seq=seq, props=props, url=f"{SHOP}/product/a"))
-        batches.append(Batch(visitor, sessions[steps[0].visit], steps[0].tab, tuple(events)))
+        visit = steps[0].visit
+        batches.append(Batch(visitors[visit % devices], sessions[visit], steps[0].tab, tuple(events)))
     return batches
