@@ -226,7 +226,9 @@ class Ingest:
             copy = await self._copy(project_id, VisitorId(stored.visitor_id))
         except WhyleftError:
             return None
-        entry = replace(stored, events=(), rejected=(), decision=None, before=copy.version, fresh=0)
+        entry = replace(
+            stored, events=(), rejected=(), decision=None, before=copy.version, fresh=0, stale=False, undecided=False
+        )
         try:
             choice = self._decide(copy.profile, stored, batch, plan, decision_id)
             if choice is not None:

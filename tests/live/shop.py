@@ -86,6 +86,19 @@ class Shop:
             return list(rows)
 
 
+def batch_of(path: str, *events: tuple[str, dict[str, Any]], after_ms: int = 0) -> dict[str, Any]:
+    """Events that happen now, but after ``after_ms``, on one page; whose they are is for the caller to say."""
+    url = f"https://shop.example{path}"
+    made = []
+    at_ms = after_ms
+    for seq, (kind, props) in enumerate(events):
+        at_ms = max(at_ms + 1, int(time.time() * 1000))
+        if kind == "page_viewed":
+            props = {"url": url, "path": path, **props}
+        made.append({"id": str(uuid7(at_ms)), "t": at_ms, "seq": seq, "type": kind, "props": props})
+    return {"tab": "t", "page": {"url": url}, "events": made}
+
+
 class Visitor:
     """Somebody whose requests ``route`` sends to one process or another."""
 
@@ -100,21 +113,10 @@ class Visitor:
 
     def batch(self, path: str, *events: tuple[str, dict[str, Any]]) -> dict[str, Any]:
         """Events that happen now, on one page."""
-        url = f"https://shop.example{path}"
-        made = []
-        for kind, props in events:
-            self.at_ms = max(self.at_ms + 1, int(time.time() * 1000))
-            self.seq += 1
-            if kind == "page_viewed":
-                props = {"url": url, "path": path, **props}
-            made.append({"id": str(uuid7(self.at_ms)), "t": self.at_ms, "seq": self.seq, "type": kind, "props": props})
-        return {
-            "visitor": str(self.id),
-            "session": str(self.session),
-            "tab": "t",
-            "page": {"url": url},
-            "events": made,
-        }
+        made = batch_of(path, *events, after_ms=self.at_ms)
+        self.at_ms = made["events"][-1]["t"]
+        self.seq += len(events)
+        return {"visitor": str(self.id), "session": str(self.session), **made}
 
     async def post(self, batch: dict[str, Any], process: Process | None = None) -> httpx.Response:
         process = process or self.route()

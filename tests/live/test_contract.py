@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -207,3 +208,38 @@ async def test_visitors_of_two_projects_with_one_id_are_strangers(shop: Shop) ->
     visitor = Visitor(shop, lambda: home)
     await visitor.do("/", ("page_viewed", {}))
     assert await home.copy_at_hand(uuid4(), visitor.id) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_a_storm_of_retries_and_requests_at_once_leaves_nothing_wrong(shop: Shop, seed: int) -> None:
+    """Everybody's requests anywhere, several at a time, each perhaps sent again elsewhere."""
+    chance = random.Random(seed)
+    visitors = [Visitor(shop, lambda: chance.choice(shop.processes)) for _ in range(6)]
+
+    async def send(visitor: Visitor, batch: dict[str, Any]) -> int:
+        await asyncio.sleep(chance.random() / 100)
+        accepted = 0
+        for _ in range(chance.choice([1, 1, 2])):
+            answer = (await visitor.post(batch)).json()
+            accepted += answer["accepted"]
+        return accepted
+
+    for visitor in visitors:
+        await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    for _ in range(6):
+        batches = [
+            (visitor, visitor.batch("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"})))
+            for visitor in visitors
+            for _ in range(chance.randrange(1, 4))
+        ]
+        assert set(await asyncio.gather(*(send(*each) for each in batches))) == {2}
+    for visitor in visitors:
+        shown = [str(row.id) for row in await shop.decisions(visitor.id) if row.action != "do_nothing"]
+        assert sorted(shown) == sorted(action["decision_id"] for action in visitor.got)
+        assert 1 <= len(shown) <= CAP
+        assert (await shop.stored(visitor.id)).profile.folded == visitor.seq
+        # What anybody still holds of them is either right or found out.
+        for process in shop.processes:
+            await visitor.post(visitor.batch("/", ("clicked", {})), process)
+            at_hand = fields(await process.copy_at_hand(shop.project_id, visitor.id))
+            assert at_hand == fields(await shop.stored(visitor.id))
