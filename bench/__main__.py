@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("ingest", "decide", "learn", "conditions")
+BENCHES = ("ingest", "closing", "decide", "learn", "ope", "conditions")
 
 
 def main() -> int:
