@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
@@ -16,7 +15,7 @@ from flows.deliveries import OPEN_STATUSES, given_up
 from flows.engine import SendNow
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun, Suppression
-from flows.ports import Composed, Composer, Done, SendRequest, Skip
+from flows.ports import Composed, Composer, Done, Facts, SendRequest, Skip
 from flows.triggers import converted_since
 
 
@@ -31,7 +30,7 @@ async def pass_gate(
     tx: AsyncSession,
     run: FlowRun,
     send: SendNow,
-    facts: Mapping[str, Any],
+    facts: Facts,
     composer: Composer,
     channels: Mapping[str, object],
     now: datetime,
@@ -74,7 +73,7 @@ async def _decide(
     run: FlowRun,
     send: SendNow,
     earlier: Delivery | None,
-    facts: Mapping[str, Any],
+    facts: Facts,
     composer: Composer,
     channels: Mapping[str, object],
     now: datetime,
@@ -104,8 +103,10 @@ async def _decide(
     recipient = earlier.recipient if earlier is not None else composed.recipient
     if channel not in channels:
         return Skip("channel_not_configured", f"No {channel} channel is configured on this server.")
-    if composed.needs_consent and lookup(facts, f"consent.{channel}") is not True:
-        return Skip("no_consent", f"The visitor has not agreed to messages by {channel}.")
+    if composed.needs_consent:
+        known = await facts.facts(tx, run.project_id, run.visitor_id)
+        if lookup(known, f"consent.{channel}") is not True:
+            return Skip("no_consent", f"The visitor has not agreed to messages by {channel}.")
     if recipient is not None and await _suppressed(tx, run.project_id, channel, recipient):
         return Skip("suppressed", f"{recipient} is on the suppression list of {channel}.")
     if earlier is not None:

@@ -18,12 +18,12 @@ from sqlalchemy import Text, cast, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import explain
-from flows.definition import FlowDefinition, TriggerRule, Wait
+from flows.definition import Exit, FlowDefinition, TriggerRule, Wait
 from flows.deliveries import OPEN_STATUSES
-from flows.engine import Position, WaitUntil, advance
+from flows.engine import Finish, Position, WaitUntil, advance
 from flows.models import Conversion, Delivery, Flow, FlowRun, FlowVersion
 from flows.ports import Knowledge, Trigger
-from flows.triggers import UNFINISHED, lock_visitors, note, until, wake
+from flows.triggers import UNFINISHED, lock_signal, lock_visitors, note, signal_given_at, until, wake
 
 # One statement for all runs of a batch and the first lines of their histories. A run that a trigger's first copy
 # started is not made again, and gets no lines.
@@ -32,13 +32,14 @@ WITH given AS (
     SELECT * FROM json_to_recordset(:rows) AS row(
         id uuid, flow_id uuid, version_id uuid, visitor_id uuid, trigger_key text, trigger_group text,
         triggered_at timestamptz, facts jsonb, exit_on_conversion boolean, status text, step text, waiting boolean,
-        due_at timestamptz, ended_at timestamptz, end_reason text)
+        signal text, signal_key text, signalled boolean, due_at timestamptz, ended_at timestamptz, end_reason text)
 ), made AS (
     INSERT INTO flow_run (project_id, id, flow_id, version_id, visitor_id, trigger_key, trigger_group, triggered_at,
-                          facts, exit_on_conversion, status, step, waiting, signalled, due_at, attempts, started_at,
-                          ended_at, end_reason)
+                          facts, exit_on_conversion, status, step, waiting, signal, signal_key, signalled, due_at,
+                          attempts, started_at, ended_at, end_reason)
     SELECT :project, id, flow_id, version_id, visitor_id, trigger_key, trigger_group, triggered_at, facts,
-           exit_on_conversion, status, step, waiting, false, due_at, 0, :now, ended_at, end_reason
+           exit_on_conversion, status, step, waiting, signal, signal_key, signalled, due_at, 0, :now, ended_at,
+           end_reason
     FROM given
     ON CONFLICT (project_id, flow_id, trigger_key) DO NOTHING
     RETURNING id
@@ -110,7 +111,7 @@ async def start_runs(
     ``trigger.occurred_at``, a trigger that is too old and a visitor whose last run of this flow is too recent start a
     run that is over at once and says so, once a group: nothing is skipped in silence. ``same_person`` are visitors'
     other devices, whose locks the caller holds: orders and runs there count too. A run whose first step is to wait is
-    at rest from the start.
+    at rest from the start, one whose first step is the exit is over.
     """
     published = await _published(tx, project_id)
     matching = [
@@ -140,11 +141,12 @@ async def start_runs(
             continue
         row = _run(flow, trigger, refusal, now)
         rows.append(row)
-        lines += [{"n": len(lines) + n, "run_id": row["id"], **line} for n, line in enumerate(_lines(flow, row))]
+        lines += _lines(flow.definition.name, row)
         # For the next trigger: it may be of the same visitor or group.
         run = _Earlier(row["id"], trigger.group, row["status"], refusal, reached=False, started_at=now)
         past.add(flow.flow_id, trigger.visitor_id, run)
-    started = await _start(tx, project_id, rows, lines, now)
+    await _look_for_signals(tx, project_id, rows, now)
+    started = await _start(tx, project_id, rows, [line | {"n": n} for n, line in enumerate(lines)], now)
     for run_id in asked_again:
         await note(tx, project_id, run_id, now, None, "asked_again", "another trigger of the same group")
     return started
@@ -269,9 +271,7 @@ def _refusal(flow: _Published, trigger: Trigger, person: Collection[UUID], past:
 
 def _run(flow: _Published, trigger: Trigger, refusal: str | None, now: datetime) -> dict[str, Any]:
     definition = flow.definition
-    over = refusal is not None
-    rest_until = None if over else _first_rest(definition, trigger, now)
-    return {
+    row: dict[str, Any] = {
         "id": uuid4(),
         "flow_id": flow.flow_id,
         "version_id": flow.version_id,
@@ -281,29 +281,51 @@ def _run(flow: _Published, trigger: Trigger, refusal: str | None, now: datetime)
         "triggered_at": trigger.occurred_at,
         "facts": dict(trigger.facts),
         "exit_on_conversion": definition.settings.exit_on_conversion,
-        "status": "cancelled" if over else "waiting",
+        "status": "waiting",
         "step": definition.start,
-        "waiting": rest_until is not None,
-        "due_at": None if over else rest_until or now,
-        "ended_at": now if over else None,
-        "end_reason": refusal,
+        "waiting": False,
+        "signal": None,
+        "signal_key": None,
+        "signalled": False,
+        "due_at": now,
+        "ended_at": None,
+        "end_reason": None,
     }
+    if refusal is not None:
+        return row | {"status": "cancelled", "due_at": None, "ended_at": now, "end_reason": refusal}
+    if not isinstance(definition.steps[definition.start], Wait | Exit):
+        return row  # for a worker: there is something to send, or to find out
+    match advance(definition, Position(definition.start), "due", trigger.facts, now).effect:
+        case Finish(reason):
+            return row | {"status": "done", "due_at": None, "ended_at": now, "end_reason": reason}
+        case WaitUntil(due_at, signal, key):
+            awaited = {"signal": signal, "signal_key": key} if signal is not None and key is not None else {}
+            return row | {"waiting": True, "due_at": due_at} | awaited
+        case _:
+            return row
 
 
-def _first_rest(definition: FlowDefinition, trigger: Trigger, now: datetime) -> datetime | None:
-    """Until when the run rests at its very first step; None when that step needs a worker's look."""
-    first = definition.steps[definition.start]
-    if not isinstance(first, Wait) or first.until is not None:
-        return None
-    ahead = advance(definition, Position(definition.start), "due", trigger.facts, now)
-    return ahead.effect.due_at if isinstance(ahead.effect, WaitUntil) else None
+async def _look_for_signals(tx: AsyncSession, project_id: UUID, rows: list[dict[str, Any]], now: datetime) -> None:
+    """Lets runs go on at once whose signal was given since what triggered them."""
+    awaited = {(row["signal"], row["signal_key"]) for row in rows if row["signal"] is not None}
+    for name, key in sorted(awaited):
+        # Serialises with whoever gives it: one of the two sees the other.
+        await lock_signal(tx, project_id, name, key)
+        given_at = await signal_given_at(tx, project_id, name, key)
+        for row in rows:
+            if (row["signal"], row["signal_key"]) == (name, key) and given_at and given_at >= row["triggered_at"]:
+                row |= {"signal": None, "signal_key": None, "signalled": True, "due_at": now}
 
 
-def _lines(flow: _Published, row: dict[str, Any]) -> list[dict[str, Any]]:
-    name = flow.definition.name
-    if row["end_reason"] is not None:
-        return [{"step": None, "what": "not_started", "detail": f"{name}: {row['end_reason']}"}]
-    lines = [{"step": None, "what": "started", "detail": name}]
-    if row["waiting"]:
-        lines.append({"step": row["step"], "what": "waiting", "detail": until(row["due_at"])})
-    return lines
+def _lines(name: str, row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The first lines of a run's history."""
+    told = [(None, "started", name)]
+    if row["status"] == "cancelled":
+        told = [(None, "not_started", f"{name}: {row['end_reason']}")]
+    elif row["status"] == "done":
+        told.append((row["step"], "ended", row["end_reason"]))
+    elif row["signal"] is not None:
+        told.append((row["step"], "waiting", f"for {row['signal']} {row['signal_key']:.80}, {until(row['due_at'])}"))
+    elif row["waiting"]:
+        told.append((row["step"], "waiting", until(row["due_at"])))
+    return [{"run_id": row["id"], "step": step, "what": what, "detail": detail} for step, what, detail in told]

@@ -155,10 +155,15 @@ async def lock_signal(tx: AsyncSession, project_id: UUID, name: str, key: str) -
 
 async def signal_given_since(tx: AsyncSession, project_id: UUID, name: str, key: str, since: datetime) -> bool:
     """Whether this signal was given at or after ``since``."""
-    at = await tx.scalar(
+    at = await signal_given_at(tx, project_id, name, key)
+    return at is not None and at >= since
+
+
+async def signal_given_at(tx: AsyncSession, project_id: UUID, name: str, key: str) -> datetime | None:
+    """When this signal was given last; None if it never was."""
+    return await tx.scalar(
         select(FlowSignal.at).where(FlowSignal.project_id == project_id, FlowSignal.name == name, FlowSignal.key == key)
     )
-    return at is not None and at >= since
 
 
 async def converted_since(tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID], since: datetime) -> bool:

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -30,13 +30,20 @@ from flows.errors import LeaseLost
 from flows.gate import Passed, open_delivery, pass_gate
 from flows.models import Delivery, FlowRun, FlowVersion, Suppression
 from flows.ports import Composer, Done, Facts, Knowledge
-from flows.triggers import UNFINISHED, lock_signal, lock_visitor, note, signal_given_since, until
+from flows.triggers import UNFINISHED, lock_signal, note, signal_given_since, until
 
 log = structlog.get_logger()
 
 MAX_FAILURES: Final = 5
+MOST_DEFINITIONS: Final = 1_000
 SHARE_OF_LEASE: Final = 0.8
 """A channel that has not answered by then is cut off: its run must not be taken over while it may still speak."""
+
+_LOCK = text("""
+SELECT pg_advisory_xact_lock(hashtextextended(visitor_id::text, 0)) IS NOT NULL
+FROM flow_run WHERE project_id = :project AND id = :run
+""")
+"""The lock of the run's visitor, as ``lock_visitor`` takes it, in the same round trip that finds out who it is."""
 
 Answer = Result | NotFound | Unsupported
 
@@ -71,6 +78,7 @@ class Turns:
         self._knowledge = knowledge
         self._clock = clock
         self._lease = lease
+        self._definitions: dict[tuple[UUID, UUID], FlowDefinition] = {}
 
     async def take(self, lease: Lease) -> None:
         """Moves the run on until it rests or ends. What goes wrong with it stays with it; raises only when the
@@ -99,12 +107,8 @@ class Turns:
 
     async def _locked(self, tx: AsyncSession, lease: Lease) -> FlowRun:
         """The run, with its visitor and its row locked, still ours. Raises LeaseLost."""
-        visitor_id = await tx.scalar(
-            select(FlowRun.visitor_id).where(FlowRun.project_id == lease.project_id, FlowRun.id == lease.id)
-        )
-        if visitor_id is None:
+        if await tx.scalar(_LOCK, {"project": lease.project_id, "run": lease.id}) is None:
             raise LeaseLost
-        await lock_visitor(tx, visitor_id)
         run = await tx.get(FlowRun, (lease.project_id, lease.id), with_for_update=True)
         if run is None or run.lease_token != lease.token or run.status not in UNFINISHED:
             raise LeaseLost
@@ -112,15 +116,12 @@ class Turns:
 
     async def _advance(self, tx: AsyncSession, run: FlowRun, occurrence: Occurrence) -> Errand | None:
         """Moves the run on until it waits, ends, or has something to send, which is returned once committed."""
-        version = await tx.get_one(FlowVersion, (run.project_id, run.version_id))
-        flow = FlowDefinition.model_validate(version.definition)
+        flow = await self._definition(tx, run)
         now = self._clock()
-        visitor_facts = await self._facts.facts(tx, run.project_id, run.visitor_id)
-        facts = {**run.facts, **visitor_facts}
         while True:
             # Anew after each send: one may have put a tag on that the next branch asks for.
             by = await self._judge(tx, run, flow, now)
-            ahead = advance(flow, Position(run.step, run.waiting), occurrence, facts, now, by)
+            ahead = advance(flow, Position(run.step, run.waiting), occurrence, run.facts, now, by)
             for step_id, word, why in ahead.passed:
                 await note(tx, run.project_id, run.id, now, step_id, word, why)
             if occurrence == "sent":
@@ -137,7 +138,7 @@ class Turns:
                     await self._rest(tx, run, rest, now)
                     return None
                 case SendNow() as send:
-                    decision = await pass_gate(tx, run, send, facts, self._composer, self._channels, now)
+                    decision = await pass_gate(tx, run, send, self._facts, self._composer, self._channels, now)
                     if isinstance(decision, Passed):
                         return await self._sending(tx, run, decision.delivery)
                     occurrence = "sent"
@@ -149,6 +150,16 @@ class Turns:
                     if decision.reason == "converted":
                         await self._finish(tx, run, "cancelled", "converted", now)
                         return None
+
+    async def _definition(self, tx: AsyncSession, run: FlowRun) -> FlowDefinition:
+        """What the run's version says. A version never changes: it is read once."""
+        key = (run.project_id, run.version_id)
+        if key not in self._definitions:
+            if len(self._definitions) >= MOST_DEFINITIONS:
+                self._definitions.clear()
+            version = await tx.get_one(FlowVersion, key)
+            self._definitions[key] = FlowDefinition.model_validate(version.definition)
+        return self._definitions[key]
 
     async def _judge(self, tx: AsyncSession, run: FlowRun, flow: FlowDefinition, now: datetime) -> Judge:
         """Judges the branches of a flow by what is known now."""

@@ -26,7 +26,9 @@ def one_line(value: Any, most: int) -> str:
     if not isinstance(value, str):
         return ""
     # Twice the limit is enough to look at: what is dropped below is rare, and the input may be huge.
-    shown = "".join(character if _visible(character) else " " for character in value[: 2 * most])
+    shown = value[: 2 * most]
+    if not (shown.isascii() and shown.isprintable()):
+        shown = "".join(character if _visible(character) else " " for character in shown)
     line = _SPACE.sub(" ", shown).strip()
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 

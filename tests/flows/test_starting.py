@@ -231,3 +231,20 @@ async def test_triggers_that_come_together_are_as_triggers_that_come_one_by_one(
     assert words(runs["reentry"]) == ["not_started"]
     assert [run.end_reason for run in await world.runs(buyer)] == ["converted"]
     assert {run.end_reason for run in await world.runs(other)} == {"too_old", None}
+
+
+async def test_a_run_that_begins_with_the_exit_is_over_at_once(world: World) -> None:
+    await world.publish(plan({"a": {"do": "exit", "reason": "nothing_to_do"}}))
+    visitor = await world.start()
+    assert await world.runner().run_due() == 0
+    run = await world.only_run(visitor)
+    assert (run.status, run.end_reason, words(run)) == ("done", "nothing_to_do", ["started", "ended"])
+
+
+async def test_a_run_that_begins_by_waiting_for_a_signal_hears_it_without_a_workers_look(world: World) -> None:
+    await world.publish(plan(UNTIL_FIXED))
+    visitor = await world.start()
+    assert await world.runner().run_due() == 0
+    assert await world.signal("fixed", "x") == 1
+    await world.drain()
+    assert (await world.only_run(visitor)).end_reason == "fixed"
