@@ -10,10 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from segment.analytics.client import Client
 
+from adapters.postgres.engine import DatabaseUrls, conninfo
 from tests.dialects.conftest import Shop
+from tests.e2e.server import serving
 
 NODE = Path(__file__).parent / "node"
 EVENTS = "SELECT type, props, session_id, visitor_id, url FROM event ORDER BY occurred_at, seq, type"
@@ -102,3 +105,29 @@ async def test_the_node_client_delivers_all_its_calls(shop: Shop) -> None:
     assert len({row["session_id"] for row in mine}) == 1
     who = shop.rows("SELECT user_id, email FROM visitor WHERE id = %(id)s", id=bought["visitor_id"])
     assert who == [{"user_id": "node-user", "email": "node@shop.example"}]
+
+
+async def test_a_server_that_dies_meanwhile_loses_nothing_and_counts_nothing_twice(
+    database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    async with serving(database_urls, tmp_path) as server:
+        key = await server.key("write")
+        failures: list[Any] = []
+        client = Client(
+            key,
+            host=server.url,
+            gzip=True,
+            upload_size=10,
+            upload_interval=0.05,
+            on_error=lambda *a: failures.append(a),
+        )
+        for number in range(300):
+            client.track("dying-user", f"Step {number}", anonymous_id=f"dying-{number % 7}")
+        await asyncio.sleep(0.3)
+        server.kill()
+        await server.start()
+        await asyncio.to_thread(client.shutdown)
+        assert failures == []
+        with psycopg.connect(conninfo(database_urls.owner), autocommit=True) as connection:
+            steps = connection.execute("SELECT props->>'name' FROM event WHERE props->>'name' LIKE 'Step %'").fetchall()
+    assert sorted(steps) == sorted((f"Step {number}",) for number in range(300))
