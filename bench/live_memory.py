@@ -15,6 +15,7 @@ from bench.report import Figure
 from insights.events.wire import Limits, read_batch
 from insights.profiles.fold import fold
 from insights.profiles.profile import Profile
+from insights.profiles.store import Copy
 from insights.serving import freeze_what_stays
 
 VISITORS = 100_000
@@ -24,7 +25,7 @@ def figures() -> list[Figure]:
     """100,000 visitors with one visit of ten events each, in the store that the API keeps them in."""
     now = int(time.time() * 1000)
     visits = [read_batch(body, Limits(), now).batch for body in bodies(500, a_visit=1)]
-    store: MemoryStore[Profile] = MemoryStore(capacity=VISITORS + 1, idle_seconds=1e9)
+    store: MemoryStore[Copy] = MemoryStore(capacity=VISITORS + 1, idle_seconds=1e9)
     project = uuid4()
     freeze_what_stays()
     process = psutil.Process(os.getpid())
@@ -42,7 +43,7 @@ def figures() -> list[Figure]:
                 path="/product/kettle-7",
                 props=event.props,
             )
-        store.put(project, uuid4(), profile)
+        store.put(project, uuid4(), Copy(profile))
     each = (process.memory_info().rss - before) / VISITORS
     pauses = []
     for _ in range(5):

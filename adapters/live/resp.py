@@ -63,7 +63,10 @@ class RedisAddress:
             raise RedisUrlInvalid(f"WHYLEFT_REDIS_URL has ?{unknown[0]}=, which is not known here: leave it out.")
         tls = None
         if urlsplit(url).scheme == "rediss":
-            tls = ssl.create_default_context(cafile=read.get("ssl_ca_certs"))
+            try:
+                tls = ssl.create_default_context(cafile=read.get("ssl_ca_certs"))
+            except OSError as error:
+                raise RedisUrlInvalid("WHYLEFT_REDIS_URL: ?ssl_ca_certs= names no file of certificates.") from error
         return cls(
             host=str(read.get("host") or "localhost"),
             port=int(read.get("port") or 6379),
