@@ -15,7 +15,8 @@ from insights.api.services import FromRequest
 from insights.errors import NotFound
 from insights.identity.together import person_of
 from insights.models import Visitor
-from insights.segments.knowledge import VisitorView
+from insights.segments.crowd import Crowd
+from insights.segments.knowledge import Group
 from insights.segments.store import conditions_of_segments
 from insights.segments.tags import change_tags, tags_of
 
@@ -74,8 +75,8 @@ async def get_segments(visitor: UUID, caller: SecretCaller, services: FromReques
     async with services.database.transaction(caller.project_id) as tx:
         await _known(tx, caller.project_id, visitor)
         segments = await conditions_of_segments(tx, caller.project_id)
-        view = VisitorView(tx, caller.project_id, visitor, datetime.now(UTC), segments)
-        return SegmentsOut(segments=[name for name in sorted(segments) if await view.is_member(name)])
+        group = Group(Crowd(tx, caller.project_id, [visitor], datetime.now(UTC)), segments)
+        return SegmentsOut(segments=[name for name in sorted(segments) if await group.is_member(visitor, name)])
 
 
 async def _known(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> None:

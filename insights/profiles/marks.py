@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 _READ = text("""
-SELECT 'tag', tag FROM visitor_tag WHERE project_id = :project AND visitor_id = ANY(:person)
-UNION
-SELECT 'segment', segment.name FROM segment_member
+SELECT visitor_id, 'tag', tag FROM visitor_tag WHERE project_id = :project AND visitor_id = ANY(:visitors)
+UNION ALL
+SELECT segment_member.visitor_id, 'segment', segment.name FROM segment_member
 JOIN segment ON segment.project_id = segment_member.project_id AND segment.id = segment_member.segment_id
-WHERE segment_member.project_id = :project AND segment_member.visitor_id = ANY(:person)
-ORDER BY 1, 2
+WHERE segment_member.project_id = :project AND segment_member.visitor_id = ANY(:visitors)
 """)
 
 # Whose row somebody is writing just now is left out rather than waited for: who writes events may wait for the runs of
@@ -25,13 +25,31 @@ UPDATE visitor SET version = version + 1 WHERE project_id = :project AND id IN (
 """)
 
 
-async def read_marks(
-    tx: AsyncSession, project_id: UUID, person: Collection[UUID]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(tags, segments) on any of a person's visitors, each in alphabetical order."""
-    rows = (await tx.execute(_READ, {"project": project_id, "person": list(person)})).all()
-    tags = tuple(name for kind, name in rows if kind == "tag")
-    return tags, tuple(name for kind, name in rows if kind == "segment")
+class Marks(NamedTuple):
+    """Each in alphabetical order."""
+
+    tags: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+
+
+async def read_marks(tx: AsyncSession, project_id: UUID, person: Collection[UUID]) -> Marks:
+    """The marks on any of a person's visitors."""
+    found = await read_marks_of(tx, project_id, person)
+    return Marks(
+        tuple(sorted({tag for marks in found.values() for tag in marks.tags})),
+        tuple(sorted({name for marks in found.values() for name in marks.segments})),
+    )
+
+
+async def read_marks_of(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID]) -> dict[UUID, Marks]:
+    """The marks on each of ``visitors``; one without any is not among them."""
+    found: dict[UUID, dict[str, list[str]]] = {}
+    for visitor_id, kind, name in await tx.execute(_READ, {"project": project_id, "visitors": list(visitors)}):
+        found.setdefault(visitor_id, {"tag": [], "segment": []})[kind].append(name)
+    return {
+        visitor_id: Marks(tuple(sorted(names["tag"])), tuple(sorted(names["segment"])))
+        for visitor_id, names in found.items()
+    }
 
 
 async def outdate_marks(tx: AsyncSession, project_id: UUID, person: Collection[UUID]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.identity.contact import read_contact
+from insights.identity.contact import Contact, read_contact
 from insights.identity.together import person_id_of, person_of
 from insights.models import Decision, Event, Session
 from insights.profiles.fold import fold
@@ -20,12 +21,13 @@ from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.ids import ProjectId, VisitorId
 from insights.vocabulary.stages import Stage
 
+MOST_SESSIONS: Final = 20
 MOST_EVENTS: Final = 5_000
 """Past this many the oldest are left out: a request is waiting for the answer."""
 
 
 async def rebuild(
-    tx: AsyncSession, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, *, limit_sessions: int = 20
+    tx: AsyncSession, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, *, limit_sessions: int = MOST_SESSIONS
 ) -> Profile:
     """The profile of what is stored of a visitor: the events of the last ``limit_sessions`` sessions in order.
 
@@ -67,18 +69,7 @@ async def rebuild(
         .order_by(Decision.decided_at, Decision.id)
     ):
         decided.setdefault(row.event_id, []).append(row)
-    for event in sorted(events, key=lambda row: (row.session_id, row.occurred_at, row.tab, row.seq, row.id)):
-        fold(
-            profile,
-            event_id=event.id,
-            session_id=event.session_id,
-            at_ms=_milliseconds(event.occurred_at),
-            type=event.type,
-            path=event_path(event.type, event.url, event.props.get("path")),
-            props=event.props,
-        )
-        for decision in decided.get(event.id, ()):
-            _mark(profile, decision.action, decision.stage, decision.probabilities, _milliseconds(decision.decided_at))
+    fold_stored(profile, events, decided)
     if len(recent) == limit_sessions:
         visits, orders = (
             await tx.execute(
@@ -91,9 +82,25 @@ async def rebuild(
         profile.purchases += orders
     if latest is not None:
         await _add_later_elsewhere(tx, profile, project_id, person, latest)
-    await _add_what_was_said(tx, profile, project_id, visitor_id, person)
+    add_what_was_said(profile, await read_contact(tx, project_id, visitor_id, person), several_devices=len(person) > 1)
     profile.tags, profile.segments = await read_marks(tx, project_id, person)
     return profile
+
+
+def fold_stored(profile: Profile, events: Iterable[Any], decided: Mapping[UUID, Iterable[Any]]) -> None:
+    """Folds rows of events in their order, and marks after each what was decided then (event id → rows)."""
+    for event in sorted(events, key=lambda row: (row.session_id, row.occurred_at, row.tab, row.seq, row.id)):
+        fold(
+            profile,
+            event_id=event.id,
+            session_id=event.session_id,
+            at_ms=_milliseconds(event.occurred_at),
+            type=event.type,
+            path=event_path(event.type, event.url, event.props.get("path")),
+            props=event.props,
+        )
+        for decision in decided.get(event.id, ()):
+            _mark(profile, decision.action, decision.stage, decision.probabilities, _milliseconds(decision.decided_at))
 
 
 async def _latest_session(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> UUID | None:
@@ -128,18 +135,15 @@ async def _add_later_elsewhere(
         ) or 0
 
 
-async def _add_what_was_said(
-    tx: AsyncSession, profile: Profile, project_id: UUID, visitor_id: UUID, person: tuple[UUID, ...]
-) -> None:
-    # Said perhaps before the sessions that were read, or through another door than an event.
-    visitor = await read_contact(tx, project_id, visitor_id, person)
+def add_what_was_said(profile: Profile, visitor: Contact | None, *, several_devices: bool) -> None:
+    """Adds what they said, perhaps before the sessions that were read, or through another door than an event."""
     if visitor is None:
         return
     profile.has_email = profile.has_email or "@" in (visitor.email or "")
     for name in ("analytics", "marketing"):
         given = visitor.consent.get(name)
         # Of the person on all devices the last word counts, which the events here need not hold.
-        elsewhere = len(person) > 1 and name == "marketing"
+        elsewhere = several_devices and name == "marketing"
         if (getattr(profile, name) is None or elsewhere) and isinstance(given, bool):
             setattr(profile, name, given)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,7 +15,8 @@ from insights.errors import NotFound
 from insights.identity.together import person_of
 from insights.models import Segment, SegmentMember, Visitor
 from insights.profiles.marks import outdate_marks
-from insights.segments.knowledge import VisitorView
+from insights.segments.crowd import Crowd
+from insights.segments.knowledge import Group
 from insights.segments.store import get_segment, stored
 
 
@@ -44,50 +45,53 @@ async def refresh(tx: AsyncSession, project_id: UUID, visitor_ids: Iterable[UUID
     identifiers = {row.name: row.id for row in rows if row.condition is not None}
     if not identifiers:
         return []
-    moved: list[Moved] = []
-    # In one order everywhere: two transactions that store the same visitors do not wait in a circle.
-    for visitor_id in sorted(set(visitor_ids)):
-        view = VisitorView(tx, project_id, visitor_id, now, conditions)
-        matching = {name for name in identifiers if await view.matches(name)}
-        changed = await _store(tx, project_id, visitor_id, identifiers, matching, now)
-        if changed:
-            await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
-        moved += changed
+    group = Group(Crowd(tx, project_id, visitor_ids, now), conditions)
+    matching = {
+        (identifiers[name], visitor_id)
+        for visitor_id in group.crowd.visitors
+        for name in identifiers
+        if await group.matches(visitor_id, name)
+    }
+    moved = await _store(tx, project_id, group.crowd.visitors, identifiers, matching, now)
+    outdated = {member for one in moved for member in await group.crowd.person(one.visitor_id)}
+    if outdated:
+        await outdate_marks(tx, project_id, outdated)
     return moved
 
 
 async def _store(
     tx: AsyncSession,
     project_id: UUID,
-    visitor_id: UUID,
-    identifiers: dict[str, UUID],
-    matching: set[str],
+    visitors: Collection[UUID],
+    identifiers: Mapping[str, UUID],
+    matching: Collection[tuple[UUID, UUID]],
     now: datetime,
 ) -> list[Moved]:
-    before = {
-        row.segment_id: row
-        for row in await tx.scalars(
-            select(SegmentMember)
-            .where(SegmentMember.project_id == project_id, SegmentMember.visitor_id == visitor_id)
-            .order_by(SegmentMember.segment_id)
-            .with_for_update()
-        )
-    }
+    # In one order everywhere: two transactions that store the same visitors do not wait in a circle.
+    rows = await tx.scalars(
+        select(SegmentMember)
+        .where(SegmentMember.project_id == project_id, SegmentMember.visitor_id.in_(visitors))
+        .order_by(SegmentMember.visitor_id, SegmentMember.segment_id)
+        .with_for_update()
+    )
+    before = {(row.segment_id, row.visitor_id): row for row in rows}
     moved: list[Moved] = []
-    for name, segment_id in identifiers.items():
-        row = before.get(segment_id)
-        was_in, matches = row is not None, name in matching
-        if matches and row is None:
-            await _put_in(tx, project_id, segment_id, visitor_id, now, matched=True)
-        elif row is not None and row.matched != matches:
-            if matches or row.added:
-                row.matched = matches
-            else:
+    entering: list[tuple[UUID, UUID]] = []
+    for visitor_id in visitors:
+        for name, segment_id in identifiers.items():
+            key = segment_id, visitor_id
+            row, matches = before.get(key), key in matching
+            if row is None and matches:
+                entering.append(key)
+                moved.append(Moved(visitor_id, name, entered=True))
+            elif row is not None and row.matched and not matches and not row.added:
                 await tx.delete(row)
-        is_in = matches or (row is not None and row.added)
-        if is_in != was_in:
-            moved.append(Moved(visitor_id, name, is_in))
+                moved.append(Moved(visitor_id, name, entered=False))
+            elif row is not None:
+                row.matched = matches
     await tx.flush()
+    if entering:
+        await _put_in(tx, project_id, entering, now, matched=True)
     return moved
 
 
@@ -100,7 +104,7 @@ async def add_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_id:
     row = await tx.get(SegmentMember, (project_id, segment.id, visitor_id), with_for_update=True)
     if row is not None and row.added:
         return False
-    await _put_in(tx, project_id, segment.id, visitor_id, now, added=True)
+    await _put_in(tx, project_id, [(segment.id, visitor_id)], now, added=True)
     await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
     return True
 
@@ -128,18 +132,28 @@ async def remove_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_
 async def _put_in(
     tx: AsyncSession,
     project_id: UUID,
-    segment_id: UUID,
-    visitor_id: UUID,
+    members: Iterable[tuple[UUID, UUID]],
     now: datetime,
     *,
     matched: bool = False,
     added: bool = False,
 ) -> None:
-    statement = upsert(SegmentMember).values(
-        project_id=project_id, segment_id=segment_id, visitor_id=visitor_id, since=now, matched=matched, added=added
-    )
+    """``members``: segment and visitor."""
+    rows = [
+        {
+            "project_id": project_id,
+            "segment_id": segment_id,
+            "visitor_id": visitor_id,
+            "since": now,
+            "matched": matched,
+            "added": added,
+        }
+        for segment_id, visitor_id in members
+    ]
     # Whoever put them in for the other reason at the same moment keeps it.
     change = {"added": True} if added else {"matched": True}
     await tx.execute(
-        statement.on_conflict_do_update(index_elements=["project_id", "segment_id", "visitor_id"], set_=change)
+        upsert(SegmentMember)
+        .values(rows)
+        .on_conflict_do_update(index_elements=["project_id", "segment_id", "visitor_id"], set_=change)
     )

@@ -12,15 +12,17 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.conditions import Compiled, Condition, Explanation, FactsSource
+from flows.conditions import Compiled, Condition, Explanation
 from insights.conditions.fields import FIELDS
 from insights.models import Session, Visitor
-from insights.segments.knowledge import VisitorView
+from insights.segments.crowd import Crowd
+from insights.segments.knowledge import SOURCE, Group
 from insights.segments.store import conditions_of_segments
 
 MOST_VISITORS: Final = 2_000
 MOST_SECONDS: Final = 3.0
 SAMPLE: Final = 10
+_TOGETHER: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ async def preview(
     until = clock() + seconds
     total = await tx.scalar(select(func.count()).select_from(Visitor).where(Visitor.project_id == project_id)) or 0
     found = Preview(total)
-    compiled = Compiled(condition, FIELDS, FactsSource(FIELDS))
+    compiled = Compiled(condition, FIELDS, SOURCE)
     segments = await conditions_of_segments(tx, project_id)
     seen_at = func.max(Session.last_event_at)
     latest = (
@@ -73,19 +75,21 @@ async def preview(
             .limit(limit)
         )
     ).all()
-    for visitor_id, last_seen_at in latest:
+    for start in range(0, len(latest), _TOGETHER):
         if clock() >= until:
             return found
-        view = VisitorView(tx, project_id, visitor_id, now, segments)
-        facts = await view.facts(condition)
-        truth = compiled.truth(facts)
-        found.examined += 1
-        found.unknown += truth is None
-        if truth is True:
-            found.matched += 1
-            if len(found.sample) < SAMPLE:
-                found.sample.append(Example(visitor_id, last_seen_at, compiled.explain(facts).why()))
-        # Rows of one visitor are of no use to the next.
+        some = latest[start : start + _TOGETHER]
+        group = Group(Crowd(tx, project_id, [visitor_id for visitor_id, _ in some], now), segments)
+        for visitor_id, last_seen_at in some:
+            facts = await group.facts(visitor_id, condition)
+            truth = compiled.truth(facts)
+            found.examined += 1
+            found.unknown += truth is None
+            if truth is True:
+                found.matched += 1
+                if len(found.sample) < SAMPLE:
+                    found.sample.append(Example(visitor_id, last_seen_at, compiled.explain(facts).why()))
+        # Rows of these visitors are of no use to the next.
         tx.expunge_all()
     found.complete = found.examined == total
     return found
@@ -95,5 +99,5 @@ async def explain_visitor(
     tx: AsyncSession, project_id: UUID, visitor_id: UUID, condition: Condition, now: datetime
 ) -> Explanation:
     """Whether a condition is true of one visitor now, part by part."""
-    facts = await VisitorView(tx, project_id, visitor_id, now).facts(condition)
-    return Compiled(condition, FIELDS, FactsSource(FIELDS)).explain(facts)
+    facts = await Group(Crowd(tx, project_id, [visitor_id], now)).facts(visitor_id, condition)
+    return Compiled(condition, FIELDS, SOURCE).explain(facts)

@@ -96,4 +96,4 @@ STORED_FIELDS: Final[dict[str, tuple[str, Read]]] = {
     **{f"consent.{channel}": ("contact", _consent(channel)) for channel in CHANNELS},
     **{f"session.{source}": ("session", _source(source)) for source in SOURCES},
 }
-"""Field → the piece that it stands in (see VisitorGathering), and how to read it there."""
+"""Field → the piece that it stands in (see Crowd), and how to read it there."""

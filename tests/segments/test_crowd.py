@@ -13,12 +13,14 @@ from insights.conditions.fields import FIELDS
 from insights.conditions.places import Place
 from insights.conditions.profile_fields import profile_reader
 from insights.conditions.trigger_facts import OF_A_TRIGGER, answered_by_trigger, known_of_trigger
-from insights.segments.gather import VisitorGathering
+from insights.profiles.rebuild import rebuild
+from insights.profiles.rebuild_many import rebuild_many
+from insights.segments.crowd import Crowd
 from insights.segments.knowledge import VisitorKnowledge
 from insights.segments.preview import explain_visitor
 from insights.segments.stored_fields import STORED_FIELDS
 from tests.api.conftest import Api
-from tests.segments.people import CART, close_visits, visit
+from tests.segments.people import CART, close_visits, create, tag, visit
 
 
 def test_every_field_of_a_flow_or_a_segment_is_answered_by_somebody() -> None:
@@ -39,7 +41,7 @@ async def test_every_answer_is_of_its_fields_type(api: Api) -> None:
         if not field.places or Place.SEGMENT in field.places
     ]
     async with api.services.database.transaction(api.project_id) as tx:
-        values = await VisitorGathering(tx, api.project_id, visitor, datetime.now(UTC)).values(wanted)
+        values = await Crowd(tx, api.project_id, [visitor], datetime.now(UTC)).values(visitor, wanted)
     assert len(values) > 150
     for (name, _), value in values.items():
         field = FIELDS.get(name)
@@ -143,3 +145,50 @@ def test_a_triggers_facts_may_be_anything(odd: Any) -> None:
     assert answered_by_trigger(facts, "cart.items")
     assert not answered_by_trigger({}, "cart.items")
     assert not answered_by_trigger(facts, "visitor.sessions")
+
+
+async def test_many_visitors_are_read_as_each_would_be_alone(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    who = ("identified", {"user_id": "u", "traits": {"plan": "free"}})
+    crowd = [
+        await told(api),
+        await visit(api, who),
+        await visit(api, ("cart_added", CART), hours_ago=2, client={"time_zone": "Europe/Paris"}),
+        await visit(api),
+    ]
+    for hours in range(22):
+        await visit(api, ("searched", {"query": "x"}), visitor=crowd[3], hours_ago=1 + hours)
+    await tag(api, crowd[1], "vip")
+    await create(api, "friends", None)
+    await api.client.put(f"/v1/segments/friends/visitors/{crowd[2]}", headers=api.headers)
+    await close_visits(api)
+    wanted = [
+        (field.name, ("plan",) if field.params and not field.params[0].optional else ())
+        for field in FIELDS
+        if not field.places or Place.SEGMENT in field.places
+    ]
+    wanted += [("events.searched.count", (timedelta(hours=hours),)) for hours in (1, 5)]
+    now = datetime.now(UTC)
+    async with api.services.database.transaction(api.project_id) as tx:
+        alone = {one: await Crowd(tx, api.project_id, [one], now).values(one, wanted) for one in crowd}
+        profiles = {one: await rebuild(tx, api.project_id, one) for one in crowd}
+        for at_once in (20_000, 10, 1):
+            monkeypatch.setattr("insights.segments.told.MOST_AT_ONCE", at_once)
+            monkeypatch.setattr("insights.profiles.rebuild_many.MOST_AT_ONCE", at_once)
+            together = Crowd(tx, api.project_id, crowd, now)
+            assert {one: await together.values(one, wanted) for one in crowd} == alone
+            people = {one: await together.person(one) for one in crowd}
+            assert await rebuild_many(tx, api.project_id, people) == profiles
+    assert len({frozenset(map(str, values.items())) for values in alone.values()}) == 4
+
+
+async def test_a_wider_window_asked_for_later_is_read_again(api: Api) -> None:
+    visitor = await told(api)
+    async with api.services.database.transaction(api.project_id) as tx:
+        crowd = Crowd(tx, api.project_id, [visitor], datetime.now(UTC))
+        narrow, wide, all_ = (
+            ("events.page_viewed.count", (timedelta(hours=2),)),
+            ("events.page_viewed.count", (timedelta(hours=40),)),
+            ("events.page_viewed.count", ()),
+        )
+        for asked, count in ((narrow, 1), (wide, 2), (all_, 3), (narrow, 1)):
+            assert await crowd.values(visitor, [asked]) == {asked: count}
