@@ -14,8 +14,9 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
 from adapters.postgres.pipe import Pipe, PipeBroken
+from insights.identity.together import visitors_together
 from insights.profiles.profile import Profile
-from insights.profiles.rebuild import rebuild
+from insights.profiles.rebuild_many import rebuild_many
 from insights.profiles.store import Copy
 from insights.vocabulary.ids import ProjectId, VisitorId
 
@@ -94,7 +95,8 @@ class ProfileLoader:
         copies = {visitor_id: Copy(Profile()) for visitor_id in visitor_ids}
         if known := await self._known(project_id, visitor_ids):
             async with self._database.transaction(project_id) as tx:
-                for name, version in known.items():
-                    visitor_id = UUID(name)
-                    copies[visitor_id] = Copy(await rebuild(tx, project_id, visitor_id), version)
+                versions = {UUID(name): version for name, version in known.items()}
+                people = await visitors_together(tx, project_id, versions.keys())
+                for visitor_id, profile in (await rebuild_many(tx, project_id, people)).items():
+                    copies[visitor_id] = Copy(profile, versions[visitor_id])
         return copies
