@@ -11,6 +11,12 @@ const FILES = [
   { name: "whyleft.js", entry: "src/index.ts", format: "iife", budget: 4400 },
   { name: "whyleft-signals.js", entry: "src/signals/index.ts", format: "esm", budget: 6000 },
   { name: "whyleft-render.js", entry: "src/render/index.ts", format: "esm", budget: 3000 },
+  { name: "whyleft-auto.js", entry: "src/extra/auto.ts", format: "esm", budget: 2000 },
+  { name: "whyleft-push.js", entry: "src/extra/push.ts", format: "esm", budget: 1000 },
+  { name: "whyleft-worker.js", entry: "src/extra/worker.ts", format: "iife", budget: 1000 },
+  { name: "whyleft-debug.js", entry: "src/extra/debug.ts", format: "esm", budget: 2500 },
+  { name: "whyleft.mjs", entry: "src/npm.ts", format: "esm", budget: 500 },
+  { name: "whyleft-core.mjs", entry: "src/npm-core.ts", format: "esm", budget: 4600 },
 ];
 
 await rm(here("dist"), { recursive: true, force: true });
@@ -38,6 +44,7 @@ for (const { name, entry, format } of FILES) {
     target: "es2021",
     charset: "utf8",
     legalComments: "none",
+    external: ["./whyleft-*"],
     plugins: [css],
   });
   // A second look at what esbuild made is worth 200 bytes of the core.
@@ -47,7 +54,7 @@ for (const { name, entry, format } of FILES) {
     compress: { passes: 3 },
   });
   // Whatever fails while loading stays inside: the page's own error handlers never hear of it.
-  await writeFile(here(`dist/${name}`), format === "iife" ? `try{${code}}catch(e){}` : code);
+  await writeFile(here(`dist/${name}`), name === "whyleft.js" ? `try{${code}}catch(e){}` : code);
 }
 await copyFile(here("src/public.d.ts"), here("dist/whyleft.d.ts"));
 

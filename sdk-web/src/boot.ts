@@ -26,9 +26,9 @@ const start = guard(() => {
     for (const watch of WATCHES) guard(watch)();
     guard(page)();
     const chunk: Promise<Signals> = load("signals");
-    const core: Core = { track, record, agreed, consent, identity, listeners, partings, hear, head, here, load, collector };
+    const core: Core = { track, record, agreed, consent, identity, listeners, partings, hear, head, here, load, collector, answers };
     chunk.then(guard(({ watch }) => watch(core)), () => hear(() => {}));
-    answers.action = (action) => chunk.then(({ perform }) => perform(action), () => {});
+    answers.hear = ({ action }) => action && chunk.then(({ perform }) => perform(action), () => {});
   }
   if (!consent()) return;
   setTimeout(guard(restore), RESTORE_MS);

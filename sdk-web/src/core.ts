@@ -4,6 +4,7 @@ import type { Called } from "./early.ts";
 import type { Action } from "./public.d.ts";
 import type { here } from "./state.ts";
 import type { track } from "./track.ts";
+import type { answers } from "./transport.ts";
 
 /** What the core lends to the chunks, which are built on their own and must not have a second copy of its state. */
 export interface Core {
@@ -23,6 +24,7 @@ export interface Core {
   here: typeof here;
   load: Load;
   collector: string;
+  answers: typeof answers;
 }
 
 export interface Signals {

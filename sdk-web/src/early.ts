@@ -4,7 +4,7 @@ import { patch } from "./patch.ts";
 
 /** A call of the page's that a signal may be made of. */
 export interface Called {
-  type: "fetch" | "open" | "send" | "page";
+  type: "fetch" | "open" | "send" | "page" | "event";
   timeStamp: number;
   self?: any;
   args?: any;

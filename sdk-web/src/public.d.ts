@@ -97,9 +97,31 @@ export interface Whyleft {
   session(): string;
   /** Hears of each action before it is drawn; return false to draw it yourself. */
   on(name: "action", listener: (action: Action) => boolean | void): void;
+  /**
+   * Asks for web push and subscribes; call it from a click, once the page has loaded. Resolves to "granted", "denied",
+   * "default" (the visitor did not answer) or "unsupported". `worker`: the path of whyleft-worker.js on your own origin.
+   */
+  push(options: { publicKey: string; worker?: string }): Promise<string>;
   /** Calls made before the script arrived: ["track", "searched", {query: "boots"}]. */
   q: { push(call: [method: string, ...args: unknown[]]): unknown };
 }
+
+/** What a script tag says in attributes, for `start` of the npm package. */
+export interface Options {
+  /** The project's write key. */
+  key: string;
+  /** Origin of your Whyleft server. */
+  endpoint: string;
+  /** "required": nothing is stored or sent before `consent({analytics: true})`. */
+  consent?: "required";
+  /** false: Global Privacy Control and Do Not Track are not honoured. */
+  respectDnt?: boolean;
+  /** true: cart events are taken from GA4's dataLayer and from data-attributes. */
+  auto?: boolean;
+}
+
+/** Starts the SDK in this page, once. Resolves to the API; on a server to undefined. */
+export declare function start(options: Options): Promise<Whyleft | undefined>;
 
 declare global {
   interface Window {

@@ -1,4 +1,5 @@
 import { now } from "./clock.ts";
+import { tell } from "./early.ts";
 import { guard } from "./guard.ts";
 import { json } from "./json.ts";
 import { consent, depart, identity, tab } from "./memory.ts";
@@ -16,6 +17,7 @@ export const record = guard((type: string, props: object = {}) => {
   const head = json({ ...identity(), page: here.page }).slice(1, -1);
   enqueue(head, json({ id: uuid(), seq: tab.n, t: now(), type, props }));
   tab.n++;
+  tell("event", type, props);
 });
 
 /** Records an event on this page and sees that it is sent. */

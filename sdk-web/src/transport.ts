@@ -41,8 +41,8 @@ const { fetch } = window;
 const outlives = "keepalive" in Request.prototype;
 const encoder = new TextEncoder();
 
-/** Whom to tell of an action that an answer brings. */
-export const answers: { action: (action: any) => void } = { action: () => {} };
+/** Whom to tell what the server answered. */
+export const answers: { hear: (answer: any) => void } = { hear: () => {} };
 
 let queue: Batch[] = [];
 let aloft = 0;
@@ -121,7 +121,7 @@ function answered(batch: Batch, response?: Response): void {
   else {
     failures = 0;
     drop(batch);
-    if (ok) response!.json().then(guard(({ action }) => action && answers.action(action)), () => {});
+    if (ok) response!.json().then(guard((answer) => answers.hear(answer)), () => {});
   }
   if (refused) notBefore = Infinity;
   if (status < 500 && !ok) warn(`events refused (${status}): check the key, and ${collector}`);

@@ -32,6 +32,10 @@ class Site:
     """Sent with every page."""
     action: dict[str, Any] | None = None
     """The answer's action, given once."""
+    explained: dict[str, Any] | None = None
+    """What a server that explains itself adds to each answer."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Scripts of the shop's own: path → content."""
     status: int = 200
     """What /v1/events answers. Other than 200, nothing is taken."""
     retry_after: str = ""
@@ -99,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
             return self._api()
         if path == "/page.js":
             return self._answer(200, self.site.script.encode(), "text/javascript")
+        if path in self.site.files:
+            return self._answer(200, self.site.files[path], "text/javascript")
         html = self.site.pages.get(path, f"<!doctype html><title>Shop</title>{TAG}<h1>Shop</h1>")
         return self._answer(200, html.encode(), "text/html; charset=utf-8", self.site.headers)
 
@@ -115,6 +121,8 @@ class _Handler(BaseHTTPRequestHandler):
         site.batches.append(batch)
         action, site.action = site.action, None
         reply = {"accepted": len(batch["events"]), "duplicates": 0, "rejected": [], "action": action}
+        if site.explained:
+            reply["explained"] = site.explained
         return self._answer(200, json.dumps(reply).encode(), "application/json")
 
     def do_OPTIONS(self) -> None:

@@ -1,3 +1,4 @@
+import { guard } from "../guard.ts";
 import { context } from "./context.ts";
 import { watchEffect } from "./dead.ts";
 import { describe } from "./describe.ts";
@@ -18,7 +19,8 @@ export function clicked(event: Event): { inner: Element; control: Element | unde
 
 /** Clicks on controls, clicks that nothing came of, angry clicks. */
 export function watchClicks(): void {
-  const effects = watchEffect();
+  // Without it (a page took MutationObserver away) clicks are still clicks.
+  const effects = guard(watchEffect)();
   const anger = watchRage();
   on("click", (event: MouseEvent) => {
     // What is clicked of an action is told by the action.
@@ -31,7 +33,7 @@ export function watchClicks(): void {
       const label = masked ? "" : (control.getAttribute("aria-label") || control.textContent || "").trim().slice(0, 80);
       track("clicked", { ...shown, label, ...(href && { href: String(href).split(/[?#]/)[0] }) });
       // Of a click before this chunk was here nobody knows what came of it.
-      if (event.isTrusted && event.eventPhase) effects(event, control, shown);
+      if (event.isTrusted && event.eventPhase) effects?.(event, control, shown);
     }
     anger(event, inner, control, shown);
   });

@@ -31,17 +31,12 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
     observer.disconnect();
   };
   const observer = new MutationObserver(lives);
-  const expect = (): void => {
-    soon++;
-    setTimeout(() => requestAnimationFrame(() => requestAnimationFrame(() => soon--)), AT_ONCE_MS);
-  };
   const press = (event: Event): void => {
     pressed = event.timeStamp;
-    expect();
     path = event.composedPath();
     values = fieldValues();
     // Shadow trees, and the document of a frame, are observed on their own.
-    for (const root of [document, ...path.filter((node) => [9, 11].includes((node as Node).nodeType))] as Node[])
+    for (const root of [document, ...path.filter((node) => node !== document && [9, 11].includes((node as Node).nodeType))] as Node[])
       observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
   };
 
@@ -49,7 +44,7 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
   listen(document, "scroll selectionchange", ({ type }) => {
     // A click on words puts the caret there, three select them: neither is an effect.
     const selects = (selection = getSelection()!): boolean => !!String(selection) && !selection.containsNode(path[0] as Node, true);
-    if (soon && (type === "scroll" || selects())) lives();
+    if ((soon || performance.now() - pressed < AT_ONCE_MS) && (type === "scroll" || selects())) lives();
   });
   // The control itself takes the focus when it is pressed: that is no effect.
   on("focusin", ({ target }) => path.includes(target!) || lives());
@@ -65,18 +60,22 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
     const { href = "", target = "", protocol = "http" } = control as HTMLAnchorElement;
     const elsewhere = (target && target !== "_self") || control.hasAttribute("download") || event.ctrlKey || event.metaKey || event.shiftKey;
     if (href && (elsewhere || !/^(http|javascript)/.test(protocol))) return;
-    if (isRepeated(control) || control.closest("[disabled],[aria-disabled=true]")) return;
     // A key, not a pointer, or a press long ago.
     if (event.timeStamp - pressed > DEAD_MS || !event.detail) press(event);
     const from = pressed;
     const before = values;
     const clickedAt = performance.now();
     pressed = Math.max(pressed, event.timeStamp - 1);
-    expect();
-    setTimeout(() => performance.now() - clickedAt > BUSY_MS && lives());
+    soon++;
+    setTimeout(() => {
+      if (performance.now() - clickedAt > BUSY_MS) lives();
+      requestAnimationFrame(() => requestAnimationFrame(() => soon--));
+    });
     setTimeout(
       guard(() => {
-        if (changed < from && !document.hidden && before === fieldValues()) track("dead_click", shown);
+        // Looked at last and seldom: a click must not wait for it.
+        const meant = (): boolean => isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
+        if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", shown);
         if (performance.now() - pressed >= DEAD_MS) observer.disconnect();
       }),
       DEAD_MS - (clickedAt - from),
@@ -86,8 +85,16 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
 
 const bare = (url: string): string => url.replace(/#$/, "");
 
+/** Live collections: looking through the page for fields at every press would cost more than all else here. */
+const FIELDS_OF = ["input", "select", "textarea"].map((name) => document.getElementsByTagName(name));
+
 /** Values change without any mutation. Compared here, and kept nowhere. */
 function fieldValues(): string {
-  const fields = [...document.querySelectorAll<HTMLInputElement>("input,select,textarea")].slice(0, FIELDS);
-  return fields.map(({ value, checked }) => value + checked).join();
+  let values = "";
+  for (const fields of FIELDS_OF)
+    for (let index = 0; index < FIELDS && fields[index]; index++) {
+      const { value, checked } = fields[index] as HTMLInputElement;
+      values += value + checked + ",";
+    }
+  return values;
 }

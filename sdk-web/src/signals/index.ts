@@ -1,5 +1,6 @@
 /** The signals that can wait until the core has sent the page view, and what an answer asks for: a chunk of its own. */
 import type { Core } from "../core.ts";
+import { debugged } from "../extra/tab.ts";
 import { guard } from "../guard.ts";
 import { listen } from "../listen.ts";
 import { watchClicks } from "./clicks.ts";
@@ -9,7 +10,7 @@ import { watchExit } from "./exit.ts";
 import { watchForms } from "./forms.ts";
 import { watchFrames } from "./frames.ts";
 import { watchHover } from "./hover.ts";
-import { hand, lend } from "./lent.ts";
+import { hand, lend, on } from "./lent.ts";
 import { watchRequests } from "./requests.ts";
 import { watchScroll } from "./scroll.ts";
 import { watchText } from "./text.ts";
@@ -37,6 +38,27 @@ const SIGNALS = [
 export function watch(core: Core): void {
   lend(core);
   for (const signal of SIGNALS) guard(signal)();
+  for (const more of [loadMore, offerPush]) guard(more)(core);
   core.hear(hand);
   listen(window, LATE, hand);
+}
+
+/** What only some pages need. */
+function loadMore(core: Core): void {
+  const { auto } = (window.whyleft || {}) as { auto?: boolean };
+  const run = (name: "auto" | "debug", then: (chunk: any) => void): void => void core.load(name).then(guard(then), () => {});
+  if (auto || document.querySelector("script[data-key][data-auto]")) run("auto", ({ start }) => start(core));
+  if (!debugged()) return;
+  const past: unknown[] = [];
+  on("event", (event) => void past.push(event));
+  run("debug", ({ open }) => open(core, on, past));
+}
+
+/** window.whyleft.push(options) for the shop's own button: browsers only ask for a permission after a click. */
+function offerPush(core: Core): void {
+  (window.whyleft as { push?: unknown }).push = (options: object) =>
+    core.load("push").then(
+      ({ subscribe }) => subscribe(core, options),
+      () => "unsupported",
+    ).catch(() => "unsupported");
 }

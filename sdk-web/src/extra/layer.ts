@@ -1,0 +1,52 @@
+import { guard } from "../guard.ts";
+import { minor } from "./minor.ts";
+
+type Track = (type: string, props?: object) => void;
+type Entry = Record<string, any>;
+
+/** GA4's names and ours. add_shipping_info and the like mean that the step was done, so the next one is where they are. */
+const CART: Record<string, string> = {
+  view_item: "product_viewed",
+  add_to_cart: "cart_added",
+  remove_from_cart: "cart_removed",
+};
+const STEPS: Record<string, string> = { add_shipping_info: "payment", add_payment_info: "review" };
+
+/** Hears what the shop says to Google's dataLayer, before and after this script, and takes from it what buying is made of. */
+export function watchLayer(track: Track): void {
+  const layer: any[] = ((window as any).dataLayer ||= []);
+  const read = guard((entry: any) => {
+    // gtag("event", name, params) pushes its arguments; Tag Manager's own way is an object with `event` in it.
+    const [name, params] = entry?.[0] === "event" ? [entry[1], entry[2]] : [entry?.event, entry?.ecommerce || entry];
+    if (typeof name === "string") translate(track, name, params || {});
+  });
+  layer.forEach(read);
+  const { push } = layer;
+  layer.push = function (...entries: any[]): number {
+    const length = push.apply(this, entries);
+    entries.forEach(read);
+    return length;
+  };
+}
+
+function translate(track: Track, name: string, params: Entry): void {
+  const { currency, value, items = [], coupon, search_term, transaction_id, promotion_name, creative_name } = params;
+  const money = (amount: unknown): number | undefined => minor(amount, currency);
+  if (CART[name])
+    for (const { item_id, item_name, item_category, price, quantity } of items)
+      track(CART[name]!, {
+        product_id: String(item_id || item_name),
+        name: item_name,
+        category: item_category,
+        price_minor: money(price),
+        currency,
+        ...(name !== "view_item" && { quantity: Number(quantity ?? 1) }),
+      });
+  if (name === "begin_checkout") track("checkout_started", { cart_value_minor: money(value), currency, items: items.length });
+  if (STEPS[name]) track("checkout_step", { step: STEPS[name] });
+  if (name === "purchase")
+    track("purchased", { order_id: String(transaction_id), value_minor: money(value), currency, items: items.length });
+  if (name === "search" || name === "view_search_results") track("searched", { query: search_term });
+  if (name === "view_promotion") track("promo_seen", { kind: "code", text: promotion_name || creative_name });
+  if (coupon && name === "begin_checkout") track("coupon_tried", { accepted: true });
+}

@@ -1,0 +1,204 @@
+"""Pages that froze, replaced or removed what the SDK stands on: it works, and throws nothing into them."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from playwright.async_api import BrowserContext, Page
+
+from tests.sdk.site import TAG, Site
+from tests.sdk.templates import ACTIONS
+from tests.sdk.test_sdk_corpus import WATCHING
+from tests.sdk.test_sdk_guest import LISTEN
+
+pytestmark = pytest.mark.browser
+
+HOSTILE = {
+    "frozen prototypes": """for (const owner of [Object, Array, Function, Promise, EventTarget, Node, Element,
+        HTMLElement, Event, Window, Storage, Navigator, XMLHttpRequest, Map, String, Number, Date, RegExp])
+        Object.freeze(owner.prototype), Object.freeze(owner);""",
+    "a fetch that cannot be replaced": "Object.defineProperty(window, 'fetch', {value: fetch, writable: false});",
+    "another JSON": "JSON.stringify = () => '\"mine\"'; JSON.parse = () => { throw new Error('mine'); };",
+    "a frozen JSON": "Object.freeze(JSON);",
+    "arrays that know toJSON": "Array.prototype.toJSON = function () { return 'list'; };",
+    "prototypes with more on them": """Object.prototype.extra = function () {}; Array.prototype.last = function () {};
+        String.prototype.trim = function () { return String(this); };""",
+    "another Promise": """window.Promise = class extends Promise {};""",
+    "timers in a zone": """const later = setTimeout;
+        window.setTimeout = (fn, ms, ...rest) => later(() => { window.zone = true; fn(...rest); }, ms);""",
+    "no console": "window.console = undefined;",
+    "a console that throws": "console.warn = () => { throw new Error('no'); };",
+    "no crypto.randomUUID": "delete Crypto.prototype.randomUUID;",
+    "an older browser": """for (const [owner, name] of [[window, 'navigation'], [window, 'requestIdleCallback'],
+        [window, 'IntersectionObserver'], [window, 'PerformanceObserver'], [AbortSignal, 'timeout'],
+        [Navigator.prototype, 'sendBeacon'], [Request.prototype, 'keepalive'], [Array.prototype, 'at'],
+        [Object, 'hasOwn'], [window, 'structuredClone']]) try { delete owner[name]; } catch {}
+        if (window.navigation) Object.defineProperty(window, 'navigation', {value: undefined});""",
+    "no observers": "window.MutationObserver = window.ResizeObserver = undefined;",
+    "another define": """window.define = () => { throw 1; }; define.amd = {};
+        window.exports = (window.module = {}).exports = {};""",
+    "a whyleft of its own": "window.whyleft = {q: [['track', 'early', {}]], mine: 7};",
+    "a name of its own": "window.core = window.track = window.listen = window.e = 'mine';",
+}
+
+
+async def troubles(page: Page) -> list[str]:
+    found: list[str] = await page.evaluate("troubles")
+    return found
+
+
+@pytest.mark.parametrize("hostility", list(HOSTILE))
+async def test_a_hostile_page_is_served_and_nothing_is_thrown_into_it(site: Site, page: Page, hostility: str) -> None:
+    site.pages["/"] = (
+        f"<!doctype html>{TAG}<form id=f><input name=n></form><button id=c onclick='this.after(1)'>Buy</button>"
+    )
+    await page.add_init_script(LISTEN + HOSTILE[hostility])
+    await page.goto(site.origin)
+    await page.evaluate(WATCHING)
+    await page.click("#c")
+    await page.fill("[name=n]", "x")
+    await page.evaluate("whyleft.track('searched', {query: 'mug', list: [1, {a: [2]}]})")
+    await page.evaluate("history.pushState({}, '', '/mug')")
+    event = await site.one("searched")
+    assert event["props"] == {"query": "mug", "list": [1, {"a": [2]}]}
+    await page.goto(site.origin + "/next")
+    await site.one("clicked")
+    await site.heard(lambda: {"/", "/mug", "/next"} <= {e["props"]["path"] for e in site.events("page_viewed")})
+    assert await troubles(page) == []
+
+
+@pytest.mark.parametrize("template", list(ACTIONS))
+async def test_strict_policies_hold_with_every_template_and_every_signal(site: Site, page: Page, template: str) -> None:
+    policy = (
+        "default-src 'none'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    site.headers = {"Content-Security-Policy": policy}
+    site.script = LISTEN + "addEventListener('load', () => { c.onclick = () => c.after('ok'); });"
+    site.pages["/"] = (
+        f"<!doctype html><script src=/page.js></script>{TAG}"
+        "<form id=f action=/next><input name=n><button>Go</button></form>"
+        "<section data-section=s><h2 id=h>Head</h2><b data-price>3</b><button id=c data-cta>Buy</button></section>"
+    )
+    site.action = ACTIONS[template]
+    await page.route("**/pictures/*", lambda route: route.fulfill(body="<svg xmlns='http://www.w3.org/2000/svg'/>"))
+    await page.goto(site.origin)
+    await page.wait_for_selector("whyleft-action .card")
+    await page.evaluate("document.querySelector('whyleft-action').shadowRoot.querySelector('.close').click()")
+    await page.click("#c")
+    await page.fill("[name=n]", "x")
+    await page.hover("b")
+    await page.evaluate("fetch('/api/cart/500'); scrollTo(0, 10); getSelection().selectAllChildren(h)")
+    await asyncio.sleep(0.7)
+    assert await troubles(page) == []
+    await site.one("action_dismissed")
+
+
+async def test_the_script_may_be_put_in_by_another(site: Site, page: Page) -> None:
+    site.pages["/"] = "<!doctype html><title>Shop</title>"
+    await page.add_init_script(LISTEN)
+    await page.goto(site.origin)
+    await page.evaluate(
+        "{const tag = document.createElement('script'); tag.src = '/sdk/whyleft.js'; tag.async = true;"
+        "tag.dataset.key = 'wl_w_test'; document.head.append(tag);}"
+    )
+    await site.one("page_viewed")
+    assert await troubles(page) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "tag", "heard"),
+    [
+        ("globalPrivacyControl: {value: true}", TAG, False),
+        ("doNotTrack: {value: '1'}", TAG, False),
+        ("globalPrivacyControl: {value: true}", TAG.replace("data-key", "data-respect-dnt=false data-key"), True),
+        ("doNotTrack: {value: '0'}", TAG, True),
+        ("globalPrivacyControl: {value: false}", TAG, True),
+    ],
+)
+async def test_a_wish_for_privacy_is_honoured(site: Site, page: Page, wish: str, tag: str, heard: bool) -> None:
+    site.pages["/"] = f"<!doctype html>{tag}<button id=c onclick='this.after(1)'>Buy</button>"
+    await page.add_init_script(f"Object.defineProperties(Navigator.prototype, {{{wish}}})")
+    await page.goto(site.origin)
+    await page.click("#c")
+    await page.evaluate("whyleft.track('searched', {query: 'mug'}); whyleft.flush()")
+    if heard:
+        await site.one("searched")
+        return
+    await page.goto(site.origin + "/about")
+    await asyncio.sleep(0.3)
+    stored = await page.evaluate("[document.cookie, localStorage.length + sessionStorage.length, whyleft.consent()]")
+    assert stored == ["", 0, "denied"] and not site.attempts
+
+
+async def test_a_yes_is_stronger_than_the_browsers_wish(site: Site, page: Page) -> None:
+    await page.add_init_script("Object.defineProperty(Navigator.prototype, 'globalPrivacyControl', {value: true})")
+    await page.goto(site.origin)
+    await page.evaluate("whyleft.consent({analytics: true}); whyleft.track('searched', {query: 'mug'})")
+    await site.one("searched")
+    assert await page.evaluate("whyleft.consent()") == "granted"
+
+
+async def test_no_cookie_is_ever_set(site: Site, visitor: BrowserContext, page: Page) -> None:
+    await page.goto(site.origin)
+    await page.evaluate("whyleft.consent({analytics: true})")
+    await site.one("consent_changed")
+    assert await visitor.cookies() == []
+
+
+async def test_before_a_yes_everything_is_in_memory_and_a_no_empties_it(site: Site, page: Page) -> None:
+    tag = TAG.replace("data-key", "data-consent=required data-key")
+    site.pages["/"] = f"<!doctype html>{tag}<button id=c onclick='this.after(1)'>Buy</button>"
+    await page.goto(site.origin)
+    await page.evaluate(WATCHING)
+    await page.click("#c")
+    assert await page.evaluate("whyleft.consent()") == "pending"
+    assert await page.evaluate("localStorage.length + sessionStorage.length") == 0
+    await page.evaluate("whyleft.consent({analytics: false}); whyleft.consent({analytics: true})")
+    await site.one("consent_changed")
+    assert not site.events("clicked")
+
+
+async def test_tabs_of_a_visitor_are_one_session_and_a_no_in_one_holds_in_all(
+    site: Site, visitor: BrowserContext
+) -> None:
+    one, two = [await visitor.new_page() for _ in range(2)]
+    for number, tab in enumerate((one, two)):
+        await tab.goto(f"{site.origin}/{number}")
+        await site.viewed(f"/{number}")
+    assert len({(batch["visitor"], batch["session"]) for batch in site.batches}) == 1
+    assert len({batch["tab"] for batch in site.batches}) == 2
+    await one.evaluate("whyleft.consent({analytics: false})")
+    before = len(site.attempts)
+    await two.evaluate("whyleft.track('searched', {query: 'mug'}); whyleft.flush()")
+    await asyncio.sleep(0.3)
+    assert len(site.attempts) == before and await two.evaluate("whyleft.visitor()") == ""
+
+
+async def test_a_masked_part_says_nothing_of_itself(site: Site, page: Page) -> None:
+    site.pages["/"] = (
+        f"<!doctype html>{TAG}<section data-whyleft-mask><h2>Ann Example</h2><b data-price>Secret 1</b>"
+        "<a id=c href='#there' aria-label='Secret 2'>Secret 3</a></section>"
+    )
+    await page.goto(site.origin)
+    await page.evaluate(WATCHING)
+    await page.click("#c")
+    props = (await site.one("clicked"))["props"]
+    assert "Secret" not in str(props) and "Ann" not in str(props)
+
+
+async def test_a_route_of_a_single_page_shop_is_a_page_once(site: Site, page: Page) -> None:
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    await page.evaluate(
+        "history.pushState({}, '', '/a'); history.replaceState({}, '', '/a'); history.replaceState({}, '', '/a#part');"
+    )
+    await site.viewed("/a")
+    await page.evaluate("document.title = 'B'; history.pushState({}, '', '/b')")
+    await site.viewed("/b")
+    await page.evaluate("history.back()")
+    await site.heard(lambda: len(site.events("page_viewed")) == 4)
+    views = [event["props"] for event in site.events("page_viewed")]
+    assert [view["path"] for view in views] == ["/", "/a", "/b", "/a"]
+    assert views[2]["title"] == "B" and views[2]["referrer"] == site.origin + "/a#part"
