@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from adapters.postgres.engine import DatabaseUrls, conninfo
+from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from insights.access.keys import create_key
 from tests.e2e.server import serving
 
 
@@ -32,8 +33,12 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-async def shop(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+async def shop(
+    database: Database, database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Shop]:
     """`whyleft serve` in a process of its own."""
     data_dir: Path = tmp_path_factory.mktemp("shop")
+    write = await create_key(database, "shop", "write", [])
+    secret = await create_key(database, "shop", "secret", [])
     async with serving(database_urls, data_dir) as server:
-        yield Shop(server.url, await server.key("write"), await server.key("secret"), database_urls.owner)
+        yield Shop(server.url, write.key, secret.key, database_urls.owner)

@@ -14,7 +14,8 @@ import psycopg
 import pytest
 from segment.analytics.client import Client
 
-from adapters.postgres.engine import DatabaseUrls, conninfo
+from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from insights.access.keys import create_key
 from tests.dialects.conftest import Shop
 from tests.e2e.server import serving
 
@@ -108,10 +109,10 @@ async def test_the_node_client_delivers_all_its_calls(shop: Shop) -> None:
 
 
 async def test_a_server_that_dies_meanwhile_loses_nothing_and_counts_nothing_twice(
-    database_urls: DatabaseUrls, tmp_path: Path
+    database: Database, database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
+    key = (await create_key(database, "shop", "write", [])).key
     async with serving(database_urls, tmp_path) as server:
-        key = await server.key("write")
         failures: list[Any] = []
         client = Client(
             key,

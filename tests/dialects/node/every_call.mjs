@@ -2,7 +2,7 @@
 import { Analytics } from "@segment/analytics-node";
 
 const [host, writeKey] = process.argv.slice(2);
-const analytics = new Analytics({ writeKey, host, flushAt: 3, maxRetries: 2 });
+const analytics = new Analytics({ writeKey, host, flushAt: 3, flushInterval: 200, maxRetries: 2 });
 const failures = [];
 analytics.on("error", (error) => failures.push(String(error.reason ?? error.code ?? error)));
 
