@@ -49,8 +49,19 @@ def test_a_push_to_the_data_layer_and_a_call_of_the_protocol_say_the_same() -> N
             {"product_id": "SKU_1", "name": "Tee", "category": "Apparel", "price_minor": 1001, "quantity": 3}
             | {"currency": "EUR"},
         ),
-        ("cart_added", {"product_id": "SKU_2", "price_minor": 500, "currency": "EUR"}),
+        ("cart_added", {"product_id": "SKU_2", "price_minor": 500, "quantity": 1, "currency": "EUR"}),
     ]
+
+
+@pytest.mark.parametrize(("done", "now"), [("add_shipping_info", "payment"), ("add_payment_info", "review")])
+def test_whoever_is_done_with_a_step_stands_before_the_next(done: str, now: str) -> None:
+    assert shown({"name": done, "params": {"value": 1}}) == [("checkout_step", {"step": now})]
+
+
+def test_a_code_that_stands_in_the_checkout_was_taken() -> None:
+    told = shown({"name": "begin_checkout", "params": {"coupon": "SUMMER"}})
+    assert [type_ for type_, _ in told] == ["checkout_started", "coupon_tried"]
+    assert len({said.key for said in read({"name": "begin_checkout", "params": {"coupon": "SUMMER"}})}) == 2
 
 
 def test_an_order_has_its_number_its_worth_and_its_items() -> None:

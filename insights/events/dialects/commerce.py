@@ -15,7 +15,7 @@ from insights.vocabulary.events import PROPS
 from insights.vocabulary.money import to_minor
 
 MOST_ITEMS: Final = 100
-_CHECKOUT_STEPS: Final = ("contact", "shipping", "payment", "review")
+CHECKOUT_STEPS: Final = ("contact", "shipping", "payment", "review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +119,16 @@ def worth(items: Sequence[Mapping[str, Any]]) -> int | None:
     return sum(int(item["price_minor"]) * int(item.get("quantity", 1)) for item in items)
 
 
+def next_step(step: str) -> str:
+    """The step that comes after one that is done."""
+    return CHECKOUT_STEPS[min(CHECKOUT_STEPS.index(step) + 1, len(CHECKOUT_STEPS) - 1)]
+
+
 def checkout_step(value: Any) -> str:
     """Our word for a step that is a number from 1 up or a name of the shop's own."""
     said = str(value).strip().lower()
     if said.isdecimal() and len(said) < 6:
-        return _CHECKOUT_STEPS[min(max(int(said), 1), len(_CHECKOUT_STEPS)) - 1]
+        return CHECKOUT_STEPS[min(max(int(said), 1), len(CHECKOUT_STEPS)) - 1]
     for step, words in _STEP_WORDS.items():
         if any(word in said for word in words):
             return step
@@ -138,19 +143,20 @@ _STEP_WORDS: Final = {
 
 
 def promotion_kind(*words: str | None) -> str | None:
-    """Which of our kinds a promotion is, by what its name says; None when it does not say."""
+    """Which of our kinds a promotion is, by what its name says, a code where it says nothing; None without a name."""
     said = " ".join(word for word in words if word).lower()
+    if not said:
+        return None
     for kind, hints in _PROMOTION_HINTS.items():
         if any(hint in said for hint in hints):
             return kind
-    return None
+    return "code"
 
 
 _PROMOTION_HINTS: Final = {
     "free_shipping": ("free shipping", "free_shipping", "freeshipping", "free-shipping", "free delivery"),
     "countdown": ("countdown", "ends in", "last chance", "flash"),
     "low_stock": ("low stock", "low_stock", "only a few", "selling fast"),
-    "code": ("code", "coupon", "voucher", "discount", "% off", "percent"),
 }
 
 

@@ -52,20 +52,24 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
         kept = {key: value for key, value in said.items() if key not in _WHO}
         type_, props = "custom", [{"name": name, "props": kept}]
     assert type_ is not None  # noqa: S101  (no props without a type)
+    told = [(type_, each) for each in props]
+    if name == "begin_checkout" and text(said.get("coupon"), "coupon") is not None:
+        # A code that stands in the checkout was taken.
+        told.append(("coupon_tried", {"accepted": True}))
     key, who, at_ms = _key(event, envelope), _who(around), _at(event, around, envelope)
     url = text(said.get("page_location"), "page_location")
     session = text(said.get("session_id"), "session_id")
     return [
         Translated(
             key=f"{key}/{number}" if number else key,
-            type=type_,
+            type=kind,
             props=each,
             who=who,
             at_ms=at_ms,
             url=url[:4096] if url else None,
             session=session[:200] if session else None,
         )
-        for number, each in enumerate(props)
+        for number, (kind, each) in enumerate(told)
     ]
 
 
@@ -118,9 +122,10 @@ def _products(type_: str) -> Callable[[Mapping[str, Any], str], _Props]:
     def read(said: Mapping[str, Any], name: str) -> _Props:
         code = commerce.currency(said, "")
         items = _items(said, code)
-        # A list of products that are looked at is not a product that is looked at.
-        chosen = items[:1] if type_ == "product_viewed" else items
-        return [props_of(type_, {}, (), item) for item in chosen]
+        viewed = type_ == "product_viewed"
+        return [
+            props_of(type_, {}, (), {**item, "quantity": None if viewed else item.get("quantity", 1)}) for item in items
+        ]
 
     return read
 

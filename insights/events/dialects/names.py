@@ -49,7 +49,8 @@ GA4: Final[Mapping[str, str]] = {
 }
 """Google Analytics 4: recommended events, as pages push them to their dataLayer."""
 
-GA4_STEPS: Final[Mapping[str, str]] = {"add_shipping_info": "shipping", "add_payment_info": "payment"}
+GA4_STEPS: Final[Mapping[str, str]] = {"add_shipping_info": "payment", "add_payment_info": "review"}
+"""Said when a step is done: whoever says it stands before the next one."""
 
 SHOPIFY_PIXEL: Final[Mapping[str, str]] = {
     "page_viewed": "page_viewed",
@@ -67,8 +68,8 @@ SHOPIFY_PIXEL: Final[Mapping[str, str]] = {
 """Shopify's Web Pixels API: standard events."""
 
 SHOPIFY_STEPS: Final[Mapping[str, str]] = {
-    "checkout_contact_info_submitted": "contact",
+    "checkout_contact_info_submitted": "shipping",
     "checkout_address_info_submitted": "shipping",
-    "checkout_shipping_info_submitted": "shipping",
-    "payment_info_submitted": "payment",
+    "checkout_shipping_info_submitted": "payment",
+    "payment_info_submitted": "review",
 }

@@ -238,8 +238,13 @@ def _checkout_step(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Even
     return "checkout_step", props_of("checkout_step", said, (), known)
 
 
+def _checkout_step_done(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+    read = _checkout_step(said, message)
+    return None if read is None else (read[0], {**read[1], "step": commerce.next_step(read[1]["step"])})
+
+
 def _payment_entered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
-    return "checkout_step", props_of("checkout_step", said, (), {"step": "payment"})
+    return "checkout_step", props_of("checkout_step", said, (), {"step": "review"})
 
 
 def _ordered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
@@ -317,6 +322,7 @@ _BY_TYPE: Final[dict[str, _EventReader]] = {
 }
 _BY_NAME: Final[dict[str, _EventReader]] = {
     **{name: _BY_TYPE[type_] for name, type_ in SEGMENT.items()},
+    "checkout step completed": _checkout_step_done,
     "coupon denied": _coupon(False),
     "payment info entered": _payment_entered,
 }
