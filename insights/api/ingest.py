@@ -23,7 +23,8 @@ from insights.api.body import ClientGone, Receive, read_body
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.decisions.decide import Choice, decide
 from insights.decisions.guardrails import Limits as ActionLimits
-from insights.decisions.plan import RULES_ONLY, Plan
+from insights.decisions.plan import Plan
+from insights.decisions.set_aside import device_key, reservation_of
 from insights.decisions.situation import VERSION as SITUATION
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Unavailable, WhyleftError
 from insights.events.record import Entry, Recorder
@@ -59,6 +60,18 @@ class Answer:
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request as a decision sees it: what happened, what to decide by, and what the browser told of itself."""
+
+    batch: Batch
+    plan: Plan
+    decision_id: DecisionId
+    locale: str
+    address: str
+    browser: str
 
 
 class Ingest:
@@ -110,7 +123,7 @@ class Ingest:
             if scope["method"] == "OPTIONS":
                 return Answer(204, [*cors, *_PREFLIGHT], b"")
             body = await read_body(receive, headers, self._max_body_bytes)
-            return _json(200, await self._take(key, body), cors)
+            return _json(200, await self._take(key, body, scope, headers), cors)
         except WhyleftError as error:
             extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             return Answer(
@@ -136,7 +149,7 @@ class Ingest:
             )
         return key
 
-    async def _take(self, key: ResolvedKey, body: bytes) -> dict[str, Any]:
+    async def _take(self, key: ResolvedKey, body: bytes, scope: Scope, headers: dict[bytes, bytes]) -> dict[str, Any]:
         received_ms = time.time_ns() // 1_000_000
         started = time.perf_counter_ns()
         reading = read_batch(body, self._limits, received_ms)
@@ -152,19 +165,19 @@ class Ingest:
         decision_id = DecisionId(uuid7(received_ms))
         choice: Choice | None = None
         copy: Copy | None = None
-        plan = RULES_ONLY
+        asked: _Asked | None = None
         if batch.events:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
             self._recorder.check_room(len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
-            plan = await self._plan(project_id)
+            asked = _asked(batch, await self._plan(project_id), decision_id, scope, headers)
             copy = await self._copy(project_id, VisitorId(batch.visitor))
         try:
-            if copy is not None:
-                choice = self._choose(copy, entry, batch, plan, decision_id)
+            if copy is not None and asked is not None:
+                choice = self._choose(copy, entry, asked)
                 if choice is not None:
                     latency_us = (time.perf_counter_ns() - started) // 1_000
-                    entry.decision = _decision_row(entry, decision_id, choice, latency_us)
+                    entry.decision = _decision_row(entry, asked, choice, latency_us)
                     copy.version += 1
             added = await self._recorder.record(entry)
         except BaseException:
@@ -173,8 +186,10 @@ class Ingest:
             raise
         if copy is not None:
             self._settle(project_id, entry, copy)
-        if entry.undecided or (entry.stale and choice is None):
-            choice = await self._choose_again(entry, batch, plan, decision_id)
+        if entry.no_room:
+            choice = None
+        elif asked is not None and (entry.undecided or (entry.stale and choice is None)):
+            choice = await self._choose_again(entry, asked)
         return {
             "accepted": added,
             "duplicates": len(batch.events) - added,
@@ -194,9 +209,10 @@ class Ingest:
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
 
-    def _choose(self, copy: Copy, entry: Entry, batch: Batch, plan: Plan, decision_id: DecisionId) -> Choice | None:
+    def _choose(self, copy: Copy, entry: Entry, asked: _Asked) -> Choice | None:
         """Folds the batch into the profile, claims to know the visitor by it, and decides on what is new."""
         try:
+            batch = asked.batch
             folded = fold_in_place(copy.profile, batch.session, batch.events, _page_url(batch))
             if not folded:
                 # Of what came late the profile does not know yet: nothing is claimed, nor decided on half a visit.
@@ -204,18 +220,18 @@ class Ingest:
                 return None
             entry.before, entry.fresh = copy.version, folded
             copy.version += folded
-            choice = self._decide(copy.profile, entry, batch, plan, decision_id)
+            choice = self._decide(copy.profile, entry, asked)
         except Exception:
             # A broken decision must never cost the shop its events.
             log.exception("decision_failed")
             entry.before = None
             return None
-        if choice is not None and choice.action is not LiveAction.DO_NOTHING:
+        if choice is not None:
             # Before the commit, so that a second request of this visitor that arrives meanwhile sees it.
-            copy.profile.mark_served(choice.action, entry.received_ms, choice.stage)
+            _claim(copy.profile, entry, choice, asked)
         return choice
 
-    async def _choose_again(self, stored: Entry, batch: Batch, plan: Plan, decision_id: DecisionId) -> Choice | None:
+    async def _choose_again(self, stored: Entry, asked: _Asked) -> Choice | None:
         """Decides once more, by the profile that is built from what is stored now, the batch among it.
 
         The events are safe already: whatever goes wrong here, nothing is shown and nothing is said.
@@ -227,16 +243,24 @@ class Ingest:
         except WhyleftError:
             return None
         entry = replace(
-            stored, events=(), rejected=(), decision=None, before=copy.version, fresh=0, stale=False, undecided=False
+            stored,
+            events=(),
+            rejected=(),
+            decision=None,
+            before=copy.version,
+            fresh=0,
+            stale=False,
+            undecided=False,
+            reservation=None,
+            no_room=False,
         )
         try:
-            choice = self._decide(copy.profile, stored, batch, plan, decision_id)
+            choice = self._decide(copy.profile, stored, asked)
             if choice is not None:
+                _claim(copy.profile, entry, choice, asked)
                 latency_us = (time.perf_counter_ns() - started) // 1_000
-                entry.decision = _decision_row(stored, decision_id, choice, latency_us)
+                entry.decision = _decision_row(entry, asked, choice, latency_us)
                 copy.version += 1
-                if choice.action is not LiveAction.DO_NOTHING:
-                    copy.profile.mark_served(choice.action, stored.received_ms, choice.stage)
                 await self._recorder.record(entry)
         except BaseException as error:
             self._profiles.forget(project_id, stored.visitor_id)
@@ -255,23 +279,60 @@ class Ingest:
         else:
             self._profiles.keep(project_id, entry.visitor_id, copy)
 
-    def _decide(
-        self, profile: Profile, entry: Entry, batch: Batch, plan: Plan, decision_id: DecisionId
-    ) -> Choice | None:
-        last, received_ms = batch.events[-1], entry.received_ms
+    def _decide(self, profile: Profile, entry: Entry, asked: _Asked) -> Choice | None:
+        batch, received_ms = asked.batch, entry.received_ms
+        last = batch.events[-1]
         if received_ms - last.t > FRESH_MS:
             return None
         return decide(
             profile,
             score(profile, received_ms),
             visitor_id=batch.visitor,
-            decision_id=decision_id,
+            decision_id=asked.decision_id,
             now_ms=received_ms,
             event_type=last.type,
             path=event_path(last.type, last.url or _page_url(batch), last.props.get("path")),
             limits=self._action_limits,
-            plan=plan,
+            plan=asked.plan,
+            locale=asked.locale,
         )
+
+
+def _asked(batch: Batch, plan: Plan, decision_id: DecisionId, scope: Scope, headers: dict[bytes, bytes]) -> _Asked:
+    client = scope.get("client")
+    address = str(client[0]) if client else ""
+    return _Asked(
+        batch, plan, decision_id, _locale(headers), address, headers.get(b"user-agent", b"").decode("latin-1")
+    )
+
+
+def _claim(profile: Profile, entry: Entry, choice: Choice, asked: _Asked) -> None:
+    """Marks what is to be shown, and says what has to be set aside for it."""
+    if choice.action is LiveAction.DO_NOTHING:
+        return
+    profile.mark_served(choice.action, entry.received_ms, choice.stage)
+    if choice.shown is not None:
+        entry.reservation = reservation_of(
+            choice.shown,
+            visitor_id=entry.visitor_id,
+            decision_id=asked.decision_id,
+            device=device_key(asked.plan.salt, asked.address, asked.browser),
+            cart_minor=profile.cart_minor,
+            code=choice.code,
+            now_ms=entry.received_ms,
+        )
+
+
+_LOCALE = re.compile(rb"^\s*([A-Za-z]{2})(?:-([A-Za-z]{2}))?").match
+
+
+def _locale(headers: dict[bytes, bytes]) -> str:
+    """The language that the browser asks for first, as de or de-AT; "" when it does not say."""
+    found = _LOCALE(headers.get(b"accept-language", b""))
+    if found is None:
+        return ""
+    language, region = found[1].decode().lower(), found[2]
+    return f"{language}-{region.decode().upper()}" if region else language
 
 
 _KEY = re.compile(rb"(?:^|&)key=([^&]+)").search
@@ -334,12 +395,12 @@ def _entry(project_id: UUID, reading: Reading, received_ms: int) -> Entry:
     )
 
 
-def _decision_row(entry: Entry, decision_id: UUID, choice: Choice, latency_us: int) -> dict[str, Any]:
+def _decision_row(entry: Entry, asked: _Asked, choice: Choice, latency_us: int) -> dict[str, Any]:
     return {
-        "id": decision_id,
+        "id": asked.decision_id,
         "visitor_id": entry.visitor_id,
         "session_id": entry.session_id,
-        "event_id": entry.events[-1].id,
+        "event_id": asked.batch.events[-1].id,
         "decided_at": entry.received_ms,
         "policy": choice.policy,
         "stage": choice.stage.value,
@@ -353,6 +414,8 @@ def _decision_row(entry: Entry, decision_id: UUID, choice: Choice, latency_us: i
         "situation_version": SITUATION,
         "rules": choice.learning.rules.value,
         "say": choice.learning.say,
+        "entry_id": None if choice.shown is None else choice.shown.entry_id,
+        "given_minor": None if entry.reservation is None else entry.reservation.cost_minor,
     }
 
 

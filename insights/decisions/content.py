@@ -23,6 +23,8 @@ class ShopFacts:
     contact_href: str = ""
     free_shipping_from_minor: int | None = None
     currency: str = ""
+    margin_rate: float | None = None
+    shipping_cost_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +46,25 @@ def links_of(moment: Moment, facts: ShopFacts) -> dict[str, str]:
     }
 
 
-def fill(template: Template, content: Mapping[str, Any], moment: Moment, facts: ShopFacts) -> Offer:
+def fill(
+    template: Template,
+    content: Mapping[str, Any],
+    moment: Moment,
+    facts: ShopFacts,
+    given: Mapping[str, str] | None = None,
+) -> Offer:
     """``content`` with its links and ``{words}`` in place.
 
     ``cta.href`` may be a name of ``links_of``: a call to action whose page is not known is left out. Words:
-    {count} and {category} of what was compared, {interest}, {threshold} and {missing} of free delivery.
+    {count} and {category} of what was compared, {interest}, {threshold} and {missing} of free delivery, and those
+    ``given``.
     """
     filled = dict(content)
     words: dict[str, str] | None = None
     for part in _PARTS:
         text = filled.get(part)
         if text and "{" in text:
-            words = words if words is not None else _words(moment, facts)
+            words = words if words is not None else {**_words(moment, facts), **(given or {})}
             # Split once: what comes in from outside is never looked at for words again.
             pieces = _WORD.split(text)
             pieces[1::2] = [words.get(word, "") for word in pieces[1::2]]

@@ -24,6 +24,7 @@ from insights.policies.policy import mixed
 from insights.policies.sums import Floats
 from insights.profiles.profile import ACTION_BIT, Profile
 from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.codes import new_code
 from insights.vocabulary.stages import Stage
 
 __all__ = ["Choice", "Limits", "decide"]
@@ -66,7 +67,8 @@ class Choice:
     """One choice among several actions, as it is logged.
 
     ``probabilities``: action → chance it had, over the eligible and do_nothing, exact, summing to 1. ``excluded``:
-    action → why it was not eligible. ``offer`` is None when nothing is shown.
+    action → why it was not eligible. ``offer`` is None when nothing is shown; ``shown`` is what it was made from, and
+    ``code`` the discount code that it shows: good only once it has been written down.
     """
 
     action: LiveAction
@@ -78,6 +80,8 @@ class Choice:
     intent: Intent
     why: str
     learning: Learning
+    shown: LiveOffer | None = None
+    code: str = ""
 
 
 def decide(
@@ -91,6 +95,7 @@ def decide(
     path: str,
     limits: Limits,
     plan: Plan = RULES_ONLY,
+    locale: str = "",
 ) -> Choice | None:
     """The choice to make now; None when there is none: nothing but doing nothing is eligible, or no moment for it.
 
@@ -122,13 +127,27 @@ def decide(
         drawn = _draw(ranking, candidates, row, plan, decision_id)
     if drawn.chosen is None:
         profile.mark_quiet(eligible_bits, drawn_from, now_ms, stage)
-        action, offer = LiveAction.DO_NOTHING, None
+        action, offer, code = LiveAction.DO_NOTHING, None, ""
     else:
         profile.stage = stage
-        action, offer = drawn.chosen.action, drawn.chosen.offer(moment, plan.catalogue.facts)
+        incentive = drawn.chosen.incentive
+        code = new_code() if incentive is not None and incentive.percent else ""
+        action, offer = drawn.chosen.action, drawn.chosen.offer(moment, plan.catalogue.facts, locale, code)
     rules = LiveAction.DO_NOTHING if ranking.chosen is None else ranking.chosen.action
     learning = Learning(row, rules, drawn.say, holdout)
-    return Choice(action, offer, drawn.probabilities, excluded, drawn.policy, stage, intent, drawn.why, learning)
+    return Choice(
+        action,
+        offer,
+        drawn.probabilities,
+        excluded,
+        drawn.policy,
+        stage,
+        intent,
+        drawn.why,
+        learning,
+        drawn.chosen,
+        code,
+    )
 
 
 @dataclass(frozen=True, slots=True)

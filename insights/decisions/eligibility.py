@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from insights.decisions.guardrails import Limits, refusal, silence
+from insights.decisions.incentives import cannot_bear
 from insights.decisions.moment import Moment
 from insights.decisions.offer import Catalogue, LiveOffer
+from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.stages import Stage
 
 _WRONG_STAGE = {stage: f"not for stage {stage.value}" for stage in Stage}
@@ -23,12 +25,21 @@ def eligible(moment: Moment, catalogue: Catalogue, limits: Limits) -> tuple[list
     profile = moment.profile
     fit: list[LiveOffer] = []
     excluded: dict[str, str] = {}
+    taken: set[LiveAction] = set()
+    served = {offer.group for offer in catalogue.offers if offer.group and profile.was_served(offer.action)}
     for offer in catalogue.offers:
+        if offer.action in taken:
+            continue
         reason = _unfit(offer, moment, catalogue) or refusal(profile, offer.action)
+        if reason is None and offer.group in served:
+            reason = f"another action of the group {offer.group!r} was shown this session"
         if reason is None:
+            # Of several entries of one kind the first that fits stands for it.
+            taken.add(offer.action)
             fit.append(offer)
+            excluded.pop(offer.action.value, None)
         else:
-            excluded[offer.action.value] = reason
+            excluded.setdefault(offer.action.value, reason)
     if fit and (reason := silence(profile, moment.stage, limits, moment.now_ms)) is not None:
         excluded.update((offer.action.value, reason) for offer in fit)
         fit = []
@@ -38,9 +49,13 @@ def eligible(moment: Moment, catalogue: Catalogue, limits: Limits) -> tuple[list
 def _unfit(offer: LiveOffer, moment: Moment, catalogue: Catalogue) -> str | None:
     if moment.stage not in offer.stages:
         return _WRONG_STAGE[moment.stage]
+    if (reason := offer.out_of_season(moment.now_ms)) is not None:
+        return reason
     for requirement in offer.requirements:
         if requirement.condition.truth(moment) is not True:
             return requirement.unmet
     if offer.lacks_link(moment, catalogue.facts):
         return "no page to point to is known"
+    if offer.incentive is not None:
+        return cannot_bear(moment.profile, offer.incentive, catalogue.facts)
     return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 from insights.decisions.content import Offer, ShopFacts, Template, fill, links_of
+from insights.decisions.incentives import Incentive
 from insights.decisions.moment import Moment
 from insights.decisions.requirements import Requirement
 from insights.vocabulary.actions import LiveAction
@@ -18,11 +20,18 @@ Content = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One way to draw an action; ``fits`` says when."""
+    """One way to draw an action; ``fits`` says when. ``locales``: its content in other languages, by locale."""
 
     template: Template
     content: Content
     fits: Callable[[Moment, ShopFacts], bool] = lambda moment, facts: True
+    locales: Mapping[str, Content] = field(default_factory=dict)
+
+    def content_for(self, locale: str) -> Content:
+        """In the visitor's language, else in the language of their region, else as it is for everybody."""
+        if not self.locales:
+            return self.content
+        return self.locales.get(locale) or self.locales.get(locale.partition("-")[0]) or self.content
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,9 @@ class LiveOffer:
     """A live action as the shop offers it. The first of ``faces`` that fits is drawn.
 
     ``priority`` orders the rules: higher first. ``helps`` marks an action that answers trouble: it may interrupt.
-    ``needs_link`` names the page without which there is nothing to offer.
+    ``needs_link`` names the page without which there is nothing to offer. ``entry_id``: the shop's own entry that it
+    was made from; ``group``: of the offers of a group one is shown a visit; ``starts_ms``, ``ends_ms``: when, epoch
+    milliseconds; ``per_visitor_week``: most that one visitor sees it in seven days.
     """
 
     action: LiveAction
@@ -41,11 +52,26 @@ class LiveOffer:
     because: Callable[[Moment], str]
     helps: bool = False
     needs_link: str = ""
+    entry_id: UUID | None = None
+    incentive: Incentive | None = None
+    starts_ms: int | None = None
+    ends_ms: int | None = None
+    group: str = ""
+    per_visitor_week: int | None = None
 
-    def offer(self, moment: Moment, facts: ShopFacts) -> Offer:
-        """What to draw now."""
+    def offer(self, moment: Moment, facts: ShopFacts, locale: str = "", code: str = "") -> Offer:
+        """What to draw now, in the visitor's language. ``code``: the discount code that it is to show."""
         face = next((face for face in self.faces if face.fits(moment, facts)), self.faces[-1])
-        return fill(face.template, face.content, moment, facts)
+        given = {"code": code, "percent": str(self.incentive.percent)} if self.incentive is not None else None
+        return fill(face.template, face.content_for(locale), moment, facts, given)
+
+    def out_of_season(self, now_ms: int) -> str | None:
+        """Why it is not the time for it; None when it is."""
+        if self.starts_ms is not None and now_ms < self.starts_ms:
+            return "its time has not come"
+        if self.ends_ms is not None and now_ms >= self.ends_ms:
+            return "its time is over"
+        return None
 
     def lacks_link(self, moment: Moment, facts: ShopFacts) -> bool:
         """True when the page it needs to point to is not known."""

@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 import structlog
 from msgspec import Struct
-from sqlalchemy import ColumnElement, case, func, insert, literal, or_, update
+from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
@@ -27,8 +27,10 @@ from adapters.postgres.pipe import Pipe, Statement, StatementRefused
 from insights.errors import Refused, Unavailable
 from insights.events.claims import Claims, claims_of, settle
 from insights.events.people import Said, outdate, write_people
+from insights.events.reservations import reserve
+from insights.events.turns import Reservation
 from insights.events.wire import Rejection, WireEvent
-from insights.models import RejectedEvent, Visitor
+from insights.models import Decision, RejectedEvent, Visitor
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import ms_to_datetime, uuid7
 
@@ -54,7 +56,8 @@ class Entry:
 
     ``before`` is the version of the visitor that its profile stood for, and ``fresh`` the events that were new to it
     (``events/claims``); without them nothing is claimed. Once recorded, ``stale`` says that somebody else had written
-    of the visitor meanwhile, and ``undecided`` that therefore the decision was not written.
+    of the visitor meanwhile, and ``undecided`` that therefore the decision was not written;
+    ``no_room`` that it was not because what it needs could not be set aside.
     """
 
     project_id: UUID
@@ -66,11 +69,13 @@ class Entry:
     events: Sequence[WireEvent]
     rejected: Sequence[Rejection] = ()
     decision: dict[str, Any] | None = None
+    reservation: Reservation | None = None
     envelope: dict[str, Any] = field(default_factory=dict)
     before: int | None = None
     fresh: int = 0
     stale: bool = False
     undecided: bool = False
+    no_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,8 @@ WITH given AS (
     SELECT * FROM json_to_recordset(%(rows)s) AS row(
         id uuid, visitor_id uuid, session_id uuid, event_id uuid, decided_at bigint, policy text, stage text,
         intent jsonb, probabilities jsonb, excluded jsonb, action text, why text, latency_us integer,
-        situation double precision[], situation_version integer, rules text, say double precision)
+        situation double precision[], situation_version integer, rules text, say double precision, entry_id uuid,
+        given_minor bigint)
 ), right_of AS (
     UPDATE visitor SET version = version + claim.decisions
     FROM json_to_recordset(%(claims)s) AS claim(id uuid, expected bigint, decisions integer)
@@ -162,9 +168,11 @@ WITH given AS (
     RETURNING visitor.id
 ), decided AS (
     INSERT INTO decision (project_id, id, visitor_id, session_id, event_id, decided_at, policy, stage, intent,
-                          probabilities, excluded, action, why, latency_us, situation, situation_version, rules, say)
+                          probabilities, excluded, action, why, latency_us, situation, situation_version, rules, say,
+                          entry_id, given_minor)
     SELECT %(project)s, id, visitor_id, session_id, event_id, to_timestamp(decided_at / 1000.0), policy, stage, intent,
-           probabilities, excluded, action, why, latency_us, situation, situation_version, rules, say
+           probabilities, excluded, action, why, latency_us, situation, situation_version, rules, say,
+           entry_id, given_minor
     FROM given WHERE visitor_id IN (SELECT id FROM right_of)
     RETURNING id
 )
@@ -323,7 +331,7 @@ class Recorder:
         project_id = entries[0].project_id
         claims = claims_of(entries)
         statements = self._statements(project_id, entries, claims)
-        if not any(entry.rejected or _consequential(entry) for entry in entries):
+        if not any(entry.rejected or entry.reservation or _consequential(entry) for entry in entries):
             return self._told(entries, claims, await self._pipe.run(project_id, statements))
         # The pool waits for a server that is starting, for seconds; the pipe tells at once that there is none.
         await self._pipe.run(project_id, [])
@@ -336,6 +344,9 @@ class Recorder:
                 if _consequential(entry):
                     await _write_consequences(tx, entry, new)
             affected = await write_people(tx, project_id, _said(entries, new))
+            # Last: others may be waiting for these rows.
+            for entry in entries:
+                await _set_aside(tx, entry)
         if affected:
             await self._outdate(project_id, affected)
             self._on_people_changed(project_id, affected)
@@ -440,6 +451,16 @@ def _rows(entry: Entry) -> list[_Row]:
         _Row(session, event.id, visitor, tab, event.seq, event.t, received, event.type, event.url or page, event.props)
         for event in entry.events
     ]
+
+
+async def _set_aside(tx: AsyncSession, entry: Entry) -> None:
+    """What the entry's decision needs; where there is no room, it was never made."""
+    if entry.reservation is None or entry.decision is None or entry.undecided:
+        return
+    if not await reserve(tx, entry.project_id, entry.reservation):
+        entry.undecided = entry.no_room = True
+        taken_back = (Decision.project_id == entry.project_id, Decision.id == entry.decision["id"])
+        await tx.execute(delete(Decision).where(*taken_back))
 
 
 async def _write_rejected(tx: AsyncSession, entries: list[Entry]) -> None:

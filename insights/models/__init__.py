@@ -9,6 +9,7 @@ from insights.models.identity_link import IdentityLink
 from insights.models.insight import Insight
 from insights.models.insight_feedback import InsightFeedback
 from insights.models.insight_setting import InsightSetting
+from insights.models.live_action import LiveActionEntry, LiveClaim, LiveSpend
 from insights.models.model_spend import ModelSpend
 from insights.models.person import Person
 from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySnapshot, Reward
@@ -33,6 +34,9 @@ __all__ = [
     "Insight",
     "InsightFeedback",
     "InsightSetting",
+    "LiveActionEntry",
+    "LiveClaim",
+    "LiveSpend",
     "ModelSpend",
     "Person",
     "Policy",

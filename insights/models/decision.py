@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Double, Index
+from sqlalchemy import BigInteger, Double, Index
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,6 +18,7 @@ class Decision(Tenant, Base):
 
     ``situation``: the row that a policy learns from, by the version of its numbers. ``rules``: what the rules would
     have done; ``say``: the policy's share of the probabilities. Empty where a version decided that did not keep them.
+    ``entry_id``: the shop's own entry that was shown; ``given_minor``: what was set aside for it.
     """
 
     __tablename__ = "decision"
@@ -43,3 +44,5 @@ class Decision(Tenant, Base):
     situation_version: Mapped[int | None]
     rules: Mapped[str | None]
     say: Mapped[float | None]
+    entry_id: Mapped[UUID | None]
+    given_minor: Mapped[int | None] = mapped_column(BigInteger)

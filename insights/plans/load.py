@@ -9,14 +9,17 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
-from insights.decisions.content import ShopFacts
-from insights.decisions.offer import Catalogue
+from insights.decisions.entries import offer_of
+from insights.decisions.offer import Catalogue, LiveOffer
 from insights.decisions.plan import ARMS, Learned, Plan
 from insights.decisions.situation import NAMES, VERSION
-from insights.models import Policy, PolicySnapshot, Shop
+from insights.models import LiveActionEntry, Policy, PolicySnapshot, Shop
+from insights.plans.entries import entry_of
+from insights.plans.shop import facts_of
 from insights.policies.policy import Policy as LearnedPolicy
 from insights.policies.policy import Settings
 from insights.policies.sums import Sums
+from insights.vocabulary.actions import LiveAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class Stamp:
     """What a plan was made of. Another stamp, another plan."""
 
     shop: int
+    actions: int
     snapshot: int
     policy: UUID | None
 
@@ -33,8 +37,12 @@ async def read_stamp(tx: AsyncSession, project_id: UUID) -> Stamp:
     shop = select(Shop.version).where(Shop.project_id == project_id).scalar_subquery()
     snapshot = select(func.max(PolicySnapshot.version)).where(PolicySnapshot.project_id == project_id).scalar_subquery()
     policy = select(Policy.id).where(Policy.project_id == project_id, Policy.role == "incumbent").scalar_subquery()
-    row = (await tx.execute(select(shop, snapshot, policy))).one()
-    return Stamp(row[0] or 0, row[1] or 0, row[2])
+    # Each change counts an entry's version up, and deleting one counts the shop's.
+    actions = (
+        select(func.sum(LiveActionEntry.version)).where(LiveActionEntry.project_id == project_id).scalar_subquery()
+    )
+    row = (await tx.execute(select(shop, actions, snapshot, policy))).one()
+    return Stamp(row[0] or 0, int(row[1] or 0), row[2] or 0, row[3])
 
 
 async def read_plan(tx: AsyncSession, project_id: UUID) -> Plan:
@@ -42,13 +50,26 @@ async def read_plan(tx: AsyncSession, project_id: UUID) -> Plan:
     shop = await tx.scalar(select(Shop).where(Shop.project_id == project_id))
     if shop is None:
         return Plan()
-    facts = ShopFacts(shop.contact_href, shop.free_shipping_from_minor, shop.currency or "")
     return Plan(
         salt=shop.salt.bytes,
         holdout=shop.holdout,
-        catalogue=Catalogue(DEFAULT_CATALOGUE.offers, facts),
+        catalogue=Catalogue(await _offers(tx, project_id), facts_of(shop)),
         learned=await _learned(tx, project_id),
     )
+
+
+async def _offers(tx: AsyncSession, project_id: UUID) -> tuple[LiveOffer, ...]:
+    """The shop's own actions, the first in rank first, and the built-in ones of the kinds that it has none of."""
+    rows = (
+        await tx.scalars(
+            select(LiveActionEntry)
+            .where(LiveActionEntry.project_id == project_id)
+            .order_by(LiveActionEntry.priority.desc(), LiveActionEntry.id)
+        )
+    ).all()
+    own = [offer_of(entry_of(row)) for row in rows if row.enabled]
+    kinds = {LiveAction(row.action) for row in rows}
+    return (*own, *(offer for offer in DEFAULT_CATALOGUE.offers if offer.action not in kinds))
 
 
 async def _learned(tx: AsyncSession, project_id: UUID) -> Learned | None:

@@ -11,11 +11,23 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insights.decisions.content import ShopFacts
 from insights.errors import Changed, Refused
 from insights.models import PolicyBucket, Reward, Shop
 
 UNIT: Final = ("margin_rate", "currency")
 """What rewards are counted in depends on these."""
+
+
+def facts_of(shop: Shop) -> ShopFacts:
+    """What decisions may say and reckon with."""
+    return ShopFacts(
+        contact_href=shop.contact_href,
+        free_shipping_from_minor=shop.free_shipping_from_minor,
+        currency=shop.currency or "",
+        margin_rate=shop.margin_rate,
+        shipping_cost_minor=shop.shipping_cost_minor,
+    )
 
 
 async def shop_of(tx: AsyncSession, project_id: UUID) -> Shop:

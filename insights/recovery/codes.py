@@ -1,15 +1,9 @@
-"""Discount codes: issued once for a reason to issue one, used up once by whoever comes first.
-
-A code is three groups of four characters (``K7QM-2XWR-9FHP``): 60 random bits, without 0, O, 1 and I, which people
-mix up when they type.
-"""
+"""Discount codes: issued once for a reason to issue one, used up once by whoever comes first."""
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -18,10 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import CodeNotRedeemable, NotFound
 from insights.models import DiscountCode
-
-ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-GROUPS: Final = 3
-GROUP_SIZE: Final = 4
+from insights.vocabulary.codes import new_code, normal
 
 
 class CodeExpired(CodeNotRedeemable):
@@ -102,20 +93,3 @@ async def redeem(tx: AsyncSession, project_id: UUID, code: str, now: datetime) -
     if redeemed_at[0] is not None:
         raise CodeNotRedeemable("This code was used before. Each code is good for one order.")
     raise CodeExpired("This code's time is over.")
-
-
-def new_code() -> str:
-    """A fresh code from the system's source of randomness."""
-    letters = [secrets.choice(ALPHABET) for _ in range(GROUPS * GROUP_SIZE)]
-    return _grouped("".join(letters))
-
-
-def normal(text: str) -> str:
-    """The one way in which a code is stored, for whatever a person typed; "" for what can be no code."""
-    letters = "".join(character for character in text[:64].upper() if character not in " -\t")
-    known = len(letters) == GROUPS * GROUP_SIZE and all(character in ALPHABET for character in letters)
-    return _grouped(letters) if known else ""
-
-
-def _grouped(letters: str) -> str:
-    return "-".join(letters[start : start + GROUP_SIZE] for start in range(0, len(letters), GROUP_SIZE))

@@ -14,6 +14,7 @@ from adapters.postgres.engine import Database
 from insights.errors import CodeNotRedeemable, NotFound, WhyleftError
 from insights.models import DiscountCode
 from insights.recovery import codes
+from insights.vocabulary.codes import new_code, normal
 from tests.recovery.sessions import START, VISITOR
 
 DAY = timedelta(hours=24)
@@ -91,8 +92,8 @@ async def test_a_code_of_another_project_is_not_found(database: Database, projec
 
 
 def test_codes_are_readable_and_do_not_repeat() -> None:
-    made = {codes.new_code() for _ in range(5_000)}
+    made = {new_code() for _ in range(5_000)}
     assert len(made) == 5_000
     assert set("".join(made)) == (set(string.ascii_uppercase + string.digits) - set("01IO")) | {"-"}
     assert {tuple(map(len, code.split("-"))) for code in made} == {(4, 4, 4)}
-    assert all(codes.normal(code) == code for code in made)
+    assert all(normal(code) == code for code in made)

@@ -1,0 +1,59 @@
+"""What has to be set aside before a choice may be shown: its turn under the caps, its share of the budget, its code."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from insights.decisions.offer import LiveOffer
+from insights.events.turns import Reservation, Turn
+
+EVER: Final = "ever"
+
+
+def device_key(salt: bytes, address: str, browser: str) -> bytes:
+    """Stands for a device by its network address and browser, so that fresh visitor ids are no new devices.
+
+    Keyed and cut: the address cannot be read from it. The last part of an address changes too easily to count.
+    """
+    network = ":".join(address.split(":")[:4]) if ":" in address else ".".join(address.split(".")[:3])
+    return hashlib.blake2b(f"{network}\x1f{browser}".encode(errors="replace"), key=salt[:64], digest_size=16).digest()
+
+
+def reservation_of(
+    shown: LiveOffer,
+    *,
+    visitor_id: UUID,
+    decision_id: UUID,
+    device: bytes,
+    cart_minor: int,
+    code: str,
+    now_ms: int,
+) -> Reservation | None:
+    """What ``shown`` needs; None when it needs nothing. ``device``: of ``device_key``."""
+    if shown.entry_id is None or (shown.incentive is None and shown.per_visitor_week is None):
+        return None
+    at = datetime.fromtimestamp(now_ms / 1000, UTC)
+    turns = []
+    if shown.per_visitor_week is not None:
+        year, week, _ = at.isocalendar()
+        turns.append(Turn(f"week {shown.entry_id}", visitor_id.bytes, f"{year}-W{week:02d}", shown.per_visitor_week))
+    incentive = shown.incentive
+    if incentive is None:
+        return Reservation(shown.entry_id, decision_id, visitor_id, at, tuple(turns))
+    turns.append(Turn(f"visitor {shown.entry_id}", visitor_id.bytes, EVER, incentive.per_visitor))
+    turns.append(Turn("device", device, at.date().isoformat(), incentive.per_device))
+    return Reservation(
+        shown.entry_id,
+        decision_id,
+        visitor_id,
+        at,
+        tuple(turns),
+        cost_minor=incentive.cost_of(cart_minor),
+        budget_minor=incentive.budget_minor,
+        code=code,
+        percent=incentive.percent,
+        valid_for=timedelta(days=incentive.valid_days),
+    )

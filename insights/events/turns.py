@@ -1,0 +1,35 @@
+"""Turns and reservations: what a decision needs to have set aside for it before it may be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of ``key`` in a ``period``, of at most ``most``."""
+
+    scope: str
+    key: bytes
+    period: str
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a decision needs to be shown. ``cost_minor`` of the entry's ``budget_minor`` of the day (None: no limit);
+    ``code``: with ``percent`` off for this visitor, "" for none."""
+
+    entry_id: UUID
+    decision_id: UUID
+    visitor_id: UUID
+    at: datetime
+    turns: Sequence[Turn] = ()
+    cost_minor: int = 0
+    budget_minor: int | None = None
+    code: str = ""
+    percent: int = 0
+    valid_for: timedelta = timedelta(days=7)

@@ -1,0 +1,200 @@
+"""The catalogue over HTTP, and what it gives away when many ask at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import func, select
+
+from insights.models import Decision, DiscountCode, LiveSpend
+from insights.vocabulary.ids import uuid7
+from tests.api.conftest import Api
+
+WORDS = {
+    "default": {"title": "{percent} % for you", "body": "Your code is {code}.", "cta_label": "Go", "cta_href": "@cart"}
+}
+
+
+def discount(**other: Any) -> dict[str, Any]:
+    return {
+        "name": "ten",
+        "action": "discount_popup",
+        "template": "popup",
+        "content": WORDS,
+        "stages": ["cart_adder", "high_intent"],
+        "when": "session.leaving = true",
+        "priority": 95,
+        "incentive": {"percent": 10, "per_device": 1000},
+    } | other
+
+
+async def ask(api: Api, method: str, path: str, **options: Any) -> Any:
+    headers = api.headers | options.pop("headers", {})
+    return await api.client.request(method, path, headers=headers, **options)
+
+
+async def with_margin(api: Api) -> None:
+    answer = await ask(api, "PATCH", "/v1/shop", json={"currency": "EUR", "margin_rate": 0.4})
+    assert answer.status_code == 200
+
+
+async def leaves_with_a_cart(api: Api, visitor: str | None = None, **headers: str) -> dict[str, Any] | None:
+    """Somebody puts 50.00 in the cart and is about to leave; the action that they are shown."""
+    page = {"path": "/product/kettle", "url": "https://shop.example/product/kettle"}
+    cart = {"path": "/cart", "url": "https://shop.example/cart"}
+    props = {"product_id": "k", "price_minor": 5_000, "currency": "EUR", "quantity": 1, "cart_total_minor": 5_000}
+    events = [
+        api.event("page_viewed", page),
+        api.event("cart_added", props),
+        api.event("page_viewed", cart),
+        api.event("exit_intent", {}),
+    ]
+    for seq, event in enumerate(events):
+        event |= {"seq": seq, "t": event["t"] - 10_000 + seq}
+    batch = api.batch(*events, visitor=visitor or str(uuid4()), page={"url": "https://shop.example/cart"})
+    answer = await api.send(batch, headers=headers)
+    assert answer.status_code == 200, answer.text
+    action: dict[str, Any] | None = answer.json()["action"]
+    return action
+
+
+async def test_a_discount_takes_the_place_of_the_built_in_one_and_shows_its_own_code(api: Api) -> None:
+    await with_margin(api)
+    made = await ask(api, "POST", "/v1/live-actions", json=discount())
+    assert made.status_code == 201, made.text
+    action = await leaves_with_a_cart(api)
+    assert action is not None
+    assert action["action"] == "discount_popup"
+    assert action["content"]["title"] == "10 % for you"
+    async with api.services.database.transaction(api.project_id) as tx:
+        code = (await tx.scalars(select(DiscountCode.code))).one()
+        decision = (await tx.scalars(select(Decision).where(Decision.action == "discount_popup"))).one()
+    assert code in action["content"]["body"]
+    assert decision.given_minor == 500
+    listed = (await ask(api, "GET", "/v1/live-actions")).json()
+    assert [one["spent_today_minor"] for one in listed["live_actions"]] == [500]
+    assert "discount_popup" not in [one["action"] for one in listed["built_in"]]
+    redeemed = await ask(api, "POST", f"/v1/codes/{code}/redeem")
+    assert redeemed.json() == {"percent": 10}
+
+
+async def test_fifty_at_once_never_overdraw_one_budget(api: Api) -> None:
+    await with_margin(api)
+    incentive = {"percent": 10, "per_device": 1000, "budget_minor": 3_700}
+    await ask(api, "POST", "/v1/live-actions", json=discount(incentive=incentive))
+    await api.services.plans.plan_of(api.project_id)
+    shown = await asyncio.gather(*(leaves_with_a_cart(api) for _ in range(50)))
+    discounts = [one for one in shown if one is not None and one["action"] == "discount_popup"]
+    assert len(discounts) == 7
+    async with api.services.database.transaction(api.project_id) as tx:
+        assert await tx.scalar(select(LiveSpend.spent_minor)) == 3_500
+        assert await tx.scalar(select(func.count()).select_from(DiscountCode)) == 7
+        assert (
+            await tx.scalar(select(func.count()).select_from(Decision).where(Decision.action == "discount_popup")) == 7
+        )
+
+
+async def test_fresh_visitor_ids_from_one_device_farm_no_codes(api: Api) -> None:
+    await with_margin(api)
+    await ask(api, "POST", "/v1/live-actions", json=discount(incentive={"percent": 10, "per_device": 3}))
+    browser = {"user-agent": "Farmer/1.0"}
+    shown = await asyncio.gather(*(leaves_with_a_cart(api, **browser) for _ in range(60)))
+    assert sum(one is not None and one["action"] == "discount_popup" for one in shown) == 3
+    other = await leaves_with_a_cart(api, **{"user-agent": "Somebody/1.0"})
+    assert other is not None
+    assert other["action"] == "discount_popup"
+
+
+async def test_one_code_a_visitor(api: Api) -> None:
+    await with_margin(api)
+    await ask(api, "POST", "/v1/live-actions", json=discount())
+    visitor = str(uuid4())
+    first = await leaves_with_a_cart(api, visitor)
+    second = await leaves_with_a_cart(api, visitor)
+    assert first is not None
+    assert first["action"] == "discount_popup"
+    assert second is None or second["action"] != "discount_popup"
+
+
+async def test_without_room_nothing_is_shown_nor_logged_and_the_events_are_kept(api: Api) -> None:
+    await with_margin(api)
+    await ask(api, "POST", "/v1/live-actions", json=discount(incentive={"percent": 10, "budget_minor": 10}))
+    assert await leaves_with_a_cart(api) is None
+    async with api.services.database.transaction(api.project_id) as tx:
+        assert await tx.scalar(select(func.count()).select_from(Decision)) == 0
+
+
+async def test_a_visitor_reads_it_in_their_language(api: Api) -> None:
+    words = WORDS | {"de": {"title": "{percent} % für Sie", "body": "Ihr Code: {code}"}}
+    await with_margin(api)
+    await ask(api, "POST", "/v1/live-actions", json=discount(content=words))
+    german = await leaves_with_a_cart(api, **{"accept-language": "de-AT,de;q=0.9", "user-agent": "a"})
+    french = await leaves_with_a_cart(api, **{"accept-language": "fr", "user-agent": "b"})
+    assert german is not None and french is not None
+    assert german["content"]["title"] == "10 % für Sie"
+    assert french["content"]["title"] == "10 % for you"
+
+
+async def test_a_disabled_entry_shows_nothing_of_its_kind(api: Api) -> None:
+    await with_margin(api)
+    made = (await ask(api, "POST", "/v1/live-actions", json=discount())).json()
+    await ask(api, "PUT", f"/v1/live-actions/{made['id']}", json=discount(enabled=False))
+    action = await leaves_with_a_cart(api)
+    assert action is None or action["action"] != "discount_popup"
+    assert (await ask(api, "DELETE", f"/v1/live-actions/{made['id']}")).status_code == 204
+    assert (await ask(api, "GET", f"/v1/live-actions/{made['id']}")).status_code == 404
+
+
+async def test_an_older_etag_and_a_taken_name_change_nothing(api: Api) -> None:
+    await with_margin(api)
+    made = await ask(api, "POST", "/v1/live-actions", json=discount())
+    path = f"/v1/live-actions/{made.json()['id']}"
+    assert (await ask(api, "PUT", path, json=discount(priority=1))).status_code == 200
+    old = await ask(api, "PUT", path, json=discount(priority=2), headers={"if-match": made.headers["etag"]})
+    assert old.status_code == 412
+    assert (await ask(api, "POST", "/v1/live-actions", json=discount())).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"stages": []}, "/stages"),
+        ({"content": {"de": {"title": "a", "body": "b"}}}, "content.default"),
+        ({"content": {"default": {"title": " ", "body": "b"}}}, "/content/default/title"),
+        ({"content": {"default": {"title": "{cod}", "body": "b"}}}, "{cod}"),
+        ({"content": {"default": {"title": "a", "body": "b", "cta_href": "javascript:x"}}}, "cta_href"),
+        ({"when": "session.leavin = true"}, "session.leavin"),
+        ({"when": 'insight.reason = "unclear"'}, "insight.reason"),
+        ({"ends_at": "2020-01-01T00:00:00Z"}, "/ends_at"),
+        ({"starts_at": "2030-01-02T00:00:00Z", "ends_at": "2030-01-01T00:00:00Z"}, "before it starts"),
+        ({"incentive": None}, "/incentive"),
+        ({"incentive": {"percent": 50}}, "cannot bear 50 %"),
+        ({"incentive": {"percent": 10, "margin_floor": 0.35}}, "cannot bear"),
+        ({"incentive": {"percent": 10, "budget_minor": 0}}, "budget"),
+        ({"action": "do_nothing", "incentive": None, "content": {"default": {"title": "a", "body": "b"}}}, "/action"),
+        ({"action": "fly"}, "action"),
+        ({"template": "hologram"}, "template"),
+        ({"unheard": 1}, "unheard"),
+    ],
+)
+async def test_what_could_never_be_shown_is_refused_with_the_reason(
+    api: Api, change: dict[str, Any], says: str
+) -> None:
+    await with_margin(api)
+    answer = await ask(api, "POST", "/v1/live-actions", json=discount(**change))
+    assert answer.status_code in (400, 422), answer.text
+    assert says in answer.text.replace("\\", "")
+
+
+async def test_without_margin_data_nothing_can_be_given_away(api: Api) -> None:
+    answer = await ask(api, "POST", "/v1/live-actions", json=discount())
+    assert answer.status_code == 400
+    assert "margin_rate" in answer.text
+
+
+async def test_other_projects_see_none_of_it(api: Api) -> None:
+    answer = await ask(api, "GET", f"/v1/live-actions/{uuid7()}")
+    assert answer.status_code == 404
