@@ -37,6 +37,10 @@ class Source(Protocol[S_contra]):
         ...
 
 
+MOST_SAID: Final = 8
+"""Checks that a short explanation names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """One part of a condition with its truth, and what was found where it is a check. ``pointer``: where it stands."""
@@ -58,8 +62,9 @@ class Explanation:
 
     def why(self) -> str:
         """The deciding checks in words: "cart.value is 20.00 EUR" or "visitor.country is not known"."""
-        words = dict.fromkeys(_found_words(check) for check in self.deciding())
-        return "; ".join(words)
+        words = list(dict.fromkeys(_found_words(check) for check in self.deciding()))
+        more = [f"and {len(words) - MOST_SAID} more"] if len(words) > MOST_SAID else []
+        return "; ".join(words[:MOST_SAID] + more)
 
 
 def _found_words(check: Explanation) -> str:

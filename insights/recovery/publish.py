@@ -1,23 +1,49 @@
-"""Publishes the starter flows for a project: from then on its visitors get what they send."""
+"""Publishes flows for a project: from then on its visitors get what they send."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.definition import FlowDefinition, conditions_of, validate
+from flows.errors import Fault, FlowInvalid
+from flows.models import FlowVersion
 from flows.store import publish
 from insights.conditions.fields import FIELDS
 from insights.recovery.starter import starter_flows
+from insights.segments.store import conditions_of_segments, segments_named, unknown_segments
 from insights.vocabulary.actions import RecoveryAction
 
 ACTIONS = frozenset(action.value for action in RecoveryAction)
+
+
+async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> list[Fault]:
+    """Everything wrong with a flow, for this project: a segment that its conditions name must be one of its own."""
+    faults = validate(flow, ACTIONS, FIELDS)
+    conditions = conditions_of(flow)
+    if any(segments_named(condition) for condition in conditions.values()):
+        segments = await conditions_of_segments(tx, project_id)
+        faults += [
+            replace(fault, pointer=pointer + fault.pointer)
+            for pointer, condition in conditions.items()
+            for fault in unknown_segments(condition, segments)
+        ]
+    return faults
+
+
+async def publish_flow(tx: AsyncSession, project_id: UUID, flow: FlowDefinition, now: datetime) -> FlowVersion:
+    """The version that new runs get from now on. Raises FlowInvalid with everything wrong."""
+    if faults := await faults_of(tx, project_id, flow):
+        raise FlowInvalid(faults)
+    return await publish(tx, project_id, flow, now, ACTIONS, FIELDS)
 
 
 async def publish_starter_flows(tx: AsyncSession, project_id: UUID, now: datetime, *, wait_scale: float = 1.0) -> int:
     """Publishes each starter flow; returns how many there are. Doing it again makes no new versions."""
     flows = starter_flows(wait_scale=wait_scale)
     for flow in flows:
-        await publish(tx, project_id, flow, now, ACTIONS, FIELDS)
+        await publish_flow(tx, project_id, flow, now)
     return len(flows)

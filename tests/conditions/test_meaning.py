@@ -95,6 +95,17 @@ def test_an_answer_says_what_decided(text: str, why: str) -> None:
     assert explain(understand(text, FIELDS), FIELDS, Facts(KNOWN, NOW)).why() == why
 
 
+def test_a_long_answer_is_cut_short() -> None:
+    text = " and ".join(f'visitor.trait{n} = "x"' for n in range(20))
+    why = why_of_nothing(text)
+    assert why.count("is not known") == 8
+    assert why.endswith("and 12 more")
+
+
+def why_of_nothing(text: str) -> str:
+    return explain(understand(text), FIELDS, Facts({}, NOW)).why()
+
+
 def test_text_and_json_are_two_forms_of_one_thing() -> None:
     text = (
         'cart.value >= 50.00 EUR and (visitor.tags has "vip" or events.count("a", 7d) > 2)'

@@ -11,22 +11,22 @@ import pytest
 from sqlalchemy import select
 
 from flows.definition import FlowDefinition
-from flows.store import RunView, list_runs, publish
-from insights.conditions.fields import FIELDS
+from flows.errors import FlowInvalid
+from flows.store import RunView, list_runs
 from insights.models import Segment, SegmentMember, Visitor, VisitorTag
 from insights.profiles.profile import Profile
 from insights.profiles.rebuild import rebuild
-from insights.recovery.publish import ACTIONS
+from insights.recovery.publish import publish_flow
 from tests.api.conftest import Api
 from tests.segments.people import CART, close_visits, create, segments_of, tag, visit
 
 
-async def publish_flow(api: Api, steps: dict[str, Any], when: Any = None) -> None:
+async def publish_flow_of(api: Api, steps: dict[str, Any], when: Any = None) -> None:
     definition = FlowDefinition.model_validate(
         {"name": "f", "trigger": {"on": "insight", "when": when}, "start": "a", "steps": steps}
     )
     async with api.services.database.transaction(api.project_id) as tx:
-        await publish(tx, api.project_id, definition, datetime.now(UTC), ACTIONS, FIELDS)
+        await publish_flow(tx, api.project_id, definition, datetime.now(UTC))
 
 
 async def run_of(api: Api, visitor: UUID) -> RunView | None:
@@ -45,7 +45,7 @@ def history(run: RunView | None) -> list[tuple[str | None, str, str]]:
 
 async def test_a_flow_tags_a_visitor_and_its_next_branch_sees_it(api: Api) -> None:
     await create(api, "friends", None)
-    await publish_flow(
+    await publish_flow_of(
         api,
         {
             "a": {"do": "branch", "when": 'visitor.tags has "left-cart"', "then": "z", "otherwise": "b"},
@@ -97,7 +97,7 @@ async def test_a_flow_tags_a_visitor_and_its_next_branch_sees_it(api: Api) -> No
 async def test_a_mark_that_cannot_be_made_is_skipped_with_the_reason(
     api: Api, action: str, params: dict[str, Any], why: str
 ) -> None:
-    await publish_flow(api, {"a": {"do": "send", "action": action, "params": params}})
+    await publish_flow_of(api, {"a": {"do": "send", "action": action, "params": params}})
     visitor = await visit(api)
     await close_visits(api)
     ((_, what, detail), *_) = history(await run_of(api, visitor))
@@ -107,7 +107,9 @@ async def test_a_mark_that_cannot_be_made_is_skipped_with_the_reason(
 
 async def test_a_trigger_asks_about_the_visitor_before_a_run_starts(api: Api) -> None:
     await create(api, "rich", "cart.value >= 50 EUR")
-    await publish_flow(api, {"a": {"do": "exit"}}, when='visitor.segments has "rich" and not visitor.tags has "staff"')
+    await publish_flow_of(
+        api, {"a": {"do": "exit"}}, when='visitor.segments has "rich" and not visitor.tags has "staff"'
+    )
     rich, staff, poor = await visit(api, ("cart_added", CART)), await visit(api, ("cart_added", CART)), await visit(api)
     await tag(api, staff, "staff")
     await close_visits(api)
@@ -116,6 +118,25 @@ async def test_a_trigger_asks_about_the_visitor_before_a_run_starts(api: Api) ->
     assert await run_of(api, poor) is None
     used = await api.client.delete("/v1/segments/rich", headers=api.headers)
     assert (used.status_code, used.json()["detail"]) == (409, "rich is used by flow f. Change that first.")
+
+
+async def test_a_flow_that_asks_about_a_segment_there_is_not_is_not_published(api: Api) -> None:
+    await create(api, "big-carts", "cart.items > 3")
+    steps = {
+        "a": {
+            "do": "branch",
+            "when": 'cart.items > 1 or visitor.segments has "big-cart"',
+            "then": "b",
+            "otherwise": "b",
+        },
+        "b": {"do": "exit"},
+    }
+    with pytest.raises(FlowInvalid) as caught:
+        await publish_flow_of(api, steps, when='visitor.segments has any ("big-carts", "x")')
+    assert [(fault.pointer, fault.fix) for fault in caught.value.faults] == [
+        ("/trigger/when/value", "use one of: big-carts"),
+        ("/steps/a/when/any/1/value", "did you mean big-carts?"),
+    ]
 
 
 async def members(api: Api) -> dict[str, set[UUID]]:
