@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.postgres.engine import DatabaseUrls
+from insights.vocabulary.ids import uuid7
 from tests.late.arrivals import PAUSE, UNSHRUNK, Batch, Step, arrivals, stories, told
-from tests.live.shop import Process, Shop, fields, opened
+from tests.live.shop import CART, Process, Shop, Visitor, fields, opened
 
 
 @pytest.fixture
@@ -71,3 +72,63 @@ async def test_any_order_and_any_copies_leave_the_same_live_profile(
         # One that counts less knows that it lacks something, and finds out with what it writes next.
         if at_hand is not None and at_hand.version == expected["version"]:
             assert fields(at_hand) == expected
+
+
+def click(visitor: Visitor, at_ms: int) -> dict[str, Any]:
+    """A batch of one click at a time of its own."""
+    batch = visitor.batch("/", ("clicked", {}))
+    batch["events"][0]["t"] = at_ms
+    return batch
+
+
+async def test_requests_in_order_never_build_a_profile_again(shops: tuple[Shop, Shop]) -> None:
+    shop = shops[0]
+    home = shop.processes[0]
+    visitor = Visitor(shop, lambda: home)
+    await visitor.do("/", ("page_viewed", {}))
+    first = await home.copy_at_hand(shop.project_id, visitor.id)
+    for _ in range(10):
+        await visitor.do("/", ("clicked", {}), ("scrolled", {"depth": 0.5}))
+    assert await home.copy_at_hand(shop.project_id, visitor.id) is first
+    assert fields(first) == await stored(shop, visitor.id)
+
+
+async def test_what_comes_late_is_stored_shows_nothing_and_is_known_to_the_next_request(
+    shops: tuple[Shop, Shop],
+) -> None:
+    shop = shops[0]
+    home = shop.processes[0]
+    visitor = Visitor(shop, lambda: home)
+    await visitor.do("/product/moka", ("page_viewed", {}))
+    between = visitor.at_ms + 50
+    await visitor.do("/cart", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    emptied = visitor.batch("/cart", ("cart_removed", {**CART, "cart_value_minor": 0}))
+    emptied["events"][0]["t"] = between
+    answer = (await visitor.post(emptied)).json()
+    assert (answer["accepted"], answer["action"]) == (1, None)
+    assert await home.copy_at_hand(shop.project_id, visitor.id) is None
+    await visitor.do("/cart", ("exit_intent", {"kind": "pointer"}))
+    at_hand = await home.copy_at_hand(shop.project_id, visitor.id)
+    assert at_hand is not None
+    # Removed before it was added: the cart is full, and worth saving.
+    assert (at_hand.profile.cart_items, at_hand.profile.cart_removes) == (1, 1)
+    assert [action["action"] for action in visitor.got] == ["cart_save"]
+    assert fields(at_hand) == await stored(shop, visitor.id)
+
+
+async def test_a_late_event_of_an_earlier_visit_leaves_the_present_one_as_it_is(shops: tuple[Shop, Shop]) -> None:
+    shop = shops[0]
+    home = shop.processes[0]
+    visitor = Visitor(shop, lambda: home)
+    await visitor.do("/", ("page_viewed", {}))
+    earlier, then = visitor.session, visitor.at_ms
+    visitor.session = uuid7()
+    await visitor.do("/cart", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    bought = visitor.batch("/", ("purchased", {"order_id": str(uuid7()), "value_minor": 100, "currency": "EUR"}))
+    bought["session"], bought["events"][0]["t"] = str(earlier), then + 1
+    assert (await visitor.post(bought)).json()["accepted"] == 1
+    await visitor.post(click(visitor, visitor.at_ms + 100))
+    at_hand = await home.copy_at_hand(shop.project_id, visitor.id)
+    assert at_hand is not None
+    assert (at_hand.profile.purchases, at_hand.profile.bought, at_hand.profile.cart_items) == (1, False, 1)
+    assert fields(at_hand) == await stored(shop, visitor.id)
