@@ -74,10 +74,10 @@ async def test_any_order_and_any_copies_leave_the_same_live_profile(
             assert fields(at_hand) == expected
 
 
-def click(visitor: Visitor, at_ms: int) -> dict[str, Any]:
-    """A batch of one click at a time of its own."""
-    batch = visitor.batch("/", ("clicked", {}))
-    batch["events"][0]["t"] = at_ms
+def at(batch: dict[str, Any], *times: int) -> dict[str, Any]:
+    """The batch, with its events at these times."""
+    for event, t in zip(batch["events"], times, strict=True):
+        event["t"] = t
     return batch
 
 
@@ -99,20 +99,21 @@ async def test_what_comes_late_is_stored_shows_nothing_and_is_known_to_the_next_
     shop = shops[0]
     home = shop.processes[0]
     visitor = Visitor(shop, lambda: home)
-    await visitor.do("/product/moka", ("page_viewed", {}))
-    between = visitor.at_ms + 50
-    await visitor.do("/cart", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    now = int(time.time() * 1000)
+    await visitor.post(at(visitor.batch("/product/moka", ("page_viewed", {})), now - 900))
+    added = visitor.batch("/cart", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    await visitor.post(at(added, now - 500, now - 400))
+    got = len(visitor.got)
     emptied = visitor.batch("/cart", ("cart_removed", {**CART, "cart_value_minor": 0}))
-    emptied["events"][0]["t"] = between
-    answer = (await visitor.post(emptied)).json()
+    answer = (await visitor.post(at(emptied, now - 700))).json()
     assert (answer["accepted"], answer["action"]) == (1, None)
     assert await home.copy_at_hand(shop.project_id, visitor.id) is None
-    await visitor.do("/cart", ("exit_intent", {"kind": "pointer"}))
+    await visitor.post(at(visitor.batch("/cart", ("exit_intent", {"kind": "pointer"})), now))
     at_hand = await home.copy_at_hand(shop.project_id, visitor.id)
     assert at_hand is not None
     # Removed before it was added: the cart is full, and worth saving.
     assert (at_hand.profile.cart_items, at_hand.profile.cart_removes) == (1, 1)
-    assert [action["action"] for action in visitor.got] == ["cart_save"]
+    assert [action["action"] for action in visitor.got[got:]] == ["cart_save"]
     assert fields(at_hand) == await stored(shop, visitor.id)
 
 
@@ -120,14 +121,16 @@ async def test_a_late_event_of_an_earlier_visit_leaves_the_present_one_as_it_is(
     shop = shops[0]
     home = shop.processes[0]
     visitor = Visitor(shop, lambda: home)
-    await visitor.do("/", ("page_viewed", {}))
-    earlier, then = visitor.session, visitor.at_ms
-    visitor.session = uuid7()
-    await visitor.do("/cart", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
-    bought = visitor.batch("/", ("purchased", {"order_id": str(uuid7()), "value_minor": 100, "currency": "EUR"}))
-    bought["session"], bought["events"][0]["t"] = str(earlier), then + 1
-    assert (await visitor.post(bought)).json()["accepted"] == 1
-    await visitor.post(click(visitor, visitor.at_ms + 100))
+    now = int(time.time() * 1000)
+    earlier = visitor.session = uuid7(now - 90_000)
+    await visitor.post(at(visitor.batch("/", ("page_viewed", {})), now - 90_000))
+    visitor.session = uuid7(now - 1_000)
+    added = visitor.batch("/cart", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    await visitor.post(at(added, now - 900, now - 800))
+    order = {"order_id": str(uuid7()), "value_minor": 100, "currency": "EUR"}
+    bought = at(visitor.batch("/", ("purchased", order)), now - 89_000)
+    assert (await visitor.post({**bought, "session": str(earlier)})).json()["accepted"] == 1
+    await visitor.post(at(visitor.batch("/", ("clicked", {})), now))
     at_hand = await home.copy_at_hand(shop.project_id, visitor.id)
     assert at_hand is not None
     assert (at_hand.profile.purchases, at_hand.profile.bought, at_hand.profile.cart_items) == (1, False, 1)
