@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
+from copy import deepcopy
 from datetime import timedelta
 from functools import cache
 from typing import Any, Final
@@ -17,7 +19,7 @@ import httpx
 import instructor
 import openai
 import structlog
-from pydantic import BaseModel, ValidationInfo, create_model, model_validator
+from pydantic import BaseModel, create_model, model_validator
 
 from adapters.llm.breaker import Breaker
 from adapters.llm.port import Answer, FailureKind, ModelFailed, Prompt, Reply, Usage
@@ -29,6 +31,10 @@ ASKED_AGAIN: Final = 1
 """Replies that do not parse are sent back once. With one retry of the first request, a session costs three at most."""
 MOST_TOKENS: Final = 2_000
 """An answer takes 300. A reasoning model thinks before it; more than this is a model that does not stop."""
+
+
+_check: ContextVar[Callable[[Any], str | None] | None] = ContextVar("check", default=None)
+"""The caller's check of the answer under way."""
 
 
 class _Refused(Exception):
@@ -97,7 +103,10 @@ class OpenAiModel:
             nonlocal asked
             client = self._clients[min(asked, 1)]
             asked += 1
-            kwargs["response_format"] = _response_format(schema)
+            # instructor's own is not strict. In extra_body it goes out as it is: openai would look it through for
+            # things to rename, which takes longer than all the rest of the request.
+            del kwargs["response_format"]
+            kwargs["extra_body"] = {"response_format": _response_format(schema)}
             spent.append(Usage(calls=1))
             completion = await client.chat.completions.create(*args, **kwargs)
             spent.append(_tokens(completion))
@@ -107,19 +116,13 @@ class OpenAiModel:
             return completion
 
         patched: Any = instructor.patch(create=create, mode=instructor.Mode.JSON_SCHEMA)
-        answer = await patched(
-            model=self._model,
-            response_model=_checked(schema),
-            max_retries=ASKED_AGAIN,
-            max_completion_tokens=MOST_TOKENS,
-            # With a context every message is a Jinja template. So the templates are these two, and what strangers
-            # wrote is only ever a variable of theirs.
-            context={"instructions": prompt.instructions, "material": prompt.material, "check": check},
-            messages=[
-                {"role": "system", "content": "{{ instructions }}"},
-                {"role": "user", "content": "{{ material }}"},
-            ],
-        )
+        request = first_request(self._model, prompt, schema)
+        held = _check.set(check)
+        try:
+            # Never a context: with one, instructor reads every message as a Jinja template, and strangers wrote them.
+            answer = await patched(response_model=_checked(schema), max_retries=ASKED_AGAIN, **request)
+        finally:
+            _check.reset(held)
         if not isinstance(answer, schema):
             raise TypeError
         return answer
@@ -157,15 +160,21 @@ def _tokens(completion: Any) -> Usage:
 def _checked(schema: type[BaseModel]) -> type[BaseModel]:
     """``schema`` that also asks the caller's check, so that instructor sends a complaint back to the model."""
 
-    def ask_check(self: BaseModel, info: ValidationInfo) -> BaseModel:
-        check = (info.context or {}).get("check")
+    def ask_check(self: BaseModel) -> BaseModel:
+        check = _check.get()
         complaint = check(self) if check is not None else None
         if complaint is not None:
             raise ValueError(complaint)
         return self
 
     validators: dict[str, Any] = {"ask_check": model_validator(mode="after")(ask_check)}
-    return create_model(schema.__name__, __base__=schema, __validators__=validators)
+    # instructor makes a model of its own out of any that is not one of these, on every call.
+    made: Any = create_model(schema.__name__, __base__=(schema, instructor.OpenAISchema), __validators__=validators)
+    # instructor asks for it on every call, and it is the same every time.
+    described = made.model_json_schema()
+    made.model_json_schema = classmethod(lambda cls, *a, **k: deepcopy(described))  # type: ignore[method-assign, assignment]
+    checked: type[BaseModel] = made
+    return checked
 
 
 @cache

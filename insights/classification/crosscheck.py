@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from insights.classification.evidence import Case
+from insights.classification.verdict import Verdict
 from insights.vocabulary.reasons import Reason
 
 STRONG: Final = 0.7
@@ -17,6 +18,11 @@ MOST_LOST: Final = 0.6
 def supports(ranked: Sequence[Case], reason: Reason) -> bool:
     """Whether anything in the visit speaks for this reason."""
     return any(case.reason is reason and case.clues for case in ranked)
+
+
+def strongly(by_rules: Verdict) -> bool:
+    """Whether the rules name a reason and are sure of it."""
+    return by_rules.reason is not Reason.UNCLEAR and by_rules.confidence >= STRONG
 
 
 def doubted(confidence: float, reason: Reason, by_rules: Reason, rules_confidence: float) -> float:

@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal, Union
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from insights.classification.calibration import UNCALIBRATED, Calibrations
-from insights.classification.crosscheck import doubted, supports
+from insights.classification.crosscheck import doubted, strongly, supports
 from insights.classification.evidence import cases, kind_of, weigh
 from insights.classification.prompt import Question
 from insights.classification.suggestions import suggestions_for
@@ -124,8 +124,8 @@ def read_answer(
 
     The kind comes from the purchase, actions from the registry, evidence must exist. Confidence is what ``speaker``'s
     is worth by ``calibrations``, and less where the rules are strongly for another reason. Below ``threshold``, or
-    where nothing in the timeline speaks for the reason, an abandonment is unclear; a conversion that nothing speaks for
-    is refused.
+    where nothing in the timeline speaks for the reason, an abandonment is unclear; a reason that nothing speaks for is
+    refused where the rules have one that they are sure of, or it is a conversion.
     """
     given = _checked(answer, question, timeline)
     kind, reason = Kind(given.kind), Reason(given.reason)
@@ -138,7 +138,8 @@ def read_answer(
     evidence = tuple(event.id for event in timeline.events if event.id in named)
     if reason is not Reason.UNCLEAR:
         supported = supports(ranked, reason)
-        if not supported and kind is Kind.CONVERTED:
+        # Nothing speaks for it: the rules speak, if they have something to say.
+        if not supported and (kind is Kind.CONVERTED or strongly(by_rules)):
             raise AnswerRefused("no_trace_of_reason")
         if kind is Kind.ABANDONED and (not supported or confidence < threshold):
             # What the model wrote argues for a reason that is not stored, so it is not stored either.

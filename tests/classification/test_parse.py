@@ -70,8 +70,14 @@ def test_a_complaint_quotes_nothing() -> None:
 
 
 @pytest.mark.parametrize("reason", [r for r in ABANDONED_REASONS if r not in (Reason.TECHNICAL_ERROR, Reason.UNCLEAR)])
-def test_a_reason_that_nothing_shows_is_unclear(reason: Reason) -> None:
-    verdict = read(answer(reason=reason.value, narrative="Trust me, I know."))
+def test_a_reason_that_nothing_shows_is_refused_where_the_rules_are_sure_of_another(reason: Reason) -> None:
+    with pytest.raises(AnswerRefused, match="no_trace_of_reason"):
+        read(answer(reason=reason.value))
+
+
+def test_a_reason_that_nothing_shows_is_unclear_where_the_rules_know_none_either() -> None:
+    quiet = told(page("/"), page("/c"), page("/d"), leaves())
+    verdict = read(answer(reason="ux_friction", narrative="Trust me, I know."), quiet)
     assert verdict.reason is Reason.UNCLEAR
     assert "Trust me" not in verdict.narrative
 
