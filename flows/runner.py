@@ -19,8 +19,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.channels.contract import Channel
 from adapters.postgres.engine import Database
-from adapters.postgres.leases import Lease, Leases
+from adapters.postgres.leases import Lease, Leases, lag
 from adapters.postgres.wakeups import Wakeups
+from adapters.telemetry.meters import Meters
 from flows.models import Delivery, FlowRun
 from flows.ports import Composer, Facts, Knowledge
 from flows.triggers import WAKE_CHANNEL, note, wake
@@ -45,9 +46,11 @@ class Runner:
         clock: Callable[[], datetime],
         lease: timedelta = timedelta(seconds=60),
         batch: int = 50,
+        meters: Meters | None = None,
     ) -> None:
         self._database = database
-        self._turns = Turns(database, channels, composer, facts, knowledge, clock, lease)
+        self._meters = meters or Meters()
+        self._turns = Turns(database, channels, composer, facts, knowledge, clock, lease, self._meters)
         self._leases = Leases(database, "flow_run")
         self._clock = clock
         self._lease = lease
@@ -72,7 +75,9 @@ class Runner:
     async def run_due(self, stop: asyncio.Event | None = None) -> int:
         """Claims one batch of due runs and advances each; returns how many. One bad run does not stop the others."""
         now = self._clock()
-        leases = await self._leases.claim(now, now + self._lease, self._batch)
+        with self._meters.timed("flows.claim"):
+            leases = await self._leases.claim(now, now + self._lease, self._batch)
+        self._meters.lag_seconds.labels("flows").set(lag(leases, now))
         places = asyncio.Semaphore(PARALLEL)
 
         async def work(lease: Lease) -> None:

@@ -22,6 +22,7 @@ from adapters.channels.contract import Channel, NotFound, Result, SendIntent, Su
 from adapters.postgres.engine import Database
 from adapters.postgres.faults import gone
 from adapters.postgres.leases import Lease
+from adapters.telemetry.meters import Meters
 from flows.conditions import explain
 from flows.definition import Branch, FlowDefinition
 from flows.deliveries import MAX_ATTEMPTS, after_interruption, backoff, given_up, judge
@@ -70,6 +71,7 @@ class Turns:
         knowledge: Knowledge,
         clock: Callable[[], datetime],
         lease: timedelta,
+        meters: Meters,
     ) -> None:
         self._database = database
         self._channels = channels
@@ -78,17 +80,23 @@ class Turns:
         self._knowledge = knowledge
         self._clock = clock
         self._lease = lease
+        self._meters = meters
         self._definitions: dict[tuple[UUID, UUID], FlowDefinition] = {}
 
     async def take(self, lease: Lease) -> None:
         """Moves the run on until it rests or ends. What goes wrong with it stays with it; raises only when the
         database went away."""
         try:
-            errand = await self._begin(lease)
+            with self._meters.timed("flows.turn"):
+                errand = await self._begin(lease)
             while errand is not None:
-                answer = await self._carry_out(errand)
-                errand = await self._record(lease, errand, answer)
+                with self._meters.timed("flows.send"):
+                    answer = await self._carry_out(errand)
+                self._meters.flow_sends.labels(errand.channel, type(answer).__name__.lower()).inc()
+                with self._meters.timed("flows.turn"):
+                    errand = await self._record(lease, errand, answer)
         except LeaseLost:
+            self._meters.leases_lost.labels("flows").inc()
             log.info("lease_lost", run=str(lease.id))
         except Exception as error:
             if gone(error):

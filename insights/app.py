@@ -131,4 +131,5 @@ def create_app(services: Services) -> ASGIApp:
         limits=services.limits,
         action_limits=services.action_limits,
         max_body_bytes=services.settings.max_body_bytes,
+        meters=services.meters,
     )

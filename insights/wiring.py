@@ -180,6 +180,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         max_queued=settings.max_queued_events,
         # What is known of a person has changed: the next request of each of their devices reads it again.
         on_people_changed=profiles.forget_all,
+        on_flushed=meters.flushed,
     )
     _watch(meters, database, recorder, profiles)
     signing_secret = _signing_secret(settings)
@@ -212,7 +213,9 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         ),
         wishes=wishes,
         classifiers=classifiers,
-        closer=SessionCloser(database, classifiers, _now, lease=timedelta(seconds=settings.lease_seconds)),
+        closer=SessionCloser(
+            database, classifiers, _now, lease=timedelta(seconds=settings.lease_seconds), meters=meters
+        ),
         runner=Runner(
             database,
             channels=_channels(settings),
@@ -223,6 +226,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             knowledge=VisitorKnowledge(),
             clock=_now,
             lease=timedelta(seconds=settings.lease_seconds),
+            meters=meters,
         ),
         learner=Learner(database, _now),
         meters=meters,

@@ -27,6 +27,12 @@ class Lease:
     project_id: UUID
     id: UUID
     token: int
+    due_at: datetime
+
+
+def lag(leases: Sequence[Lease], now: datetime) -> float:
+    """How many seconds late the oldest of them is; 0 without any."""
+    return max(((now - lease.due_at).total_seconds() for lease in leases), default=0.0)
 
 
 class Leases:
@@ -43,7 +49,7 @@ class Leases:
                 SELECT project_id, id FROM {table}
                 WHERE {due} <= :now AND (lease_until IS NULL OR lease_until < :now)
                 ORDER BY {due} LIMIT :most FOR UPDATE SKIP LOCKED)
-            RETURNING project_id, id, lease_token
+            RETURNING project_id, id, lease_token, {due}
             """)  # noqa: S608
         self._release = text(f"""
             UPDATE {table} AS held SET lease_until = NULL
@@ -57,7 +63,7 @@ class Leases:
         await self.free()
         async with self._database.dispatch() as tx:
             rows = await tx.execute(self._claim, {"now": now, "until": until, "most": most})
-            return [Lease(row[0], row[1], row[2]) for row in rows]
+            return [Lease(row[0], row[1], row[2], row[3]) for row in rows]
 
     def give_back(self, leases: Sequence[Lease]) -> None:
         """Notes rows that this worker will not work on: ``free`` lets another one take them at once."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 
 from opentelemetry.trace import Tracer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
@@ -69,9 +70,6 @@ class Meters:
             ["classifier", "fallback"],
             registry=self.registry,
         )
-        self.flow_steps = Counter(
-            "whyleft_flow_steps", "What happened to runs of flows.", ["what"], registry=self.registry
-        )
         self.flow_sends = Counter(
             "whyleft_flow_sends",
             "Messages handed to a channel, by its answer.",
@@ -83,11 +81,29 @@ class Meters:
         )
         self.work_seconds = Histogram(
             "whyleft_work_seconds",
-            "Time of one batch of background work, by what was done.",
+            "Time of one piece of background work, by what was done.",
             ["work"],
             buckets=SECONDS,
             registry=self.registry,
         )
+        self.lag_seconds = Gauge(
+            "whyleft_work_lag_seconds",
+            "How late the oldest work was when it was last taken; growing: more workers are needed.",
+            ["work"],
+            registry=self.registry,
+        )
+
+    @contextmanager
+    def timed(self, work: str) -> Iterator[None]:
+        """Counts how long the block takes as ``work``; with a tracer it is a span of that name, too."""
+        span = nullcontext() if self.tracer is None else self.tracer.start_as_current_span(work)
+        with span, self.work_seconds.labels(work).time():
+            yield
+
+    def flushed(self, events: int, seconds: float) -> None:
+        """Counts one commit of the recorder."""
+        self.flush_events.observe(events)
+        self.flush_seconds.observe(seconds)
 
     def watch(self, name: str, sentence: str, read: Callable[[], float]) -> None:
         """Shows a number that something else keeps, read whenever somebody looks."""

@@ -18,6 +18,8 @@ import msgspec
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from adapters.telemetry.meters import Meters
+from adapters.telemetry.stages import INGEST
 from insights.access.keys import KeyRing, ResolvedKey
 from insights.api.body import ClientGone, Receive, read_body
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
@@ -51,6 +53,9 @@ FRESH_MS = 60_000
 
 log = structlog.get_logger()
 _encode = msgspec.json.encode
+
+_BEFORE_RECORD = INGEST.index("record") + 1
+"""How many marks there are before the commit: the start, and the end of each stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,7 @@ class Ingest:
         limits: Limits,
         action_limits: ActionLimits,
         max_body_bytes: int,
+        meters: Meters,
     ) -> None:
         self._app = app
         self._keys = keys
@@ -99,6 +105,7 @@ class Ingest:
         self._limits = limits
         self._action_limits = action_limits
         self._max_body_bytes = max_body_bytes
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in ("POST", "OPTIONS"):
@@ -108,6 +115,7 @@ class Ingest:
             answer = await self.respond(scope, receive)
         except ClientGone:
             return
+        self._meters.requests.answered(answer.status)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -123,7 +131,11 @@ class Ingest:
             if scope["method"] == "OPTIONS":
                 return Answer(204, [*cors, *_PREFLIGHT], b"")
             body = await read_body(receive, headers, self._max_body_bytes)
-            return _json(200, await self._take(key, body, scope, headers), cors)
+            marks = [time.perf_counter_ns()]
+            answer = _json(200, await self._take(key, body, scope, headers, marks), cors)
+            marks.append(time.perf_counter_ns())
+            self._meters.stages.passed(marks)
+            return answer
         except WhyleftError as error:
             extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             return Answer(
@@ -149,9 +161,12 @@ class Ingest:
             )
         return key
 
-    async def _take(self, key: ResolvedKey, body: bytes, scope: Scope, headers: dict[bytes, bytes]) -> dict[str, Any]:
+    async def _take(
+        self, key: ResolvedKey, body: bytes, scope: Scope, headers: dict[bytes, bytes], marks: list[int]
+    ) -> dict[str, Any]:
+        """``marks``: when it was begun; the ends of the stages are added, up to the commit."""
         received_ms = time.time_ns() // 1_000_000
-        started = time.perf_counter_ns()
+        started = marks[0]
         reading = read_batch(body, self._limits, received_ms)
         if key.kind == "write":
             # A write key stands in every page: with it, anybody could take back anybody's order.
@@ -166,6 +181,7 @@ class Ingest:
         choice: Choice | None = None
         copy: Copy | None = None
         asked: _Asked | None = None
+        marks.append(time.perf_counter_ns())
         if batch.events:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
             self._recorder.check_room(len(batch.events) + len(reading.rejected))
@@ -174,12 +190,15 @@ class Ingest:
             copy = await self._copy(project_id, VisitorId(batch.visitor))
         try:
             if copy is not None and asked is not None:
-                choice = self._choose(copy, entry, asked)
+                choice = self._choose(copy, entry, asked, marks)
                 if choice is not None:
                     latency_us = (time.perf_counter_ns() - started) // 1_000
                     entry.decision = _decision_row(entry, asked, choice, latency_us)
                     copy.version += 1
+            # What was not needed took no time: its end is the end of what came before.
+            marks += [time.perf_counter_ns()] * (_BEFORE_RECORD - len(marks))
             added = await self._recorder.record(entry)
+            marks.append(time.perf_counter_ns())
         except BaseException:
             # It holds what was perhaps never stored, and what it was to show never leaves.
             self._profiles.forget(project_id, batch.visitor)
@@ -190,6 +209,10 @@ class Ingest:
             choice = None
         elif asked is not None and (entry.undecided or (entry.stale and choice is None)):
             choice = await self._choose_again(entry, asked)
+        requests = self._meters.requests
+        requests.accepted += added
+        requests.duplicates += len(batch.events) - added
+        requests.rejected += len(reading.rejected)
         return {
             "accepted": added,
             "duplicates": len(batch.events) - added,
@@ -209,7 +232,7 @@ class Ingest:
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
 
-    def _choose(self, copy: Copy, entry: Entry, asked: _Asked) -> Choice | None:
+    def _choose(self, copy: Copy, entry: Entry, asked: _Asked, marks: list[int]) -> Choice | None:
         """Folds the batch into the profile, claims to know the visitor by it, and decides on what is new."""
         try:
             batch = asked.batch
@@ -220,7 +243,8 @@ class Ingest:
                 return None
             entry.before, entry.fresh = copy.version, folded
             copy.version += folded
-            choice = self._decide(copy.profile, entry, asked)
+            marks.append(time.perf_counter_ns())
+            choice = self._decide(copy.profile, entry, asked, marks)
         except Exception:
             # A broken decision must never cost the shop its events.
             log.exception("decision_failed")
@@ -255,7 +279,7 @@ class Ingest:
             no_room=False,
         )
         try:
-            choice = self._decide(copy.profile, stored, asked)
+            choice = self._decide(copy.profile, stored, asked, [])
             if choice is not None:
                 _claim(copy.profile, entry, choice, asked)
                 latency_us = (time.perf_counter_ns() - started) // 1_000
@@ -279,14 +303,16 @@ class Ingest:
         else:
             self._profiles.keep(project_id, entry.visitor_id, copy)
 
-    def _decide(self, profile: Profile, entry: Entry, asked: _Asked) -> Choice | None:
+    def _decide(self, profile: Profile, entry: Entry, asked: _Asked, marks: list[int]) -> Choice | None:
         batch, received_ms = asked.batch, entry.received_ms
         last = batch.events[-1]
         if received_ms - last.t > FRESH_MS:
             return None
+        intent = score(profile, received_ms)
+        marks.append(time.perf_counter_ns())
         return decide(
             profile,
-            score(profile, received_ms),
+            intent,
             visitor_id=batch.visitor,
             decision_id=asked.decision_id,
             now_ms=received_ms,

@@ -23,8 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from adapters.postgres.faults import gone
-from adapters.postgres.leases import Lease, Leases
+from adapters.postgres.leases import Lease, Leases, lag
 from adapters.postgres.wakeups import Wakeups
+from adapters.telemetry.meters import Meters
 from insights.classification.classify import NamesReasons
 from insights.classification.conclusions import (
     Conclusion,
@@ -67,6 +68,7 @@ class SessionCloser:
         lease: timedelta = timedelta(seconds=60),
         batch: int = 200,
         parallel: int = 8,
+        meters: Meters | None = None,
     ) -> None:
         self._database = database
         self._classifier = classifier
@@ -75,6 +77,7 @@ class SessionCloser:
         self._batch = min(batch, _in_time(classifier.slowest, lease, parallel)) if classifier.slowest else batch
         self._parallel = parallel
         self._leases = Leases(database, "session")
+        self._meters = meters or Meters()
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Works until ``stop`` is set: woken by a notification, and every second in any case. What was claimed and not
@@ -95,7 +98,9 @@ class SessionCloser:
     async def close_due(self, stop: asyncio.Event | None = None) -> int:
         """Closes one batch of due sessions; returns how many were claimed. One bad session does not stop the others."""
         now = self._clock()
-        leases = await self._leases.claim(now, now + self._lease, self._batch)
+        with self._meters.timed("close.claim"):
+            leases = await self._leases.claim(now, now + self._lease, self._batch)
+        self._meters.lag_seconds.labels("close").set(lag(leases, now))
         places = asyncio.Semaphore(self._parallel)
 
         async def work(group: Sequence[Lease]) -> None:
@@ -158,11 +163,14 @@ class SessionCloser:
         """Closes sessions of one project. Whatever goes wrong with one of them stays with it."""
         project_id = leases[0].project_id
         try:
-            async with self._database.transaction(project_id) as tx:
-                readings = await read_sessions(tx, project_id, [lease.id for lease in leases])
-            conclusions = await self._conclude(one for one in readings.values() if one.standing is None)
-            async with self._database.transaction(project_id) as tx:
-                closed = await self._write(tx, leases, readings, conclusions)
+            with self._meters.timed("close.read"):
+                async with self._database.transaction(project_id) as tx:
+                    readings = await read_sessions(tx, project_id, [lease.id for lease in leases])
+            with self._meters.timed("close.classify"):
+                conclusions = await self._conclude(one for one in readings.values() if one.standing is None)
+            with self._meters.timed("close.write"):
+                async with self._database.transaction(project_id) as tx:
+                    closed, news = await self._write(tx, leases, readings, conclusions)
         except Exception as error:
             if gone(error):
                 raise
@@ -181,9 +189,17 @@ class SessionCloser:
             )
             await self._put_back(leases[0], error)
         else:
+            self._count(closed, news)
             for session_id in closed:
                 stands = readings[session_id].standing is not None
                 log.info("session_unchanged" if stands else "session_closed", session=str(session_id))
+
+    def _count(self, closed: Sequence[UUID], news: Sequence[Conclusion]) -> None:
+        self._meters.sessions_closed.inc(len(closed))
+        for new in news:
+            # Whose model it is stays out: every project may name one of its own.
+            classifier = str(new.insight["classifier"]).partition(":")[0]
+            self._meters.insights.labels(classifier, new.insight["fallback"] or "").inc()
 
     async def _conclude(self, readings: Iterable[Reading], *, fresh: bool = False) -> dict[UUID, Conclusion]:
         conclusions = {}
@@ -200,8 +216,8 @@ class SessionCloser:
         leases: Sequence[Lease],
         readings: dict[UUID, Reading],
         conclusions: dict[UUID, Conclusion],
-    ) -> list[UUID]:
-        """Closes those that are still ours and as they were read; returns them."""
+    ) -> tuple[list[UUID], list[Conclusion]]:
+        """Closes those that are still ours and as they were read; returns them, and what was new to say of them."""
         project_id = leases[0].project_id
         tokens = {lease.id: lease.token for lease in leases}
         rows = await tx.execute(
@@ -219,7 +235,9 @@ class SessionCloser:
             .order_by(Session.id)
             .with_for_update()
         )
-        ours = {row.id: row for row in rows if row.lease_token == tokens[row.id]}
+        found = rows.all()
+        ours = {row.id: row for row in found if row.lease_token == tokens[row.id]}
+        self._meters.leases_lost.labels("close").inc(len(found) - len(ours))
         changed = await moved(tx, project_id, {session_id: readings[session_id] for session_id in ours})
         changed |= {i for i, row in ours.items() if row.last_received_at != readings[i].last_received_at}
         if changed:
@@ -240,9 +258,9 @@ class SessionCloser:
         first = {session_id: ours[session_id].visitor_id for session_id in reasons if not ours[session_id].closed_at}
         await look_again_at_later(tx, project_id, first, now)
         await confirm_insights(tx, project_id, [one for one in map(readings.get, reasons) if one and one.standing])
-        await write_insights(tx, project_id, list(written.values()), now)
+        news = await write_insights(tx, project_id, list(written.values()), now)
         await membership.refresh(tx, project_id, {new.reading.timeline.visitor_id for new in written.values()}, now)
-        return list(reasons)
+        return list(reasons), news
 
     async def _put_back(self, lease: Lease, error: Exception) -> None:
         try:

@@ -7,6 +7,7 @@ sending it again stores nothing twice.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -203,12 +204,14 @@ class Recorder:
         times: SessionTimes,
         max_queued: int,
         on_people_changed: Callable[[UUID, Collection[UUID]], None] = lambda project_id, visitor_ids: None,
+        on_flushed: Callable[[int, float], None] = lambda events, seconds: None,
     ) -> None:
         self._database = database
         self._pipe = Pipe(database.urls)
         self._times = times
         self._max_queued = max_queued
         self._on_people_changed = on_people_changed
+        self._on_flushed = on_flushed
         self._waiting: deque[tuple[Entry, asyncio.Future[int]]] = deque()
         self._queued = 0
         self._wake = asyncio.Event()
@@ -289,8 +292,10 @@ class Recorder:
 
     async def _flush(self, items: list[tuple[Entry, asyncio.Future[int]]]) -> None:
         entries = [entry for entry, _ in items]
+        began = time.perf_counter()
         try:
             new = await self._write_again_if_cut_off(entries)
+            self._on_flushed(sum(len(entry.events) for entry in entries), time.perf_counter() - began)
         except CUT_OFF as error:
             log.warning("events_not_stored", events=sum(len(e.events) for e in entries), error=type(error).__name__)
             failure = Unavailable("The database cannot be reached. Nothing was stored; send the same request again.")
