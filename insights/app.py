@@ -132,4 +132,5 @@ def create_app(services: Services) -> ASGIApp:
         action_limits=services.action_limits,
         max_body_bytes=services.settings.max_body_bytes,
         meters=services.meters,
+        explains=services.settings.explain_answers,
     )

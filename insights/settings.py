@@ -87,6 +87,11 @@ class Settings:
     actions_per_session: int = _setting(2, "Most actions shown to a visitor in one session.")
     action_gap_seconds: float = _setting(60.0, "Shortest time between two actions shown to one visitor.")
 
+    explain_answers: bool = _setting(
+        False,
+        "Answers carry stage, intent, profile, decision and why for the debug overlay; for development (yes or no).",
+    )
+
     confidence_threshold: float = _setting(0.5, "An insight below this confidence becomes unclear.")
     calibrations: str = _setting(
         "", "File of `whyleft eval --calibrate`: how far a model's confidence can be believed; empty takes its word."

@@ -68,6 +68,9 @@ class BatchOut(BaseModel):
     duplicates: int
     rejected: list[RejectedOut]
     action: ActionOut | None
+    explained: dict[str, Any] | None = Field(
+        None, description="With WHYLEFT_EXPLAIN_ANSWERS only: stage, intent, profile, decision and why."
+    )
 
 
 @router.post(

@@ -22,6 +22,7 @@ from adapters.telemetry.meters import Meters
 from adapters.telemetry.stages import INGEST
 from insights.access.keys import KeyRing, ResolvedKey
 from insights.api.body import ClientGone, Receive, read_body
+from insights.api.explained import explained
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.decisions.decide import Choice, decide
 from insights.decisions.guardrails import Limits as ActionLimits
@@ -95,6 +96,7 @@ class Ingest:
         action_limits: ActionLimits,
         max_body_bytes: int,
         meters: Meters,
+        explains: bool = False,
     ) -> None:
         self._app = app
         self._keys = keys
@@ -106,6 +108,7 @@ class Ingest:
         self._action_limits = action_limits
         self._max_body_bytes = max_body_bytes
         self._meters = meters
+        self._explains = explains
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in ("POST", "OPTIONS"):
@@ -213,12 +216,15 @@ class Ingest:
         requests.accepted += added
         requests.duplicates += len(batch.events) - added
         requests.rejected += len(reading.rejected)
-        return {
+        answer: dict[str, Any] = {
             "accepted": added,
             "duplicates": len(batch.events) - added,
             "rejected": [{"id": item.id, "error": item.error} for item in reading.rejected],
             "action": _action(decision_id, choice),
         }
+        if self._explains and copy is not None:
+            answer["explained"] = explained(copy.profile, choice, received_ms)
+        return answer
 
     async def _copy(self, project_id: ProjectId, visitor_id: VisitorId) -> Copy:
         try:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import gzip
 import json
 from uuid import UUID, uuid4
 
+import httpx
 import pytest
 from sqlalchemy import func, select, text
 
 from flows.models import Conversion
+from insights.app import create_app
 from insights.events.rejected import list_rejected, replay_rejected
 from insights.models import Decision, Event, Session, Visitor
 from insights.vocabulary.ids import uuid7
@@ -187,3 +190,19 @@ async def test_a_dropped_database_connection_loses_nothing(api: Api) -> None:
         )
     answer = await api.send(api.batch(api.event()))
     assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+
+
+async def test_an_answer_explains_itself_only_where_asked_for(api: Api) -> None:
+    batch = api.batch(api.event("cart_added", {"product_id": "m1", "price_minor": 1250, "currency": "EUR"}))
+    assert "explained" not in (await api.send(batch)).json()
+    services = dataclasses.replace(
+        api.services, settings=dataclasses.replace(api.services.settings, explain_answers=True)
+    )
+    transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        refused = api.event("coupon_tried", {"accepted": False})
+        batch["events"] = [api.event("page_viewed", {"path": "/cart"}), refused]
+        answer = (await client.post("/v1/events", params={"key": api.write}, json=batch)).json()
+    told = answer["explained"]
+    assert told["stage"] == "cart_adder" and told["profile"]["cart_items"] == 1
+    assert set(told["intent"]) >= {"bounce_risk"} and {"decision", "why"} <= set(told)
