@@ -14,7 +14,7 @@ from uuid import UUID
 from insights.events.wire import WireEvent
 from insights.profiles.fold import fold, remembers
 from insights.profiles.pages import event_path
-from insights.profiles.profile import Profile
+from insights.profiles.profile import MOST_SESSIONS, Profile
 from insights.vocabulary.events import AFTERWARDS
 
 _AS_HAPPENED = attrgetter("t", "seq", "id")
@@ -29,12 +29,14 @@ def put_in_order(events: list[WireEvent]) -> None:
 def may_fold(profile: Profile, session_id: UUID, events: Sequence[WireEvent]) -> bool:
     """True when every one of ``events`` (in order, at least one) happened after all that ``profile`` was folded from.
 
-    The same millisecond as the last one counts as late: it takes more than the time to tell which came first.
+    The same millisecond as the last one counts as late: it takes more than the time to tell which came first. So does
+    a new visit of somebody with ``MOST_SESSIONS`` of them, for the oldest has to be left out, and of somebody with
+    several devices, for their visits on the others come before it.
     """
     session = session_id.int
     if session == profile.session:
         return events[0].t > profile.event_at
-    return session > profile.session
+    return session > profile.session and profile.sessions < MOST_SESSIONS and not profile.person
 
 
 def fold_in_place(profile: Profile, session_id: UUID, events: Sequence[WireEvent], page_url: str | None) -> int | None:

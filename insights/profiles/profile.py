@@ -15,6 +15,8 @@ from insights.vocabulary.stages import Stage
 
 REMEMBERED_EVENTS: Final = 96
 EVENT_ID_BYTES: Final = 5
+MOST_SESSIONS: Final = 20
+"""A profile is built from so many visits, the latest; of the older ones only their number and their orders count."""
 PRODUCTS: Final = 10
 CATEGORIES: Final = 6
 

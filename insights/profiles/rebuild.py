@@ -16,12 +16,11 @@ from insights.models import Decision, Event, Session
 from insights.profiles.fold import fold
 from insights.profiles.marks import read_marks
 from insights.profiles.pages import event_path
-from insights.profiles.profile import ACTION_BIT, Profile
+from insights.profiles.profile import ACTION_BIT, MOST_SESSIONS, Profile
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.ids import ProjectId, VisitorId
 from insights.vocabulary.stages import Stage
 
-MOST_SESSIONS: Final = 20
 MOST_EVENTS: Final = 5_000
 """Past this many the oldest are left out: a request is waiting for the answer."""
 

@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.identity.contact import contact
 from insights.models import Decision, Event, Session, Visitor
 from insights.profiles.marks import Marks, read_marks_of
-from insights.profiles.profile import Profile
-from insights.profiles.rebuild import MOST_EVENTS, MOST_SESSIONS, add_what_was_said, fold_stored, rebuild
+from insights.profiles.profile import MOST_SESSIONS, Profile
+from insights.profiles.rebuild import MOST_EVENTS, add_what_was_said, fold_stored, rebuild
 
 MOST_AT_ONCE: Final = 20_000
 """Events held in memory for one call; more, and every visitor is built alone."""

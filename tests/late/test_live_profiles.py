@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.postgres.engine import DatabaseUrls
+from insights.profiles.profile import MOST_SESSIONS
 from insights.vocabulary.ids import uuid7
 from tests.late.arrivals import PAUSE, UNSHRUNK, Batch, Step, arrivals, stories, told
 from tests.live.shop import CART, Process, Shop, Visitor, fields, opened
@@ -135,3 +136,44 @@ async def test_a_late_event_of_an_earlier_visit_leaves_the_present_one_as_it_is(
     assert at_hand is not None
     assert (at_hand.profile.purchases, at_hand.profile.bought, at_hand.profile.cart_items) == (1, False, 1)
     assert fields(at_hand) == await stored(shop, visitor.id)
+
+
+async def test_after_many_visits_the_live_profile_is_still_the_one_that_is_stored(shops: tuple[Shop, Shop]) -> None:
+    shop = shops[0]
+    home = shop.processes[0]
+    visitor = Visitor(shop, lambda: home)
+    start = int(time.time() * 1000) - 10_000_000
+    for visit in range(MOST_SESSIONS + 3):
+        then = start + visit * 100_000
+        visitor.session = uuid7(then)
+        seen = {"product_id": "a", "category": f"c{visit % 4}", "price_minor": 900, "currency": "EUR"}
+        for number in range(2):
+            view = visitor.batch("/product/a", ("page_viewed", {}), ("product_viewed", seen), ("cart_added", CART))
+            await visitor.post(at(view, *(then + 100 * number + place for place in (1, 2, 3))))
+            at_hand = await home.copy_at_hand(shop.project_id, visitor.id)
+            if at_hand is None:
+                assert number == 0
+                assert visit >= MOST_SESSIONS
+            else:
+                assert fields(at_hand) == await stored(shop, visitor.id)
+                assert at_hand.profile.sessions == visit + 1
+
+
+async def test_a_new_visit_knows_what_was_done_on_the_other_device_since_the_last(shops: tuple[Shop, Shop]) -> None:
+    shop = shops[0]
+    home = shop.processes[0]
+    laptop, phone = Visitor(shop, lambda: home), Visitor(shop, lambda: home)
+    for device in (laptop, phone):
+        await device.do("/", ("page_viewed", {}), ("identified", {"email": f"{laptop.id}@example.org"}))
+        await device.do("/", ("clicked", {}))
+    # A visit on the phone that the laptop's profile is not told of.
+    phone.session = uuid7()
+    for _ in range(2):
+        await phone.do("/", ("page_viewed", {}))
+    laptop.session = uuid7()
+    for _ in range(2):
+        await laptop.do("/", ("page_viewed", {}))
+    at_hand = await home.copy_at_hand(shop.project_id, laptop.id)
+    assert at_hand is not None
+    assert at_hand.profile.sessions == 4
+    assert fields(at_hand) == await stored(shop, laptop.id)
