@@ -26,6 +26,7 @@ from insights.api.explained import explained
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.decisions.decide import Choice, decide
 from insights.decisions.guardrails import Limits as ActionLimits
+from insights.decisions.pivots import withdrawn
 from insights.decisions.plan import Plan
 from insights.decisions.set_aside import device_key, reservation_of
 from insights.decisions.situation import VERSION as SITUATION
@@ -224,6 +225,8 @@ class Ingest:
         }
         if self._explains and copy is not None:
             answer["explained"] = explained(copy.profile, choice, received_ms)
+        if copy is not None and asked is not None and copy.profile.served:
+            answer["withdraw"] = withdrawn(copy.profile, score(copy.profile, received_ms), asked.plan.catalogue)
         return answer
 
     async def _copy(self, project_id: ProjectId, visitor_id: VisitorId) -> Copy:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.events.turns import Reservation, Turn
+from insights.events.turns import Reservation, Turn, issue_key
 from insights.models import DiscountCode, LiveClaim, LiveSpend
 
 
@@ -22,9 +22,9 @@ async def reserve(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> bo
 
     What was set aside for a decision before, by a commit whose answer was lost, stays as it is.
     """
-    issue_key = f"decision {wanted.decision_id}"
+    key = issue_key(wanted.decision_id)
     if wanted.code and await tx.scalar(
-        select(DiscountCode.code).where(DiscountCode.project_id == project_id, DiscountCode.issue_key == issue_key)
+        select(DiscountCode.code).where(DiscountCode.project_id == project_id, DiscountCode.issue_key == key)
     ):
         return True
     async with tx.begin_nested() as point:
@@ -41,7 +41,7 @@ async def reserve(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> bo
                 insert(DiscountCode).values(
                     project_id=project_id,
                     code=wanted.code,
-                    issue_key=issue_key,
+                    issue_key=key,
                     visitor_id=wanted.visitor_id,
                     percent=wanted.percent,
                     issued_at=wanted.at,

@@ -33,3 +33,8 @@ class Reservation:
     code: str = ""
     percent: int = 0
     valid_for: timedelta = timedelta(days=7)
+
+
+def issue_key(decision_id: UUID) -> str:
+    """What a decision's code is issued for: once, whatever is repeated."""
+    return f"decision {decision_id}"

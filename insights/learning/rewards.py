@@ -15,6 +15,8 @@ from insights.vocabulary.actions import LiveAction
 
 WINDOW: Final = timedelta(hours=24)
 """Orders up to this long after a decision are put down to it."""
+REDEEMED_BEFORE: Final = timedelta(hours=1)
+"""A shop may redeem a code this long after the order that it was used in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ class GivenBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Used:
+    """A code that was redeemed, with ``percent`` off."""
+
+    at: datetime
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """What rewards are counted in: margin in minor units of ``currency``, or orders where the shop gave no margin.
 
@@ -51,14 +61,16 @@ class Unit:
         """As it is shown beside a figure."""
         return "orders" if self.margin_rate is None else f"margin, minor units of {self.currency}"
 
-    def worth(self, order: Order, refunds: Iterable[GivenBack]) -> float:
-        """What ``order`` leaves after ``refunds``, each counted once."""
+    def worth(self, order: Order, refunds: Iterable[GivenBack], percent: int = 0) -> float:
+        """What ``order`` leaves after ``refunds``, each counted once, when it was paid with ``percent`` off."""
         kept = self._kept(order, {refund.refund_key: refund for refund in refunds})
         if self.margin_rate is None:
             return 1.0 if kept > 0 else 0.0
         if order.value_minor is None or order.currency != self.currency:
             return 0.0
-        return self.margin_rate * order.value_minor * kept
+        # The value is what was paid: the margin is a share of the price before the discount, which comes off it whole.
+        full = order.value_minor / (1.0 - percent / 100)
+        return (self.margin_rate - percent / 100) * full * kept
 
     @staticmethod
     def _kept(order: Order, refunds: Mapping[str, GivenBack]) -> float:
@@ -77,15 +89,24 @@ def reward_of(
     orders: Iterable[Order],
     refunds: Mapping[str, list[GivenBack]],
     unit: Unit,
+    used: Used | None = None,
 ) -> float | None:
     """What a decision earned in ``unit``; None when it has no reward: its action was never seen.
 
     ``refunds`` by the key of their order. The same order stands for every decision that came before it in time.
+    ``used``: the code that the decision gave away, where it was redeemed: the first order after that paid with it.
     """
     if outcome is None and action is not LiveAction.DO_NOTHING:
         return None
     until = decided_at + WINDOW
-    return sum(unit.worth(order, refunds.get(order.key, ())) for order in orders if decided_at < order.at <= until)
+    counted = sorted((order for order in orders if decided_at < order.at <= until), key=lambda order: order.at)
+    paid_with = None
+    if used is not None:
+        paid_with = next((order.key for order in counted if order.at >= used.at - REDEEMED_BEFORE), None)
+    return sum(
+        unit.worth(order, refunds.get(order.key, ()), used.percent if used and order.key == paid_with else 0)
+        for order in counted
+    )
 
 
 def refund_of(props: Mapping[str, Any], event_id: str) -> GivenBack | None:

@@ -28,7 +28,7 @@ const start = guard(() => {
     const chunk: Promise<Signals> = load("signals");
     const core: Core = { track, record, agreed, consent, identity, listeners, partings, hear, head, here, load, collector, answers };
     chunk.then(guard(({ watch }) => watch(core)), () => hear(() => {}));
-    answers.hear = ({ action }) => action && chunk.then(({ perform }) => perform(action), () => {});
+    answers.hear = (answer) => chunk.then(({ answered }) => answered(answer), () => {});
   }
   if (!consent()) return;
   setTimeout(guard(restore), RESTORE_MS);

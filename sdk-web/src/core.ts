@@ -27,7 +27,13 @@ export interface Core {
   answers: typeof answers;
 }
 
+/** What the server answers to a batch. `withdraw`: actions that no longer fit and are taken down. */
+export interface Answer {
+  action: Action | null;
+  withdraw?: string[];
+}
+
 export interface Signals {
   watch(core: Core): void;
-  perform(action: Action): void;
+  answered(answer: Answer): void;
 }

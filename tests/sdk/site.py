@@ -34,6 +34,8 @@ class Site:
     """The answer's action, given once."""
     explained: dict[str, Any] | None = None
     """What a server that explains itself adds to each answer."""
+    withdraw: list[str] = field(default_factory=list)
+    """The answer's withdrawn actions."""
     files: dict[str, bytes] = field(default_factory=dict)
     """Scripts of the shop's own: path → content."""
     status: int = 200
@@ -121,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         site.batches.append(batch)
         action, site.action = site.action, None
         reply = {"accepted": len(batch["events"]), "duplicates": 0, "rejected": [], "action": action}
+        if site.withdraw:
+            reply["withdraw"] = site.withdraw
         if site.explained:
             reply["explained"] = site.explained
         return self._answer(200, json.dumps(reply).encode(), "application/json")

@@ -67,6 +67,18 @@ async def test_a_dismissed_action_stays_dismissed_in_every_tab(site: Site, visit
         await expect(tab.get_by_text("Free shipping today")).to_have_count(0)
 
 
+async def test_what_no_longer_fits_is_taken_down_without_a_word_of_it(site: Site, page: Page) -> None:
+    await shown(site, page, BANNER)
+    site.withdraw = ["cart_save"]
+    await page.evaluate("whyleft.track('cart_removed', {product_id: 'a'})")
+    await site.one("cart_removed")
+    await expect(page.get_by_text("Free shipping today")).to_be_visible()
+    site.withdraw = ["free_shipping_banner"]
+    await page.evaluate("whyleft.track('purchased', {order_id: 'o', value_minor: 1, currency: 'EUR'})")
+    await expect(page.get_by_text("Free shipping today")).to_have_count(0)
+    assert not site.events("action_dismissed")
+
+
 async def test_escape_closes_a_popup_and_the_focus_goes_back(site: Site, page: Page) -> None:
     await shown(site, page, ACTION)
     # Not its field: on a phone that would bring up the keyboard over it.

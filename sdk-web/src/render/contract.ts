@@ -19,5 +19,6 @@ export type Report = (happening: Happening) => void;
 export type Template = (stage: Stage, content: Content, report: Report) => void;
 
 export interface Renderer {
-  show(action: Action, report: Report): void;
+  /** Returns the stage that it was drawn on. */
+  show(action: Action, report: Report): Stage;
 }

@@ -8,4 +8,5 @@ export const show: Renderer["show"] = ({ template, content }, report) => {
   const root = stage(() => report({ kind: "closed" }));
   (template === "popup" ? popup : panel(template))(root, content, report);
   report({ kind: "shown" });
+  return root;
 };

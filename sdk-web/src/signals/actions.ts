@@ -1,3 +1,4 @@
+import type { Answer } from "../core.ts";
 import { guard } from "../guard.ts";
 import type { Action } from "../public.d.ts";
 import type { Happening, Renderer } from "../render/contract.ts";
@@ -7,9 +8,17 @@ import { core, track } from "./lent.ts";
 // Where storage is blocked, a dismissal holds for the page.
 const gone: Record<string, string> = {};
 let showing = false;
+let shown = "";
+let drawn: ReturnType<Renderer["show"]> | undefined;
+
+/** Takes down what no longer fits, and shows what does. */
+export const answered = guard(({ action, withdraw }: Answer) => {
+  if (withdraw?.includes(shown)) drawn?.clear();
+  if (action) perform(action);
+});
 
 /** Shows what the server answered, unless something is shown already or the visitor sent it away in this visit before. */
-export const perform = guard((action: Action) => {
+const perform = guard((action: Action) => {
   const visit = core.identity().session;
   const name = action.action;
   // Waved away for the visit, in all its tabs.
@@ -17,15 +26,18 @@ export const perform = guard((action: Action) => {
   if (showing || document.hidden || [stored[name], gone[name]].includes(visit) || core.consent() === false) return;
   for (const listener of core.listeners) if (guard(listener)(action) === false) return;
   showing = true;
+  shown = name;
   const report = guard(({ kind, email, agreed, answer }: Happening) => {
-    if (kind === "closed") return void (showing = false);
+    if (kind === "closed") return void (showing = false, shown = "");
     track("action_" + kind, { decision_id: action.decision_id, action: name, answer });
     if (kind === "dismissed") remember("localStorage", "gone", Object.assign(gone, stored, { [name]: visit }));
     if (email) track("identified", { email });
     if (agreed) track("consent_changed", { marketing: true, channels: ["email"] });
   });
   core.load("render").then(
-    guard(({ show }: Renderer) => show(action, report)),
+    guard(({ show }: Renderer) => {
+      drawn = show(action, report);
+    }),
     () => (showing = false),
   );
 });

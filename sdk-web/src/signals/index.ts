@@ -16,7 +16,7 @@ import { watchScroll } from "./scroll.ts";
 import { watchText } from "./text.ts";
 import { watchTrail } from "./trail.ts";
 
-export { perform } from "./actions.ts";
+export { answered } from "./actions.ts";
 
 /** What makes no signal of its own in the moments before this chunk is here. */
 const LATE = "mouseover mouseout selectionchange";
