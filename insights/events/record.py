@@ -18,10 +18,9 @@ from uuid import UUID
 import msgspec
 import structlog
 from msgspec import Struct
-from sqlalchemy import ColumnElement, case, delete, func, insert, literal, or_, update
+from sqlalchemy import delete, insert
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from adapters.postgres.engine import Database
 from adapters.postgres.pipe import Pipe, Statement, StatementRefused
@@ -30,8 +29,9 @@ from insights.events.claims import Claims, claims_of, settle
 from insights.events.people import Said, outdate, write_people
 from insights.events.reservations import reserve
 from insights.events.turns import Reservation
+from insights.events.visitors import write_said
 from insights.events.wire import Rejection, WireEvent
-from insights.models import Decision, RejectedEvent, Visitor
+from insights.models import Decision, RejectedEvent
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import ms_to_datetime, uuid7
 
@@ -184,9 +184,6 @@ WHERE id NOT IN (SELECT id FROM decided)
 
 CONSEQUENTIAL = frozenset({"identified", "consent_changed", "purchased"})
 """Types of events that mean something beyond the timeline."""
-
-PERSONAL = frozenset({"identified", "purchased"})
-"""Those that reach the other devices of the same person."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -345,10 +342,9 @@ class Recorder:
             answers = [(await connection.exec_driver_sql(*statement)) for statement in statements]
             new = self._told(entries, claims, [tuple(answer.one()) for answer in answers])
             await _write_rejected(tx, entries)
-            for entry in entries:
-                if _consequential(entry):
-                    await _write_consequences(tx, entry, new)
-            affected = await write_people(tx, project_id, _said(entries, new))
+            said = _said(entries, new)
+            await write_said(tx, project_id, said)
+            affected = await write_people(tx, project_id, said)
             # Last: others may be waiting for these rows.
             for entry in entries:
                 await _set_aside(tx, entry)
@@ -415,7 +411,7 @@ def _said(entries: list[Entry], new: _New) -> list[Said]:
         Said(entry.visitor_id, entry.session_id, event, ms_to_datetime(entry.received_ms))
         for entry in entries
         for event in entry.events
-        if event.type in PERSONAL and _is_new(new, entry.session_id, event.id)
+        if event.type in CONSEQUENTIAL and _is_new(new, entry.session_id, event.id)
     ]
 
 
@@ -483,47 +479,3 @@ async def _write_rejected(tx: AsyncSession, entries: list[Entry]) -> None:
     ]
     if rows:
         await tx.execute(insert(RejectedEvent), rows)
-
-
-def _unsaid(name: str) -> ColumnElement[bool]:
-    """Nothing is known of a visitor under this name."""
-    column: InstrumentedAttribute[Any] = getattr(Visitor, name)
-    return column == literal({}, column.type) if name == "traits" else column.is_(None)
-
-
-async def _write_consequences(tx: AsyncSession, entry: Entry, new: _New) -> None:
-    """What an event means for its visitor's row: what they said of themselves, what they agreed to."""
-    for event in entry.events:
-        if event.type not in CONSEQUENTIAL or not _is_new(new, entry.session_id, event.id):
-            continue
-        at = ms_to_datetime(int(event.t))
-        if event.type == "identified":
-            names = ("user_id", "email", "phone", "traits")
-            values = {name: event.props[name] for name in names if event.props.get(name)}
-            latest = (Visitor.identified_at.is_(None)) | (Visitor.identified_at <= at)
-            await tx.execute(
-                update(Visitor)
-                .where(Visitor.project_id == entry.project_id, Visitor.id == entry.visitor_id)
-                # An earlier one, heard of later, says what nobody has said since.
-                .where(latest | or_(*(_unsaid(name) for name in values)))
-                .values(
-                    {
-                        name: case(
-                            (latest | _unsaid(name), literal(value, getattr(Visitor, name).type)),
-                            else_=getattr(Visitor, name),
-                        )
-                        for name, value in values.items()
-                    }
-                    | {"identified_at": func.greatest(Visitor.identified_at, at)}
-                )
-            )
-        elif event.type == "consent_changed":
-            consent = {
-                name: event.props[name] for name in ("analytics", "marketing", "channels") if name in event.props
-            }
-            await tx.execute(
-                update(Visitor)
-                .where(Visitor.project_id == entry.project_id, Visitor.id == entry.visitor_id)
-                .where((Visitor.consented_at.is_(None)) | (Visitor.consented_at <= at))
-                .values(consent=consent, consented_at=at)
-            )

@@ -13,7 +13,8 @@ from adapters.postgres.base import Base, Tenant
 
 
 class Visitor(Tenant, Base):
-    """``consent`` is the latest consent_changed: {"analytics", "marketing", "channels", "at"}.
+    """``consent`` is the latest consent_changed: {"analytics", "marketing", "channels", "at"}. ``said_at``: when each
+    of user_id, email, phone and traits was said, so that what is said last counts, not what is heard of last.
 
     ``version`` grows with everything that a profile is built from, by one for each event and each decision: a profile
     of the same version lacks nothing. Whoever changes what ``rebuild`` would return adds to it.
@@ -31,6 +32,7 @@ class Visitor(Tenant, Base):
     phone: Mapped[str | None]
     traits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     consent: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    said_at: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     identified_at: Mapped[datetime | None]
     consented_at: Mapped[datetime | None]
     version: Mapped[int] = mapped_column(BigInteger, server_default="0")
