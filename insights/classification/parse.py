@@ -134,7 +134,7 @@ def read_answer(
     by_rules = weigh(ranked, timeline, threshold=threshold)
     said = calibrations.true(speaker, kind, given.confidence)
     confidence = doubted(said, reason, by_rules.reason, by_rules.confidence)
-    named = {question.events[short] for short in given.evidence[:MOST_EVIDENCE]}
+    named = {question.event(short) for short in given.evidence[:MOST_EVIDENCE]}
     evidence = tuple(event.id for event in timeline.events if event.id in named)
     if reason is not Reason.UNCLEAR:
         supported = supports(ranked, reason)
@@ -166,7 +166,7 @@ def _checked(answer: ReasonGiven, question: Question, timeline: Timeline) -> _Ab
         raise AnswerRefused("out_of_bounds") from None
     if given.kind != kind_of(timeline).value:
         raise AnswerRefused("wrong_kind")
-    if any(short not in question.events for short in given.evidence):
+    if any(question.event(short) is None for short in given.evidence):
         raise AnswerRefused("unknown_evidence")
     if not given.evidence and given.reason != "unclear":
         raise AnswerRefused("no_evidence")

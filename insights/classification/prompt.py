@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,13 +19,27 @@ from insights.classification.evidence import kind_of
 from insights.privacy.redact import is_about_the_visitor, mask, redact_path, redact_props
 from insights.timeline.timeline import Timeline, TimelineEvent
 
-VERSION: Final = "v3"
+VERSION: Final = "v4"
 SCHEMA_VERSION: Final = "1"
 """Counts up with ``parse.ReasonGiven``: answers in another form are not the same answers."""
 MOST_EVENTS: Final = 200
 MOST_TITLE: Final = 60
 IN_PASSING: Final = frozenset({"scrolled", "engaged", "clicked", "form_field", "text_selected", "action_shown"})
 """Left out first where a visit is longer than what is sent."""
+
+IN_ORDER: Final[Mapping[str, tuple[str, ...]]] = {
+    "clicked": (_CLICK := ("selector", "label", "section", "heading", "price", "promo", "href", "count")),
+    "dead_click": _CLICK,
+    "rage_click": _CLICK,
+    "scrolled": ("depth", "section"),
+    "engaged": ("ms",),
+    "product_viewed": ("name", "category", "price_minor", "currency"),
+    "hover_hesitation": ("selector", "section", "ms"),
+    "form_field": ("form", "field", "kind", "focused_ms", "first_input_ms", "refocused"),
+}
+"""Details without their names, as the instructions list them: these events are most of a visit."""
+LONG_ENOUGH: Final = 8
+"""Characters of details from which naming an earlier row with the same ones is shorter."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_#.\-]{1,24}")
 
@@ -49,6 +63,10 @@ class Question:
     prompt: Prompt
     events: dict[str, UUID]
 
+    def event(self, cited: str) -> UUID | None:
+        """The event that an answer cites: by its id, or by that with the e which models like to put before it."""
+        return self.events.get(cited.removeprefix("e"))
+
     def key(self, speaker: str) -> str:
         """SHA-256 of everything that an answer depends on: the text, the schema and prompt versions, who is asked."""
         parts = (speaker, SCHEMA_VERSION, self.prompt.instructions, self.prompt.material)
@@ -65,17 +83,24 @@ def ask_about(timeline: Timeline, wishes: Wishes = USUAL) -> Question:
     sent = _shortened(numbered)
     pages: dict[str, str] = {}
     rows: list[str] = []
+    said: dict[tuple[str, str], int] = {}
+    before = ""
     start = timeline.events[0].at if timeline.events else None
     for number, event in sent:
-        page = pages.setdefault(redact_path(event.path), f"p{len(pages) + 1}")
+        page = pages.setdefault(redact_path(event.path), str(len(pages) + 1))
         seconds = (event.at - start).total_seconds() if start else 0.0
-        rows.append(f"e{number},{seconds:.0f},{page},{_known(event.type)},{_details(event, wishes.withheld)}")
+        details = _details(event, wishes.withheld)
+        if len(details) >= LONG_ENOUGH:
+            first = said.setdefault((event.type, details), number)
+            details = details if first == number else f"={first}"
+        rows.append(f"{number},{seconds:.0f},{'' if page == before else page},{_known(event.type)},{details}")
+        before = page
     titles = {} if "titles" in wishes.withheld else _titles(timeline)
     lines = [
         f"kind: {kind_of(timeline)}",
         f"language: {wishes.language}",
         _before(timeline),
-        *(f"{alias}: {_quoted(path)}{_title(titles.get(path))}" for path, alias in pages.items()),
+        *(f"page {alias}: {_quoted(path)}{_title(titles.get(path))}" for path, alias in pages.items()),
     ]
     if len(sent) < len(numbered):
         kept = {number for number, _ in sent}
@@ -83,7 +108,7 @@ def ask_about(timeline: Timeline, wishes: Wishes = USUAL) -> Question:
         counts = ", ".join(f"{count} {type}" for type, count in left.most_common())
         lines.append(f"{left.total()} of {len(numbered)} events are left out: {counts}")
     lines += ["id,seconds,page,event,details", *rows]
-    return Question(Prompt(_instructions(), "\n".join(lines)), {f"e{number}": event.id for number, event in sent})
+    return Question(Prompt(_instructions(), "\n".join(lines)), {str(number): event.id for number, event in sent})
 
 
 def _before(timeline: Timeline) -> str:
@@ -122,6 +147,12 @@ def _shortened(numbered: Sequence[tuple[int, TimelineEvent]]) -> list[tuple[int,
 
 def _details(event: TimelineEvent, withheld: frozenset[str]) -> str:
     kept = redact_props(event.type, event.props, withheld)
+    order = IN_ORDER.get(event.type)
+    if order is not None:
+        values = [_value(kept[name]) if name in kept else "-" for name in order]
+        while values and values[-1] == "-":
+            values.pop()
+        return " ".join(values)
     return " ".join(f"{name}={_value(value)}" for name, value in kept.items())
 
 

@@ -50,7 +50,7 @@ def positions(classified: Classified) -> list[str]:
 
 async def test_a_good_answer_is_taken_and_asked_for_in_a_strict_schema(endpoint: Endpoint) -> None:
     said = await ask(endpoint, GOOD)
-    assert (said.classifier, said.fallback) == ("llm:m:v3", None)
+    assert (said.classifier, said.fallback) == ("llm:m:v4", None)
     assert (said.verdict.reason, said.verdict.confidence) == (Reason.TECHNICAL_ERROR, 0.9)
     assert positions(said) == ["e4", "e5"]
     (request,) = endpoint.requests
