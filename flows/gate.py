@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
@@ -15,8 +16,10 @@ from flows.deliveries import OPEN_STATUSES, given_up
 from flows.engine import SendNow
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun, Suppression
-from flows.ports import Composed, Composer, Done, Facts, SendRequest, Skip
+from flows.ports import Composed, Composer, Done, Facts, Holdout, SendRequest, Skip
 from flows.triggers import converted_since
+
+_HELD_OUT: Final = Skip("held_out", "They get nothing, so that it can be measured what the others get out of it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ async def pass_gate(
     facts: Facts,
     composer: Composer,
     channels: Mapping[str, object],
+    holdout: Holdout,
     now: datetime,
 ) -> Passed | Done | Skip:
     """Decides whether a due send may go out now. The caller holds the visitor's lock and the run's row.
@@ -42,7 +46,7 @@ async def pass_gate(
     """
     earlier = await open_delivery(tx, run, send.step_id)
     composing = await tx.begin_nested()
-    decision = await _decide(tx, run, send, earlier, facts, composer, channels, now)
+    decision = await _decide(tx, run, send, earlier, facts, composer, channels, holdout, now)
     if isinstance(decision, Passed | Done):
         await composing.commit()
         return decision
@@ -76,6 +80,7 @@ async def _decide(
     facts: Facts,
     composer: Composer,
     channels: Mapping[str, object],
+    holdout: Holdout,
     now: datetime,
 ) -> Passed | Done | Skip:
     # What is tried again was due when it was first tried.
@@ -97,8 +102,12 @@ async def _decide(
             now=now,
         ),
     )
-    if isinstance(composed, Skip | Done):
+    if isinstance(composed, Skip):
         return composed
+    # Asked whatever else, but answered last: who is held out must be who would have got it.
+    held_back = await holdout.holds_back(tx, run.project_id, run.visitor_id, send.step.action)
+    if isinstance(composed, Done):
+        return _HELD_OUT if held_back else composed
     channel = earlier.channel if earlier is not None else composed.channel
     recipient = earlier.recipient if earlier is not None else composed.recipient
     if channel not in channels:
@@ -109,6 +118,8 @@ async def _decide(
             return Skip("no_consent", f"The visitor has not agreed to messages by {channel}.")
     if recipient is not None and await _suppressed(tx, run.project_id, channel, recipient):
         return Skip("suppressed", f"{recipient} is on the suppression list of {channel}.")
+    if held_back:
+        return _HELD_OUT
     if earlier is not None:
         earlier.status = "intent"
         earlier.attempts += 1

@@ -88,7 +88,15 @@ class RunEvent(Tenant, Base):
     """What happened to a run, in order; never changed. Every skip is one, with its reason."""
 
     __tablename__ = "run_event"
-    __table_args__ = (Index("ix_run_event_project_id_run_id", "project_id", "run_id", "id"),)
+    __table_args__ = (
+        Index("ix_run_event_project_id_run_id", "project_id", "run_id", "id"),
+        Index(
+            "ix_run_event_held_out",
+            "project_id",
+            "at",
+            postgresql_where=text("what = 'skipped' AND detail LIKE 'held_out:%'"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     run_id: Mapped[UUID]

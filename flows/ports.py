@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -66,6 +66,24 @@ class Composer(Protocol):
     other than that transaction."""
 
     async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Done | Skip: ...
+
+
+class Holdout(Protocol):
+    """Whose sends are held back, so that it can be measured what the others get out of them."""
+
+    async def holds_back(self, tx: AsyncSession, project_id: UUID, visitor_id: UUID, action: str) -> bool:
+        """Whether nothing of ``action`` may reach this visitor, on whichever device."""
+        ...
+
+
+class NobodyHeldOut:
+    """No holdout."""
+
+    async def holds_back(self, tx: AsyncSession, project_id: UUID, visitor_id: UUID, action: str) -> bool:
+        return False
+
+
+NOBODY_HELD_OUT: Final = NobodyHeldOut()
 
 
 class Facts(Protocol):

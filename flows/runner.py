@@ -23,7 +23,7 @@ from adapters.postgres.leases import Lease, Leases, lag
 from adapters.postgres.wakeups import Wakeups
 from adapters.telemetry.meters import Meters
 from flows.models import Delivery, FlowRun
-from flows.ports import Composer, Facts, Knowledge
+from flows.ports import NOBODY_HELD_OUT, Composer, Facts, Holdout, Knowledge
 from flows.triggers import WAKE_CHANNEL, note, wake
 from flows.turn import Turns
 
@@ -44,13 +44,14 @@ class Runner:
         facts: Facts,
         knowledge: Knowledge,
         clock: Callable[[], datetime],
+        holdout: Holdout = NOBODY_HELD_OUT,
         lease: timedelta = timedelta(seconds=60),
         batch: int = 50,
         meters: Meters | None = None,
     ) -> None:
         self._database = database
         self._meters = meters or Meters()
-        self._turns = Turns(database, channels, composer, facts, knowledge, clock, lease, self._meters)
+        self._turns = Turns(database, channels, composer, facts, knowledge, holdout, clock, lease, self._meters)
         self._leases = Leases(database, "flow_run")
         self._clock = clock
         self._lease = lease

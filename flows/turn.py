@@ -30,7 +30,7 @@ from flows.engine import Finish, Judge, Occurrence, Position, SendNow, WaitUntil
 from flows.errors import LeaseLost
 from flows.gate import Passed, open_delivery, pass_gate
 from flows.models import Delivery, FlowRun, FlowVersion, Suppression
-from flows.ports import Composer, Done, Facts, Knowledge
+from flows.ports import Composer, Done, Facts, Holdout, Knowledge
 from flows.triggers import UNFINISHED, lock_signal, note, signal_given_since, until
 
 log = structlog.get_logger()
@@ -69,6 +69,7 @@ class Turns:
         composer: Composer,
         facts: Facts,
         knowledge: Knowledge,
+        holdout: Holdout,
         clock: Callable[[], datetime],
         lease: timedelta,
         meters: Meters,
@@ -78,6 +79,7 @@ class Turns:
         self._composer = composer
         self._facts = facts
         self._knowledge = knowledge
+        self._holdout = holdout
         self._clock = clock
         self._lease = lease
         self._meters = meters
@@ -146,7 +148,9 @@ class Turns:
                     await self._rest(tx, run, rest, now)
                     return None
                 case SendNow() as send:
-                    decision = await pass_gate(tx, run, send, self._facts, self._composer, self._channels, now)
+                    decision = await pass_gate(
+                        tx, run, send, self._facts, self._composer, self._channels, self._holdout, now
+                    )
                     if isinstance(decision, Passed):
                         return await self._sending(tx, run, decision.delivery)
                     occurrence = "sent"

@@ -17,6 +17,7 @@ from insights.api import (
     flows,
     health,
     insight_settings,
+    lift,
     live_actions,
     other_dialects,
     policies,
@@ -99,6 +100,7 @@ def create_app(services: Services) -> ASGIApp:
         live_actions,
         policies,
         recovery,
+        lift,
         health,
         insight_settings,
     )

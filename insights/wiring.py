@@ -37,6 +37,7 @@ from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
 from insights.learning.learner import Learner
 from insights.plans.book import PlanBook
+from insights.plans.holdout import PeopleHeldOut
 from insights.profiles.in_memory import ProfilesInMemory
 from insights.profiles.in_redis import ProfilesInRedis
 from insights.profiles.loading import ProfileLoader
@@ -224,6 +225,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             ),
             facts=VisitorFacts(),
             knowledge=VisitorKnowledge(),
+            holdout=PeopleHeldOut(),
             clock=_now,
             lease=timedelta(seconds=settings.lease_seconds),
             meters=meters,

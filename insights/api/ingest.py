@@ -451,6 +451,7 @@ def _decision_row(entry: Entry, asked: _Asked, choice: Choice, latency_us: int) 
         "say": choice.learning.say,
         "entry_id": None if choice.shown is None else choice.shown.entry_id,
         "given_minor": None if entry.reservation is None else entry.reservation.cost_minor,
+        "held_back": None if choice.learning.held_back is None else choice.learning.held_back.value,
     }
 
 

@@ -53,13 +53,15 @@ NO_MOMENT: Final = frozenset(
 class Learning:
     """What a choice is learned from, and judged by later. ``row``: the situation. ``rules``: what the rules would do.
 
-    ``say``: the policy's share of the probabilities. ``holdout``: the visitor gets nothing, whatever was chosen.
+    ``say``: the policy's share of the probabilities. ``holdout``: the visitor gets nothing, whatever was chosen;
+    ``held_back`` is then what they would have got.
     """
 
     row: Floats
     rules: LiveAction
     say: float
     holdout: bool
+    held_back: LiveAction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +117,16 @@ def decide(
     # On all devices of a person or on none. Who was there first stays what they were.
     holdout = plan.holds_out(UUID(bytes=profile.person) if profile.person else visitor_id)
     eligible_bits = _bits(candidates)
-    drawn_from = 0 if holdout or plan.learned is None else _bits(ranking.open_to)
+    drawn_from = _open_bits(ranking, plan, holdout)
     certain = ranking.chosen is not None and not holdout and plan.learned is None
     if not certain and _said_lately(profile, eligible_bits, drawn_from, now_ms, limits):
         # Before the draw: were it after, what is logged would depend on what was drawn, and no probability be exact.
         return None
     row = situation(moment)
+    drawn, held_back = _draw(ranking, candidates, row, plan, decision_id), None
     if holdout:
+        held_back = LiveAction.DO_NOTHING if drawn.chosen is None else drawn.chosen.action
         drawn = Drawn(None, _certain(candidates, None), HOLDOUT, HELD_OUT, 0.0)
-    else:
-        drawn = _draw(ranking, candidates, row, plan, decision_id)
     if drawn.chosen is None:
         profile.mark_quiet(eligible_bits, drawn_from, now_ms, stage)
         action, offer, code = LiveAction.DO_NOTHING, None, ""
@@ -134,7 +136,7 @@ def decide(
         code = new_code() if incentive is not None and incentive.percent else ""
         action, offer = drawn.chosen.action, drawn.chosen.offer(moment, plan.catalogue.facts, locale, code)
     rules = LiveAction.DO_NOTHING if ranking.chosen is None else ranking.chosen.action
-    learning = Learning(row, rules, drawn.say, holdout)
+    learning = Learning(row, rules, drawn.say, holdout, held_back)
     return Choice(
         action,
         offer,
@@ -186,6 +188,14 @@ def _said_lately(profile: Profile, eligible_bits: int, drawn_from: int, now_ms: 
     """Whether doing nothing was chosen a moment ago, and nothing has come up since that could change it."""
     new = eligible_bits & ~profile.quiet or drawn_from & ~profile.quiet_open
     return not new and now_ms - profile.quiet_at < limits.quiet_ms
+
+
+def _open_bits(ranking: Ranking, plan: Plan, holdout: bool) -> int:
+    """What may be drawn. Of who is held out, also what is certain, so that it is logged when it first comes up: their
+    first moment must be told as soon as that of the others, or the two could not be compared."""
+    if plan.learned is not None:
+        return _bits(ranking.open_to)
+    return _bits([ranking.chosen]) if holdout and ranking.chosen is not None else 0
 
 
 def _bits(offers: Sequence[LiveOffer]) -> int:

@@ -160,7 +160,7 @@ WITH given AS (
         id uuid, visitor_id uuid, session_id uuid, event_id uuid, decided_at bigint, policy text, stage text,
         intent jsonb, probabilities jsonb, excluded jsonb, action text, why text, latency_us integer,
         situation double precision[], situation_version integer, rules text, say double precision, entry_id uuid,
-        given_minor bigint)
+        given_minor bigint, held_back text)
 ), right_of AS (
     UPDATE visitor SET version = version + claim.decisions
     FROM json_to_recordset(%(claims)s) AS claim(id uuid, expected bigint, decisions integer)
@@ -170,10 +170,10 @@ WITH given AS (
 ), decided AS (
     INSERT INTO decision (project_id, id, visitor_id, session_id, event_id, decided_at, policy, stage, intent,
                           probabilities, excluded, action, why, latency_us, situation, situation_version, rules, say,
-                          entry_id, given_minor)
+                          entry_id, given_minor, held_back)
     SELECT %(project)s, id, visitor_id, session_id, event_id, to_timestamp(decided_at / 1000.0), policy, stage, intent,
            probabilities, excluded, action, why, latency_us, situation, situation_version, rules, say,
-           entry_id, given_minor
+           entry_id, given_minor, held_back
     FROM given WHERE visitor_id IN (SELECT id FROM right_of)
     RETURNING id
 )

@@ -17,7 +17,8 @@ class Decision(Tenant, Base):
     """``probabilities``: action → 0..1 over the eligible; ``excluded``: action → why it was not a candidate.
 
     ``situation``: the row that a policy learns from, by the version of its numbers. ``rules``: what the rules would
-    have done; ``say``: the policy's share of the probabilities. Empty where a version decided that did not keep them.
+    have done; ``say``: the policy's share of the probabilities; ``held_back``: what who is held out would have got.
+    Empty where a version decided that did not keep them.
     ``entry_id``: the shop's own entry that was shown; ``given_minor``: what was set aside for it.
     """
 
@@ -25,6 +26,7 @@ class Decision(Tenant, Base):
     __table_args__ = (
         Index("ix_decision_project_id_session_id", "project_id", "session_id"),
         Index("ix_decision_project_id_visitor_id", "project_id", "visitor_id"),
+        Index("ix_decision_project_id_decided_at", "project_id", "decided_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -46,3 +48,4 @@ class Decision(Tenant, Base):
     say: Mapped[float | None]
     entry_id: Mapped[UUID | None]
     given_minor: Mapped[int | None] = mapped_column(BigInteger)
+    held_back: Mapped[str | None]

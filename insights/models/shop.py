@@ -14,7 +14,8 @@ from adapters.postgres.base import Base, Tenant
 class Shop(Tenant, Base):
     """One row a project. Money in minor units of ``currency``. ``margin_rate``: margin as a share of an order's value.
 
-    ``salt`` keys holdout and draws; ``holdout``: the share of visitors who get nothing. ``version`` counts the changes;
+    ``salt`` keys holdout and draws; ``holdout``: the share of visitors who get nothing, since ``holdout_since``, and
+    ``holdout_before`` what it was until then; NULL: it never changed. ``version`` counts the changes;
     ``learned_through``: what ended before has been learned from.
     """
 
@@ -23,6 +24,8 @@ class Shop(Tenant, Base):
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     salt: Mapped[UUID] = mapped_column(server_default=func.gen_random_uuid())
     holdout: Mapped[float] = mapped_column(server_default="0")
+    holdout_since: Mapped[datetime | None]
+    holdout_before: Mapped[float | None]
     currency: Mapped[str | None]
     margin_rate: Mapped[float | None]
     shipping_cost_minor: Mapped[int | None] = mapped_column(BigInteger)

@@ -49,6 +49,8 @@ async def change_shop(
     if version is not None and version != shop.version:
         raise Changed(f"The shop is at version {shop.version}. Read it again and repeat your change.")
     unit = tuple(getattr(shop, name) for name in UNIT)
+    if values.get("holdout", shop.holdout) != shop.holdout:
+        shop.holdout_since, shop.holdout_before = now, shop.holdout
     for name, value in values.items():
         setattr(shop, name, value)
     for name in ("margin_rate", "shipping_cost_minor", "free_shipping_from_minor"):

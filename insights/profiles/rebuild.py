@@ -59,7 +59,14 @@ async def rebuild(
     # A batch that is sent again is decided on again.
     decided: dict[UUID, list[Any]] = {}
     for row in await tx.execute(
-        select(Decision.event_id, Decision.decided_at, Decision.action, Decision.stage, Decision.probabilities)
+        select(
+            Decision.event_id,
+            Decision.decided_at,
+            Decision.action,
+            Decision.stage,
+            Decision.probabilities,
+            Decision.held_back,
+        )
         .where(
             Decision.project_id == project_id,
             Decision.visitor_id.in_(person),
@@ -99,7 +106,7 @@ def fold_stored(profile: Profile, events: Iterable[Any], decided: Mapping[UUID, 
             props=event.props,
         )
         for decision in decided.get(event.id, ()):
-            _mark(profile, decision.action, decision.stage, decision.probabilities, _milliseconds(decision.decided_at))
+            _mark(profile, decision, _milliseconds(decision.decided_at))
 
 
 async def _latest_session(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> UUID | None:
@@ -147,9 +154,10 @@ def add_what_was_said(profile: Profile, visitor: Contact | None, *, several_devi
             setattr(profile, name, given)
 
 
-def _mark(profile: Profile, action: str, stage: str, probabilities: dict[str, float], at_ms: int) -> None:
+def _mark(profile: Profile, decision: Any, at_ms: int) -> None:
+    probabilities: dict[str, float] = decision.probabilities
     try:
-        chosen, then = LiveAction(action), Stage(stage)
+        chosen, then = LiveAction(decision.action), Stage(decision.stage)
     except ValueError:
         # Written by a version that knew other words.
         return
@@ -157,9 +165,14 @@ def _mark(profile: Profile, action: str, stage: str, probabilities: dict[str, fl
     if chosen is LiveAction.DO_NOTHING:
         others = {bit: probabilities.get(known) for known, bit in ACTION_BIT.items() if known is not chosen}
         passed_over = sum(bit for bit, chance in others.items() if chance is not None)
-        profile.mark_quiet(passed_over, sum(bit for bit, chance in others.items() if chance), at_ms, then)
+        drawn_from = sum(bit for action, bit in ACTION_BIT.items() if action is not chosen and _open(decision, action))
+        profile.mark_quiet(passed_over, drawn_from, at_ms, then)
     else:
         profile.mark_served(chosen, at_ms, then)
+
+
+def _open(decision: Any, action: LiveAction) -> bool:
+    return bool(decision.probabilities.get(action)) or decision.held_back == action
 
 
 def _milliseconds(at: datetime) -> int:

@@ -89,6 +89,7 @@ async def _build(tx: AsyncSession, project_id: UUID, usual: Mapping[UUID, list[U
             Decision.action,
             Decision.stage,
             Decision.probabilities,
+            Decision.held_back,
         )
         .where(
             Decision.project_id == project_id,

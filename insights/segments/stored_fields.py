@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from flows.conditions import Value
 from insights.conditions.consent import consents
 from insights.conditions.fields import CHANNELS, SOURCES, WEEKDAYS
-from insights.models import Insight, Session
+from insights.models import Insight
 
 PHONE_PX: Final = 600
 TABLET_PX: Final = 1_000
@@ -52,8 +52,9 @@ def _trait_number(traits: Mapping[str, Any], args: tuple[Value, ...]) -> float |
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _device(session: Session) -> str | None:
-    found = _VIEWPORT.fullmatch(str(session.client.get("viewport")))
+def device_of(client: Mapping[str, Any]) -> str | None:
+    """phone, tablet or desktop, by the width of the window that a visit began in."""
+    found = _VIEWPORT.fullmatch(str(client.get("viewport")))
     if found is None:
         return None
     width = int(found[1])
@@ -85,7 +86,7 @@ STORED_FIELDS: Final[dict[str, tuple[str, Read]]] = {
     "visitor.country": ("traits", lambda traits, args, now: _country(traits)),
     "visitor.trait": ("traits", lambda traits, args, now: _trait(traits, args)),
     "visitor.trait_number": ("traits", lambda traits, args, now: _trait_number(traits, args)),
-    "session.device": ("session", lambda session, args, now: _device(session)),
+    "session.device": ("session", lambda session, args, now: device_of(session.client)),
     "session.landing_path": ("session", lambda session, args, now: session.landing_path),
     "session.exit_path": ("session", lambda session, args, now: session.exit_path),
     "session.started_at": ("session", lambda session, args, now: session.started_at),

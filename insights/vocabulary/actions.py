@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class LiveAction(StrEnum):
@@ -35,3 +36,17 @@ class RecoveryAction(StrEnum):
     SUPPRESS_MESSAGES = "suppress_messages"
     CALL_WEBHOOK = "call_webhook"
     DO_NOTHING = "do_nothing"
+
+
+TO_VISITORS: Final = frozenset(
+    {
+        RecoveryAction.SEND_EMAIL,
+        RecoveryAction.SEND_SMS,
+        RecoveryAction.SEND_PUSH,
+        RecoveryAction.SHOW_POPUP,
+        RecoveryAction.TRIGGER_RETARGETING,
+        RecoveryAction.CALL_WEBHOOK,
+    }
+)
+"""What reaches a visitor, or sets off somebody else who may: a webhook's receiver can write to them. Nothing of it is
+done for who is held out; tickets, tasks, tags and segments are for the shop's own eyes, and quiet is no message."""

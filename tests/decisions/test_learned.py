@@ -133,3 +133,33 @@ def test_a_situation_is_as_long_as_its_names_finite_and_begins_with_one() -> Non
     assert row[NAMES.index("leaving")] == 1.0
     assert row[NAMES.index("in_cart")] == 1.0
     assert ARM[LiveAction.DO_NOTHING] == len(ARMS) - 1
+
+
+def test_of_who_is_held_out_the_first_moment_for_acting_is_logged_as_soon_as_it_comes() -> None:
+    """What the others are shown at once must not wait here, or the two could not be compared."""
+    treated, held = Plan(salt=SALT), Plan(salt=SALT, holdout=1.0)
+    moments = []
+    for plan in (treated, held):
+        # First left alone, as they are doing well; then, within the quiet minute, they are not.
+        visit = Visit(pace=2).shelf("beans").product("a").product("b").product("c").add()
+        visit.page("/").event("hover_hesitation", section="price").add()
+        acted = []
+        for step in range(20):
+            visit.wait(2).event("scrolled", depth=0.1)
+            choice = visit.decide(plan=plan, limits=WIDE)
+            if choice is not None:
+                would = choice.action if choice.learning.held_back is None else choice.learning.held_back
+                acted.append((step, would))
+        assert acted[0] == (0, LiveAction.DO_NOTHING)
+        moments.append(next(one for one in acted if one[1] is not LiveAction.DO_NOTHING))
+    assert moments[0] == moments[1]
+
+
+def test_what_is_held_back_is_drawn_as_for_the_others() -> None:
+    learned = taught({LiveAction.DO_NOTHING: 1.0})
+    for _ in range(50):
+        decision_id = uuid4()
+        shown = chosen(leaving_with_a_cart(), Plan(salt=SALT, learned=learned), decision_id)
+        held = chosen(leaving_with_a_cart(), Plan(salt=SALT, holdout=1.0, learned=learned), decision_id)
+        assert held.learning.held_back is shown.action
+        assert shown.learning.held_back is None

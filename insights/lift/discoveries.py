@@ -1,0 +1,30 @@
+"""Decides which of many comparisons may be believed, when looking at many makes some stand out by chance alone.
+
+Benjamini & Hochberg (1995). The p-values it is given here are reciprocals of e-values, so the rate of false discoveries
+holds however the comparisons depend on one another (Wang & Ramdas, "False discovery rate control with e-values", 2022).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+RATE: Final = 0.05
+"""Share of what is believed that may be wrong."""
+
+
+def adjusted(p_values: Sequence[float]) -> list[float]:
+    """Each p-value as it counts among the others, 0..1: below a rate, it is a discovery at that rate."""
+    count = len(p_values)
+    by_size = sorted(range(count), key=lambda i: p_values[i], reverse=True)
+    found = [1.0] * count
+    least = 1.0
+    for place, index in enumerate(by_size):
+        least = min(least, p_values[index] * (count / (count - place)))
+        found[index] = least
+    return found
+
+
+def discoveries(p_values: Sequence[float], rate: float = RATE) -> list[bool]:
+    """Which of these may be believed at ``rate``."""
+    return [p <= rate for p in adjusted(p_values)]

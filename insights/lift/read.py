@@ -1,0 +1,205 @@
+"""Reads who reached a moment for acting, whom of them the holdout held back, and what they did after it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.errors import Refused
+from insights.learning.collect import unit_of
+from insights.learning.rewards import GivenBack, Order, Unit, refund_of
+from insights.lift.people import Known, Person
+from insights.lift.report import Question
+from insights.models import Event, Shop
+from insights.segments.stored_fields import device_of
+from insights.vocabulary.actions import TO_VISITORS
+
+MOST: Final = 300_000
+"""People in one report."""
+HORIZON_DAYS: Final = 7
+BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+# The first moment of each person: something was done, or would have been but for the holdout. Who was there before the
+# share changed is left out where somebody was held out then: their past differs by group.
+_FIRST = text("""
+WITH moment AS (
+    SELECT visitor_id, session_id, decided_at AS at, policy = 'holdout' AS held_out,
+           CASE WHEN policy = 'holdout' THEN coalesce(held_back, rules) ELSE action END AS action, stage
+    FROM decision
+    WHERE project_id = :project AND decided_at >= :from AND decided_at < :until
+    UNION ALL
+    SELECT delivery.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, delivery.created_at, false,
+           delivery.action, NULL
+    FROM delivery
+    JOIN flow_run AS run ON run.project_id = delivery.project_id AND run.id = delivery.run_id
+    WHERE delivery.project_id = :project AND delivery.created_at >= :from AND delivery.created_at < :until
+        AND delivery.action = ANY(:to_visitors)
+    UNION ALL
+    SELECT run.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, skip.at, true,
+           version.definition -> 'steps' -> skip.step ->> 'action', NULL
+    FROM run_event AS skip
+    JOIN flow_run AS run ON run.project_id = skip.project_id AND run.id = skip.run_id
+    JOIN flow_version AS version ON version.project_id = run.project_id AND version.id = run.version_id
+    WHERE skip.project_id = :project AND skip.at >= :from AND skip.at < :until
+        AND skip.what = 'skipped' AND skip.detail LIKE 'held_out:%'
+), first AS (
+    SELECT DISTINCT ON (coalesce(person.person_id, moment.visitor_id))
+           coalesce(person.person_id, moment.visitor_id) AS person, moment.*
+    FROM moment
+    LEFT JOIN person ON person.project_id = :project AND person.visitor_id = moment.visitor_id
+    WHERE moment.action <> 'do_nothing'
+    ORDER BY 1, moment.at
+)
+SELECT first.person, first.at, first.held_out, first.action, coalesce(first.stage, visit.stage) AS stage,
+       visit.source, visit.client, before.visits, bought.orders, bought.spent
+FROM first
+LEFT JOIN session AS visit ON visit.project_id = :project AND visit.id = first.session_id
+LEFT JOIN LATERAL (
+    SELECT count(*) AS visits FROM session AS earlier
+    WHERE earlier.project_id = :project AND earlier.visitor_id = first.visitor_id
+        AND earlier.started_at < visit.started_at
+) AS before ON true
+LEFT JOIN LATERAL (
+    SELECT count(*) AS orders, coalesce(sum(value_minor), 0)::double precision AS spent FROM conversion
+    WHERE project_id = :project AND visitor_id = first.visitor_id
+        AND occurred_at < coalesce(visit.started_at, first.at)
+) AS bought ON true
+WHERE first.at >= :since
+ORDER BY first.at, first.person
+LIMIT :most
+""")
+
+_ORDERS = text("""
+SELECT coalesce(person.person_id, conversion.visitor_id) AS person, conversion.key, conversion.occurred_at,
+       conversion.value_minor, conversion.currency
+FROM conversion
+LEFT JOIN person ON person.project_id = :project AND person.visitor_id = conversion.visitor_id
+WHERE conversion.project_id = :project AND conversion.occurred_at > :since AND conversion.occurred_at <= :until
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The people of a question, and the question with what the shop says filled in."""
+
+    people: list[Person]
+    question: Question
+
+
+async def read_people(
+    tx: AsyncSession,
+    project_id: UUID,
+    now: datetime,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    horizon_days: int = HORIZON_DAYS,
+    detect: float = 0.1,
+) -> Read:
+    """The people whose first moment lies in ``since`` … ``until``, times with a zone; without them, since the holdout
+    became what it is, until now. Raises Refused for a window that is none or holds too many people."""
+    shop = await tx.scalar(select(Shop).where(Shop.project_id == project_id))
+    changed = (shop.holdout_since if shop is not None else None) or BEGINNING
+    begin, end = max(since or changed, changed), min(until or now, now)
+    if since is not None and until is not None and since >= until:
+        raise Refused("since: must lie before until.", field="since")
+    horizon = timedelta(days=horizon_days)
+    unit = await unit_of(tx, project_id)
+    share = shop.holdout if shop is not None else 0.0
+    currency = unit.currency if unit.margin_rate is not None else None
+    if share <= 0 or begin >= end:
+        first = begin if begin > BEGINNING else end
+        return Read([], Question(min(first, end), end, now, horizon, share, detect, currency))
+    seen_before = shop is not None and (shop.holdout_before or 0) > 0
+    rows = (
+        await tx.execute(
+            _FIRST,
+            {
+                "project": project_id,
+                "from": BEGINNING if seen_before else changed,
+                "since": begin,
+                "until": end,
+                "to_visitors": [action.value for action in TO_VISITORS],
+                "most": MOST + 1,
+            },
+        )
+    ).all()
+    if len(rows) > MOST:
+        raise Refused(f"since: more than {MOST:,} people reached a moment; choose a shorter time.", field="since")
+    if begin == BEGINNING:
+        begin = rows[0].at if rows else end
+    orders = await _orders(tx, project_id, begin, end + horizon)
+    refunds = await _refunds(tx, project_id, {order.key for theirs in orders.values() for order in theirs}, begin)
+    people = [_person(row, orders.get(row.person, ()), refunds, unit, horizon) for row in rows]
+    return Read(people, Question(begin, end, now, horizon, share, detect, currency))
+
+
+def _person(
+    row: Any, orders: Collection[Order], refunds: Mapping[str, list[GivenBack]], unit: Unit, horizon: timedelta
+) -> Person:
+    counted = [order for order in orders if row.at < order.at <= row.at + horizon]
+    return Person(
+        at=row.at,
+        held_out=row.held_out,
+        action=row.action,
+        stage=row.stage,
+        known=Known(
+            visits=row.visits or 0,
+            orders=row.orders or 0,
+            spent_minor=row.spent or 0.0,
+            device=device_of(row.client or {}),
+            source=source_of(row.source or {}),
+        ),
+        orders=sum(Unit().worth(order, refunds.get(order.key, ())) for order in counted),
+        margin=0.0
+        if unit.margin_rate is None
+        else sum(unit.worth(order, refunds.get(order.key, ())) for order in counted),
+    )
+
+
+SEARCH: Final = ("google.", "bing.", "duckduckgo.", "yahoo.", "ecosia.", "yandex.", "baidu.", "startpage.", "qwant.")
+PAID: Final = ("cpc", "ppc", "paid")
+
+
+def source_of(source: Mapping[str, Any]) -> str:
+    """The kind of way a visit came by: paid, campaign, email, search, referral or direct."""
+    medium, campaign, referrer = (str(source.get(name) or "") for name in ("utm_medium", "utm_source", "referrer"))
+    if source.get("click_id") or medium in PAID:
+        return "paid"
+    if medium == "email" or campaign == "whyleft":
+        return "email"
+    if campaign or medium:
+        return "campaign"
+    if any(f".{referrer}".find(f".{engine}") >= 0 for engine in SEARCH):
+        return "search"
+    return "referral" if referrer else "direct"
+
+
+async def _orders(tx: AsyncSession, project_id: UUID, since: datetime, until: datetime) -> dict[UUID, list[Order]]:
+    orders: dict[UUID, list[Order]] = defaultdict(list)
+    for row in await tx.execute(_ORDERS, {"project": project_id, "since": since, "until": until}):
+        orders[row.person].append(Order(row.key, row.occurred_at, row.value_minor, row.currency))
+    return orders
+
+
+async def _refunds(
+    tx: AsyncSession, project_id: UUID, keys: Collection[str], since: datetime
+) -> dict[str, list[GivenBack]]:
+    refunds: dict[str, list[GivenBack]] = defaultdict(list)
+    if keys:
+        told = await tx.execute(
+            select(Event.id, Event.props).where(
+                Event.project_id == project_id, Event.type == "refunded", Event.received_at >= since
+            )
+        )
+        for row in told:
+            if (refund := refund_of(row.props, str(row.id))) is not None and refund.order_key in keys:
+                refunds[refund.order_key].append(refund)
+    return refunds

@@ -1,0 +1,187 @@
+"""Somebody held out gets nothing anywhere: no action in the shop, no message after it, on none of their devices."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from sqlalchemy import select
+
+from adapters.postgres.engine import DatabaseUrls
+from flows.definition import FlowDefinition
+from flows.ports import Trigger
+from flows.starting import start_runs
+from flows.store import RunView, list_runs, publish
+from insights.access.keys import create_key
+from insights.app import create_app
+from insights.conditions.fields import FIELDS
+from insights.decisions.plan import Plan
+from insights.lift.people import Person
+from insights.lift.read import read_people
+from insights.models import Decision, DiscountCode
+from insights.plans.holdout import PeopleHeldOut
+from insights.plans.shop import change_shop
+from insights.segments.knowledge import VisitorKnowledge
+from insights.settings import Settings
+from insights.vocabulary.actions import RecoveryAction
+from insights.vocabulary.ids import uuid7
+from insights.wiring import Services, build
+from tests.channels.servers import MailServer, mail_server
+
+SHARE = 0.5
+CART = {"product_id": "moka", "category": "brewers", "price_minor": 2900, "quantity": 1, "currency": "EUR"}
+MAIL = FlowDefinition.model_validate(
+    {
+        "name": "come back",
+        "trigger": {"on": "insight"},
+        "start": "a",
+        "steps": {
+            "a": {
+                "do": "send",
+                "action": "send_email",
+                "params": {"message": "cart_reminder", "discount_percent": 10},
+            }
+        },
+        "settings": {},
+    }
+)
+
+
+@dataclass
+class World:
+    """A shop that holds half of the people out, with its door, its runner and its mail server."""
+
+    services: Services
+    client: httpx.AsyncClient
+    mails: MailServer
+    project_id: UUID
+    key: str
+    plan: Plan
+
+    def visitor(self, *, held_out: bool) -> UUID:
+        """A new visitor who, alone, is or is not held out."""
+        return next(one for one in iter(uuid4, None) if self.plan.holds_out(one) is held_out)
+
+    async def send(self, visitor: UUID, session: UUID, *events: tuple[str, dict[str, Any]]) -> Any:
+        now = int(time.time() * 1000)
+        batch = {
+            "visitor": str(visitor),
+            "session": str(session),
+            "tab": "t",
+            "page": {"url": "https://shop.example/cart"},
+            "events": [
+                {"id": str(uuid7(now)), "t": now + n, "seq": n, "type": kind, "props": props}
+                for n, (kind, props) in enumerate(events)
+            ],
+        }
+        answer = await self.client.post("/v1/events", params={"key": self.key}, json=batch)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["action"]
+
+    async def shops(self, visitor: UUID, name: str) -> Any:
+        """They log in, put something in the cart, and are about to leave: what they are shown."""
+        session = uuid7()
+        consent = ("consent_changed", {"marketing": True, "analytics": True})
+        await self.send(visitor, session, ("page_viewed", {"path": "/"}), consent)
+        await self.send(visitor, session, ("identified", {"user_id": name, "email": f"{name}@example.com"}))
+        await self.send(visitor, session, ("cart_added", CART))
+        return await self.send(visitor, session, ("exit_intent", {"kind": "pointer"}))
+
+    async def is_written_to(self, visitor: UUID) -> RunView:
+        """An insight about them starts the flow: what came of it."""
+        identifier = uuid4()
+        facts = {"insight": {"id": str(identifier)}, "session": {}, "cart": {"items": []}, "products": []}
+        trigger = Trigger("insight", f"insight:{identifier}", f"s:{identifier}", visitor, datetime.now(UTC), facts)
+        async with self.services.database.transaction(self.project_id) as tx:
+            await start_runs(tx, self.project_id, [trigger], datetime.now(UTC), VisitorKnowledge())
+        while await self.services.runner.run_due():
+            pass
+        async with self.services.database.transaction(self.project_id) as tx:
+            (run,) = await list_runs(tx, self.project_id, visitor_id=visitor)
+        return run
+
+    async def people(self) -> list[Person]:
+        """Whom the lift is measured by."""
+        async with self.services.database.transaction(self.project_id) as tx:
+            return (await read_people(tx, self.project_id, datetime.now(UTC))).people
+
+
+@pytest.fixture
+async def world(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[World]:
+    async with mail_server() as mails:
+        settings = Settings(data_dir=tmp_path, smtp_url=mails.url, shop_url="https://shop.example/")
+        services = build(settings, database_urls)
+        services.recorder.start()
+        key = await create_key(services.database, f"shop-{uuid4()}", "write", ["https://shop.example"])
+        now = datetime.now(UTC)
+        async with services.database.transaction(key.project_id) as tx:
+            shop = await change_shop(tx, key.project_id, {"holdout": SHARE}, now)
+            plan = Plan(salt=shop.salt.bytes, holdout=SHARE)
+            await publish(tx, key.project_id, MAIL, now, [action.value for action in RecoveryAction], FIELDS)
+        transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+            yield World(services, client, mails, key.project_id, key.key, plan)
+        await services.recorder.stop()
+        await services.loader.close()
+        await services.plans.close()
+        await services.database.close()
+
+
+async def test_somebody_held_out_gets_neither_action_nor_message_on_any_device(world: World) -> None:
+    first, second = world.visitor(held_out=True), world.visitor(held_out=False)
+    assert await world.shops(first, "ada") is None
+    # Alone, this device would be spoken to; it turns out to be Ada's.
+    assert await world.shops(second, "ada") is None
+    for device in (first, second):
+        run = await world.is_written_to(device)
+        assert run.deliveries == []
+        assert [line.detail.partition(":")[0] for line in run.history if line.what == "skipped"] == ["held_out"]
+    assert world.mails.recipients == []
+    async with world.services.database.transaction(world.project_id) as tx:
+        decisions = (await tx.scalars(select(Decision).where(Decision.project_id == world.project_id))).all()
+        codes = (await tx.scalars(select(DiscountCode).where(DiscountCode.project_id == world.project_id))).all()
+    assert {decision.action for decision in decisions} == {"do_nothing"}
+    assert {decision.policy for decision in decisions} == {"holdout"}
+    assert codes == []
+    (person,) = await world.people()
+    assert (person.held_out, person.action) == (True, "cart_save")
+
+
+async def test_somebody_who_is_not_held_out_is_spoken_to_on_every_device(world: World) -> None:
+    first, second = world.visitor(held_out=False), world.visitor(held_out=True)
+    assert (await world.shops(first, "bob"))["action"] == "cart_save"
+    # Shown a moment ago on the other device: the caps hold, the holdout does not.
+    await world.shops(second, "bob")
+    async with world.services.database.transaction(world.project_id) as tx:
+        policies = set(await tx.scalars(select(Decision.policy).where(Decision.project_id == world.project_id)))
+    assert policies == {"rules-1"}
+    assert (await world.is_written_to(second)).deliveries[0].status == "accepted"
+    assert world.mails.recipients == ["bob@example.com"]
+    (person,) = await world.people()
+    assert (person.held_out, person.action) == (False, "cart_save")
+
+
+async def test_a_message_held_back_is_a_moment_like_one_that_went_out(world: World) -> None:
+    held, other = world.visitor(held_out=True), world.visitor(held_out=False)
+    consent = ("consent_changed", {"marketing": True, "analytics": True})
+    for visitor, name in ((held, "cleo"), (other, "dora")):
+        identified = ("identified", {"user_id": name, "email": f"{name}@example.com"})
+        await world.send(visitor, uuid7(), consent, identified)
+        await world.is_written_to(visitor)
+    found = {person.held_out: person.action for person in await world.people()}
+    assert found == {True: "send_email", False: "send_email"}
+
+
+async def test_only_what_may_reach_a_visitor_is_held_back(world: World) -> None:
+    held, other, port = world.visitor(held_out=True), world.visitor(held_out=False), PeopleHeldOut()
+    async with world.services.database.transaction(world.project_id) as tx:
+        back = {action for action in RecoveryAction if await port.holds_back(tx, world.project_id, held, action)}
+        assert not any([await port.holds_back(tx, world.project_id, other, action) for action in RecoveryAction])
+    assert back == {"send_email", "send_sms", "send_push", "show_popup", "trigger_retargeting", "call_webhook"}
