@@ -7,6 +7,7 @@ import sys
 import typer
 
 from insights.cli import api, demo, evaluate, flows, gold, keys, rejected, serve, settings, sources, worker
+from insights.cli.audit import audit
 from insights.cli.replay import replay
 from insights.cli.trouble import told
 
@@ -24,6 +25,7 @@ app.command("api")(api.api)
 app.command("worker")(worker.worker)
 app.command("migrate")(serve.migrate)
 app.command("replay")(replay)
+app.command("audit")(audit)
 app.command("eval")(evaluate.evaluate)
 app.command("settings")(settings.settings)
 app.add_typer(keys.app, name="keys")

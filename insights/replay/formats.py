@@ -57,13 +57,13 @@ class BrokenRow:
     problem: str
 
 
-class _Broken(Exception):
+class RowBroken(Exception):
     """This row cannot be read; the text says why."""
 
 
 def read_clicks(path: Path, format: Format) -> Iterator[Click | BrokenRow]:
     """The rows of a file in file order. Empty lines and a header line are no rows. Raises OSError."""
-    read = _reader(format)
+    read = row_reader(format)
     # In bytes, so that one line in a foreign encoding is one broken row and not the end of the file.
     with path.open("rb") as lines:
         for number, raw in enumerate(lines, start=1):
@@ -74,14 +74,15 @@ def read_clicks(path: Path, format: Format) -> Iterator[Click | BrokenRow]:
                 click = read(text)
             except UnicodeDecodeError:
                 yield BrokenRow(number, "is not UTF-8 text")
-            except _Broken as broken:
+            except RowBroken as broken:
                 yield BrokenRow(number, str(broken))
             else:
                 if click is not None:
                     yield click
 
 
-def _reader(format: Format) -> Callable[[str], Click | None]:
+def row_reader(format: Format) -> Callable[[str], Click | None]:
+    """Reads one row of a file after the other; None for a header. What it returns raises RowBroken."""
     if format is Format.YOOCHOOSE:
         return _yoochoose
     return _Rees46() if format is Format.REES46 else _whyleft
@@ -95,14 +96,14 @@ def _is_header(text: str) -> bool:
 def _yoochoose(text: str) -> Click:
     columns = text.split("\t")
     if len(columns) != 3:
-        raise _Broken(f"has {len(columns)} tab-separated columns; SessionId, ItemId and Time are expected")
+        raise RowBroken(f"has {len(columns)} tab-separated columns; SessionId, ItemId and Time are expected")
     session, item, time = (column.strip() for column in columns)
     _named(session, "SessionId")
     _named(item, "ItemId")
     try:
         seconds = float(time)
     except ValueError:
-        raise _Broken(f"Time {time[:40]!r} is not a number of epoch seconds") from None
+        raise RowBroken(f"Time {time[:40]!r} is not a number of epoch seconds") from None
     at_ms = _epoch_ms(seconds * 1000, "Time")
     key = f"{Format.YOOCHOOSE}:{session}:{item}:{seconds!r}"
     return Click(session, session, at_ms, "product_viewed", {"product_id": item}, key, len(text))
@@ -128,21 +129,21 @@ class _Rees46:
         try:
             values = next(csv.reader([text], strict=True))
         except csv.Error as error:
-            raise _Broken(f"is not CSV: {error}") from None
+            raise RowBroken(f"is not CSV: {error}") from None
         if "event_time" in values:
             if missing := [name for name in _REES46_COLUMNS if name not in values]:
-                raise _Broken(f"is a header without {', '.join(missing)}")
+                raise RowBroken(f"is a header without {', '.join(missing)}")
             self.columns = values
             return None
         if len(values) != len(self.columns):
-            raise _Broken(f"has {len(values)} columns; {', '.join(self.columns)} are expected")
+            raise RowBroken(f"has {len(values)} columns; {', '.join(self.columns)} are expected")
         return _rees46(dict(zip(self.columns, values, strict=True)), len(text.encode()))
 
 
 def _rees46(row: dict[str, str], size: int) -> Click:
     type = _REES46_TYPES.get(row["event_type"])
     if type is None:
-        raise _Broken(f"event_type {row['event_type'][:40]!r} is none of {', '.join(_REES46_TYPES)}")
+        raise RowBroken(f"event_type {row['event_type'][:40]!r} is none of {', '.join(_REES46_TYPES)}")
     session = _named(row["user_session"], "user_session")
     visitor = _named(row["user_id"], "user_id")
     product = _named(row["product_id"], "product_id")
@@ -164,7 +165,7 @@ def _iso_ms(text: str) -> int:
     try:
         at = datetime.fromisoformat(text.strip().removesuffix(" UTC"))
     except ValueError:
-        raise _Broken(f"event_time {text[:40]!r} is not a time such as 2019-10-01 00:00:00 UTC") from None
+        raise RowBroken(f"event_time {text[:40]!r} is not a time such as 2019-10-01 00:00:00 UTC") from None
     return _epoch_ms((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000, "event_time")
 
 
@@ -175,9 +176,9 @@ def _minor(price: str) -> int | None:
         amount = Decimal(price)
         fits = 0 <= amount <= 10**10
     except InvalidOperation:
-        raise _Broken(f"price {price[:40]!r} is not a number") from None
+        raise RowBroken(f"price {price[:40]!r} is not a number") from None
     if not fits:
-        raise _Broken(f"price {price[:40]!r} is not a price")
+        raise RowBroken(f"price {price[:40]!r} is not a price")
     return round(amount * 100)
 
 
@@ -204,9 +205,9 @@ def _whyleft(text: str) -> Click:
     try:
         line = _decode_line(text)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise _Broken(f"is not an event: {error}") from None
+        raise RowBroken(f"is not an event: {error}") from None
     if not is_uuid7(line.session):
-        raise _Broken("session is not a UUIDv7")
+        raise RowBroken("session is not a UUIDv7")
     event = line.event
     at_ms = _epoch_ms(event.t, "t")
     key = f"{line.session}:{event.id}"
@@ -227,14 +228,14 @@ def _whyleft(text: str) -> Click:
 
 def _named(text: str, column: str) -> str:
     if not text:
-        raise _Broken(f"{column} is empty")
+        raise RowBroken(f"{column} is empty")
     if len(text) > 200:
-        raise _Broken(f"{column} is longer than 200 characters")
+        raise RowBroken(f"{column} is longer than 200 characters")
     return text
 
 
 def _epoch_ms(ms: float, column: str) -> int:
     # Written so that NaN fails it too.
     if not EARLIEST_MS <= ms < LATEST_MS:
-        raise _Broken(f"{column} is not between the years 2000 and 2100")
+        raise RowBroken(f"{column} is not between the years 2000 and 2100")
     return round(ms)
