@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-from sqlalchemy import Text, cast, func, select, text
+from sqlalchemy import Text, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import explain
@@ -107,7 +107,8 @@ async def start_runs(
     """Starts a run of each published flow that each trigger matches; returns the new runs that are under way.
 
     A flow starts at most one run per trigger key, and in a trigger group none after one that is unfinished, came to its
-    end or reached somebody: a run that was cancelled in time makes room for the next. A visitor who bought at or after
+    end or reached somebody: a run that was cancelled in time makes room for the next, and one that has sent nothing yet
+    takes over the newer facts. A visitor who bought at or after
     ``trigger.occurred_at``, a trigger that is too old and a visitor whose last run of this flow is too recent start a
     run that is over at once and says so, once a group: nothing is skipped in silence. ``same_person`` are visitors'
     other devices, whose locks the caller holds: orders and runs there count too. A run whose first step is to wait is
@@ -130,11 +131,11 @@ async def start_runs(
     past = await _past(tx, project_id, people, matching, now)
     rows: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
-    asked_again: list[UUID] = []
+    asked_again: list[tuple[UUID, Trigger]] = []
     for trigger, flow in matching:
         before = past.of_group.get((flow.flow_id, trigger.group), [])
         if (standing := next((run for run in before if run.stands), None)) is not None:
-            asked_again.append(standing.id)
+            asked_again.append((standing.id, trigger))
             continue
         refusal = _refusal(flow, trigger, people[trigger.visitor_id], past, now)
         if refusal is not None and any(run.end_reason == refusal for run in before):
@@ -147,9 +148,20 @@ async def start_runs(
         past.add(flow.flow_id, trigger.visitor_id, run)
     await _look_for_signals(tx, project_id, rows, now)
     started = await _start(tx, project_id, rows, [line | {"n": n} for n, line in enumerate(lines)], now)
-    for run_id in asked_again:
+    for run_id, trigger in asked_again:
+        await _bring_up_to_date(tx, project_id, run_id, trigger)
         await note(tx, project_id, run_id, now, None, "asked_again", "another trigger of the same group")
     return started
+
+
+async def _bring_up_to_date(tx: AsyncSession, project_id: UUID, run_id: UUID, trigger: Trigger) -> None:
+    """A run that has sent nothing yet goes on with what is known now. The caller holds its visitor's lock."""
+    sent = select(Delivery.id).where(Delivery.project_id == project_id, Delivery.run_id == run_id).exists()
+    await tx.execute(
+        update(FlowRun)
+        .where(FlowRun.project_id == project_id, FlowRun.id == run_id, FlowRun.status == "waiting", ~sent)
+        .values(facts=dict(trigger.facts), triggered_at=trigger.occurred_at)
+    )
 
 
 async def _start(

@@ -1,8 +1,8 @@
 """Says what a session came to, and whether late events changed that: pure, and without asking a model.
 
-A closed session is classified again only when its outcome is another one: bought or not, how far it went, and what the
-evidence rules make of it, down to the events they cite. A scroll that arrives an hour late changes none of this, and
-costs no call to a model.
+A closed session is classified again only when its outcome is another one: bought or not, how far it went, what was left
+in the cart, and what the evidence rules make of it, down to the events they cite. A scroll that arrives an hour late
+changes none of this, and costs no call to a model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import msgspec
 
 from insights.classification.evidence import Case, cases, weigh
 from insights.classification.suggestions import suggestions_for
-from insights.timeline.assemble import Summary
+from insights.timeline.assemble import Summary, cart_after
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.reasons import Reason
 from insights.vocabulary.stages import Stage
@@ -29,6 +29,7 @@ def outcome_hash(timeline: Timeline, stage: Stage, ranked: Sequence[Case] = ()) 
     verdict = weigh(ranked or cases(timeline), timeline, threshold=0.0)
     outcome: list[object] = [
         stage,
+        cart_after(timeline.events),
         verdict.kind,
         verdict.reason,
         verdict.confidence,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,7 +13,8 @@ from adapters.postgres.engine import Database
 from insights.classification.classify import Classified, Classifier
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.reasons import Reason
-from tests.classification.shop import FAILING, Shop
+from tests.classification.shop import FAILING, GRACE, Shop
+from tests.classification.visits import add, page
 
 
 class Opinionated(Classifier):
@@ -64,3 +65,20 @@ async def test_a_reason_that_stays_is_planned_for_once(shop: Shop) -> None:
         await shop.closer(Opinionated(Reason.PRICE_HESITATION)).classify_session(shop.project_id, session)
     assert len(await shop.insights(session)) == 3
     assert await planned(shop) == [("price_hesitation", "waiting")]
+
+
+async def test_what_arrives_late_is_in_what_was_planned_and_not_yet_sent(shop: Shop) -> None:
+    visitor = uuid4()
+    session = await shop.visit(page("/mug"), add("mug", 1450), *FAILING[1:], visitor=visitor)
+    shop.later()
+    await shop.close_all()
+    before = {run.id: run.facts["cart"]["value_minor"] for run in await shop.runs()}
+    assert before
+    assert set(before.values()) == {1450}
+    now, shop.now = shop.now, (await shop.session(session)).started_at + timedelta(seconds=13)
+    await shop.visit(add("jug", 4450, after=0), session=session, visitor=visitor, received=now)
+    shop.now = now + GRACE
+    await shop.close_all()
+    after = {run.id: run.facts["cart"]["value_minor"] for run in await shop.runs()}
+    assert after.keys() == before.keys()
+    assert set(after.values()) == {4450}

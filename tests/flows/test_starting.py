@@ -6,8 +6,10 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
 from adapters.postgres.engine import Database
+from flows.models import FlowRun
 from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.triggers import cancel_group
@@ -248,3 +250,16 @@ async def test_a_run_that_begins_by_waiting_for_a_signal_hears_it_without_a_work
     assert await world.signal("fixed", "x") == 1
     await world.drain()
     assert (await world.only_run(visitor)).end_reason == "fixed"
+
+
+async def test_a_run_goes_by_newer_facts_until_it_has_sent_something(world: World) -> None:
+    await world.publish(plan(SEND_WAIT_SEND))
+    await world.publish(plan(WAIT_THEN_SEND, name="silent so far"))
+    visitor = await world.start(key="one", group="visit")
+    await world.drain()
+    first = world.clock()
+    world.clock.now += timedelta(minutes=5)
+    await world.start(visitor, key="two", group="visit")
+    async with world.database.transaction(world.project_id) as tx:
+        rows = await tx.execute(select(FlowRun.step, FlowRun.triggered_at).where(FlowRun.visitor_id == visitor))
+        assert {row.step: row.triggered_at for row in rows} == {"b": first, "a": world.clock()}
