@@ -14,6 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import NotFound, Refused
+from insights.events.wire import unstorable
 from insights.models import WebhookSource
 from insights.sources.sealed import Sealer
 from insights.vocabulary.ids import uuid7
@@ -47,6 +48,9 @@ async def create_source(
     tx: AsyncSession, sealer: Sealer, project_id: UUID, provider: Provider, name: str, secret: str | None
 ) -> NewSource:
     """A new source. Without ``secret`` one is made, which the other side must be told. Raises Refused."""
+    for field, said in (("name", name), ("secret", secret)):
+        if (reason := unstorable(said)) is not None:
+            raise Refused(f"{field}: {reason.partition(': ')[2]}.", field=field)
     made = None
     if secret is None:
         if provider == "shopify":

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select, update
 
 from insights.events.rejected import list_rejected, replay_rejected
+from insights.identity.together import visitors_together
 from insights.models import Event, RejectedEvent, Session
 from tests.api.conftest import SHOP, Api, api
 
@@ -158,3 +159,21 @@ async def test_a_refund_needs_a_key_that_stands_in_no_page(api: Api) -> None:
     refund = {"userId": "u", "event": "Order Refunded", "properties": {"order_id": "1", "total": 9}}
     answer = (await post(api, "/v1/track", refund)).json()
     assert "secret key" in answer["rejected"][0]["error"]
+
+
+async def test_an_alias_joins_what_was_anonymous_with_what_servers_know(api: Api) -> None:
+    await post(api, "/v1/track", {"anonymousId": "phone", "event": "Product Viewed", "properties": {"product_id": "P"}})
+    await post(api, "/v1/track", {"userId": "u9", "event": "Logged In"})
+    await post(api, "/v1/alias", {"previousId": "phone", "userId": "u9"})
+    async with api.services.database.transaction(api.project_id) as tx:
+        visitors = {event.visitor_id for event in await tx.scalars(select(Event))}
+        assert len(visitors) == 2
+        together = await visitors_together(tx, api.project_id, visitors)
+    assert set(together.values()) == {tuple(sorted(visitors))}
+
+
+async def test_who_somebody_is_is_said_once_a_session_however_many_messages_say_it(api: Api) -> None:
+    for _ in range(3):
+        await post(api, "/v1/batch", {"batch": [{"type": "page", "anonymousId": "a", "userId": "u"}] * 3})
+    types = [event.type for event in await events(api)]
+    assert (types.count("identified"), types.count("page_viewed")) == (1, 9)

@@ -198,6 +198,12 @@ async def test_a_source_needs_a_secret_key_and_a_secret_worth_the_name(api: Api)
     given = {"provider": "shopify", "name": "x", "secret": "short"}
     answer = await api.client.post("/v1/sources", headers=api.headers, json=given)
     assert (answer.status_code, answer.json()["field"]) == (400, "secret")
+    for hostile in ({"name": "a\x00"}, {"name": "\ud800"}, {"secret": "\ud800" * 20}, {"secret": "\x00" * 20}):
+        body = json.dumps({**given, "secret": SECRET, **hostile}).encode()
+        headers = {**api.headers, "content-type": "application/json"}
+        answer = await api.client.post("/v1/sources", headers=headers, content=body)
+        assert answer.status_code in (400, 422)
+        assert answer.json()["field"] == next(iter(hostile))
     answer = await api.client.post("/v1/sources", headers={"authorization": f"Bearer {api.write}"}, json=given)
     assert answer.status_code == 401
 
