@@ -91,7 +91,8 @@ function sendNext(): void {
 
 function launch(batch: Batch): void {
   const { n } = batch;
-  const keepalive = outlives && fits(batch);
+  // What other scripts of the page have under way counts too, unseen: what was refused once goes the plain way.
+  const keepalive = outlives && !failures && fits(batch);
   batch.f = keepalive ? 2 : 1;
   if (keepalive) count(n, 1);
   const landed = (then: (batch: Batch, response?: Response) => void) =>
@@ -131,7 +132,9 @@ function failed(batch: Batch, response?: Response): void {
   const wait = Number(response?.headers?.get("retry-after")) * 1000;
   // Asked often enough: what is left waits in storage for the next page, or for the network to come back.
   notBefore =
-    failures++ < RETRIES ? Date.now() + Math.min(wait || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5) : Infinity;
+    failures++ < RETRIES
+      ? Date.now() + (failures > 1 || response ? Math.min(wait || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5) : 0)
+      : Infinity;
   if (queue.includes(batch)) keep(queue);
 }
 

@@ -51,3 +51,9 @@ async def visitor(chromium: Browser) -> AsyncIterator[BrowserContext]:
 @pytest.fixture
 async def page(visitor: BrowserContext) -> Page:
     return await visitor.new_page()
+
+
+@pytest.fixture
+async def hurried(page: Page, site: Site) -> None:
+    """Saves the tests that are about something else the SDK's patience: `pytestmark = usefixtures("hurried")`."""
+    site.hurried = page

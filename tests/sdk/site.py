@@ -6,12 +6,14 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from playwright.async_api import Error, Page
 
 KEY = "wl_w_test"
 TAG = f'<script src="/sdk/whyleft.js" data-key="{KEY}"></script>'
@@ -41,6 +43,8 @@ class Site:
     status: int = 200
     """What /v1/events answers. Other than 200, nothing is taken."""
     retry_after: str = ""
+    hurried: Page | None = None
+    """A page that is told to send at once while somebody waits to hear of it."""
     batches: list[Batch] = field(default_factory=list)
     """Bodies that were taken, in order of arrival."""
     attempts: list[tuple[str, str, Batch]] = field(default_factory=list)
@@ -61,6 +65,10 @@ class Site:
         end = loop.time() + within_s
         while not (value := wanted()):
             assert loop.time() < end, f"heard only {[event['type'] for event in self.events()]}"
+            if self.hurried is not None:
+                # A page on its way elsewhere cannot be told anything.
+                with suppress(Error, TimeoutError):
+                    await asyncio.wait_for(self.hurried.evaluate("window.whyleft?.flush?.()"), 0.5)
             await asyncio.sleep(0.02)
         return value
 

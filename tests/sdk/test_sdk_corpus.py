@@ -13,7 +13,7 @@ from tests.sdk.test_sdk_delivery import HIDE
 
 pytestmark = pytest.mark.browser
 
-AT_ONCE = 12
+AT_ONCE = 16
 """Pages that are open together: each waits for the verdict on its last click anyway."""
 VERDICT_S = 2.8
 SHOW = HIDE.replace("value: true", "value: false").replace("'hidden', config", "'visible', config")

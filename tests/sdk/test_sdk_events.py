@@ -11,7 +11,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.sdk.site import KEY, TAG, Site, serving
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("hurried")]
 
 
 async def test_a_page_view_arrives_as_the_contract_says(site: Site, page: Page) -> None:

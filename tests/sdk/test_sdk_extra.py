@@ -18,12 +18,12 @@ from tests.sdk.site import KEY, TAG, Site
 from tests.sdk.test_sdk_corpus import WATCHING
 from tests.sdk.test_sdk_guest import ACTION, LISTEN
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("hurried")]
 
 AUTO = TAG.replace("data-key", "data-auto data-key")
 AUTO_READY = WATCHING.replace("signals", "auto")
 ITEM = "{item_id: 'm1', item_name: 'Mug', item_category: 'cups', price: 12.5, quantity: 2}"
-LAYER = {
+LAYER: dict[str, tuple[str, dict[str, Any]]] = {
     f"gtag('event', 'view_item', {{currency: 'EUR', items: [{ITEM}]}})": (
         "product_viewed",
         {"product_id": "m1", "name": "Mug", "category": "cups", "price_minor": 1250, "currency": "EUR"},

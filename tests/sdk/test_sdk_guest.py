@@ -10,7 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.sdk.site import TAG, Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("hurried")]
 
 LISTEN = """window.troubles = [];
 addEventListener('error', event => troubles.push(event.message || event.target.src));

@@ -13,7 +13,7 @@ from playwright.async_api import Page
 from insights.events.wire import Limits, read_batch
 from tests.sdk.site import KEY, TAG, Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("hurried")]
 
 SANDBOX = """window.heard = {}; window.analytics = {subscribe: (name, fn) => { heard[name] = fn; }};
 window.init = {customerPrivacy: {analyticsProcessingAllowed: true}};

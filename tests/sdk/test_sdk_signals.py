@@ -13,7 +13,7 @@ from tests.sdk.site import TAG, Site
 from tests.sdk.test_sdk_corpus import SHOW, WATCHING
 from tests.sdk.test_sdk_delivery import HIDE
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("hurried")]
 
 
 async def opened(site: Site, page: Page, body: str) -> None:

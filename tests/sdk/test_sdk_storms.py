@@ -41,7 +41,8 @@ async def test_a_tab_closed_without_a_network_is_told_by_the_next_visit(
     await site.one("page_viewed")
     await visitor.set_offline(True)
     await page.evaluate(THIRTY % 1000)
-    await page.close(run_before_unload=True)
+    async with page.expect_event("close"):
+        await page.close(run_before_unload=True)
     await visitor.set_offline(False)
     await other.goto(site.origin + "/later")
     await site.heard(lambda: numbers(site) == list(range(30)))

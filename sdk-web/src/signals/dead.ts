@@ -5,7 +5,7 @@ import { isRepeated } from "./repeated.ts";
 import { on, track } from "./lent.ts";
 
 const DEAD_MS = 2500;
-/** Scrolling or selecting that comes later, and not in the next two frames either, has another reason. */
+/** Scrolling or selecting that comes later than this after the second next frame has another reason. */
 const AT_ONCE_MS = 100;
 /** A handler that holds the page up this long asked the visitor something, or worked. */
 const BUSY_MS = 250;
@@ -69,7 +69,7 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
     soon++;
     setTimeout(() => {
       if (performance.now() - clickedAt > BUSY_MS) lives();
-      requestAnimationFrame(() => requestAnimationFrame(() => soon--));
+      requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => soon--, AT_ONCE_MS)));
     });
     setTimeout(
       guard(() => {
