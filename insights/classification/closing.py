@@ -254,9 +254,10 @@ class SessionCloser:
         }
         written = {session_id: conclusions[session_id] for session_id in reasons if session_id in conclusions}
         now = self._clock()
-        await close_sessions(tx, project_id, reasons, readings, written, now)
+        # Before these are closed: what was read together knows of each other.
         first = {session_id: ours[session_id].visitor_id for session_id in reasons if not ours[session_id].closed_at}
         await look_again_at_later(tx, project_id, first, now)
+        await close_sessions(tx, project_id, reasons, readings, written, now)
         await confirm_insights(tx, project_id, [one for one in map(readings.get, reasons) if one and one.standing])
         news = await write_insights(tx, project_id, list(written.values()), now)
         await membership.refresh(tx, project_id, {new.reading.timeline.visitor_id for new in written.values()}, now)

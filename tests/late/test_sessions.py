@@ -244,3 +244,11 @@ async def test_the_first_event_says_whose_session_it_is_and_since_when_they_are_
     await shop.visit(page("/"), visitor=late, received=shop.now + timedelta(days=1))
     async with shop.database.transaction(shop.project_id) as tx:
         assert (await tx.get_one(Visitor, (shop.project_id, late))).first_seen_at < before
+
+
+async def test_visits_that_are_closed_together_are_looked_at_once(shop: Shop) -> None:
+    visitor = uuid4()
+    for _ in range(3):
+        await shop.visit(page("/"), leaves(), visitor=visitor)
+        shop.later(timedelta(minutes=5))
+    assert await shop.close_all() == 3
