@@ -167,6 +167,15 @@ async def test_who_is_in_a_segment_is_stored_when_a_visit_closes(api: Api) -> No
     await close_visits(api)
     # The one who was added stays, whatever the condition says.
     assert await members(api) == {"carts": {other}, "friends": {visitor}}
+    by_hand = f"/v1/segments/carts/visitors/{other}"
+    assert (await api.client.put(by_hand, headers=api.headers)).json() == {"changed": True}
+    await visit(api, ("purchased", {**order, "order_id": "p"}), visitor=other)
+    await close_visits(api)
+    assert await members(api) == {"carts": {other}, "friends": {visitor}}
+    assert (await api.client.delete(by_hand, headers=api.headers)).json() == {"changed": True}
+    assert await members(api) == {"friends": {visitor}}
+    await visit(api, ("cart_added", CART), visitor=other)
+    await close_visits(api)
     listed = (await api.client.get("/v1/segments", headers=api.headers)).json()["segments"]
     assert {one["name"]: one["members"] for one in listed} == {"carts": 1, "friends": 1}
     changed = await api.client.put("/v1/segments/carts", headers=api.headers, json={"when": "cart.items > 99"})
