@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -15,11 +16,14 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from adapters.postgres.engine import Database
+from flows.triggers import UNFINISHED
 from insights.classification.classify import Classified, Classifier
 from insights.events.record import Entry
+from insights.events.wire import WireEvent
 from insights.models import Insight, Project, Session, Visitor
 from insights.profiles.rebuild import rebuild
 from insights.timeline.timeline import Timeline
+from insights.vocabulary.ids import uuid7
 from tests.classification.shop import FAILING, GRACE, QUIET, Shop
 from tests.classification.visits import add, does, leaves, order, page, product
 from tests.late.arrivals import PAUSE, UNSHRUNK, Batch, Step, arrivals, stories, told
@@ -252,3 +256,29 @@ async def test_visits_that_are_closed_together_are_looked_at_once(shop: Shop) ->
         await shop.visit(page("/"), leaves(), visitor=visitor)
         shop.later(timedelta(minutes=5))
     assert await shop.close_all() == 3
+
+
+async def test_orders_that_arrive_while_their_sessions_are_closed_leave_no_run_behind(shop: Shop) -> None:
+    await shop.publish_flows()
+    visits = {}
+    for _ in range(25):
+        visitor = uuid4()
+        visits[await shop.visit(page("/"), add("mug", 1450), *FAILING[1:-1], page("/", 60), visitor=visitor)] = visitor
+    shop.later()
+
+    async def buys(session: UUID, visitor: UUID, after: float) -> None:
+        await asyncio.sleep(after)
+        ms = int((await shop.session(session)).started_at.timestamp() * 1000) + 13_000
+        props = {"order_id": f"o-{visitor}", "value_minor": 1450, "currency": "EUR"}
+        await receive(
+            shop, Batch(visitor, session, "tab", (WireEvent(id=uuid7(ms), t=ms, type="purchased", props=props),))
+        )
+
+    closers = [shop.close_all(shop.closer(batch=5)) for _ in range(3)]
+    orders = [buys(session, visitor, number / 100) for number, (session, visitor) in enumerate(visits.items())]
+    await asyncio.gather(*closers, *orders)
+    shop.later()
+    while await shop.close_all():
+        shop.later()
+    assert {(await shop.insight(session)).kind for session in visits} == {"converted"}
+    assert not [run for run in await shop.runs() if run.exit_on_conversion and run.status in UNFINISHED]
