@@ -30,6 +30,10 @@ class Settings:
         "",
         "The same database as the role that owns the schema, when WHYLEFT_DATABASE_URL is the application's own login.",
     )
+    database_pooled: bool = _setting(
+        False,
+        "WHYLEFT_DATABASE_URL leads through a pooler that hands out single transactions, like PgBouncer (yes or no).",
+    )
     data_dir: Path = _setting(
         Path(".whyleft"), "Folder of the embedded database, the ticket outbox, mails of the demo, the signing secret."
     )

@@ -91,13 +91,19 @@ class Place:
 def open_database(settings: Settings) -> Iterator[DatabaseUrls]:
     """The database that the settings name, with its schema up to date; the embedded one runs as long as this."""
     if settings.database_url:
-        urls = DatabaseUrls.from_settings(settings.database_url, settings.owner_database_url)
+        urls = _given_database(settings)
         migrate.upgrade(urls.owner, shipped("migrations"))
         yield urls
         return
     with embedded.start(settings.data_dir / "postgres") as server:
         migrate.upgrade(server.owner_url, shipped("migrations"))
         yield DatabaseUrls(owner=server.owner_url, app=server.app_url)
+
+
+def _given_database(settings: Settings) -> DatabaseUrls:
+    return DatabaseUrls.from_settings(
+        settings.database_url, settings.owner_database_url, pooled=settings.database_pooled
+    )
 
 
 def running_database(settings: Settings) -> DatabaseUrls | None:
@@ -109,7 +115,7 @@ def shared_database(settings: Settings) -> DatabaseUrls:
     """The database that several processes work on: the settings' own, or the embedded one that a `whyleft serve` runs
     on the same data folder. Neither is started or changed here. Raises SettingInvalid."""
     if settings.database_url:
-        return DatabaseUrls.from_settings(settings.database_url, settings.owner_database_url)
+        return _given_database(settings)
     running = running_database(settings)
     if running is None:
         raise SettingInvalid(

@@ -26,18 +26,28 @@ class DatabaseUrlInvalid(Exception):
 class DatabaseUrls:
     """``owner`` may change the schema; ``app`` reads and writes rows as a role that owns nothing.
 
-    ``app_role`` is the role to take right after connecting, for a server whose user gave us one URL only.
+    ``app_role`` is the role to take right after connecting, for a server whose user gave us one URL only. ``pooled``:
+    ``app`` leads to a pooler that hands a connection to somebody else after each transaction.
     """
 
     owner: str
     app: str
     app_role: str | None = None
+    pooled: bool = False
 
     @classmethod
-    def from_settings(cls, database_url: str, owner_url: str = "") -> DatabaseUrls:
-        """One URL: it is the owner's, and the application steps down to ``whyleft_app``. Two: each its own login."""
+    def from_settings(cls, database_url: str, owner_url: str = "", *, pooled: bool = False) -> DatabaseUrls:
+        """One URL: it is the owner's, and the application steps down to ``whyleft_app``. Two: each its own login.
+
+        Raises DatabaseUrlInvalid for one URL through a pooler, which cannot keep the role.
+        """
         if owner_url:
-            return cls(owner=owner_url, app=database_url)
+            return cls(owner=owner_url, app=database_url, pooled=pooled)
+        if pooled:
+            raise DatabaseUrlInvalid(
+                "WHYLEFT_DATABASE_POOLED needs two logins: put whyleft_app's URL into WHYLEFT_DATABASE_URL and the "
+                "owner's, past the pooler, into WHYLEFT_OWNER_DATABASE_URL."
+            )
         return cls(owner=database_url, app=database_url, app_role=APP_ROLE)
 
 
@@ -61,11 +71,16 @@ def conninfo(url: str) -> str:
     return sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def connect_options(role: str | None) -> dict[str, Any]:
-    """Start-up options: the role to take, so that even RESET ROLE returns to it, and bounded waits."""
+def connect_options(urls: DatabaseUrls) -> dict[str, Any]:
+    """How the application connects: with the role to take, so that even RESET ROLE returns to it, and bounded waits.
+
+    Through a pooler nothing of a connection outlives its transaction: no start-up options, no prepared statements.
+    """
+    if urls.pooled:
+        return {"prepare_threshold": None, "connect_timeout": 5}
     options = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
-    if role is not None:
-        options += f" -c role={role}"
+    if urls.app_role is not None:
+        options += f" -c role={urls.app_role}"
     return {"options": options, "connect_timeout": 5}
 
 
@@ -81,7 +96,7 @@ class Database:
             max_overflow=pool_size,
             pool_pre_ping=True,
             hide_parameters=True,  # they are people's: an error in a log must not quote them
-            connect_args=connect_options(urls.app_role),
+            connect_args=connect_options(urls),
         )
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 

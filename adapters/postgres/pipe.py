@@ -102,7 +102,7 @@ class Pipe:
     async def _connect(self) -> None:
         try:
             self._connection = await psycopg.AsyncConnection.connect(
-                conninfo(self._urls.app), autocommit=True, **connect_options(self._urls.app_role)
+                conninfo(self._urls.app), autocommit=True, **connect_options(self._urls)
             )
             self._had_one, self._trouble = True, None
         except (psycopg.Error, OSError) as error:

@@ -48,10 +48,12 @@ class Wakeups:
         self._woken.clear()
 
     async def _listen(self) -> None:
+        if self._urls.pooled:
+            return  # a pooler gives the connection that listens to somebody else: the timer alone wakes
         while True:
             try:
                 async with await psycopg.AsyncConnection.connect(
-                    conninfo(self._urls.app), autocommit=True, **connect_options(self._urls.app_role)
+                    conninfo(self._urls.app), autocommit=True, **connect_options(self._urls)
                 ) as connection:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
                     self._woken.set()

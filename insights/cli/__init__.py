@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from insights.cli import api, demo, evaluate, flows, gold, keys, rejected, serve, settings, sources, worker
+from insights.cli import api, demo, evaluate, flows, gold, keys, partitions, rejected, serve, settings, sources, worker
 from insights.cli.audit import audit
 from insights.cli.replay import replay
 from insights.cli.trouble import told
@@ -31,6 +31,7 @@ app.command("settings")(settings.settings)
 app.add_typer(keys.app, name="keys")
 app.add_typer(flows.app, name="flows")
 app.add_typer(rejected.app, name="rejected")
+app.add_typer(partitions.app, name="partitions")
 app.add_typer(gold.app, name="gold")
 app.add_typer(sources.app, name="sources")
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.postgres.embedded_errors import EmbeddedPostgresError
 from adapters.postgres.engine import DatabaseUrlInvalid
+from adapters.postgres.partitions import PartitionsNotDropped
 from flows.errors import FlowInvalid
 from insights.errors import WhyleftError
 from insights.settings import SettingInvalid
@@ -27,7 +28,13 @@ def told() -> Iterator[None]:
         yield
     except WhyleftError as error:
         _end(error.detail)
-    except (EmbeddedPostgresError, DatabaseUrlInvalid, SettingInvalid, ChannelMisconfigured) as error:
+    except (
+        EmbeddedPostgresError,
+        DatabaseUrlInvalid,
+        SettingInvalid,
+        ChannelMisconfigured,
+        PartitionsNotDropped,
+    ) as error:
         _end(str(error))
     except FlowInvalid as error:
         _end("\n".join(f"{fault.pointer}: {fault.problem}; {fault.fix}" for fault in error.faults))

@@ -8,61 +8,18 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from psycopg.conninfo import conninfo_to_dict
 
-from adapters.postgres.engine import DatabaseUrls, conninfo
+from adapters.postgres.engine import DatabaseUrls
 from adapters.postgres.pipe import Pipe, PipeBroken
+from tests.postgres.door import Door, door_to
 
 ASK = ("SELECT 1", {})
 
 
-class Door:
-    """Stands before a server. ``open``: passes everything on; else it takes connections and says nothing."""
-
-    def __init__(self) -> None:
-        self.open = True
-        self.url = ""
-        self._writers: list[asyncio.StreamWriter] = []
-
-    async def serve(self, socket: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.append(writer)
-        if not self.open:
-            await reader.read()
-            return
-        inner_reader, inner_writer = await asyncio.open_unix_connection(socket)
-        self._writers.append(inner_writer)
-        await asyncio.gather(_pass(reader, inner_writer), _pass(inner_reader, writer))
-
-    def slam(self) -> None:
-        """Cuts every connection and takes new ones without a word."""
-        self.open = False
-        self.cut()
-
-    def cut(self) -> None:
-        for writer in self._writers:
-            writer.transport.abort()
-        self._writers = []
-
-
-async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while data := await reader.read(65536):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
-
-
 @pytest.fixture
 async def door(database_urls: DatabaseUrls) -> AsyncIterator[Door]:
-    parts = conninfo_to_dict(conninfo(database_urls.app))
-    socket = f"{parts['host']}/.s.PGSQL.{parts['port']}"
-    door = Door()
-    server = await asyncio.start_server(lambda reader, writer: door.serve(socket, reader, writer), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    door.url = f"postgresql://{parts['user']}@127.0.0.1:{port}/{parts['dbname']}?sslmode=disable&gssencmode=disable"
-    yield door
-    server.close()
-    door.cut()
+    async with door_to(database_urls.app) as door:
+        yield door
 
 
 @pytest.fixture
