@@ -31,7 +31,9 @@ class Conversion:
 
     def signed(self, difference: float) -> str:
         """A difference in percentage points."""
-        digits = 1 if abs(difference) >= 0.01 or difference == 0 else 2
+        if difference == 0:
+            return "0 points"
+        digits = 1 if abs(difference) >= 0.01 else 2
         return _minus(f"{difference * 100:+.{digits}f} points")
 
 
@@ -62,6 +64,11 @@ def points(share: float) -> str:
     return _minus(f"{share * 100:.{digits}f} %")
 
 
+def share(of: float) -> str:
+    """A share that was set."""
+    return f"{of * 100:.3g} %"
+
+
 def about(count: int) -> str:
     """A number of people to two digits: more would claim to know more."""
     if count < 100:
@@ -77,9 +84,9 @@ def balance_words(report: Report) -> str:
         return "Nobody has reached a moment for acting yet."
     counted = f"{found.held_out:,} of {found.people:,} people are held out, {points(found.held_out / found.people)}"
     if not found.alarm:
-        return f"{counted}; {points(found.expected)} should be. That fits."
+        return f"{counted}; {share(found.expected)} should be. That fits."
     return (
-        f"Do not believe these figures: {counted}, and {points(found.expected)} should be. By chance that happens less "
+        f"Do not believe these figures: {counted}, and {share(found.expected)} should be. By chance that happens less "
         "than once in a thousand times. Look for what reaches only one of the groups: pages that cannot log decisions, "
         "bots, a shop that treats the held out in a way of its own, devices that were joined because of a message."
     )

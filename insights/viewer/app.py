@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 from adapters.postgres.engine import Database
 from insights.viewer.gate import Gate
 from insights.viewer.insight_pages import InsightPages, Previews
+from insights.viewer.lift_pages import LiftPages
 from insights.viewer.login import ResolveKey, Signer
 from insights.viewer.pages import Pages
 from insights.viewer.reading import Reader
@@ -62,6 +63,7 @@ def create_viewer(
         clock=clock,
     )
     pages = Pages(reader, gate=gate, templates=templates, clock=clock)
+    lift_pages = LiftPages(reader, gate=gate, templates=templates, clock=clock)
     insight_pages = InsightPages(database, reader, gate=gate, templates=templates, clock=clock, previews=previews)
 
     def say(request: Request, status: int, title: str, text: str) -> Response:
@@ -114,6 +116,7 @@ def create_viewer(
             Route("/sessions/{session_id}", pages.session, methods=["GET"]),
             Route("/sessions/{session_id}/sent", insight_pages.sent, methods=["GET"]),
             Route("/sessions/{session_id}/feedback", insight_pages.feedback, methods=["POST"]),
+            Route("/lift", lift_pages.lift, methods=["GET"]),
             Route("/visitors/{visitor_id}", pages.visitor, methods=["GET"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
