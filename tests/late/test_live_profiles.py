@@ -51,7 +51,7 @@ async def stored(shop: Shop, visitor: UUID) -> dict[str, Any]:
     return found
 
 
-@settings(max_examples=25, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories(), st.data())
 async def test_any_order_and_any_copies_leave_the_same_live_profile(
     shops: tuple[Shop, Shop], story: list[list[Step]], data: st.DataObject

@@ -108,7 +108,7 @@ async def outcome(shop: Shop, visitor: UUID) -> dict[str, Any]:
         }
 
 
-@settings(max_examples=25, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories(), st.data())
 async def test_any_order_copies_and_closings_between_leave_the_same(
     shops: tuple[Shop, Shop], story: list[list[Step]], data: st.DataObject
@@ -131,7 +131,7 @@ async def test_any_order_copies_and_closings_between_leave_the_same(
     in_order.now = as_it_came.now = max(in_order.now, as_it_came.now)
 
 
-@settings(max_examples=25, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, phases=UNSHRUNK, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(stories(visits=3), st.data())
 async def test_so_do_the_visits_of_a_person_with_two_devices(
     shops: tuple[Shop, Shop], story: list[list[Step]], data: st.DataObject
