@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -80,6 +81,20 @@ async def listening(reply: Reply) -> AsyncIterator[Server]:
         yield server
     finally:
         listener.close()
+
+
+@asynccontextmanager
+async def elsewhere() -> AsyncIterator[Server]:
+    """A server in a process of its own that always answers well; of ``Server`` only the address is known here."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.scripted_llm", stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        assert process.stdout is not None
+        yield Server(_well, (await process.stdout.readline()).decode().strip())
+    finally:
+        process.terminate()
+        await process.wait()
 
 
 def completion(content: Any, *, finish: str = "stop", refusal: str | None = None, **message: Any) -> Answer:
@@ -174,3 +189,17 @@ FAULTS: Final[dict[str, Reply]] = {
     ),
 }
 """What goes wrong → the answer to a request."""
+
+
+def _well(request: dict[str, Any]) -> Answer:
+    return completion(good(request))
+
+
+async def _serve() -> None:
+    async with listening(_well) as server:
+        print(server.url, flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

@@ -191,16 +191,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     )
     _watch(meters, database, recorder, profiles)
     signing_secret = _signing_secret(settings)
-    wishes = WishStore(signing_secret)
-    classifiers = ProjectClassifiers(
-        database,
-        wishes,
-        defaults=default_wishes(settings),
-        deadline=timedelta(seconds=settings.llm_deadline_seconds),
-        open_model=_open_model,
-        calibrations=known_calibrations(settings),
-        book=AnswerBook(database, _now),
-    )
+    wishes, classifiers = classifiers_of(settings, database)
     way_in = reception(settings, database, recorder, profiles)
     return Services(
         settings=settings,
@@ -277,6 +268,21 @@ def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: Liv
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def classifiers_of(settings: Settings, database: Database) -> tuple[WishStore, ProjectClassifiers]:
+    """What projects want of insights, and who names reasons for them."""
+    wishes = WishStore(_signing_secret(settings))
+    classifiers = ProjectClassifiers(
+        database,
+        wishes,
+        defaults=default_wishes(settings),
+        deadline=timedelta(seconds=settings.llm_deadline_seconds),
+        open_model=_open_model,
+        calibrations=known_calibrations(settings),
+        book=AnswerBook(database, _now),
+    )
+    return wishes, classifiers
 
 
 def default_wishes(settings: Settings) -> InsightWishes:

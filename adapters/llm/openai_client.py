@@ -19,7 +19,8 @@ import httpx
 import instructor
 import openai
 import structlog
-from pydantic import BaseModel, create_model, model_validator
+from openai.types.chat import ChatCompletion
+from pydantic import BaseModel, ValidationError, create_model, model_validator
 
 from adapters.llm.breaker import Breaker
 from adapters.llm.port import Answer, FailureKind, ModelFailed, Prompt, Reply, Usage
@@ -97,26 +98,35 @@ class OpenAiModel:
         check: Callable[[Answer], str | None] | None,
         spent: list[Usage],
     ) -> Answer:
-        asked = 0
+        request = first_request(self._model, prompt, schema)
+        first = await self._completion(self._clients[0], request, spent)
+        answer, complaint = _taken(first, schema, check)
+        if answer is not None and complaint is None:
+            return answer
+        # The usual reply is taken without instructor, whose machinery takes longer than all the rest. What is wrong
+        # with the others it tells the model, and asks again.
+        return await self._asked_again(
+            request, schema, first, lambda given: _complaint(given, answer, complaint, check), spent
+        )
 
-        async def create(*args: Any, **kwargs: Any) -> Any:
-            nonlocal asked
-            client = self._clients[min(asked, 1)]
-            asked += 1
-            # instructor's own is not strict. In extra_body it goes out as it is: openai would look it through for
-            # things to rename, which takes longer than all the rest of the request.
-            del kwargs["response_format"]
-            kwargs["extra_body"] = {"response_format": _response_format(schema)}
-            spent.append(Usage(calls=1))
-            completion = await client.chat.completions.create(*args, **kwargs)
-            spent.append(_tokens(completion))
-            choice = completion.choices[0]
-            if choice.message.refusal or choice.finish_reason == "content_filter":
-                raise _Refused
-            return completion
+    async def _asked_again(
+        self,
+        request: dict[str, Any],
+        schema: type[Answer],
+        first: ChatCompletion,
+        check: Callable[[Any], str | None],
+        spent: list[Usage],
+    ) -> Answer:
+        replies = [first]
+
+        async def create(**kwargs: Any) -> Any:
+            if replies:
+                return replies.pop()
+            # instructor's own format is not strict.
+            body = kwargs | {"response_format": _response_format(schema)}
+            return await self._completion(self._clients[1], body, spent)
 
         patched: Any = instructor.patch(create=create, mode=instructor.Mode.JSON_SCHEMA)
-        request = first_request(self._model, prompt, schema)
         held = _check.set(check)
         try:
             # Never a context: with one, instructor reads every message as a Jinja template, and strangers wrote them.
@@ -126,6 +136,36 @@ class OpenAiModel:
         if not isinstance(answer, schema):
             raise TypeError
         return answer
+
+    async def _completion(self, client: openai.AsyncOpenAI, body: dict[str, Any], spent: list[Usage]) -> ChatCompletion:
+        spent.append(Usage(calls=1))
+        # Sent as it is: the client's own method would look every part through for things to rename.
+        completion = await client.post("/chat/completions", cast_to=ChatCompletion, body=body)
+        spent.append(_tokens(completion))
+        choice = completion.choices[0]
+        if choice.message.refusal or choice.finish_reason == "content_filter":
+            raise _Refused
+        return completion
+
+
+def _taken(
+    completion: ChatCompletion, schema: type[Answer], check: Callable[[Answer], str | None] | None
+) -> tuple[Answer | None, str | None]:
+    """The answer in a completion (None when it does not fit the schema), and what is wrong with it."""
+    try:
+        answer = schema.model_validate_json(completion.choices[0].message.content or "")
+    except ValidationError:
+        return None, None
+    return answer, check(answer) if check is not None else None
+
+
+def _complaint(
+    given: Any, known: BaseModel | None, complaint: str | None, check: Callable[[Any], str | None] | None
+) -> str | None:
+    """What is wrong with an answer; asked of the caller only where it is not the one that was asked about before."""
+    if known is not None and given.model_dump() == known.model_dump():
+        return complaint
+    return check(given) if check is not None else None
 
 
 def first_request(model: str, prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Reply, Usage
+from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Prompt, Reply, Usage
 from insights.classification import prompt
 from insights.classification.book import Book
 from insights.classification.calibration import Calibrations, shipped_calibrations
@@ -27,6 +27,10 @@ log = structlog.get_logger()
 
 OVERTIME: Final = timedelta(milliseconds=250)
 """A model keeps its deadline itself. This is for one that does not."""
+MOST_CALLS: Final = 3
+MOST_TOKENS: Final = 2_000
+FEWEST_BYTES_A_TOKEN: Final = 2
+"""Tokens are three to four bytes of such text; two is on the safe side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +119,14 @@ class Classifier:
         key = question.key(self.name)
         if self._book is not None and not fresh:
             known = await self._book.known(timeline.project_id, key)
-            if known is not None and (told := self._read_again(known, question, timeline)) is not None:
+            if known is not None and (told := self._read_known(known, question, timeline)) is not None:
                 return Classified(told, self.name, key=key, answer=known)
         return await self._ask(self._model, question, key, timeline)
 
     async def _ask(self, model: LanguageModel, question: Question, key: str, timeline: Timeline) -> Classified:
         reserved, at = 0, None
         if self._book is not None and self._ceiling is not None:
-            reserved = self._prices.micros(self._most(question))
+            reserved = self._prices.micros(self.most(question.prompt))
             at = await self._book.reserve(timeline.project_id, reserved, round(self._ceiling * 1_000_000))
             if at is None:
                 return self._by_evidence(timeline, "ceiling")
@@ -184,7 +188,11 @@ class Classifier:
             calibrations=self._calibrations,
         )
 
-    def _read_again(self, known: dict[str, Any], question: Question, timeline: Timeline) -> Verdict | None:
+    def read_again(self, known: dict[str, Any], timeline: Timeline) -> Verdict | None:
+        """What an answer from before says of a session by today's checks; None when it does not pass them."""
+        return self._read_known(known, self.question(timeline), timeline)
+
+    def _read_known(self, known: dict[str, Any], question: Question, timeline: Timeline) -> Verdict | None:
         """The verdict by today's checks; None when the stored answer no longer passes them."""
         try:
             return self._read(ReasonGiven.model_validate(known), question, timeline)
@@ -194,13 +202,7 @@ class Classifier:
     def _cost(self, usage: Usage) -> int | None:
         return None if self._prices.unknown else self._prices.micros(usage)
 
-    def _most(self, question: Question) -> Usage:
+    def most(self, asked: Prompt, *, calls: int = MOST_CALLS) -> Usage:
         """What a question may take at most: every call that is allowed, in full."""
-        tokens_in = len(question.prompt.instructions.encode()) + len(question.prompt.material.encode())
-        return Usage(MOST_CALLS, MOST_CALLS * tokens_in // FEWEST_BYTES_A_TOKEN, 0, MOST_CALLS * MOST_TOKENS)
-
-
-MOST_CALLS: Final = 3
-MOST_TOKENS: Final = 2_000
-FEWEST_BYTES_A_TOKEN: Final = 2
-"""Tokens are three to four bytes of such text; two is on the safe side."""
+        tokens_in = len(asked.instructions.encode()) + len(asked.material.encode())
+        return Usage(calls, calls * tokens_in // FEWEST_BYTES_A_TOKEN, 0, calls * MOST_TOKENS)

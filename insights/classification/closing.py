@@ -136,10 +136,13 @@ class SessionCloser:
                 groups += [own[i : i + GROUP] for i in range(0, len(own), GROUP)]
         return groups
 
-    async def classify_session(self, project_id: UUID, session_id: UUID, *, fresh: bool = False) -> None:
+    async def classify_session(
+        self, project_id: UUID, session_id: UUID, *, fresh: bool = False, act: bool = True
+    ) -> Conclusion:
         """Names the reason of a closed session again. Raises NotFound, SessionStillOpen.
 
-        ``fresh``: a model is asked although it has answered the very same question before.
+        ``fresh``: a model is asked although it has answered the very same question before. ``act`` False: no flow
+        starts.
         """
         for _ in range(READ_AGAIN):
             async with self._database.transaction(project_id) as tx:
@@ -155,8 +158,8 @@ class SessionCloser:
                     raise SessionStillOpen("This session is open. Its insight appears after it closes.")
                 same = session.last_received_at == readings[session_id].last_received_at
                 if same and not await moved(tx, project_id, readings):
-                    await write_insights(tx, project_id, list(conclusions.values()), self._clock(), again=True)
-                    return
+                    await write_insights(tx, project_id, list(conclusions.values()), self._clock(), again=True, act=act)
+                    return conclusions[session_id]
         raise SessionStillOpen("Events keep coming in for this session. Its insight appears after it closes.")
 
     async def _close(self, leases: Sequence[Lease]) -> None:

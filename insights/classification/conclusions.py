@@ -230,11 +230,18 @@ async def look_again_at_later(tx: AsyncSession, project_id: UUID, sessions: Mapp
 
 
 async def write_insights(
-    tx: AsyncSession, project_id: UUID, conclusions: Sequence[Conclusion], now: datetime, *, again: bool = False
+    tx: AsyncSession,
+    project_id: UUID,
+    conclusions: Sequence[Conclusion],
+    now: datetime,
+    *,
+    again: bool = False,
+    act: bool = True,
 ) -> list[Conclusion]:
     """Writes insights and what they trigger; returns the conclusions that were new.
 
-    ``again``: someone asked for it, so a new row is written even where nothing new can be said.
+    ``again``: someone asked for it, so a new row is written even where nothing new can be said. ``act`` False: it is
+    about the past, and no flow starts.
     """
     rows = await tx.execute(
         select(Insight.session_id, Insight.id, Insight.reason, Insight.timeline_hash, Insight.classifier).where(
@@ -258,7 +265,9 @@ async def write_insights(
     people = await hold_people(tx, project_id, {new.trigger.visitor_id for new in news})
     await _supersede(tx, project_id, [(current.get(new.insight["session_id"]), new) for new in news], now)
     await tx.execute(insert(Insight), [new.insight | {"created_at": now} for new in news])
-    await start_runs(tx, project_id, [new.trigger for new in news], now, VisitorKnowledge(), same_person=people)
+    if act:
+        triggers = [new.trigger for new in news]
+        await start_runs(tx, project_id, triggers, now, VisitorKnowledge(), same_person=people)
     return news
 
 

@@ -75,18 +75,20 @@ class ProjectClassifiers:
         kept = self._kept.get(project_id)
         if kept is not None and self._clock() < kept.until:
             return kept.classifier
-        async with self._database.transaction(project_id) as tx:
-            wishes = await self._store.read(tx, project_id, self._defaults)
-        classifier = self._built(wishes)
+        classifier = self._built(await self.wishes(project_id))
         if len(self._kept) >= MOST_PROJECTS:
             self._kept.clear()
         self._kept[project_id] = _Kept(classifier, self._clock() + KEPT_S)
         return classifier
 
+    async def wishes(self, project_id: UUID) -> InsightWishes:
+        """What the project wants now."""
+        async with self._database.transaction(project_id) as tx:
+            return await self._store.read(tx, project_id, self._defaults)
+
     async def preview(self, timeline: Timeline) -> Preview:
         """Exactly what is, or would be, sent about a session."""
-        async with self._database.transaction(timeline.project_id) as tx:
-            endpoint = (await self._store.read(tx, timeline.project_id, self._defaults)).endpoint
+        endpoint = (await self.wishes(timeline.project_id)).endpoint
         question = (await self.of(timeline.project_id)).question(timeline)
         model = endpoint.model if endpoint is not None else "(none)"
         return Preview(

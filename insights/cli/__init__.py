@@ -8,6 +8,7 @@ import typer
 
 from insights.cli import api, demo, evaluate, flows, gold, keys, partitions, rejected, serve, settings, sources, worker
 from insights.cli.audit import audit
+from insights.cli.backfill import backfill
 from insights.cli.replay import replay
 from insights.cli.trouble import told
 
@@ -27,6 +28,7 @@ app.command("migrate")(serve.migrate)
 app.command("replay")(replay)
 app.command("audit")(audit)
 app.command("eval")(evaluate.evaluate)
+app.command("backfill")(backfill)
 app.command("settings")(settings.settings)
 app.add_typer(keys.app, name="keys")
 app.add_typer(flows.app, name="flows")

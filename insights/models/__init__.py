@@ -10,6 +10,7 @@ from insights.models.insight import Insight
 from insights.models.insight_feedback import InsightFeedback
 from insights.models.insight_setting import InsightSetting
 from insights.models.live_action import LiveActionEntry, LiveClaim, LiveSpend
+from insights.models.model_batch import ModelBatch
 from insights.models.model_spend import ModelSpend
 from insights.models.person import Person
 from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySnapshot, Reward
@@ -37,6 +38,7 @@ __all__ = [
     "LiveActionEntry",
     "LiveClaim",
     "LiveSpend",
+    "ModelBatch",
     "ModelSpend",
     "Person",
     "Policy",
