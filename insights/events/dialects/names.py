@@ -31,7 +31,7 @@ SEGMENT: Final[Mapping[str, str]] = {
     "removed product": "cart_removed",
     "completed order": "purchased",
 }
-"""Segment's e-commerce spec. Names in lower case with single blanks, as ``segment.normal`` writes them."""
+"""Segment's e-commerce spec. Names in lower case with single blanks, as ``segment_commerce.normal`` writes them."""
 
 GA4: Final[Mapping[str, str]] = {
     "page_view": "page_viewed",
