@@ -13,6 +13,8 @@ from insights.policies.policy import Policy, say_of
 from insights.vocabulary.actions import LiveAction
 
 ARMS: Final = tuple(LiveAction)
+LEARNED: Final = "learned-"
+"""What the names of learned policies begin with; their version follows."""
 ARM: Final = {action: index for index, action in enumerate(ARMS)}
 """Where an action stands in a policy. New ones go to the end of ``LiveAction``: what was learned keeps its place."""
 
@@ -27,7 +29,7 @@ class Learned:
     @property
     def name(self) -> str:
         """As it is logged."""
-        return f"learned-{self.version}"
+        return f"{LEARNED}{self.version}"
 
     @property
     def say(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -9,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insights.decisions.plan import LEARNED
+from insights.decisions.situation import VERSION
 from insights.learning.snapshots import weights_of
 from insights.models import Decision, Policy, PolicyChange, PolicySnapshot, Reward
 from insights.policies.memory import FADES
@@ -91,9 +94,19 @@ async def changes_of(tx: AsyncSession, project_id: UUID) -> list[PolicyChange]:
     return list(found)
 
 
-async def weights_at(tx: AsyncSession, project_id: UUID, version: int) -> Floats | None:
-    """The weights that the decisions of a snapshot were made by; None when it is no longer kept."""
-    found = await tx.scalar(
-        select(PolicySnapshot).where(PolicySnapshot.project_id == project_id, PolicySnapshot.version == version)
+async def weights_by_name(tx: AsyncSession, project_id: UUID, names: Collection[str]) -> dict[str, Floats]:
+    """Name of a policy as decisions log it → the weights (arms, numbers of the situation) that it decided by.
+
+    Those of rules, and of snapshots that are no longer kept or learned from other numbers, are left out.
+    """
+    versions = [int(name.removeprefix(LEARNED)) for name in names if name.startswith(LEARNED)]
+    if not versions:
+        return {}
+    found = await tx.scalars(
+        select(PolicySnapshot).where(
+            PolicySnapshot.project_id == project_id,
+            PolicySnapshot.version.in_(versions),
+            PolicySnapshot.situation_version == VERSION,
+        )
     )
-    return None if found is None else weights_of(found)
+    return {f"{LEARNED}{snapshot.version}": weights_of(snapshot) for snapshot in found}

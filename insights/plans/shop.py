@@ -30,6 +30,11 @@ def facts_of(shop: Shop) -> ShopFacts:
     )
 
 
+async def stored_shop(tx: AsyncSession, project_id: UUID) -> Shop | None:
+    """The shop's row, if there is one."""
+    return await tx.scalar(select(Shop).where(Shop.project_id == project_id))
+
+
 async def shop_of(tx: AsyncSession, project_id: UUID) -> Shop:
     """The shop's row; made, with a salt of its own, when there is none yet."""
     await tx.execute(insert(Shop).values(project_id=project_id).on_conflict_do_nothing())

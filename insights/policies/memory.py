@@ -22,6 +22,9 @@ FADES: Final = (1.0, 0.97, 0.8)
 RECENT: Final = 0.8
 """What an error keeps of its weight with each later bucket: about the last five count."""
 
+EQUAL: Final = 0.01
+"""Memories whose errors differ by less are about as good: then more evidence is better than less."""
+
 
 def unforeseen(bucket: Sums, estimates: Estimates) -> float:
     """The squared error of ``estimates`` over the outcomes of ``bucket``, worked out from its sums alone."""
@@ -55,8 +58,9 @@ class Memory:
 
     @property
     def chosen(self) -> int:
-        """Which memory foresaw the last buckets best; the longest of equals."""
-        return int(np.argmin(self.errors))
+        """Which memory foresaw the last buckets best; the longest of those that did about as well."""
+        enough = min(self.errors) * (1.0 + EQUAL)
+        return next(index for index, error in enumerate(self.errors) if error <= enough)
 
     def best(self, unfinished: Sums | None = None) -> Sums:
         """What it remembers, with the outcomes of a bucket that is not full yet."""

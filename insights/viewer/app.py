@@ -18,6 +18,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from adapters.postgres.engine import Database
+from insights.viewer.action_pages import ActionPages
 from insights.viewer.gate import Gate
 from insights.viewer.insight_pages import InsightPages, Previews
 from insights.viewer.lift_pages import LiftPages
@@ -65,6 +66,8 @@ def create_viewer(
     pages = Pages(reader, gate=gate, templates=templates, clock=clock)
     lift_pages = LiftPages(reader, gate=gate, templates=templates, clock=clock)
     insight_pages = InsightPages(database, reader, gate=gate, templates=templates, clock=clock, previews=previews)
+
+    action_pages = ActionPages(database, reader, gate=gate, templates=templates, clock=clock)
 
     def say(request: Request, status: int, title: str, text: str) -> Response:
         return page(templates, request, "message", clock(), status=status, title=title, text=text)
@@ -117,6 +120,10 @@ def create_viewer(
             Route("/sessions/{session_id}/sent", insight_pages.sent, methods=["GET"]),
             Route("/sessions/{session_id}/feedback", insight_pages.feedback, methods=["POST"]),
             Route("/lift", lift_pages.lift, methods=["GET"]),
+            Route("/actions", action_pages.actions, methods=["GET"]),
+            Route("/policies/rollback", action_pages.roll_back, methods=["POST"]),
+            Route("/policies/{policy_id}", action_pages.policy, methods=["GET"]),
+            Route("/policies/{policy_id}/promote", action_pages.promote, methods=["POST"]),
             Route("/visitors/{visitor_id}", pages.visitor, methods=["GET"]),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

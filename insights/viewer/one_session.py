@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,7 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.identity.together import person_of
+from insights.learning.overview import weights_by_name
 from insights.models import Decision, Event, Insight, InsightFeedback, Session, Visitor
+from insights.policies.sums import Floats
 from insights.timeline.assemble import Summary, assemble, summarise
 from insights.timeline.read import IN_VISIT, read_timeline
 from insights.timeline.timeline import Timeline, TimelineEvent
@@ -47,6 +50,7 @@ class OneSession:
     history: tuple[Insight, ...]
     feedback: InsightFeedback | None
     decisions: tuple[Decision, ...]
+    weights: Mapping[str, Floats]
     earlier: tuple[tuple[UUID, TimelineEvent], ...]
     others: tuple[Other, ...]
     more_others: bool
@@ -86,6 +90,7 @@ async def read_session(tx: AsyncSession, project_id: UUID, session_id: UUID) -> 
         feedback=await tx.get(InsightFeedback, (project_id, session_id)),
         history=tuple(insight for insight in said if insight.superseded_at is not None),
         decisions=tuple(decisions),
+        weights=await weights_by_name(tx, project_id, {decision.policy for decision in decisions}),
         earlier=await _earlier(tx, project_id, session, person),
         others=others[:MOST_OTHERS],
         more_others=len(others) > MOST_OTHERS,

@@ -45,7 +45,7 @@ def session_context(read: OneSession, now: datetime, *, asked_page: str) -> dict
     """The variables of the template. ``asked_page`` is the part of a long timeline that was asked for."""
     events = read.timeline.events
     cited = citations(read.insight, events)
-    told = verdicts(read.decisions, events, session_open=read.is_open)
+    told = verdicts(read.decisions, events, session_open=read.is_open, weights=read.weights)
     numbers = {citation.event_id: citation.number for citation in cited if citation.event_id and citation.event}
     pages = event_pages(len(events), asked_page)
     current = next(part for part in pages if part.current)

@@ -8,11 +8,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from insights.decisions.plan import ARM
+from insights.decisions.situation import NAMES
 from insights.models import Decision, Insight
+from insights.policies.sums import Floats
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.wording import label
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.events import OUTCOME_TYPES
+
+MOST_TERMS = 6
 
 _OUTCOMES = {
     "action_clicked": "clicked",
@@ -54,12 +59,21 @@ class Verdict:
     propensity: float | None
     outcome: str
     outcome_event: UUID | None
+    terms: tuple[tuple[str, float], ...]
+    say: float
 
 
 def verdicts(
-    decisions: Sequence[Decision], events: Sequence[TimelineEvent], *, session_open: bool
+    decisions: Sequence[Decision],
+    events: Sequence[TimelineEvent],
+    *,
+    session_open: bool,
+    weights: Mapping[str, Floats] | None = None,
 ) -> tuple[Verdict, ...]:
-    """Decisions in order, each at the event it was made upon, or the last one before it."""
+    """Decisions in order, each at the event it was made upon, or the last one before it.
+
+    ``weights``: policy → what its snapshot decided by, for the terms of what it expected.
+    """
     known = {event.id for event in events}
     outcomes: dict[str, dict[str, UUID]] = {}
     for event in events:
@@ -72,12 +86,15 @@ def verdicts(
             decision.event_id if decision.event_id in known else _last_before(events, decision.decided_at),
             outcomes.get(str(decision.id), {}),
             session_open,
+            (weights or {}).get(decision.policy),
         )
         for decision in decisions
     )
 
 
-def _verdict(decision: Decision, event_id: UUID | None, outcomes: Mapping[str, UUID], session_open: bool) -> Verdict:
+def _verdict(
+    decision: Decision, event_id: UUID | None, outcomes: Mapping[str, UUID], session_open: bool, weights: Floats | None
+) -> Verdict:
     odds = {action: float(p) for action, p in decision.probabilities.items() if isinstance(p, int | float)}
     nothing = decision.action == LiveAction.DO_NOTHING
     outcome, outcome_event = "" if nothing else "not shown", None
@@ -107,7 +124,22 @@ def _verdict(decision: Decision, event_id: UUID | None, outcomes: Mapping[str, U
         propensity=float(propensity) if isinstance(propensity, int | float) else None,
         outcome=outcome,
         outcome_event=outcome_event,
+        terms=_terms(decision, weights),
+        say=decision.say or 0.0,
     )
+
+
+def _terms(decision: Decision, weights: Floats | None) -> tuple[tuple[str, float], ...]:
+    """What adds most to what the policy expected of the action: (number of the situation, its share of the sum)."""
+    row = decision.situation
+    if weights is None or row is None or len(row) != weights.shape[1]:
+        return ()
+    arm = ARM[LiveAction(decision.action)]
+    if arm >= len(weights):
+        return ()
+    added = [(name, float(value * weight)) for name, value, weight in zip(NAMES, row, weights[arm], strict=True)]
+    added = [(name, term) for name, term in added if term]
+    return tuple(sorted(added, key=lambda item: -abs(item[1]))[:MOST_TERMS])
 
 
 def _last_before(events: Sequence[TimelineEvent], at: datetime) -> UUID | None:
