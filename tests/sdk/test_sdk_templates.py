@@ -25,7 +25,7 @@ AXE = """async () => (await axe.run(document, {resultTypes: ['violations']})).vi
 
 SHOW = """async action => {
     const {show} = await import('/sdk/whyleft-render.js');
-    document.querySelector('whyleft-action')?.shadowRoot.querySelector('.close').click();
+    for (const before of document.querySelectorAll('whyleft-action')) before.remove();
     show(action, () => {});
 }"""
 """Draws an action as the SDK would, in the place of the one before."""

@@ -26,8 +26,9 @@ export function watchClicks(): void {
     // What is clicked of an action is told by the action.
     if ((event.target as Element).localName === "whyleft-action") return;
     const { inner, control } = clicked(event);
-    const shown = { ...describe(control || inner), ...context(control || inner) };
+    const show = (): object => ({ ...describe(control || inner), ...context(control || inner) });
     if (control) {
+      const shown = show();
       const { href } = control as HTMLAnchorElement;
       const masked = control.closest("[data-whyleft-mask]");
       const label = masked ? "" : (control.getAttribute("aria-label") || control.textContent || "").trim().slice(0, 80);
@@ -35,6 +36,6 @@ export function watchClicks(): void {
       // Of a click before this chunk was here nobody knows what came of it.
       if (event.isTrusted && event.eventPhase) effects?.(event, control, shown);
     }
-    anger(event, inner, control, shown);
+    anger(event, inner, control, show);
   });
 }

@@ -7,11 +7,19 @@ function textOf(element: Element | null | undefined): string {
   return !element || element.closest("[data-whyleft-mask]") ? "" : element.textContent!.trim().replace(/\s+/g, " ").slice(0, 80);
 }
 
+/** An element and what is around it, but not the page: its first price is no neighbour, and looking for it costs most. */
+function surroundings(element: Element): Element[] {
+  const found: Element[] = [];
+  for (let around: Element | null = element; around && around !== around.ownerDocument.body && found.length < LEVELS; around = around.parentElement)
+    found.push(around);
+  return found;
+}
+
 /** The section an element is in: the shop's own name for it, or the id of the heading over it. */
 export function sectionOf(element: Element): string | undefined {
   const named = element.closest("[data-section]")?.getAttribute("data-section");
   if (named) return named;
-  for (let around: Element | null = element, level = 0; around && level < LEVELS; around = around.parentElement, level++) {
+  for (const around of surroundings(element)) {
     const heading = around.querySelector("h1[id],h2[id],h3[id],h4[id],h5[id],h6[id]");
     if (heading) return heading.id;
   }
@@ -23,7 +31,7 @@ export function context(element: Element): { section?: string; heading?: string;
   const found: ReturnType<typeof context> = {};
   const section = sectionOf(element);
   if (section) found.section = section;
-  for (let around: Element | null = element, level = 0; around && level < LEVELS; around = around.parentElement, level++) {
+  for (const around of surroundings(element)) {
     found.heading ||= textOf(around.querySelector(HEADINGS));
     found.price ||= textOf(around.querySelector("[data-price]"));
     const promo = around.querySelector("[data-promo]");

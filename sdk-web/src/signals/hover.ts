@@ -18,5 +18,7 @@ export function watchHover(): void {
     const section = element.closest("[data-section]")?.getAttribute("data-section") || (element.matches("[data-price]") ? "price" : "cta");
     timer = setTimeout(() => track("hover_hesitation", { ...describe(element), ...context(element), section, ms: HESITATION_MS }), HESITATION_MS);
   });
-  on("click", () => clearTimeout(timer));
+  on("click", () => {
+    if (over) clearTimeout(timer);
+  });
 }
