@@ -272,7 +272,7 @@ def _now() -> datetime:
 
 def classifiers_of(settings: Settings, database: Database) -> tuple[WishStore, ProjectClassifiers]:
     """What projects want of insights, and who names reasons for them."""
-    wishes = WishStore(_signing_secret(settings))
+    wishes = WishStore(_signing_secret(settings), allow_private=settings.llm_allow_private)
     classifiers = ProjectClassifiers(
         database,
         wishes,
@@ -302,7 +302,12 @@ def default_wishes(settings: Settings) -> InsightWishes:
 
 
 def _open_model(endpoint: Endpoint) -> LanguageModel:
-    return OpenAiModel(base_url=endpoint.base_url, api_key=endpoint.api_key, model=endpoint.model)
+    return OpenAiModel(
+        base_url=endpoint.base_url,
+        api_key=endpoint.api_key,
+        model=endpoint.model,
+        public_only=endpoint.public_only,
+    )
 
 
 def _channels(settings: Settings) -> Mapping[str, Channel]:

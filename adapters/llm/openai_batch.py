@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from adapters.llm.openai_client import OPENAI_URL, first_request
 from adapters.llm.port import Prompt, Usage
+from adapters.llm.public_only import client_for
 
 MOST_QUESTIONS: Final = 10_000
 """In one batch; providers take more, but a batch that fails is asked again as a whole."""
@@ -55,9 +56,9 @@ class BatchAnswer:
 class OpenAiBatches:
     """The batch API of one endpoint. ``close`` it."""
 
-    def __init__(self, *, base_url: str, api_key: str, model: str) -> None:
+    def __init__(self, *, base_url: str, api_key: str, model: str, public_only: bool = False) -> None:
         self._model = model
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(120.0, connect=5.0))
+        self._http = client_for(httpx.Timeout(120.0, connect=5.0), public_only=public_only)
         self._client = openai.AsyncOpenAI(
             base_url=base_url or OPENAI_URL,
             api_key=api_key or "none",

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ValidationError, create_model, model_validator
 
 from adapters.llm.breaker import Breaker
 from adapters.llm.port import Answer, FailureKind, ModelFailed, Prompt, Reply, Usage
+from adapters.llm.public_only import client_for
 
 log = structlog.get_logger()
 
@@ -43,13 +44,23 @@ class _Refused(Exception):
 
 
 class OpenAiModel:
-    """One model of one endpoint. ``base_url`` empty is OpenAI's own; a local server needs no key."""
+    """One model of one endpoint. ``base_url`` empty is OpenAI's own; a local server needs no key.
 
-    def __init__(self, *, base_url: str, api_key: str, model: str, breaker: Breaker | None = None) -> None:
+    ``public_only``: the address is a customer's, and must be on the public internet.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        model: str,
+        breaker: Breaker | None = None,
+        public_only: bool = False,
+    ) -> None:
         self._model = model
         self._breaker = breaker or Breaker()
-        # httpx given explicitly: the library's own default client is another package, with other timeouts.
-        self._http = httpx.AsyncClient(timeout=httpx.Timeout(30.0, connect=5.0))
+        self._http = client_for(httpx.Timeout(30.0, connect=5.0), public_only=public_only)
         first = openai.AsyncOpenAI(
             base_url=base_url or OPENAI_URL,  # given always: an OPENAI_BASE_URL of the shell is not our setting
             api_key=api_key or "none",

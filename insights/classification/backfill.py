@@ -118,7 +118,7 @@ class Batches:
         clock: Callable[[], datetime],
         *,
         opened: Callable[[Endpoint], OpenAiBatches] = lambda e: OpenAiBatches(
-            base_url=e.base_url, api_key=e.api_key, model=e.model
+            base_url=e.base_url, api_key=e.api_key, model=e.model, public_only=e.public_only
         ),
     ) -> None:
         self._database = database

@@ -23,10 +23,14 @@ MICROS: Final = 1_000_000
 
 
 class WishStore:
-    """Reads and writes the settings rows. Each call happens in the caller's transaction."""
+    """Reads and writes the settings rows. Each call happens in the caller's transaction.
 
-    def __init__(self, signing_secret: bytes) -> None:
+    ``allow_private``: addresses of projects may lead into the operator's own network.
+    """
+
+    def __init__(self, signing_secret: bytes, *, allow_private: bool = False) -> None:
         derived = HKDF(SHA256(), 32, None, b"whyleft model keys").derive(signing_secret)
+        self._allow_private = allow_private
         self._seal = Fernet(base64.urlsafe_b64encode(derived))
 
     async def read(self, tx: AsyncSession, project_id: UUID, defaults: InsightWishes) -> InsightWishes:
@@ -76,7 +80,8 @@ class WishStore:
             return Endpoint(default.base_url, row.model or default.model, key or default.api_key)
         # An address of the project's own gets the project's own key, never the operator's.
         model = row.model or (default.model if default is not None else "")
-        return Endpoint(row.base_url, model, key or "")
+        ours = default is not None and row.base_url == default.base_url.rstrip("/")
+        return Endpoint(row.base_url, model, key or "", public_only=not (self._allow_private or ours))
 
     def _opened(self, sealed: bytes) -> str:
         try:

@@ -9,11 +9,15 @@ from insights.classification.pricing import NO_PRICES, Prices
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model of an OpenAI-compatible server. Equal endpoints share one client and its breaker."""
+    """A model of an OpenAI-compatible server. Equal endpoints share one client and its breaker.
+
+    ``public_only``: a customer typed the address in, so it must lead to the public internet.
+    """
 
     base_url: str
     model: str
     api_key: str = field(repr=False, default="")
+    public_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

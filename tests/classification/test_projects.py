@@ -220,11 +220,11 @@ async def test_a_projects_own_address_gets_its_own_key_and_never_the_operators(
     await wish(database, project_id, base_url="https://llm.example/v1", model="theirs")
     opened = Opened()
     await projects(database, opened, ours).classify(visit(project_id))
-    assert list(opened.models) == [Endpoint("https://llm.example/v1", "theirs", "")]
+    assert list(opened.models) == [Endpoint("https://llm.example/v1", "theirs", "", public_only=True)]
     await wish(database, project_id, api_key="their-key")
     opened = Opened()
     await projects(database, opened, ours).classify(visit(project_id))
-    assert list(opened.models) == [Endpoint("https://llm.example/v1", "theirs", "their-key")]
+    assert list(opened.models) == [Endpoint("https://llm.example/v1", "theirs", "their-key", public_only=True)]
     async with database.transaction(project_id) as tx:
         row = await tx.get_one(InsightSetting, project_id)
     assert row.api_key is not None and b"their-key" not in row.api_key
