@@ -1,8 +1,9 @@
-"""Kills API, worker and PostgreSQL with signal 9 under load: is what was acknowledged there, once?
+"""Kills API, worker, PostgreSQL and Redis with signal 9 under load: is what was acknowledged there, once?
 
 `python -m bench.chaos ingest [--long] [--json]`: two API and two worker processes, 12 visitors at a time who resend
 what was not acknowledged, a mail provider that takes 40 ms. First API and worker processes are killed side by side,
-then PostgreSQL, each 10 times (--long: 100); after each phase everything is left to settle and counted.
+then PostgreSQL, then, on an installation of its own, the Redis that shares live profiles; each 10 times (--long: 100).
+After each phase everything is left to settle and counted. About two minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from bench.chaos import truth
 from bench.chaos.client import Crowd, Ledger
 from bench.chaos.inbox import Inbox, inbox
+from bench.chaos.redis_server import PROGRAM, RedisServer
 from bench.chaos.stand import Stand, standing
 from bench.chaos.truth import Truth
 from bench.processes import Process
@@ -47,7 +49,31 @@ async def run(kills: int) -> list[Figure]:
             recoveries = await _kill_postgres(stand, crowd.ledger, kills, chance)
             figures += await _counted("PostgreSQL", stand, crowd, mails, kills)
             figures += _recovered(recoveries, crowd.ledger)
-    return figures
+    return figures + await _redis(kills, chance)
+
+
+async def _redis(kills: int, chance: random.Random) -> list[Figure]:
+    if PROGRAM is None:
+        return [Figure("Redis killed", None, "not run: there is no redis-server on this machine")]
+    with tempfile.TemporaryDirectory() as folder:
+        redis = RedisServer(Path(folder))
+        await redis.start()
+        try:
+            async with inbox(0.04) as mails:
+                settings = _settings(mails) | {"WHYLEFT_REDIS_URL": redis.url}
+                async with standing(Path(folder), settings, workers=1) as stand:
+                    crowd = Crowd(
+                        [api.url for api in stand.apis], stand.key, stand.project_id, size=VISITORS, seed=SEED
+                    )
+                    crowd.start()
+                    for _ in range(kills):
+                        await asyncio.sleep(chance.uniform(0.2, 0.8))
+                        await asyncio.to_thread(redis.kill)
+                        await asyncio.sleep(chance.uniform(0.0, 0.5))
+                        await redis.start()
+                    return await _counted("Redis", stand, crowd, mails, kills)
+        finally:
+            redis.kill()
 
 
 def _settings(mails: Inbox) -> dict[str, str]:
@@ -112,6 +138,7 @@ def _figures(what: str, found: Truth, ledger: Ledger, settled: float | None, kil
         none("runs missing", found.runs_missing, found.sessions),
         none("runs started twice", found.runs_twice, found.sessions),
         none("runs given up", found.runs_dead, found.sessions),
+        none("sessions with more actions than allowed", found.over_the_cap, found.sessions),
         none("mails lost", found.mails_lost, found.mails),
         none("mails sent twice", found.mails_twice, found.mails),
         Figure(f"{what} killed: mails listed as unknown", found.unknown, "", n=found.mails),

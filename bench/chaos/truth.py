@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from bench.chaos.client import Ledger
+from insights.settings import Settings
 
 UNDER_WAY = """
 SELECT (SELECT count(*) FROM session WHERE close_at IS NOT NULL)
@@ -40,6 +41,10 @@ _RUNS_TWICE = """
 SELECT count(*) FROM (
     SELECT FROM flow_run WHERE status <> 'cancelled' GROUP BY flow_id, trigger_group HAVING count(*) > 1) AS twice
 """
+_OVER_THE_CAP = """
+SELECT count(*) FROM (
+    SELECT FROM decision WHERE action <> 'do_nothing' GROUP BY session_id HAVING count(*) > :cap) AS over
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class Truth:
     runs_missing: int
     runs_twice: int
     runs_dead: int
+    over_the_cap: int
+    """Sessions with more actions than the settings allow."""
     mails_lost: int
     mails_twice: int
     unknown: int
@@ -90,6 +97,7 @@ async def find(database: Database, project_id: UUID, ledger: Ledger, received: M
             runs_missing=await _count(tx, _RUNS_MISSING),
             runs_twice=await _count(tx, _RUNS_TWICE),
             runs_dead=await _count(tx, "SELECT count(*) FROM flow_run WHERE status = 'dead'"),
+            over_the_cap=int(await tx.scalar(text(_OVER_THE_CAP), {"cap": Settings().actions_per_session}) or 0),
             mails_lost=len(ledger.mails_wanted - accounted) + len(accepted - received.keys()),
             mails_twice=sum(count - 1 for count in received.values()),
             unknown=sum(status == "unknown" for _, status in deliveries),
