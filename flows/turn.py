@@ -6,6 +6,7 @@ Every step is a transaction; a channel is called between two of them, never insi
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +37,7 @@ from flows.triggers import UNFINISHED, lock_signal, note, signal_given_since, un
 log = structlog.get_logger()
 
 MAX_FAILURES: Final = 5
+RECORD_AGAIN: Final = 0.2
 MOST_DEFINITIONS: Final = 1_000
 SHARE_OF_LEASE: Final = 0.8
 """A channel that has not answered by then is cut off: its run must not be taken over while it may still speak."""
@@ -96,7 +98,7 @@ class Turns:
                     answer = await self._carry_out(errand)
                 self._meters.flow_sends.labels(errand.channel, type(answer).__name__.lower()).inc()
                 with self._meters.timed("flows.turn"):
-                    errand = await self._record(lease, errand, answer)
+                    errand = await self._record_in_time(lease, errand, answer)
         except LeaseLost:
             self._meters.leases_lost.labels("flows").inc()
             log.info("lease_lost", run=str(lease.id))
@@ -244,11 +246,26 @@ class Turns:
             log.exception("channel_failed", channel=errand.channel, delivery=str(errand.delivery_id))
             return Unknown(f"The channel failed: {type(error).__name__}.")
 
+    async def _record_in_time(self, lease: Lease, errand: Errand, answer: Answer) -> Errand | None:
+        """``_record``, also when the database is away for a while: what the provider said is known here alone."""
+        until = time.monotonic() + self._lease.total_seconds()
+        while True:
+            try:
+                return await self._record(lease, errand, answer)
+            except Exception as error:
+                if not gone(error) or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(RECORD_AGAIN)
+
     async def _record(self, lease: Lease, errand: Errand, answer: Answer) -> Errand | None:
         now = self._clock()
         async with self._database.transaction(lease.project_id) as tx:
             run = await self._locked(tx, lease)
             delivery = await tx.get_one(Delivery, (lease.project_id, errand.delivery_id))
+            if delivery.status != "intent":
+                # Written down by a commit whose answer was lost. What follows it has not begun: the run is still ours.
+                following = await open_delivery(tx, run, run.step) if run.status == "sending" else None
+                return None if following is None else _errand(following)
             if isinstance(answer, NotFound):
                 return await self._never_arrived(tx, run, delivery)
             if isinstance(answer, Unsupported):

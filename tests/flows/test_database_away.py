@@ -1,0 +1,88 @@
+"""The database goes away while a provider has a message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from adapters.postgres.engine import Database, DatabaseUrls
+from tests.flows.world import World, plan, words
+from tests.postgres.door import Door, door_to
+
+TWO_SENDS = {
+    "a": {"do": "send", "action": "send_email", "next": "b"},
+    "b": {"do": "send", "action": "send_email"},
+}
+
+
+@pytest.fixture
+async def door(database_urls: DatabaseUrls) -> AsyncIterator[Door]:
+    async with door_to(database_urls.app) as door:
+        yield door
+
+
+@pytest.fixture
+async def behind(door: Door) -> AsyncIterator[Database]:
+    """The database as the runner reaches it."""
+    database = Database(DatabaseUrls(owner=door.url, app=door.url))
+    yield database
+    await database.close()
+
+
+async def test_what_the_provider_said_is_written_down_when_the_database_is_back(
+    database: Database, behind: Database, door: Door, project_id: Any
+) -> None:
+    world = World(database, project_id)
+    await world.publish(plan(TWO_SENDS))
+    visitor = await world.start()
+
+    async def away() -> None:
+        world.provider.on_send = None
+        door.slam()
+        asyncio.get_running_loop().call_later(0.5, back)
+
+    def back() -> None:
+        door.open = True
+        door.cut()
+
+    world.provider.on_send = away
+    world.database = behind  # for the runner
+    async with asyncio.timeout(30):
+        await world.drain()
+    world.database = database
+    run = await world.only_run(visitor)
+    assert [delivery.status for delivery in run.deliveries] == ["accepted", "accepted"]
+    assert len(world.provider.reached) == 2
+    assert words(run).count("accepted") == 2
+
+
+async def test_a_run_whose_turn_had_not_begun_is_no_failure_and_free_again_at_once(
+    database: Database, behind: Database, door: Door, project_id: Any
+) -> None:
+    world = World(database, project_id)
+    await world.publish(plan())
+    visitor = await world.start()
+    world.database = behind
+    runner = world.runner()
+    claim = runner._leases.claim
+
+    async def claimed_and_then_away(*arguments: Any) -> Any:
+        leases = await claim(*arguments)
+        door.open = False
+        door.cut()
+        asyncio.get_running_loop().call_later(0.3, door.cut)
+        return leases
+
+    runner._leases.claim = claimed_and_then_away  # type: ignore[method-assign]
+    with pytest.raises(Exception, match=r"connection|closed|terminat"):
+        await runner.run_due()
+    door.open = True
+    door.cut()
+    runner._leases.claim = claim  # type: ignore[method-assign]
+    assert await runner.run_due() == 1
+    world.database = database
+    run = await world.only_run(visitor)
+    assert (run.status, "failed" in words(run)) == ("done", False)
