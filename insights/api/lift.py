@@ -135,7 +135,7 @@ async def get_lift(
             horizon_days=days,
             detect=detect,
         )
-    return _out(await asyncio.to_thread(work_out, read.people, read.question, by))
+    return _out(await asyncio.to_thread(lambda: work_out(read.people(), read.question, by)))
 
 
 def _out(report: Report) -> LiftOut:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -69,11 +71,15 @@ class Person:
         return 1.0 if self.orders > 0 else 0.0
 
 
+def _at(person: Person) -> datetime:
+    return person.at
+
+
 class Crowd(Sequence[Person]):
     """People in the order of their moments, as arrays."""
 
     def __init__(self, people: Iterable[Person]) -> None:
-        self._people = sorted(people, key=lambda person: person.at)
+        self._people = sorted(people, key=_at)
         count = len(self._people)
         self.treated: Bools = np.array([not person.held_out for person in self._people], dtype=bool)
         self._known: Floats = np.array([person.known.numbers() for person in self._people]).reshape(
@@ -99,13 +105,17 @@ class Crowd(Sequence[Person]):
         """What each of them left the shop, in minor units."""
         return Sample(self.treated, self._margin, self._known)
 
+    def first(self, count: int) -> Crowd:
+        """The first ``count`` of them."""
+        part = copy(self)
+        part._people = self._people[:count]
+        part.treated = self.treated[:count]
+        part._known, part._bought, part._margin = self._known[:count], self._bought[:count], self._margin[:count]
+        return part
+
     def until(self, at: datetime) -> int:
         """How many had their moment up to then."""
-        low, high = 0, len(self._people)
-        while low < high:
-            middle = (low + high) // 2
-            low, high = (middle + 1, high) if self._people[middle].at <= at else (low, middle)
-        return low
+        return bisect_right(self._people, at, key=_at)
 
     def groups(self, by: str) -> dict[str, Bools]:
         """Who is in which group: by "action", "stage" or "segment". A person is in one group, but in many segments."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import Refused
@@ -23,6 +23,8 @@ from insights.vocabulary.actions import TO_VISITORS
 
 MOST: Final = 300_000
 """People in one report."""
+AT_ONCE: Final = 1_000
+"""Rows that are read before somebody else has a turn."""
 HORIZON_DAYS: Final = 7
 BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -58,7 +60,9 @@ WITH moment AS (
     ORDER BY 1, moment.at
 )
 SELECT first.person, first.at, first.held_out, first.action, coalesce(first.stage, visit.stage) AS stage,
-       visit.source, visit.client, before.visits, bought.orders, bought.spent
+       visit.source ->> 'utm_medium' AS medium, visit.source ->> 'utm_source' AS campaign,
+       visit.source ->> 'referrer' AS referrer, visit.source ->> 'click_id' AS click_id,
+       visit.client ->> 'viewport' AS viewport, before.visits, bought.orders, bought.spent
 FROM first
 LEFT JOIN session AS visit ON visit.project_id = :project AND visit.id = first.session_id
 LEFT JOIN LATERAL (
@@ -87,10 +91,39 @@ WHERE conversion.project_id = :project AND conversion.occurred_at > :since AND c
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """The people of a question, and the question with what the shop says filled in."""
+    """What was read for a question, and the question with what the shop says filled in."""
 
-    people: list[Person]
     question: Question
+    unit: Unit = field(default_factory=Unit)
+    rows: Sequence[Any] = ()
+    orders: Mapping[UUID, Sequence[Order]] = field(default_factory=dict)
+    refunds: Mapping[str, Sequence[GivenBack]] = field(default_factory=dict)
+
+    def people(self) -> list[Person]:
+        """The people, in the order of their moments. Of many this takes seconds: not for the thread that answers
+        visitors."""
+        return [self._person(row) for row in self.rows]
+
+    def _person(self, row: Any) -> Person:
+        until = row.at + self.question.horizon
+        counted = [order for order in self.orders.get(row.person, ()) if row.at < order.at <= until]
+        return Person(
+            at=row.at,
+            held_out=row.held_out,
+            action=row.action,
+            stage=row.stage,
+            known=Known(
+                visits=row.visits or 0,
+                orders=row.orders or 0,
+                spent_minor=row.spent or 0.0,
+                device=device_of({"viewport": row.viewport}),
+                source=source_of(row.medium, row.campaign, row.referrer, row.click_id),
+            ),
+            orders=sum(Unit().worth(order, self.refunds.get(order.key, ())) for order in counted),
+            margin=sum(self.unit.worth(order, self.refunds.get(order.key, ())) for order in counted)
+            if self.question.currency is not None
+            else 0.0,
+        )
 
 
 async def read_people(
@@ -116,75 +149,53 @@ async def read_people(
     currency = unit.currency if unit.margin_rate is not None else None
     if share <= 0 or begin >= end:
         first = begin if begin > BEGINNING else end
-        return Read([], Question(min(first, end), end, now, horizon, share, detect, currency))
+        return Read(Question(min(first, end), end, now, horizon, share, detect, currency))
     seen_before = shop is not None and (shop.holdout_before or 0) > 0
-    rows = (
-        await tx.execute(
-            _FIRST,
-            {
-                "project": project_id,
-                "from": BEGINNING if seen_before else changed,
-                "since": begin,
-                "until": end,
-                "to_visitors": [action.value for action in TO_VISITORS],
-                "most": MOST + 1,
-            },
-        )
-    ).all()
+    values = {
+        "project": project_id,
+        "from": BEGINNING if seen_before else changed,
+        "since": begin,
+        "until": end,
+        "to_visitors": [action.value for action in TO_VISITORS],
+        "most": MOST + 1,
+    }
+    rows = [row async for row in _in_parts(tx, _FIRST, values)]
     if len(rows) > MOST:
         raise Refused(f"since: more than {MOST:,} people reached a moment; choose a shorter time.", field="since")
     if begin == BEGINNING:
         begin = rows[0].at if rows else end
     orders = await _orders(tx, project_id, begin, end + horizon)
     refunds = await _refunds(tx, project_id, {order.key for theirs in orders.values() for order in theirs}, begin)
-    people = [_person(row, orders.get(row.person, ()), refunds, unit, horizon) for row in rows]
-    return Read(people, Question(begin, end, now, horizon, share, detect, currency))
+    return Read(Question(begin, end, now, horizon, share, detect, currency), unit, rows, orders, refunds)
 
 
-def _person(
-    row: Any, orders: Collection[Order], refunds: Mapping[str, list[GivenBack]], unit: Unit, horizon: timedelta
-) -> Person:
-    counted = [order for order in orders if row.at < order.at <= row.at + horizon]
-    return Person(
-        at=row.at,
-        held_out=row.held_out,
-        action=row.action,
-        stage=row.stage,
-        known=Known(
-            visits=row.visits or 0,
-            orders=row.orders or 0,
-            spent_minor=row.spent or 0.0,
-            device=device_of(row.client or {}),
-            source=source_of(row.source or {}),
-        ),
-        orders=sum(Unit().worth(order, refunds.get(order.key, ())) for order in counted),
-        margin=0.0
-        if unit.margin_rate is None
-        else sum(unit.worth(order, refunds.get(order.key, ())) for order in counted),
-    )
+async def _in_parts(tx: AsyncSession, query: TextClause, values: Mapping[str, Any]) -> AsyncIterator[Any]:
+    """The rows of a query, read so that visitors are answered in between."""
+    async for part in (await tx.stream(query, values)).partitions(AT_ONCE):
+        for row in part:
+            yield row
 
 
 SEARCH: Final = ("google.", "bing.", "duckduckgo.", "yahoo.", "ecosia.", "yandex.", "baidu.", "startpage.", "qwant.")
 PAID: Final = ("cpc", "ppc", "paid")
 
 
-def source_of(source: Mapping[str, Any]) -> str:
-    """The kind of way a visit came by: paid, campaign, email, search, referral or direct."""
-    medium, campaign, referrer = (str(source.get(name) or "") for name in ("utm_medium", "utm_source", "referrer"))
-    if source.get("click_id") or medium in PAID:
+def source_of(medium: str | None, campaign: str | None, referrer: str | None, click_id: str | None) -> str:
+    """The kind of way a visit came by: paid, campaign, email, search, referral or direct. ``campaign``: utm_source."""
+    if (click_id and click_id != "false") or medium in PAID:
         return "paid"
     if medium == "email" or campaign == "whyleft":
         return "email"
     if campaign or medium:
         return "campaign"
-    if any(f".{referrer}".find(f".{engine}") >= 0 for engine in SEARCH):
-        return "search"
-    return "referral" if referrer else "direct"
+    if not referrer:
+        return "direct"
+    return "search" if any(f".{engine}" in f".{referrer}" for engine in SEARCH) else "referral"
 
 
 async def _orders(tx: AsyncSession, project_id: UUID, since: datetime, until: datetime) -> dict[UUID, list[Order]]:
     orders: dict[UUID, list[Order]] = defaultdict(list)
-    for row in await tx.execute(_ORDERS, {"project": project_id, "since": since, "until": until}):
+    async for row in _in_parts(tx, _ORDERS, {"project": project_id, "since": since, "until": until}):
         orders[row.person].append(Order(row.key, row.occurred_at, row.value_minor, row.currency))
     return orders
 

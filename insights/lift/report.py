@@ -115,7 +115,7 @@ def work_out(people: Iterable[Person], question: Question, by: str | None = None
     everybody = Crowd(people)
     # Only whose time is over: what somebody does must not change after it was counted, or a look would not be one.
     counted = everybody.until(question.now - question.horizon)
-    crowd = Crowd(list(everybody)[:counted])
+    crowd = everybody.first(counted)
     midnights = _midnights(question)
     conversion, margin = crowd.conversion(), crowd.margin() if question.currency is not None else None
     groups = () if by is None else tuple(_groups(crowd, conversion, margin, by, question))

@@ -78,7 +78,7 @@ class LiftPages:
                 title="Too many people at once",
                 text=f"Ask GET /v1/lift for a shorter time. {error.detail}",
             )
-        report = await asyncio.to_thread(work_out, read.people, read.question, asked.by)
+        report = await asyncio.to_thread(lambda: work_out(read.people(), read.question, asked.by))
         if asked.outcome == "margin" and report.margin is None:
             asked = Asked("conversion", asked.by, asked.days)
         return page(

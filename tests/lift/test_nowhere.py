@@ -110,7 +110,7 @@ class World:
     async def people(self) -> list[Person]:
         """Whom the lift is measured by."""
         async with self.services.database.transaction(self.project_id) as tx:
-            return (await read_people(tx, self.project_id, datetime.now(UTC))).people
+            return (await read_people(tx, self.project_id, datetime.now(UTC))).people()
 
 
 @pytest.fixture
