@@ -117,7 +117,8 @@ for (const [name, step] of Object.entries(STEPS)) {
 analytics.subscribe('checkout_completed', (event) => {
   const { checkout } = event.data;
   const { amount, currency } = minor(checkout.totalPrice);
-  const order_id = String((checkout.order && checkout.order.id) || checkout.token);
+  // Webhooks have the bare number of "gid://shopify/OrderIdentity/42".
+  const order_id = String((checkout.order && checkout.order.id) || checkout.token).split('/').pop();
   if (checkout.email) send(event, 'identified', { email: checkout.email });
   send(event, 'purchased', { order_id, value_minor: amount, currency, items: checkout.lineItems.length });
 });

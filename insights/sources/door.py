@@ -6,6 +6,7 @@ reason and told 200 too, for it will never get better by being sent again.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +38,10 @@ log = structlog.get_logger()
 
 REMEMBERED: Final = timedelta(days=30)
 """So long a copy of a webhook is known for one. Shopify tries for two days."""
+
+PATIENCE_SECONDS: Final = 3.0
+LOOK_SECONDS: Final = 0.5
+"""Shopify gives up on an answer after five seconds."""
 
 _PRIVACY: Final[Mapping[str, str]] = {
     "customers/redact": "erase_person",
@@ -130,19 +135,34 @@ class Door:
         else:
             kind, order = webhook.genuine.id, _order_named(document)
         context = await self._known_of(webhook.project_id, order) if order is not None else {}
+        if order is not None and not context and shopify.placed_just_now(topic, document, webhook.received_ms):
+            context = await self._wait_for_page(webhook.project_id, order)
         envelope = Envelope(webhook.received_ms, type=kind, context=context or None, trusted=True)
         taken = await self._reception.take(webhook.project_id, webhook.provider, [Message(document, envelope)])
         await self._remember(webhook)
         return Heard(rejected=taken.refused[0].error if taken.refused else None)
 
+    async def _wait_for_page(self, project_id: UUID, order: str) -> dict[str, Any]:
+        # Shopify is often faster than the page after the checkout, which knows better whose visit this was.
+        for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
+            await asyncio.sleep(LOOK_SECONDS)
+            if context := await self._known_of(project_id, order):
+                return context
+        return {}
+
     async def _known_of(self, project_id: UUID, order: str) -> dict[str, Any]:
         if "\0" in order or not order.isprintable():
             return {}
         async with self._database.transaction(project_id) as tx:
-            visitor = await tx.scalar(
-                select(Conversion.visitor_id).where(Conversion.project_id == project_id, Conversion.key == order)
-            )
-        return {"visitor": str(visitor), "bought": True} if visitor is not None else {}
+            found = (
+                await tx.execute(
+                    select(Conversion.visitor_id, Conversion.key)
+                    .where(Conversion.project_id == project_id, Conversion.key.in_([order, *_as_pages_say(order)]))
+                    .order_by(Conversion.occurred_at, Conversion.key)
+                    .limit(1)
+                )
+            ).one_or_none()
+        return {"visitor": str(found[0]), "order": found[1], "bought": True} if found is not None else {}
 
     async def _suppress(self, webhook: _Webhook, document: Any) -> Heard:
         found, others = opt_outs(webhook.provider, document)
@@ -226,6 +246,11 @@ def _order_named(document: Any) -> str | None:
     data = document.get("data") if isinstance(document, dict) else None
     order = data.get("order_id") if isinstance(data, dict) and document.get("type") == "refunded" else None
     return str(order) if isinstance(order, str | int) and not isinstance(order, bool) and order != "" else None
+
+
+def _as_pages_say(order: str) -> list[str]:
+    """How a script in Shopify's checkout may have named the order that webhooks call by its bare number."""
+    return [f"gid://shopify/{kind}/{order}" for kind in ("OrderIdentity", "Order")]
 
 
 def _storable(said: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -63,7 +64,7 @@ def order(number: int = 820982911946154500, **other: Any) -> dict[str, Any]:
         "id": number,
         "name": "#1001",
         "email": "jon@shop.example",
-        "created_at": datetime.now(UTC).isoformat(),
+        "created_at": (datetime.now(UTC) - timedelta(minutes=2)).isoformat(),
         "currency": "EUR",
         "total_price": "409.94",
         "line_items": [{"product_id": 7, "variant_id": 8, "title": "Tee", "quantity": 2, "price": "204.97"}],
@@ -101,6 +102,31 @@ async def test_an_order_that_the_page_told_of_is_not_told_again_and_names_its_bu
     assert (str(visitor.id), visitor.email) == (batch["visitor"], "jon@shop.example")
     [session] = await rows(api, Session)
     assert str(session.id) == batch["session"]
+
+
+async def test_a_webhook_that_is_faster_than_the_page_lets_the_page_tell(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    batch = api.batch(api.event("purchased", {"order_id": "78", "value_minor": 900, "currency": "EUR"}))
+    hook = asyncio.create_task(shopify(api, path, "orders/create", order(78, created_at=datetime.now(UTC).isoformat())))
+    await asyncio.sleep(0.2)
+    await api.send(batch)
+    await hook
+    assert [str(event.visitor_id) for event in await rows(api, Event) if event.type == "purchased"] == [
+        batch["visitor"]
+    ]
+    [conversion] = await rows(api, Conversion)
+    assert str(conversion.visitor_id) == batch["visitor"]
+
+
+async def test_an_order_that_the_page_called_by_its_long_name_is_the_same_order(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    long = "gid://shopify/OrderIdentity/77"
+    await api.send(api.batch(api.event("purchased", {"order_id": long, "value_minor": 900, "currency": "EUR"})))
+    await shopify(api, path, "orders/create", order(77))
+    transactions = [{"kind": "refund", "status": "success", "amount": "9", "currency": "EUR"}]
+    await shopify(api, path, "refunds/create", {"id": 1, "order_id": 77, "transactions": transactions})
+    assert [conversion.key for conversion in await rows(api, Conversion)] == [long]
+    assert [e.props["order_id"] for e in await rows(api, Event) if e.type == "refunded"] == [long]
 
 
 async def test_a_cart_that_carries_the_visitor_is_theirs(api: Api) -> None:

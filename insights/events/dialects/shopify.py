@@ -1,7 +1,8 @@
 """Shopify's webhooks in our words: orders, checkouts, refunds. Pure.
 
 After the topics' payloads in Shopify's "Webhooks" reference. ``envelope.type`` is the topic; ``envelope.context`` is
-what is known of the order here: ``visitor`` who bought it, and ``bought`` when the purchase itself is stored.
+what is known of the order here: ``visitor`` who bought it, ``bought`` when the purchase itself is stored, ``order`` as
+it was named then.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ _LINE: Final = ProductFields(
     price=("price",),
     quantity=("quantity",),
 )
+FRESH_MS: Final = 60_000
+
 VISITOR_ATTRIBUTE: Final = "whyleft_visitor"
 SESSION_ATTRIBUTE: Final = "whyleft_session"
 """Cart attributes in which a theme may pass on whose cart it is, and of which visit."""
@@ -41,6 +44,18 @@ def order_of(topic: str, message: Any) -> str | None:
         return None
     value = message.get(field)
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
+
+
+def placed_just_now(topic: str, message: Any, received_ms: int) -> bool:
+    """Whether an order is so fresh that the page which it was placed on may not have told of it yet."""
+    if topic not in ("orders/create", "orders/paid") or not isinstance(message, dict):
+        return False
+    if VISITOR_ATTRIBUTE in _attributes(message):
+        return False
+    try:
+        return abs(received_ms - epoch_ms(message.get("created_at"), "created_at")) <= FRESH_MS
+    except Untranslatable:
+        return False
 
 
 def _number(source: Mapping[str, Any], name: str) -> str:
@@ -137,7 +152,7 @@ def _cancelled(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]
     order_id = _number(order, "id")
     cancelled_at = order.get("cancelled_at")
     at_ms = epoch_ms(cancelled_at, "cancelled_at") if cancelled_at is not None else envelope.received_ms
-    props = {"order_id": order_id, "refund_id": f"cancelled/{order_id}"}
+    props = {"order_id": _as_stored(order_id, envelope), "refund_id": f"cancelled/{order_id}"}
     return [Translated(f"cancelled/{order_id}", "refunded", props, _buyer(order_id, envelope), at_ms)]
 
 
@@ -157,9 +172,14 @@ def _refunded(refund: Mapping[str, Any], envelope: Envelope) -> list[Translated]
         if not back:
             # Things came back, no money did.
             return []
-    known = {"order_id": order_id, "refund_id": refund_id, "value_minor": back, "currency": code}
+    known = {"order_id": _as_stored(order_id, envelope), "refund_id": refund_id, "value_minor": back, "currency": code}
     props = props_of("refunded", {}, (), known)
     return [Translated(f"refund/{refund_id}", "refunded", props, _buyer(order_id, envelope), _at(refund, envelope))]
+
+
+def _as_stored(order_id: str, envelope: Envelope) -> str:
+    order = mapping(envelope.context, "context").get("order")
+    return order if isinstance(order, str) else order_id
 
 
 def _buyer(order_id: str, envelope: Envelope) -> Who:
