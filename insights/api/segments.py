@@ -19,6 +19,7 @@ from insights.conditions.fields import condition
 from insights.conditions.places import Place
 from insights.errors import Changed, Refused
 from insights.models import Segment
+from insights.plans.entries import conditions_of_entries
 from insights.segments import membership, store
 from insights.segments.preview import preview
 
@@ -182,10 +183,13 @@ async def change_segment(
 
 @router.delete("/{name}", status_code=204)
 async def delete_segment(name: Name, caller: SecretCaller, services: FromRequest, if_match: IfMatch = None) -> None:
-    """Deletes a segment that no other segment and no published flow asks about."""
+    """Deletes a segment that no other segment, published flow or live action asks about."""
     async with services.database.transaction(caller.project_id) as tx:
         flows = await conditions_of_flows(tx, caller.project_id)
-        await store.delete_segment(tx, caller.project_id, name, version=_version(if_match), flows=flows)
+        actions = await conditions_of_entries(tx, caller.project_id)
+        users = {f"flow {flow}": conditions for flow, conditions in flows.items()}
+        users |= {f"live action {action}": conditions for action, conditions in actions.items()}
+        await store.delete_segment(tx, caller.project_id, name, version=_version(if_match), users=users)
 
 
 @router.put("/{name}/visitors/{visitor}", response_model=AddedOut)

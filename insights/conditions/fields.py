@@ -28,7 +28,6 @@ _LIVE_FIELDS: Final = (
     Field("session.doubts_price", Type.BOOLEAN, "They hesitate over a price just now.", places=IN_PAGE),
     Field("session.asks_policy", Type.BOOLEAN, "They read about returns or delivery just now.", places=IN_PAGE),
     Field("session.shelf_elsewhere", Type.BOOLEAN, "There is an overview page to lead them back to.", places=IN_PAGE),
-    Field("cart.margin", Type.MONEY, "What the cart earns, where the shop tells its margins.", places=IN_PAGE),
     Field("page.kind", Type.CHOICE, "The page they are on.", choices=tuple(PageKind), places=IN_PAGE),
     Field("page.path", Type.TEXT, "The path of the page they are on.", places=IN_PAGE),
 )

@@ -258,8 +258,8 @@ RECOMMENDATION_CAROUSEL: Final = LiveOffer(
 DISCOUNT_POPUP: Final = LiveOffer(
     LiveAction.DISCOUNT_POPUP,
     _WITH_CART,
-    (when.MARGIN,),
-    (_face("popup", "", ""),),
+    (),
+    (),  # How much, and in which words, is for the shop to say.
     priority=10,
     because=lambda m: "",
 )

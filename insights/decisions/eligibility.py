@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from insights.decisions.guardrails import Limits, refusal, silence
-from insights.decisions.incentives import cannot_bear
+from insights.decisions.incentives import NO_MARGIN, cannot_bear
 from insights.decisions.moment import Moment
 from insights.decisions.offer import Catalogue, LiveOffer
 from insights.vocabulary.actions import LiveAction
@@ -51,6 +51,8 @@ def _unfit(offer: LiveOffer, moment: Moment, catalogue: Catalogue) -> str | None
         return _WRONG_STAGE[moment.stage]
     if (reason := offer.out_of_season(moment.now_ms)) is not None:
         return reason
+    if not offer.faces:
+        return NO_MARGIN if catalogue.facts.margin_rate is None else "the shop set up none"
     for requirement in offer.requirements:
         if requirement.condition.truth(moment) is not True:
             return requirement.unmet

@@ -36,7 +36,7 @@ class Face:
 
 @dataclass(frozen=True, slots=True)
 class LiveOffer:
-    """A live action as the shop offers it. The first of ``faces`` that fits is drawn.
+    """A live action as the shop offers it. The first of ``faces`` that fits is drawn; without any it is never shown.
 
     ``priority`` orders the rules: higher first. ``helps`` marks an action that answers trouble: it may interrupt.
     ``needs_link`` names the page without which there is nothing to offer. ``entry_id``: the shop's own entry that it

@@ -23,8 +23,6 @@ _OF_MOMENT: Final[dict[str, Callable[[Moment], Any]]] = {
     "session.shelf_elsewhere": lambda m: (
         m.profile.shelf == m.top_category != "" and m.profile.shelf_link not in ("", m.profile.page_link)
     ),
-    # No shop tells its margins yet.
-    "cart.margin": lambda m: None,
     "page.kind": lambda m: m.page.value,
     "page.path": lambda m: m.profile.page_path or None,
     # Counted once for the moment.

@@ -23,7 +23,6 @@ def requires(written: object, unmet: str) -> Requirement:
     return Requirement(unmet, compiled(written))
 
 
-MARGIN: Final = requires("cart.margin is known", "no margin data")
 NO_ADDRESS_YET: Final = requires("visitor.has_email = false", "their address is known already")
 MAY_BE_ASKED: Final = requires("consent.marketing is unknown or consent.marketing = true", "they declined marketing")
 CART: Final = requires("cart.items > 0", "the cart is empty")

@@ -13,11 +13,13 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.conditions import Condition, understand
 from flows.errors import Fault
 from insights.decisions.entries import Entry, faults_of
 from insights.errors import Changed, InUse, NotFound, Refused
 from insights.models import LiveActionEntry, LiveSpend, Shop
 from insights.plans.shop import facts_of, shop_of
+from insights.segments.store import conditions_of_segments, segments_named, unknown_segments
 from insights.vocabulary.ids import uuid7
 
 MOST_ENTRIES: Final = 100
@@ -51,6 +53,12 @@ async def list_entries(tx: AsyncSession, project_id: UUID) -> list[LiveActionEnt
     return list(found)
 
 
+async def conditions_of_entries(tx: AsyncSession, project_id: UUID) -> dict[str, list[Condition]]:
+    """The condition of each live action that has one, by its name."""
+    found = [entry_of(row) for row in await list_entries(tx, project_id)]
+    return {entry.name: [understand(entry.when)] for entry in found if entry.when is not None}
+
+
 async def get_entry(tx: AsyncSession, project_id: UUID, entry_id: UUID, *, lock: bool = False) -> LiveActionEntry:
     """One of them. Raises NotFound."""
     query = select(LiveActionEntry).where(LiveActionEntry.project_id == project_id, LiveActionEntry.id == entry_id)
@@ -64,6 +72,7 @@ async def create_entry(tx: AsyncSession, project_id: UUID, entry: Entry, now: da
     """Stores a new entry. Raises EntryInvalid with all faults, InUse when the name is taken."""
     shop = await shop_of(tx, project_id)
     _check(entry, shop, now)
+    await _check_segments(tx, project_id, entry)
     count = await tx.scalar(
         select(func.count()).select_from(LiveActionEntry).where(LiveActionEntry.project_id == project_id)
     )
@@ -83,6 +92,7 @@ async def change_entry(
     if version is not None and row.version != version:
         raise Changed(f"The live action is at version {row.version}. Read it again and repeat your change.")
     _check(entry, await shop_of(tx, project_id), now)
+    await _check_segments(tx, project_id, entry)
     for name, value in _row(entry).items():
         setattr(row, name, value)
     row.version += 1
@@ -109,6 +119,15 @@ async def spent_on(tx: AsyncSession, project_id: UUID, day: datetime) -> dict[UU
         )
     )
     return {row.action_id: (row.spent_minor, row.given) for row in rows}
+
+
+async def _check_segments(tx: AsyncSession, project_id: UUID, entry: Entry) -> None:
+    """Raises EntryInvalid where the condition names a segment that the project has not."""
+    condition = understand(entry.when) if entry.when is not None else None
+    if condition is None or not segments_named(condition):
+        return
+    if faults := unknown_segments(condition, await conditions_of_segments(tx, project_id)):
+        raise EntryInvalid([replace(fault, pointer=f"/when{fault.pointer}") for fault in faults])
 
 
 def _check(entry: Entry, shop: Shop, now: datetime) -> None:

@@ -162,24 +162,27 @@ async def delete_segment(
     name: str,
     *,
     version: int | None,
-    flows: Mapping[str, Iterable[Condition]],
+    users: Mapping[str, Iterable[Condition]],
 ) -> None:
-    """Deletes a segment that nothing asks about. ``flows``: flow → its conditions. Raises NotFound, Changed, InUse."""
+    """Deletes a segment that nothing asks about. ``users``: who else has conditions, and which they are.
+
+    Raises NotFound, Changed, InUse.
+    """
     await _lock(tx, project_id)
     segment = await get_segment(tx, project_id, name, lock=True)
     _hold_to_version(segment, version)
-    users = [
+    using = [
         f"segment {other}"
         for other, condition in (await conditions_of_segments(tx, project_id)).items()
         if condition is not None and segment.name in segments_named(condition)
     ]
-    users += [
-        f"flow {flow}"
-        for flow, conditions in flows.items()
+    using += [
+        user
+        for user, conditions in users.items()
         if any(segment.name in segments_named(condition) for condition in conditions)
     ]
-    if users:
-        raise InUse(f"{segment.name} is used by {', '.join(users[:10])}. Change that first.")
+    if using:
+        raise InUse(f"{segment.name} is used by {', '.join(using[:10])}. Change that first.")
     await tx.execute(
         delete(SegmentMember).where(SegmentMember.project_id == project_id, SegmentMember.segment_id == segment.id)
     )

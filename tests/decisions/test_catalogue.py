@@ -7,8 +7,10 @@ import pytest
 
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.decisions.content import ShopFacts, fill, money
+from insights.decisions.eligibility import eligible
+from insights.decisions.guardrails import Limits
 from insights.decisions.moment import Moment, moment_of
-from insights.decisions.offer import Face, LiveOffer
+from insights.decisions.offer import Catalogue, Face, LiveOffer
 from insights.intents.stage import stage_of
 from insights.vocabulary.actions import LiveAction
 from tests.profiles.visit import Visit
@@ -87,3 +89,11 @@ def test_filling_in_never_changes_the_catalogue() -> None:
 )
 def test_money_is_written_out_with_its_currency(minor: int, currency: str, text: str) -> None:
     assert money(minor, currency) == text
+
+
+def test_a_discount_is_never_made_up_for_a_shop_that_set_up_none() -> None:
+    visit = Visit().product("a").product("b").add()
+    for facts, reason in ((ShopFacts(), "no margin data"), (ShopFacts(margin_rate=0.4), "the shop set up none")):
+        moment = moment_of_visit(visit)
+        _, excluded = eligible(moment, Catalogue(DEFAULT_CATALOGUE.offers, facts), Limits())
+        assert excluded["discount_popup"] == reason

@@ -271,3 +271,26 @@ async def test_a_description_that_cannot_be_stored_is_refused(api: Api) -> None:
         answer = await api.client.post("/v1/segments", headers=headers, content=content)
         assert answer.status_code in (400, 422)
         assert "description" in answer.text
+
+
+async def test_a_live_action_asks_about_segments_there_are_and_holds_them(api: Api) -> None:
+    await create(api, "friends", None)
+    body = {
+        "name": "hello",
+        "action": "trust_card",
+        "template": "banner",
+        "stages": ["browser"],
+        "content": {"default": {"title": "Hello", "body": "again"}},
+        "when": 'visitor.segments has "freinds"',
+    }
+    refused = await api.client.post("/v1/live-actions", headers=api.headers, json=body)
+    assert 400 <= refused.status_code < 500, refused.text
+    assert "/when/value: there is no segment freinds; did you mean friends?" in refused.json()["detail"]
+    for when in ('visitor.segments has "friends"', {"field": "visitor.segments", "op": "has", "value": "friends"}):
+        made = await api.client.post("/v1/live-actions", headers=api.headers, json={**body, "when": when})
+        assert made.status_code == 201, made.text
+        used = await api.client.delete("/v1/segments/friends", headers=api.headers)
+        assert (used.status_code, "live action hello" in used.json()["detail"]) == (409, True)
+        url = f"/v1/live-actions/{made.json()['id']}"
+        assert (await api.client.delete(url, headers=api.headers)).status_code == 204
+    assert (await api.client.delete("/v1/segments/friends", headers=api.headers)).status_code == 204
