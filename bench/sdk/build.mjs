@@ -26,7 +26,7 @@ const PEERS = {
     window.peer = {
       start: (origin) => clarity.start({ projectId: "shop", upload: origin + "/clarity", track: true, content: true }),
       // Of an event only its name travels in the payload.
-      track: (text) => clarity.event(text, ""),
+      track: (text) => clarity.event(text.slice(0, 8), text),
     };`,
   posthog: `import posthog from "posthog-js/dist/module.no-external.js";
     window.peer = {

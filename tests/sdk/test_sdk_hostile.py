@@ -111,9 +111,10 @@ async def test_strict_policies_hold_with_every_template_and_every_signal(site: S
     await page.route("**/pictures/*", lambda route: route.fulfill(body="<svg xmlns='http://www.w3.org/2000/svg'/>"))
     await page.goto(site.origin)
     await page.wait_for_selector("whyleft-action .card")
+    await page.evaluate("document.querySelector('whyleft-action').shadowRoot.querySelector('.close').click()")
     for action in ACTIONS.values():
         await page.evaluate(SHOW, action)
-    await page.evaluate("document.querySelector('whyleft-action').shadowRoot.querySelector('.close').click()")
+    await page.evaluate("document.querySelector('whyleft-action').remove()")
     await page.click("#c")
     await page.fill("[name=n]", "x")
     await page.hover("b")
