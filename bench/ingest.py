@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -16,7 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import uvloop
+from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
@@ -24,12 +27,15 @@ from bench import live_memory, write_path
 from bench.batches import EVENTS, bodies
 from bench.load import Run, closed_loop, open_loop
 from bench.report import Figure, report
-from bench.running import Cores, Server
+from bench.running import Cores, Server, free_port
 from insights.access.keys import create_key
 from insights.shipped import shipped
 from insights.worker import ensure_partitions
 
 CONNECTIONS = 48
+TOKEN = "bench"  # noqa: S105 - of a server that lives for a minute
+CEILINGS = {"decode": 10, "profile": 20, "intent": 30, "rank": 30, "encode": 10}
+"""Milliseconds that each stage may take at most: it must show a tenth of that. The commit has figures of its own."""
 A_VISIT = 10
 
 
@@ -79,20 +85,20 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
     made = await create_key(database, "bench", "write", [])
     await database.close()
     path = f"/v1/events?key={made.key}"
-    environment = environment | {"BENCH_PROJECT": str(made.project_id)}
+    environment = environment | {"BENCH_PROJECT": str(made.project_id), "WHYLEFT_METRICS_TOKEN": TOKEN}
     figures: list[Figure] = []
     async with (
         Server("no-op", environment, cores.server) as floor,
         Server("whyleft", environment, cores.server) as ours,
-        Server("unacknowledged", environment, cores.server) as unacknowledged,
+        Server("unwritten", environment, cores.server) as unwritten,
         Server("plain", environment, cores.server) as plain,
     ):
-        rates: dict[str, list[float]] = {server.kind: [] for server in (floor, ours, unacknowledged, plain)}
+        rates: dict[str, list[float]] = {server.kind: [] for server in (floor, ours, unwritten, plain)}
         new: list[float] = []
         cpu: list[float] = []
         await capacity([ours], path, Plan(1, 3, False))  # what is compiled and prepared once does not count
         for _ in range(plan.rounds):
-            for server in (floor, ours, unacknowledged, plain):
+            for server in (floor, ours, unwritten, plain):
                 before = server.cpu_seconds()
                 run = await capacity([server], path, plan)
                 rates[server.kind].append(run.rate)
@@ -103,7 +109,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
         no_op, loop = middle["no-op"], middle["whyleft"]
         shares = [ours / floor for ours, floor in zip(rates["whyleft"], rates["no-op"], strict=True)]
         share = statistics.median(shares)
-        before_commit = middle["unacknowledged"] / no_op
+        before_commit = middle["unwritten"] / no_op
         rounds = plan.rounds
         figures += [
             Figure("no-op on the same server", round(no_op), "POST/s", n=rounds),
@@ -123,12 +129,64 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
             figures.append(Figure(f"{name} p99", round(worst, 2), "ms", bar, worst <= bar, len(waits.latencies)))
             if part == 0.3:
                 p50["acknowledged"] = waits.at(0.5)
-                p50["not"] = (await timetable(unacknowledged, path, loop * part, plan)).at(0.5)
+                p50["not"] = (await timetable(unwritten, path, loop * part, plan)).at(0.5)
         adds = p50["acknowledged"] - p50["not"]
         figures.append(Figure("what the commit adds to p50", round(adds, 2), "ms", 1.5, adds <= 1.5))
+        figures += await stages(ours)
         figures += await memory(ours, path, plan)
+    figures += await live_stores(path, plan, environment, cores)
     figures += await workers(path, plan, environment, cores)
     return figures
+
+
+async def stages(server: Server) -> list[Figure]:
+    """What 99 of 100 requests kept below in each stage, by the server's own histograms of all that it answered."""
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        answer = await client.get(f"http://127.0.0.1:{server.port}/metrics")
+    counts: dict[str, list[tuple[float, float]]] = {}
+    for family in text_string_to_metric_families(answer.raise_for_status().text):
+        for sample in family.samples:
+            if sample.name == "whyleft_stage_seconds_bucket":
+                buckets = counts.setdefault(sample.labels["stage"], [])
+                buckets.append((float(sample.labels["le"]) * 1000, sample.value))
+    figures = []
+    for stage, buckets in counts.items():
+        ordered = sorted(buckets)
+        total = ordered[-1][1]
+        below = next(bound for bound, seen in ordered if seen >= 0.99 * total)
+        ceiling = CEILINGS.get(stage)
+        bar, holds = (None, None) if ceiling is None else (ceiling / 10, below <= ceiling / 10)
+        figures.append(Figure(f"stage {stage}: p99 below", below, "ms", bar, holds, int(total)))
+    return figures
+
+
+async def live_stores(path: str, plan: Plan, environment: dict[str, str], cores: Cores) -> list[Figure]:
+    """Live profiles in Redis beside those in memory."""
+    if shutil.which("redis-server") is None:
+        return [Figure("Redis store, share of the dict's", None, "redis-server is not there", 0.60)]
+    port = free_port()
+    redis = await asyncio.create_subprocess_exec(
+        "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", stdout=asyncio.subprocess.DEVNULL
+    )
+    try:
+        if cores.database:
+            os.sched_setaffinity(redis.pid, cores.database)
+        shared = {"WHYLEFT_REDIS_URL": f"redis://127.0.0.1:{port}", "WHYLEFT_REDIS_TIMEOUT_SECONDS": "2"}
+        async with (
+            Server("whyleft", environment, cores.server) as memory,
+            Server("whyleft", environment | shared, cores.server) as stored,
+        ):
+            for server in (memory, stored):
+                await capacity([server], path, Plan(1, 2, False))
+            shares = []
+            for _ in range(plan.rounds):
+                ours = await capacity([memory], path, plan)
+                shares.append((await capacity([stored], path, plan)).rate / ours.rate)
+    finally:
+        redis.terminate()
+        await redis.wait()
+    share = statistics.median(shares)
+    return [Figure("Redis store, share of the dict's", round(share, 3), "", 0.60, share >= 0.60, plan.rounds)]
 
 
 async def memory(server: Server, path: str, plan: Plan) -> list[Figure]:

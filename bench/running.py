@@ -46,7 +46,7 @@ class Server:
 
     def __init__(self, kind: str, environment: dict[str, str], cores: frozenset[int]) -> None:
         self.kind = kind
-        self.port = _free_port()
+        self.port = free_port()
         self._environment = {**os.environ, **environment, "OPENBLAS_NUM_THREADS": "1"}
         self._cores = cores
 
@@ -80,7 +80,8 @@ class Server:
         return int(self._seen.memory_info().rss)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
