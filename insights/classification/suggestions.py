@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
-from insights.classification.evidence.places import DELIVERY, PAYING, RECOMMENDED, text
+from insights.classification.places import DELIVERY, PAYING, RECOMMENDED, text
 from insights.classification.suggestion_params import (
     MOST_PRODUCTS,
     PARAMS,

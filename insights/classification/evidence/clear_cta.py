@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, clue
-from insights.classification.evidence.places import CALL_TO_ACTION, text
 from insights.classification.evidence.story import Story, gap, soon_after
+from insights.classification.places import CALL_TO_ACTION, text
 
 SHORT_VISIT_S: Final = 240
 FEW_PAGES: Final = 6

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
-from insights.classification.evidence.places import COMPARING, PRICE, PRODUCT_NAME, SPECIFICATIONS, number, text
 from insights.classification.evidence.story import Story, soon_after
+from insights.classification.places import COMPARING, PRICE, PRODUCT_NAME, SPECIFICATIONS, number, text
 from insights.timeline.timeline import TimelineEvent
 
 GLANCE_AWAY_S: Final = 45

@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, clue
-from insights.classification.evidence.places import number
 from insights.classification.evidence.story import Story, gap
+from insights.classification.places import number
 from insights.timeline.timeline import TimelineEvent
 
 LONG_AWAY_S: Final = 120

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from insights.classification.evidence.places import (
+from insights.classification.evidence.story import Story
+from insights.classification.places import (
     BUYING,
     COUPON,
     HARMLESS,
@@ -14,7 +15,6 @@ from insights.classification.evidence.places import (
     request_path,
     text,
 )
-from insights.classification.evidence.story import Story
 from insights.timeline.timeline import TimelineEvent
 
 SLOW_MS: Final = 5_000

@@ -13,7 +13,8 @@ from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
 from insights.classification.evidence.failures import failures_in_the_way
-from insights.classification.evidence.places import (
+from insights.classification.evidence.story import Story, soon_after
+from insights.classification.places import (
     BUYING,
     CALL_TO_ACTION,
     CHEAPER,
@@ -25,7 +26,6 @@ from insights.classification.evidence.places import (
     request_path,
     text,
 )
-from insights.classification.evidence.story import Story, soon_after
 from insights.timeline.timeline import TimelineEvent
 
 STOPPED_AT_SHIPPING_S: Final = 180

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, clue
-from insights.classification.evidence.places import RECOMMENDED, text
 from insights.classification.evidence.story import Story, soon_after
+from insights.classification.places import RECOMMENDED, text
 
 RECOMMENDING: Final = frozenset({"recommendation_carousel", "comparison_card"})
 FOLLOWED_S: Final = 10

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
-from insights.classification.evidence.places import text
 from insights.classification.evidence.story import Story
+from insights.classification.places import text
 
 STRAIGHT: Final = 2
 """Products looked at by somebody who knows what they came for."""

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
-from insights.classification.evidence.places import REVIEWS, text
 from insights.classification.evidence.story import Story, soon_after
+from insights.classification.places import REVIEWS, text
 
 DECIDED_S: Final = 180
 """Into the cart within three minutes of the reviews: they were the last thing that was asked."""

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from insights.classification.evidence.places import BUYING, number, text
+from insights.classification.places import BUYING, number, text
 from insights.timeline.assemble import cart_after
 from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
 from insights.vocabulary.reasons import Kind

@@ -13,8 +13,8 @@ from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
 from insights.classification.evidence.failures import is_broken, is_harmless, is_slow, status_of, way_to_order
-from insights.classification.evidence.places import is_foreign, number, request_path, text
 from insights.classification.evidence.story import Story, soon_after
+from insights.classification.places import is_foreign, number, request_path, text
 from insights.timeline.timeline import TimelineEvent
 
 LOST_MS: Final = 10_000

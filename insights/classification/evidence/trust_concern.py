@@ -12,7 +12,8 @@ from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
 from insights.classification.evidence.failures import failures_in_the_way
-from insights.classification.evidence.places import (
+from insights.classification.evidence.story import Story
+from insights.classification.places import (
     BUYING,
     CALL_TO_ACTION,
     DELIVERY,
@@ -24,7 +25,6 @@ from insights.classification.evidence.places import (
     spot,
     text,
 )
-from insights.classification.evidence.story import Story
 from insights.timeline.timeline import TimelineEvent
 
 LAST_THING_S: Final = 90

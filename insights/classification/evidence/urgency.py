@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
-from insights.classification.evidence.places import text
 from insights.classification.evidence.story import Story, gap, soon_after
+from insights.classification.places import text
 
 SOON_S: Final = 600
 """An order within ten minutes of the warning may have to do with it."""

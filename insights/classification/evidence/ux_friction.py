@@ -12,8 +12,8 @@ from typing import Final
 
 from insights.classification.evidence.clue import Clue, by_count, clue
 from insights.classification.evidence.failures import failures_in_the_way, status_of
-from insights.classification.evidence.places import ACCOUNT, COUPON, PAYMENT_FIELD, number, request_path, text
 from insights.classification.evidence.story import STEPS, Story, soon_after
+from insights.classification.places import ACCOUNT, COUPON, PAYMENT_FIELD, number, request_path, text
 from insights.timeline.timeline import TimelineEvent
 
 BLAMED_S: Final = 30

@@ -7,9 +7,9 @@ from typing import Final
 
 from insights.classification.evidence.clue import Clue, clue
 from insights.classification.evidence.comparison_shopping import of_one_kind
-from insights.classification.evidence.places import text
 from insights.classification.evidence.price_hesitation import lingered_on_price
 from insights.classification.evidence.story import Story
+from insights.classification.places import text
 
 BASE: Final = 0.3
 """A purchase says that the price was acceptable, whatever else it says. Low: buyers leave few traces of why."""
