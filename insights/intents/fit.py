@@ -1,0 +1,282 @@
+"""Fits an additive model to rows and outcomes: penalised logistic regression over hat functions and a few pairs. Pure.
+
+Curves are linear B-splines whose bends are penalised (P-splines; Eilers & Marx, Statistical Science 1996). Pairs are
+chosen by how much of what the curves leave unexplained lies in a coarse table of the two columns (FAST; Lou et al., KDD
+2013), and fitted together with the curves by Newton's method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from insights.intents.additive import Additive, Curve, Pair
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+
+CHUNK: Final = 8_192
+STEPS: Final = 30
+GOOD_ENOUGH: Final = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """``knots``: most of a curve. ``bend``: penalty on bends, ``ridge``: on size; ``pair_ridge``: on the cells of pairs.
+
+    ``pairs``: how many tables of two columns, each of ``cells`` × ``cells`` or less.
+    """
+
+    knots: int = 9
+    bend: float = 3.0
+    ridge: float = 0.3
+    pairs: int = 0
+    cells: int = 6
+    pair_ridge: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """Where each parameter stands: the bias first, then each curve's knots, then each pair's cells."""
+
+    columns: tuple[int, ...]
+    knots: tuple[Floats, ...]
+    pairs: tuple[tuple[int, int], ...]
+    edges: dict[int, Floats]
+
+    @property
+    def starts(self) -> list[int]:
+        sizes = [1, *(len(k) for k in self.knots), *(self._cells(a, b) for a, b in self.pairs)]
+        return [int(s) for s in np.cumsum(sizes)]
+
+    def _cells(self, a: int, b: int) -> int:
+        return (len(self.edges[a]) + 1) * (len(self.edges[b]) + 1)
+
+    def matrix(self, rows: Floats) -> Floats:
+        """The design matrix (n, p) of some rows."""
+        starts = self.starts
+        made = np.zeros((len(rows), starts[-1]))
+        made[:, 0] = 1.0
+        each = np.arange(len(rows))
+        for number, (column, knots) in enumerate(zip(self.columns, self.knots, strict=True)):
+            x = np.clip(rows[:, column], knots[0], knots[-1])
+            right = np.clip(np.searchsorted(knots, x, side="right"), 1, len(knots) - 1)
+            part = (x - knots[right - 1]) / (knots[right] - knots[right - 1])
+            made[each, starts[number] + right - 1] = 1.0 - part
+            made[each, starts[number] + right] = part
+        for number, (a, b) in enumerate(self.pairs, start=len(self.columns)):
+            i = np.searchsorted(self.edges[a], rows[:, a], side="right")
+            j = np.searchsorted(self.edges[b], rows[:, b], side="right")
+            made[each, starts[number] + i * (len(self.edges[b]) + 1) + j] = 1.0
+        return made
+
+    def penalty(self, settings: FitSettings) -> Floats:
+        """The penalty matrix (p, p); the bias is free."""
+        starts = self.starts
+        made = np.zeros((starts[-1], starts[-1]))
+        for number, knots in enumerate(self.knots):
+            at, size = starts[number], len(knots)
+            block = settings.ridge * np.eye(size)
+            if size > 2:
+                bends = np.diff(np.eye(size), n=2, axis=0)
+                block = block + settings.bend * bends.T @ bends
+            made[at : at + size, at : at + size] = block
+        for number in range(len(self.knots), len(self.knots) + len(self.pairs)):
+            at, end = starts[number], starts[number + 1]
+            made[at:end, at:end] = settings.pair_ridge * np.eye(end - at)
+        return made
+
+
+def fit(rows: Floats, outcomes: Floats, settings: FitSettings, weights: Floats | None = None) -> Additive:
+    """The model of ``outcomes`` (n,) of 0 and 1 by ``rows`` (n, d); ``weights`` (n,) counts rows, 1 each when left out.
+
+    A column that never varies gets no curve. Raises ValueError for what is not finite, and when all outcomes are equal.
+    """
+    if not np.isfinite(rows).all() or not np.isfinite(outcomes).all():
+        raise ValueError("rows and outcomes must be finite")
+    if len(np.unique(outcomes)) < 2:
+        raise ValueError("all outcomes are the same: there is nothing to learn")
+    weight = np.ones(len(rows)) if weights is None else weights
+    found = [(c, k) for c in range(rows.shape[1]) if len(k := knots_of(rows[:, c], settings.knots)) > 1]
+    basis = _Basis(tuple(c for c, _ in found), tuple(k for _, k in found), (), {})
+    solved = _newton(basis, rows, outcomes, weight, settings, None)
+    if settings.pairs:
+        basis = _with_pairs(basis, rows, outcomes, weight, settings, solved)
+        solved = _newton(basis, rows, outcomes, weight, settings, solved)
+    return _model(basis, solved)
+
+
+def knots_of(values: Floats, most: int) -> Floats:
+    """Knots of a column: its values when they are few, else quantiles. A value that many rows share has a knot of its own
+    and one right after it, so that a curve may jump there; one value alone is a single knot.
+    """
+    distinct, counts = np.unique(values, return_counts=True)
+    if len(distinct) <= most:
+        return distinct
+    heavy = distinct[counts > 0.1 * len(values)]
+    rest = values[~np.isin(values, heavy)]
+    places = np.quantile(rest, np.linspace(0.02, 0.98, max(3, most - len(heavy)))) if len(rest) else np.zeros(0)
+    found: Floats = np.unique(np.concatenate([heavy, places]))
+    # Two knots closer than this are one: the curve between them would be a cliff made of rounding.
+    kept = [found[0]]
+    least = (distinct[-1] - distinct[0]) * 1e-6
+    for value in found[1:]:
+        if value - kept[-1] > least:
+            kept.append(value)
+    return np.array(kept)
+
+
+def _newton(
+    basis: _Basis, rows: Floats, outcomes: Floats, weight: Floats, settings: FitSettings, start: Floats | None
+) -> Floats:
+    size = basis.starts[-1]
+    solved = np.zeros(size)
+    if start is not None:
+        solved[: len(start)] = start
+    else:
+        mean = float(np.average(outcomes, weights=weight))
+        solved[0] = np.log(mean / (1 - mean))
+    penalty = basis.penalty(settings)
+    before = np.inf
+    for _ in range(STEPS):
+        gram, slope, loss = penalty.copy(), -penalty @ solved, 0.5 * float(solved @ penalty @ solved)
+        for at in range(0, len(rows), CHUNK):
+            matrix = basis.matrix(rows[at : at + CHUNK])
+            y, w = outcomes[at : at + CHUNK], weight[at : at + CHUNK]
+            log_odds = np.clip(matrix @ solved, -30, 30)
+            p = 1.0 / (1.0 + np.exp(-log_odds))
+            loss += float(w @ (np.logaddexp(0.0, log_odds) - y * log_odds))
+            slope += matrix.T @ (w * (y - p))
+            gram += (matrix * (w * np.maximum(p * (1 - p), 1e-6))[:, None]).T @ matrix
+        if before - loss < GOOD_ENOUGH * abs(loss):
+            break
+        before = loss
+        solved = solved + np.linalg.solve(gram + 1e-9 * np.eye(size), slope)
+    return solved
+
+
+def _with_pairs(
+    basis: _Basis, rows: Floats, outcomes: Floats, weight: Floats, settings: FitSettings, solved: Floats
+) -> _Basis:
+    chance = predict(_model(basis, solved), rows)
+    left, spread = weight * (outcomes - chance), weight * chance * (1 - chance)
+    edges = {c: _edges(rows[:, c], settings.cells) for c in basis.columns}
+    bins = {c: np.searchsorted(edges[c], rows[:, c], side="right") for c in basis.columns}
+    gains = []
+    for a, b in combinations(basis.columns, 2):
+        cell = bins[a] * (len(edges[b]) + 1) + bins[b]
+        size = (len(edges[a]) + 1) * (len(edges[b]) + 1)
+        slope = np.bincount(cell, left, size)
+        gain = float(np.sum(slope**2 / (np.bincount(cell, spread, size) + settings.pair_ridge)))
+        gains.append((gain, (a, b)))
+    gains.sort(key=lambda item: (-item[0], item[1]))
+    pairs = tuple(pair for _, pair in gains[: settings.pairs])
+    return _Basis(basis.columns, basis.knots, pairs, edges)
+
+
+def _edges(values: Floats, cells: int) -> Floats:
+    distinct = np.unique(values)
+    if len(distinct) <= cells:
+        return np.asarray((distinct[1:] + distinct[:-1]) / 2)
+    found = np.unique(np.quantile(values, np.linspace(0, 1, cells + 1)[1:-1]))
+    if found[0] <= distinct[0]:
+        # Many share the least value: the first edge is right after it.
+        found = np.unique(np.concatenate([[(distinct[0] + distinct[1]) / 2], found[1:]]))
+    return found
+
+
+def _model(basis: _Basis, solved: Floats) -> Additive:
+    starts = basis.starts
+    curves = tuple(
+        Curve(column, tuple(map(float, knots)), tuple(map(float, solved[at : at + len(knots)])))
+        for column, knots, at in zip(basis.columns, basis.knots, starts, strict=False)
+    )
+    pairs = []
+    for (a, b), at in zip(basis.pairs, starts[len(basis.columns) :], strict=False):
+        shape = (len(basis.edges[a]) + 1, len(basis.edges[b]) + 1)
+        cells = solved[at : at + shape[0] * shape[1]].reshape(shape)
+        pairs.append(
+            Pair(
+                (a, b),
+                (tuple(map(float, basis.edges[a])), tuple(map(float, basis.edges[b]))),
+                tuple(tuple(map(float, row)) for row in cells),
+            )
+        )
+    return Additive(float(solved[0]), curves, tuple(pairs))
+
+
+def log_odds_of(model: Additive, rows: Floats) -> Floats:
+    """The log-odds (n,) of rows (n, d): ``Additive.log_odds`` of each, at once."""
+    total = np.full(len(rows), model.bias)
+    for curve in model.curves:
+        total += np.interp(rows[:, curve.column], curve.knots, curve.values)
+    for pair in model.pairs:
+        i = np.searchsorted(pair.edges[0], rows[:, pair.columns[0]], side="right")
+        j = np.searchsorted(pair.edges[1], rows[:, pair.columns[1]], side="right")
+        total += np.array(pair.cells)[i, j]
+    return total
+
+
+def predict(model: Additive, rows: Floats) -> Floats:
+    """The share (n,) of each row."""
+    shares: Floats = 1.0 / (1.0 + np.exp(-np.clip(log_odds_of(model, rows), -30, 30)))
+    return shares
+
+
+def platt(log_odds: Floats, outcomes: Floats, weights: Floats | None = None) -> tuple[float, float]:
+    """(slope, shift) that make log-odds agree with outcomes they were not fitted to (Platt, 1999).
+
+    A straight map of log-odds leaves the sum of terms a sum of terms, which an isotonic one would not. The slope is kept
+    from 0.2 to 2: a few outcomes must not turn a model around. (1, 0) when all outcomes are equal.
+    """
+    if len(np.unique(outcomes)) < 2:
+        return 1.0, 0.0
+    weight = np.ones(len(outcomes)) if weights is None else weights
+    slope, shift = 1.0, 0.0
+    # Worth two outcomes: believes the model as it is until there is evidence.
+    prior = np.array([2.0, 0.0])
+    matrix = np.column_stack([log_odds, np.ones(len(log_odds))])
+    for _ in range(STEPS):
+        p = 1.0 / (1.0 + np.exp(-np.clip(slope * log_odds + shift, -30, 30)))
+        gradient = matrix.T @ (weight * (outcomes - p)) - prior * np.array([slope - 1.0, shift])
+        curvature = (matrix * (weight * p * (1 - p))[:, None]).T @ matrix + np.diag(prior) + 1e-9 * np.eye(2)
+        step = np.linalg.solve(curvature, gradient)
+        slope, shift = slope + step[0], shift + step[1]
+        if float(np.abs(step).max()) < 1e-9:
+            break
+    return float(np.clip(slope, 0.2, 2.0)), float(np.clip(shift, -10, 10))
+
+
+def auc(scores: Floats, outcomes: Floats) -> float | None:
+    """The chance that a positive scores above a negative, ties half (Mann-Whitney); None without one of each."""
+    positives = int(np.sum(outcomes > 0.5))
+    negatives = len(outcomes) - positives
+    if not positives or not negatives:
+        return None
+    distinct, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    return float((ranks[inverse][outcomes > 0.5].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def best_settings(
+    rows: Floats, outcomes: Floats, folds: Whole, choices: Sequence[FitSettings], weights: Floats | None = None
+) -> FitSettings:
+    """The choice with the least log loss over ``folds`` (n,): each fold is foretold by a model of the others."""
+    weight = np.ones(len(rows)) if weights is None else weights
+
+    def loss(settings: FitSettings) -> float:
+        total = 0.0
+        for fold in np.unique(folds):
+            own = folds == fold
+            if len(np.unique(outcomes[~own])) < 2:
+                continue
+            log_odds = np.clip(log_odds_of(fit(rows[~own], outcomes[~own], settings, weight[~own]), rows[own]), -30, 30)
+            total += float(weight[own] @ (np.logaddexp(0.0, log_odds) - outcomes[own] * log_odds))
+        return total
+
+    return min(choices, key=loss) if len(choices) > 1 else choices[0]
