@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from insights.decisions.decide import Choice
+from insights.intents.model import PRIOR, IntentModel
 from insights.intents.score import score
 from insights.intents.stage import stage_of
 from insights.profiles.profile import Profile
@@ -31,12 +32,12 @@ _COUNTED = (
 """The parts of a profile that a developer can check against what they just did."""
 
 
-def explained(profile: Profile, choice: Choice | None, now_ms: int) -> dict[str, Any]:
+def explained(profile: Profile, choice: Choice | None, now_ms: int, model: IntentModel = PRIOR) -> dict[str, Any]:
     """Stage, intent, the profile's counts that are not zero, and of a decision its action, policy, why and exclusions.
 
     ``now_ms``: the server's clock, epoch milliseconds. ``choice`` None: there was nothing to decide.
     """
-    intent = choice.intent if choice else score(profile, now_ms)
+    intent = choice.intent if choice else score(profile, now_ms, model)
     stage = choice.stage if choice else stage_of(profile, intent)
     told: dict[str, Any] = {
         "stage": stage.value,

@@ -33,6 +33,7 @@ from insights.decisions.situation import VERSION as SITUATION
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Unavailable, WhyleftError
 from insights.events.record import Entry, Recorder
 from insights.events.wire import SERVERS_ONLY, Batch, Limits, Reading, WireEvent, read_batch, refuse_types
+from insights.intents.model import PRIOR
 from insights.intents.score import score
 from insights.plans.book import PlanBook
 from insights.profiles.loading import ProfileLoader
@@ -224,9 +225,13 @@ class Ingest:
             "action": _action(decision_id, choice),
         }
         if self._explains and copy is not None:
-            answer["explained"] = explained(copy.profile, choice, received_ms)
+            answer["explained"] = explained(
+                copy.profile, choice, received_ms, asked.plan.intent if asked is not None else PRIOR
+            )
         if copy is not None and asked is not None and copy.profile.served:
-            answer["withdraw"] = withdrawn(copy.profile, score(copy.profile, received_ms), asked.plan.catalogue)
+            answer["withdraw"] = withdrawn(
+                copy.profile, score(copy.profile, received_ms, asked.plan.intent), asked.plan.catalogue
+            )
         return answer
 
     async def _copy(self, project_id: ProjectId, visitor_id: VisitorId) -> Copy:
@@ -317,7 +322,7 @@ class Ingest:
         last = batch.events[-1]
         if received_ms - last.t > FRESH_MS:
             return None
-        intent = score(profile, received_ms)
+        intent = score(profile, received_ms, asked.plan.intent)
         marks.append(time.perf_counter_ns())
         return decide(
             profile,

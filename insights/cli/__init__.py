@@ -6,7 +6,21 @@ import sys
 
 import typer
 
-from insights.cli import api, demo, evaluate, flows, gold, keys, partitions, rejected, serve, settings, sources, worker
+from insights.cli import (
+    api,
+    demo,
+    evaluate,
+    flows,
+    gold,
+    keys,
+    partitions,
+    rejected,
+    serve,
+    settings,
+    sources,
+    train,
+    worker,
+)
 from insights.cli.audit import audit
 from insights.cli.backfill import backfill
 from insights.cli.replay import replay
@@ -36,6 +50,7 @@ app.add_typer(rejected.app, name="rejected")
 app.add_typer(partitions.app, name="partitions")
 app.add_typer(gold.app, name="gold")
 app.add_typer(sources.app, name="sources")
+app.add_typer(train.app, name="train")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.decisions.offer import Catalogue
+from insights.intents.model import PRIOR, IntentModel
 from insights.policies.draw import uniform
 from insights.policies.policy import Policy, say_of
 from insights.vocabulary.actions import LiveAction
@@ -41,13 +42,14 @@ class Learned:
 class Plan:
     """``salt`` keys the draws: the same for every process of the project, and unknown outside.
 
-    ``holdout``: the share of visitors who get nothing, on site or after it.
+    ``holdout``: the share of visitors who get nothing, on site or after it. ``intent``: what visits are scored by.
     """
 
     salt: bytes = b""
     holdout: float = 0.0
     catalogue: Catalogue = DEFAULT_CATALOGUE
     learned: Learned | None = None
+    intent: IntentModel = PRIOR
 
     def holds_out(self, visitor_id: UUID) -> bool:
         """Whether this visitor gets nothing. Raising the share adds visitors and frees none."""

@@ -1,4 +1,4 @@
-"""An additive model: log-odds as a sum of one curve a column and a few tables of two columns, each of which can be read.
+"""An additive model: log-odds as a sum of one curve a column and a few tables of two columns.
 
 Curves are straight between their knots and level outside them: whatever comes in, what comes out is bounded.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import exp, isfinite
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """What two columns add together: ``cells[i][j]`` where the first falls between edges i-1 and i, the second j-1 and j."""
+    """What two columns add together: ``cells[i][j]`` between edges i-1 and i of the first, j-1 and j of the second."""
 
     columns: tuple[int, int]
     edges: tuple[tuple[float, ...], tuple[float, ...]]
@@ -69,7 +70,9 @@ class Additive:
         return Additive(
             self.bias * slope + shift,
             tuple(Curve(c.column, c.knots, tuple(v * slope for v in c.values)) for c in self.curves),
-            tuple(Pair(p.columns, p.edges, tuple(tuple(v * slope for v in row) for row in p.cells)) for p in self.pairs),
+            tuple(
+                Pair(p.columns, p.edges, tuple(tuple(v * slope for v in row) for row in p.cells)) for p in self.pairs
+            ),
         )
 
     def from_zero(self) -> Additive:
@@ -101,9 +104,7 @@ class Additive:
         """Reads ``as_dict``. Raises ModelInvalid for what is none, or speaks of columns that there are not."""
         place = {name: index for index, name in enumerate(names)}
         try:
-            curves = tuple(
-                Curve(place[c["of"]], _numbers(c["knots"]), _numbers(c["values"])) for c in stored["curves"]
-            )
+            curves = tuple(Curve(place[c["of"]], _numbers(c["knots"]), _numbers(c["values"])) for c in stored["curves"])
             pairs = tuple(
                 Pair(
                     (place[p["of"][0]], place[p["of"][1]]),
@@ -131,7 +132,7 @@ def share(log_odds: float) -> float:
 
 
 def _rising(knots: Sequence[float]) -> bool:
-    return all(a < b for a, b in zip(knots, knots[1:], strict=False))
+    return all(a < b for a, b in pairwise(knots))
 
 
 def _numbers(values: Any) -> tuple[float, ...]:

@@ -27,7 +27,7 @@ GOOD_ENOUGH: Final = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """``knots``: most of a curve. ``bend``: penalty on bends, ``ridge``: on size; ``pair_ridge``: on the cells of pairs.
+    """``knots``: most of a curve. Penalties: ``bend`` on bends, ``ridge`` on size, ``pair_ridge`` on cells of pairs.
 
     ``pairs``: how many tables of two columns, each of ``cells`` × ``cells`` or less.
     """
@@ -112,8 +112,9 @@ def fit(rows: Floats, outcomes: Floats, settings: FitSettings, weights: Floats |
 
 
 def knots_of(values: Floats, most: int) -> Floats:
-    """Knots of a column: its values when they are few, else quantiles. A value that many rows share has a knot of its own
-    and one right after it, so that a curve may jump there; one value alone is a single knot.
+    """Knots of a column: its values when they are few, else quantiles and those values that many rows share.
+
+    One value alone is a single knot.
     """
     distinct, counts = np.unique(values, return_counts=True)
     if len(distinct) <= most:
@@ -231,8 +232,8 @@ def predict(model: Additive, rows: Floats) -> Floats:
 def platt(log_odds: Floats, outcomes: Floats, weights: Floats | None = None) -> tuple[float, float]:
     """(slope, shift) that make log-odds agree with outcomes they were not fitted to (Platt, 1999).
 
-    A straight map of log-odds leaves the sum of terms a sum of terms, which an isotonic one would not. The slope is kept
-    from 0.2 to 2: a few outcomes must not turn a model around. (1, 0) when all outcomes are equal.
+    A straight map of log-odds leaves the sum of terms a sum of terms, which an isotonic one would not. The slope is
+    kept from 0.2 to 2: a few outcomes must not turn a model around. (1, 0) when all outcomes are equal.
     """
     if len(np.unique(outcomes)) < 2:
         return 1.0, 0.0
@@ -258,7 +259,7 @@ def auc(scores: Floats, outcomes: Floats) -> float | None:
     negatives = len(outcomes) - positives
     if not positives or not negatives:
         return None
-    distinct, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2
     return float((ranks[inverse][outcomes > 0.5].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 

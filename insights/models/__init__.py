@@ -9,6 +9,7 @@ from insights.models.identity_link import IdentityLink
 from insights.models.insight import Insight
 from insights.models.insight_feedback import InsightFeedback
 from insights.models.insight_setting import InsightSetting
+from insights.models.intent_model import IntentModelVersion
 from insights.models.live_action import LiveActionEntry, LiveClaim, LiveSpend
 from insights.models.model_batch import ModelBatch
 from insights.models.model_spend import ModelSpend
@@ -35,6 +36,7 @@ __all__ = [
     "Insight",
     "InsightFeedback",
     "InsightSetting",
+    "IntentModelVersion",
     "LiveActionEntry",
     "LiveClaim",
     "LiveSpend",

@@ -15,6 +15,7 @@ from insights.decisions.plan import ARMS, Learned, Plan
 from insights.decisions.situation import NAMES, VERSION
 from insights.models import LiveActionEntry, Policy, PolicySnapshot, Shop
 from insights.plans.entries import entry_of
+from insights.plans.intent import incumbent_version, read_intent
 from insights.plans.shop import facts_of
 from insights.policies.policy import Policy as LearnedPolicy
 from insights.policies.policy import Settings
@@ -30,6 +31,7 @@ class Stamp:
     actions: int
     snapshot: int
     policy: UUID | None
+    intent: int
 
 
 async def read_stamp(tx: AsyncSession, project_id: UUID) -> Stamp:
@@ -41,20 +43,23 @@ async def read_stamp(tx: AsyncSession, project_id: UUID) -> Stamp:
     actions = (
         select(func.sum(LiveActionEntry.version)).where(LiveActionEntry.project_id == project_id).scalar_subquery()
     )
-    row = (await tx.execute(select(shop, actions, snapshot, policy))).one()
-    return Stamp(row[0] or 0, int(row[1] or 0), row[2] or 0, row[3])
+    intent = incumbent_version(project_id).scalar_subquery()
+    row = (await tx.execute(select(shop, actions, snapshot, policy, intent))).one()
+    return Stamp(row[0] or 0, int(row[1] or 0), row[2] or 0, row[3], row[4] or 0)
 
 
 async def read_plan(tx: AsyncSession, project_id: UUID) -> Plan:
     """The plan that the database holds now."""
     shop = await tx.scalar(select(Shop).where(Shop.project_id == project_id))
+    intent = await read_intent(tx, project_id)
     if shop is None:
-        return Plan()
+        return Plan(intent=intent)
     return Plan(
         salt=shop.salt.bytes,
         holdout=shop.holdout,
         catalogue=Catalogue(await _offers(tx, project_id), facts_of(shop)),
         learned=await _learned(tx, project_id),
+        intent=intent,
     )
 
 

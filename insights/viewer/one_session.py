@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -10,8 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.identity.together import person_of
+from insights.intents.model import IntentModel
 from insights.learning.overview import weights_by_name
 from insights.models import Decision, Event, Insight, InsightFeedback, Session, Visitor
+from insights.plans.intent import read_intent, read_intent_named
 from insights.policies.sums import Floats
 from insights.timeline.assemble import Summary, assemble, summarise
 from insights.timeline.read import IN_VISIT, read_timeline
@@ -39,7 +41,8 @@ class OneSession:
     ``feedback`` what a person said of it.
 
     ``earlier``: (session id, event) of the person's latest sessions before this one, in order. ``others``: newest
-    first, ``more_others`` when there are more than that.
+    first, ``more_others`` when there are more than that. ``intent``: the model of the last decision, or
+    the one in use.
     """
 
     session: Session
@@ -52,6 +55,7 @@ class OneSession:
     decisions: tuple[Decision, ...]
     weights: Mapping[str, Floats]
     earlier: tuple[tuple[UUID, TimelineEvent], ...]
+    intent: IntentModel
     others: tuple[Other, ...]
     more_others: bool
 
@@ -92,9 +96,16 @@ async def read_session(tx: AsyncSession, project_id: UUID, session_id: UUID) -> 
         decisions=tuple(decisions),
         weights=await weights_by_name(tx, project_id, {decision.policy for decision in decisions}),
         earlier=await _earlier(tx, project_id, session, person),
+        intent=await _intent(tx, project_id, decisions),
         others=others[:MOST_OTHERS],
         more_others=len(others) > MOST_OTHERS,
     )
+
+
+async def _intent(tx: AsyncSession, project_id: UUID, decisions: Sequence[Decision]) -> IntentModel:
+    if decisions:
+        return await read_intent_named(tx, project_id, str(decisions[-1].intent.get("model", "")))
+    return await read_intent(tx, project_id)
 
 
 async def _others(tx: AsyncSession, project_id: UUID, session: Session, person: tuple[UUID, ...]) -> tuple[Other, ...]:

@@ -1,7 +1,7 @@
 """Scores a visit again, event by event, with the live path's own fold and score: what the intent curve draws.
 
-The visitor's earlier sessions are folded in first, as they were when the visit was live. What the curve shows is what
-today's score says of the visit; what was said at the time stands in the logged decisions.
+The visitor's earlier sessions are folded in first, as they were when the visit was live. The model is the one
+that the visit's last decision was made by; what was said at the time stands in the logged decisions.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from insights.intents.model import PRIOR, IntentModel
 from insights.intents.score import explain, score
 from insights.profiles.fold import fold
 from insights.profiles.pages import event_path
@@ -31,8 +32,14 @@ class Refolded:
     terms: dict[str, tuple[tuple[str, float], ...]]
 
 
-def refold(timeline: Timeline, earlier: Sequence[tuple[UUID, TimelineEvent]], positions: Collection[int]) -> Refolded:
-    """Scores ``timeline`` at ``positions``; ``earlier`` is (session id, event) of visits before it, in order."""
+def refold(
+    timeline: Timeline,
+    earlier: Sequence[tuple[UUID, TimelineEvent]],
+    positions: Collection[int],
+    model: IntentModel = PRIOR,
+) -> Refolded:
+    """Scores ``timeline`` at ``positions`` by ``model``; ``earlier`` is (session id, event) of visits before it, in
+    order."""
     profile = Profile()
     for session_id, event in earlier:
         _fold(profile, session_id, event)
@@ -42,12 +49,12 @@ def refold(timeline: Timeline, earlier: Sequence[tuple[UUID, TimelineEvent]], po
     for position, event in enumerate(timeline.events):
         _fold(profile, timeline.session_id, event)
         if position in wanted:
-            intent = score(profile, _ms(event))
+            intent = score(profile, _ms(event), model)
             scores[position] = Scores(intent.propensity, intent.bounce_risk, intent.price_sensitivity)
             affinity = dict(intent.affinity)
     terms = {
         name: tuple((term.feature, term.adds) for term in its if term.feature != "bias")[:MOST_TERMS]
-        for name, its in (explain(profile, _ms(timeline.events[-1])) if timeline.events else {}).items()
+        for name, its in (explain(profile, _ms(timeline.events[-1]), model) if timeline.events else {}).items()
     }
     return Refolded(scores, tuple(affinity.items())[:MOST_CATEGORIES], terms)
 

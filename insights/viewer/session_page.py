@@ -49,7 +49,7 @@ def session_context(read: OneSession, now: datetime, *, asked_page: str) -> dict
     numbers = {citation.event_id: citation.number for citation in cited if citation.event_id and citation.event}
     pages = event_pages(len(events), asked_page)
     current = next(part for part in pages if part.current)
-    again = refold(read.timeline, read.earlier, sampled(len(events)))
+    again = refold(read.timeline, read.earlier, sampled(len(events)), read.intent)
     at_event = _by_event(told)
     outcome_events = {verdict.outcome_event for verdict in told if verdict.outcome_event}
     return {

@@ -1,0 +1,80 @@
+"""The fit finds curves and pairs, its calibration maps, and the area under the curve is what it is by definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from insights.intents.additive import Additive, Curve, ModelInvalid, Pair
+from insights.intents.fit import FitSettings, auc, fit, knots_of, log_odds_of, platt, predict
+
+
+def test_a_bent_curve_is_found() -> None:
+    rng = np.random.default_rng(1)
+    rows = rng.uniform(-2, 2, (6_000, 2))
+    truth = 2 * np.abs(rows[:, 0]) - 2
+    outcomes = (rng.uniform(size=6_000) < 1 / (1 + np.exp(-truth))).astype(float)
+    model = fit(rows, outcomes, FitSettings())
+    assert float(np.abs(log_odds_of(model, rows) - truth).mean()) < 0.2
+    assert all(abs(value) < 0.5 for value in model.curves[1].values)
+
+
+def test_a_pair_is_found_where_neither_column_says_anything_alone() -> None:
+    rng = np.random.default_rng(2)
+    rows = rng.choice([0.0, 1.0], (4_000, 5))
+    outcomes = (rng.uniform(size=4_000) < np.where(rows[:, 1] == rows[:, 3], 0.8, 0.2)).astype(float)
+    alone, together = fit(rows, outcomes, FitSettings()), fit(rows, outcomes, FitSettings(pairs=1))
+    assert together.pairs[0].columns == (1, 3)
+    without, with_pair = auc(predict(alone, rows), outcomes), auc(predict(together, rows), outcomes)
+    assert without is not None and with_pair is not None
+    assert without < 0.56 and with_pair > 0.78
+
+
+def test_one_row_and_many_rows_get_the_same_log_odds() -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(500, 3))
+    model = fit(rows, (rows[:, 0] > rows[:, 1]).astype(float), FitSettings(pairs=2))
+    for row, expected in zip(rows[:50], log_odds_of(model, rows), strict=False):
+        assert model.log_odds(tuple(row)) == pytest.approx(float(expected))
+        assert model.from_zero().log_odds(tuple(row)) == pytest.approx(float(expected))
+        assert model.mapped(0.5, 1.0).log_odds(tuple(row)) == pytest.approx(0.5 * float(expected) + 1.0)
+
+
+def test_platt_takes_back_what_is_too_sure() -> None:
+    rng = np.random.default_rng(4)
+    true = rng.normal(size=20_000)
+    outcomes = (rng.uniform(size=20_000) < 1 / (1 + np.exp(-true))).astype(float)
+    slope, shift = platt(2 * true + 1, outcomes)
+    assert (slope, shift) == (pytest.approx(0.5, abs=0.05), pytest.approx(-0.5, abs=0.1))
+    assert platt(true, np.ones(20_000)) == (1.0, 0.0)
+
+
+def test_the_area_under_the_curve_counts_ties_as_half() -> None:
+    assert auc(np.array([0.1, 0.2, 0.3]), np.array([0.0, 1.0, 1.0])) == 1.0
+    assert auc(np.array([0.5, 0.5]), np.array([0.0, 1.0])) == 0.5
+    assert auc(np.array([0.5, 0.5]), np.array([1.0, 1.0])) is None
+
+
+def test_a_column_that_never_varies_gets_no_curve_and_what_cannot_be_learned_is_refused() -> None:
+    assert list(knots_of(np.zeros(10), 9)) == [0.0]
+    rows = np.column_stack([np.zeros(40), np.arange(40.0)])
+    assert [c.column for c in fit(rows, (rows[:, 1] > 20).astype(float), FitSettings()).curves] == [1]
+    with pytest.raises(ValueError, match="all outcomes are the same"):
+        fit(rows, np.ones(40), FitSettings())
+    with pytest.raises(ValueError, match="finite"):
+        fit(rows * np.nan, np.ones(40), FitSettings())
+
+
+def test_a_model_is_stored_by_the_names_of_its_columns_and_nonsense_is_refused() -> None:
+    model = Additive(0.5, (Curve(1, (0.0, 1.0), (0.0, 2.0)),), (Pair((0, 1), ((0.5,), ()), ((1.0,), (2.0,))),))
+    stored = model.as_dict(["a", "b"])
+    assert Additive.of(stored, ["b", "a"]).log_odds((0.5, 1.0)) == model.log_odds((1.0, 0.5))
+    for wrong in (
+        {},
+        stored | {"bias": float("nan")},
+        stored | {"curves": [{"of": "c", "knots": [0, 1], "values": [0, 1]}]},
+        stored | {"curves": [{"of": "a", "knots": [1, 0], "values": [0, 1]}]},
+        stored | {"pairs": [{"of": ["a", "b"], "edges": [[0.5], []], "cells": [[1.0]]}]},
+    ):
+        with pytest.raises(ModelInvalid):
+            Additive.of(wrong, ["a", "b"])
