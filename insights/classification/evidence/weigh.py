@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 from uuid import UUID
 
+from insights.classification import suggestions
 from insights.classification.calibration import Calibrations, shipped_calibrations
 from insights.classification.evidence import (
     clear_cta,
@@ -25,7 +26,6 @@ from insights.classification.evidence import (
 )
 from insights.classification.evidence.clue import Clue, combined
 from insights.classification.evidence.story import Story
-from insights.classification.suggestions import suggestions_for
 from insights.classification.verdict import MOST_EVIDENCE, MOST_NARRATIVE, Verdict
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.reasons import Kind, Reason, reasons_of
@@ -107,7 +107,7 @@ def weigh(
         confidence=round(confidence, 3),
         narrative=_narrative("bought" if kind is Kind.CONVERTED else "left without buying", best),
         evidence=evidence_of(best, timeline),
-        suggested_actions=suggestions_for(best.reason, timeline),
+        suggested_actions=suggestions.suggestions_for(best.reason, timeline),
     )
 
 
@@ -134,7 +134,7 @@ def _unclear(timeline: Timeline, best: Case, confidence: float) -> Verdict:
         confidence=round(1.0 - confidence, 3),
         narrative=narrative,
         evidence=evidence_of(best, timeline),
-        suggested_actions=suggestions_for(Reason.UNCLEAR, timeline),
+        suggested_actions=suggestions.suggestions_for(Reason.UNCLEAR, timeline),
     )
 
 
