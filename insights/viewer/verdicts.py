@@ -41,7 +41,8 @@ class Verdict:
     """A decision as the page tells it. ``excluded``: (action, why it was no candidate).
 
     ``outcome``: clicked, dismissed, ignored (shown, and nothing more), shown (the session is still open), not shown,
-    or "" when there was nothing to show. ``outcome_event`` is the event that says so.
+    or "" when there was nothing to show. ``outcome_event`` is the event that says so. ``held_back``: what somebody who
+    is held out would have got.
     """
 
     id: UUID
@@ -61,6 +62,7 @@ class Verdict:
     outcome_event: UUID | None
     terms: tuple[tuple[str, float], ...]
     say: float
+    held_back: str | None
 
 
 def verdicts(
@@ -126,6 +128,7 @@ def _verdict(
         outcome_event=outcome_event,
         terms=_terms(decision, weights),
         say=decision.say or 0.0,
+        held_back=decision.held_back,
     )
 
 

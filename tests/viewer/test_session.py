@@ -177,6 +177,15 @@ async def test_a_decision_about_an_event_that_is_not_stored_still_has_its_place(
     assert said.index("Product viewed") < said.index("Decided: Chat invite") < said.index("Quick back")
 
 
+async def test_what_was_held_back_from_somebody_held_out_is_told(shop: Shop, database: Database) -> None:
+    visit = browser(NOW - timedelta(days=2))
+    made = decision(visit, 3, "do_nothing", {"do_nothing": 1.0}, policy="holdout", held_back="trust_card")
+    where = await keep(database, shop, visit)
+    async with database.transaction(shop.project_id) as tx:
+        tx.add(Decision(project_id=shop.project_id, **made))
+    assert "Would have got: Trust card" in text_of(await shop.see(where))
+
+
 async def test_runs_show_their_steps_skips_and_deliveries(shop: Shop) -> None:
     said = text_of(section(await see(shop, "broken"), "done"))
     for text in (
