@@ -1,16 +1,20 @@
 // Runs the unit tests: the pure modules, bundled as they ship, under node's own test runner.
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { build } from "esbuild";
 
+const here = new URL(".", import.meta.url).pathname;
+const out = new URL("../dist/.test/", import.meta.url).pathname;
+const names = readdirSync(here).filter((name) => name.endsWith(".test.ts"));
 await build({
-  entryPoints: [new URL("uuid.test.ts", import.meta.url).pathname],
-  outfile: new URL("../dist/.test/uuid.test.mjs", import.meta.url).pathname,
+  entryPoints: names.map((name) => here + name),
+  outdir: out,
+  outExtension: { ".js": ".mjs" },
   bundle: true,
   platform: "node",
   format: "esm",
   logLevel: "error",
 });
-const { status } = spawnSync(process.execPath, ["--test", new URL("../dist/.test/", import.meta.url).pathname + "uuid.test.mjs"], {
-  stdio: "inherit",
-});
+const files = names.map((name) => out + name.replace(/ts$/, "mjs"));
+const { status } = spawnSync(process.execPath, ["--test", ...files], { stdio: "inherit" });
 process.exit(status ?? 1);
