@@ -11,19 +11,19 @@ from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import Text, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import explain
-from flows.definition import Exit, FlowDefinition, TriggerRule, Wait
+from flows.definition import FlowDefinition, TriggerRule
 from flows.deliveries import OPEN_STATUSES
-from flows.engine import Finish, Position, WaitUntil, advance
+from flows.first_step import Published, first_lines, new_run
 from flows.models import Conversion, Delivery, Flow, FlowRun, FlowVersion
 from flows.ports import Knowledge, Trigger
-from flows.triggers import UNFINISHED, lock_signal, lock_visitors, note, signal_given_at, until, wake
+from flows.triggers import UNFINISHED, lock_signal, lock_visitors, note, signal_given_at, wake
 
 # One statement for all runs of a batch and the first lines of their histories. A run that a trigger's first copy
 # started is not made again, and gets no lines.
@@ -52,13 +52,6 @@ WITH given AS (
 )
 SELECT id FROM made
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class _Published:
-    flow_id: UUID
-    version_id: UUID
-    definition: FlowDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +133,9 @@ async def start_runs(
         refusal = _refusal(flow, trigger, people[trigger.visitor_id], past, now)
         if refusal is not None and any(run.end_reason == refusal for run in before):
             continue
-        row = _run(flow, trigger, refusal, now)
+        row = new_run(flow, trigger, refusal, now)
         rows.append(row)
-        lines += _lines(flow.definition.name, row)
+        lines += first_lines(flow.definition.name, row)
         # For the next trigger: it may be of the same visitor or group.
         run = _Earlier(row["id"], trigger.group, row["status"], refusal, reached=False, started_at=now)
         past.add(flow.flow_id, trigger.visitor_id, run)
@@ -207,21 +200,21 @@ def read_definition(body: str) -> FlowDefinition:
     return FlowDefinition.model_validate_json(body)
 
 
-async def _published(tx: AsyncSession, project_id: UUID) -> list[_Published]:
+async def _published(tx: AsyncSession, project_id: UUID) -> list[Published]:
     rows = await tx.execute(
         select(Flow.id, FlowVersion.id, cast(FlowVersion.definition, Text))
         .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == Flow.version_id))
         .where(Flow.project_id == project_id)
         .order_by(Flow.id)
     )
-    return [_Published(row[0], row[1], read_definition(row[2])) for row in rows]
+    return [Published(row[0], row[1], read_definition(row[2])) for row in rows]
 
 
 async def _past(
     tx: AsyncSession,
     project_id: UUID,
     people: Mapping[UUID, Collection[UUID]],
-    matching: Sequence[tuple[Trigger, _Published]],
+    matching: Sequence[tuple[Trigger, Published]],
     now: datetime,
 ) -> _Past:
     visitors = {visitor for person in people.values() for visitor in person}
@@ -266,7 +259,7 @@ async def _past(
     return past
 
 
-def _refusal(flow: _Published, trigger: Trigger, person: Collection[UUID], past: _Past, now: datetime) -> str | None:
+def _refusal(flow: Published, trigger: Trigger, person: Collection[UUID], past: _Past, now: datetime) -> str | None:
     settings = flow.definition.settings
     if now - trigger.occurred_at > settings.max_trigger_age:
         return "too_old"
@@ -281,42 +274,6 @@ def _refusal(flow: _Published, trigger: Trigger, person: Collection[UUID], past:
     return None
 
 
-def _run(flow: _Published, trigger: Trigger, refusal: str | None, now: datetime) -> dict[str, Any]:
-    definition = flow.definition
-    row: dict[str, Any] = {
-        "id": uuid4(),
-        "flow_id": flow.flow_id,
-        "version_id": flow.version_id,
-        "visitor_id": trigger.visitor_id,
-        "trigger_key": trigger.key,
-        "trigger_group": trigger.group,
-        "triggered_at": trigger.occurred_at,
-        "facts": dict(trigger.facts),
-        "exit_on_conversion": definition.settings.exit_on_conversion,
-        "status": "waiting",
-        "step": definition.start,
-        "waiting": False,
-        "signal": None,
-        "signal_key": None,
-        "signalled": False,
-        "due_at": now,
-        "ended_at": None,
-        "end_reason": None,
-    }
-    if refusal is not None:
-        return row | {"status": "cancelled", "due_at": None, "ended_at": now, "end_reason": refusal}
-    if not isinstance(definition.steps[definition.start], Wait | Exit):
-        return row  # for a worker: there is something to send, or to find out
-    match advance(definition, Position(definition.start), "due", trigger.facts, now).effect:
-        case Finish(reason):
-            return row | {"status": "done", "due_at": None, "ended_at": now, "end_reason": reason}
-        case WaitUntil(due_at, signal, key):
-            awaited = {"signal": signal, "signal_key": key} if signal is not None and key is not None else {}
-            return row | {"waiting": True, "due_at": due_at} | awaited
-        case _:
-            return row
-
-
 async def _look_for_signals(tx: AsyncSession, project_id: UUID, rows: list[dict[str, Any]], now: datetime) -> None:
     """Lets runs go on at once whose signal was given since what triggered them."""
     awaited = {(row["signal"], row["signal_key"]) for row in rows if row["signal"] is not None}
@@ -327,17 +284,3 @@ async def _look_for_signals(tx: AsyncSession, project_id: UUID, rows: list[dict[
         for row in rows:
             if (row["signal"], row["signal_key"]) == (name, key) and given_at and given_at >= row["triggered_at"]:
                 row |= {"signal": None, "signal_key": None, "signalled": True, "due_at": now}
-
-
-def _lines(name: str, row: dict[str, Any]) -> list[dict[str, Any]]:
-    """The first lines of a run's history."""
-    told = [(None, "started", name)]
-    if row["status"] == "cancelled":
-        told = [(None, "not_started", f"{name}: {row['end_reason']}")]
-    elif row["status"] == "done":
-        told.append((row["step"], "ended", row["end_reason"]))
-    elif row["signal"] is not None:
-        told.append((row["step"], "waiting", f"for {row['signal']} {row['signal_key']:.80}, {until(row['due_at'])}"))
-    elif row["waiting"]:
-        told.append((row["step"], "waiting", until(row["due_at"])))
-    return [{"run_id": row["id"], "step": step, "what": what, "detail": detail} for step, what, detail in told]
