@@ -1,0 +1,146 @@
+"""How well the trainer of the intent scores foretells purchases on public data, beside scikit-learn's learners.
+
+`python -m bench.intent [--train FILE --test FILE [--outcome COLUMN]] [--json]`. Five folds, the outcome's share the same
+in each (UCI), or no visitor on both sides (RetailRocket). UCI's page values are known only after the visit: the figure
+without them is the one that means something. The same rows and folds go to every learner.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.datasets import data_set
+from bench.report import Figure, report
+from bench.shoppers import Floats, Shoppers, retailrocket, table, uci
+from insights.intents.fit import FitSettings, auc, best_settings, fit, log_odds_of
+
+FOLDS = 5
+SEED = 0
+PAIRS = FitSettings(knots=9, ridge=2.0, bend=10.0, pairs=30, pair_ridge=40.0, cells=4)
+NO_PAIRS = FitSettings(knots=9, ridge=2.0, bend=10.0)
+
+Learner = Callable[[Floats, Floats, Floats], Floats]
+"""Learns from (rows, outcomes) and scores the third."""
+
+
+def ours(*choices: FitSettings) -> Learner:
+    """The product's own trainer; of several settings that which foretells best within what is learned from."""
+
+    def learn(rows: Floats, outcomes: Floats, others: Floats) -> Floats:
+        inner = np.random.default_rng(SEED).permutation(len(rows)) % 3
+        settings = best_settings(rows, outcomes, inner, choices)
+        return log_odds_of(fit(rows, outcomes, settings), others)
+
+    return learn
+
+
+def peers() -> dict[str, Learner]:
+    """scikit-learn's learners; empty where it is not installed."""
+    try:
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+    except ImportError:
+        return {}
+
+    def of(make: Callable[[], Any]) -> Learner:
+        return lambda rows, outcomes, others: make().fit(rows, outcomes).predict_proba(others)[:, 1]
+
+    return {
+        "gradient boosting": of(
+            lambda: HistGradientBoostingClassifier(learning_rate=0.05, max_iter=150, random_state=0)
+        ),
+        "logistic": of(lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000))),
+    }
+
+
+def folds_of(data: Shoppers) -> NDArray[np.int64]:
+    """The fold of each row: groups stay together; where each row is a group, the outcomes are spread evenly."""
+    rng = np.random.default_rng(SEED)
+    groups = int(data.groups.max()) + 1
+    if groups < len(data.outcomes):
+        return np.asarray((rng.permutation(groups) % FOLDS)[data.groups])
+    folds = np.zeros(len(data.outcomes), dtype=np.int64)
+    for outcome in (0.0, 1.0):
+        own = rng.permutation(np.flatnonzero(data.outcomes == outcome))
+        folds[own] = np.arange(len(own)) % FOLDS
+    return folds
+
+
+def across_folds(data: Shoppers, learner: Learner) -> float:
+    """The mean AUC of the folds."""
+    folds = folds_of(data)
+    found = []
+    for fold in range(FOLDS):
+        own = folds == fold
+        value = auc(learner(data.rows[~own], data.outcomes[~own], data.rows[own]), data.outcomes[own])
+        assert value is not None
+        found.append(value)
+    return float(np.mean(found))
+
+
+def figure(name: str, measure: Callable[[Learner], float], bar: float | None, n: int) -> Figure:
+    """Ours, judged; without pairs and scikit-learn beside it."""
+    value = measure(ours(NO_PAIRS, PAIRS))
+    others = {"without pairs": ours(NO_PAIRS), **peers()}
+    beside = {label: round(measure(learner), 4) for label, learner in others.items()}
+    return Figure(name, round(value, 4), "AUC", bar, None if bar is None else value >= bar, n, beside)
+
+
+def _option(name: str) -> str | None:
+    if name not in sys.argv:
+        return None
+    place = sys.argv.index(name) + 1
+    if place >= len(sys.argv):
+        raise SystemExit(f"{name} needs a value.")
+    return sys.argv[place]
+
+
+def _own_files() -> list[Figure]:
+    train, test = _option("--train"), _option("--test")
+    if train is None or test is None:
+        raise SystemExit("--train and --test go together: name both files.")
+    for path in (train, test):
+        if not Path(path).is_file():
+            raise SystemExit(f"{path} is not there.")
+    learn, judge = table([Path(train), Path(test)], _option("--outcome") or "y")
+
+    def measure(learner: Learner) -> float:
+        value = auc(learner(learn.rows, learn.outcomes, judge.rows), judge.outcomes)
+        if value is None:
+            raise SystemExit(f"{test} has only one kind of outcome: nothing can be told apart.")
+        return value
+
+    return [figure(f"{Path(test).name} after {Path(train).name}", measure, None, len(judge.outcomes))]
+
+
+def main() -> None:
+    """Prints the table; with --json the last line is the result."""
+    if "--train" in sys.argv or "--test" in sys.argv:
+        report("intent", _own_files())
+        return
+    figures = []
+    sets: list[tuple[str, str, float, Callable[[Path], Shoppers]]] = [
+        ("UCI without page values", "online_shoppers_intention.csv", 0.785, lambda p: uci(p, page_values=False)),
+        ("UCI with page values", "online_shoppers_intention.csv", 0.935, lambda p: uci(p, page_values=True)),
+        ("RetailRocket, first cart", "retailrocket_cart_prefix.csv", 0.645, retailrocket),
+    ]
+    for name, file, bar, read in sets:
+        path = data_set(file)
+        if path is None:
+            figures.append(Figure(name, None, f"{file} is not there", bar))
+            continue
+        data = read(path)
+        figures.append(figure(name, lambda learner, data=data: across_folds(data, learner), bar, len(data.outcomes)))
+    report("intent", figures)
+
+
+if __name__ == "__main__":
+    main()
