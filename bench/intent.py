@@ -1,8 +1,8 @@
 """How well the trainer of the intent scores foretells purchases on public data, beside scikit-learn's learners.
 
-`python -m bench.intent [--train FILE --test FILE [--outcome COLUMN]] [--json]`. Five folds, the outcome's share the same
-in each (UCI), or no visitor on both sides (RetailRocket). UCI's page values are known only after the visit: the figure
-without them is the one that means something. The same rows and folds go to every learner.
+`python -m bench.intent [--train FILE --test FILE [--outcome COLUMN]] [--json]`. Five folds, with the outcome's share
+the same in each (UCI) or no visitor on both sides (RetailRocket). UCI's page values are known only after the visit: the
+figure without them is the one that means something. The same rows and folds go to every learner.
 """
 
 from __future__ import annotations
