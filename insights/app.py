@@ -73,6 +73,7 @@ def create_app(services: Services) -> ASGIApp:
             yield
         await services.recorder.stop()
         await services.loader.close()
+        await services.keys.close()
         await services.classifiers.close()
         await services.profiles.stop()
         await services.plans.close()

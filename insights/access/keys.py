@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -66,10 +67,15 @@ async def create_key(database: Database, project: str, kind: KeyKind, origins: l
     return NewKey(project_id, project, kind, key)
 
 
+GRACE = 60.0
+
+
 class KeyRing:
     """Resolves keys, remembering each answer for ``ttl`` seconds: a revoked key works that much longer at most.
 
-    Unknown keys are remembered too, so that a wrong key in a busy page costs no query a request.
+    Unknown keys are remembered too, so that a wrong key in a busy page costs no query a request. A write key that was
+    good is used on while it is asked for again, for ``GRACE`` seconds at most: a page never waits for that, nor for a
+    database that is away to be given up.
     """
 
     def __init__(
@@ -80,19 +86,46 @@ class KeyRing:
         self._size = size
         self._clock = clock
         self._known: OrderedDict[str, tuple[float, ResolvedKey | None]] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[ResolvedKey | None]] = {}
 
     async def resolve(self, key: str) -> ResolvedKey | None:
         """What ``key`` stands for; None when it is unknown or revoked."""
         known = self._known.get(key)
-        now = self._clock()
-        if known is not None and known[0] > now:
-            return known[1]
-        resolved = await self._look_up(key) if key.startswith(tuple(_PREFIXES.values())) and len(key) < 100 else None
-        if len(key) < 100:
-            self._known[key] = (now + self._ttl, resolved)
-            self._known.move_to_end(key)
-            if len(self._known) > self._size:
-                self._known.popitem(last=False)
+        if known is not None:
+            until, resolved = known
+            now = self._clock()
+            if until > now:
+                return resolved
+            if resolved is not None and resolved.kind == "write" and until + GRACE > now:
+                self._ask(key)
+                return resolved
+        if not key.startswith(tuple(_PREFIXES.values())) or len(key) >= 100:
+            return None
+        return await asyncio.shield(self._ask(key))
+
+    async def close(self) -> None:
+        """Waits for what is being asked."""
+        await asyncio.gather(*self._asking.values(), return_exceptions=True)
+
+    def _ask(self, key: str) -> asyncio.Task[ResolvedKey | None]:
+        task = self._asking.get(key)
+        if task is None:
+            task = self._asking[key] = asyncio.create_task(self._refresh(key), name="key")
+            task.add_done_callback(lambda done: self._asked(key, done))
+        return task
+
+    def _asked(self, key: str, done: asyncio.Task[ResolvedKey | None]) -> None:
+        self._asking.pop(key, None)
+        # Heard here too: whoever used the old answer meanwhile waits for nothing.
+        if not done.cancelled():
+            done.exception()
+
+    async def _refresh(self, key: str) -> ResolvedKey | None:
+        resolved = await self._look_up(key)
+        self._known[key] = (self._clock() + self._ttl, resolved)
+        self._known.move_to_end(key)
+        if len(self._known) > self._size:
+            self._known.popitem(last=False)
         return resolved
 
     async def _look_up(self, key: str) -> ResolvedKey | None:

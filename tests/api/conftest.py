@@ -57,5 +57,6 @@ async def api(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Api]
         yield Api(services, client, write.project_id, write.key, secret.key)
     await services.recorder.stop()
     await services.loader.close()
+    await services.keys.close()
     await services.plans.close()
     await services.database.close()
