@@ -24,6 +24,7 @@ from insights.api import (
     problem,
     recovery,
     rejected,
+    reports,
     segment_http,
     segments,
     sessions,
@@ -102,6 +103,7 @@ def create_app(services: Services) -> ASGIApp:
         policies,
         recovery,
         lift,
+        reports,
         health,
         insight_settings,
     )
