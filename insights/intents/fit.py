@@ -136,13 +136,15 @@ def _newton(
     basis: _Basis, rows: Floats, outcomes: Floats, weight: Floats, settings: FitSettings, start: Floats | None
 ) -> Floats:
     size = basis.starts[-1]
-    solved = np.zeros(size)
+    solved: Floats = np.zeros(size)
     if start is not None:
         solved[: len(start)] = start
     else:
         mean = float(np.average(outcomes, weights=weight))
         solved[0] = np.log(mean / (1 - mean))
     penalty = basis.penalty(settings)
+    best: Floats = solved
+    step: Floats = np.zeros(size)
     before = np.inf
     for _ in range(STEPS):
         gram, slope, loss = penalty.copy(), -penalty @ solved, 0.5 * float(solved @ penalty @ solved)
@@ -154,11 +156,18 @@ def _newton(
             loss += float(w @ (np.logaddexp(0.0, log_odds) - y * log_odds))
             slope += matrix.T @ (w * (y - p))
             gram += (matrix * (w * np.maximum(p * (1 - p), 1e-6))[:, None]).T @ matrix
-        if before - loss < GOOD_ENOUGH * abs(loss):
+        if loss - before > GOOD_ENOUGH * abs(loss):
+            # Too far: where outcomes are rare, a whole step may lead away. Half of it, from the same place.
+            step = np.asarray(step / 2, dtype=np.float64)
+            solved = np.asarray(best + step, dtype=np.float64)
+            continue
+        done = before - loss < GOOD_ENOUGH * abs(loss)
+        best, before = solved, loss
+        if done:
             break
-        before = loss
-        solved = solved + np.linalg.solve(gram + 1e-9 * np.eye(size), slope)
-    return solved
+        step = np.asarray(np.linalg.solve(gram + 1e-9 * np.eye(size), slope), dtype=np.float64)
+        solved = np.asarray(best + step, dtype=np.float64)
+    return best
 
 
 def _with_pairs(

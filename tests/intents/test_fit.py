@@ -40,6 +40,16 @@ def test_one_row_and_many_rows_get_the_same_log_odds() -> None:
         assert model.mapped(0.5, 1.0).log_odds(tuple(row)) == pytest.approx(0.5 * float(expected) + 1.0)
 
 
+def test_a_rare_outcome_does_not_lead_the_fit_astray() -> None:
+    rng = np.random.default_rng(6)
+    rows = np.column_stack([rng.exponential(size=(2_000, 3)), (rng.uniform(size=2_000) < 0.003).astype(float)])
+    outcomes = (rng.uniform(size=2_000) < np.where(rows[:, 0] > 3, 0.6, 0.002)).astype(float)
+    model = fit(rows, outcomes, FitSettings(ridge=0.01, bend=0.01))
+    found = auc(predict(model, rows), outcomes)
+    assert found is not None and found > 0.9
+    assert float(predict(model, rows).mean()) == pytest.approx(float(outcomes.mean()), rel=0.01)
+
+
 def test_platt_takes_back_what_is_too_sure() -> None:
     rng = np.random.default_rng(4)
     true = rng.normal(size=20_000)
