@@ -6,7 +6,7 @@ at the effective number of sessions, (sum of weights)² / sum of squared weights
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import sqrt
@@ -84,6 +84,17 @@ def reason_mix(told: Sequence[Told], kind: Kind, now: datetime, half_life: timed
         low, high = wilson(share, effective)
         shares.append(Share(reason, share, low, high, tuple(ids[reason])))
     return Mix(len(counted), effective, tuple(shares), _leads(shares, effective))
+
+
+def by_cell(
+    told: Sequence[Told], cell: Callable[[Told], str | None], kind: Kind, now: datetime, half_life: timedelta
+) -> list[tuple[str | None, Mix]]:
+    """The mix of each cell (None: not known), most sessions first; cells without a session of ``kind`` are left out."""
+    cells: dict[str | None, list[Told]] = {}
+    for one in told:
+        cells.setdefault(cell(one), []).append(one)
+    mixes = [(name, reason_mix(its, kind, now, half_life)) for name, its in cells.items()]
+    return sorted((one for one in mixes if one[1].n), key=lambda one: (-one[1].n, one[0] or ""))
 
 
 def wilson(share: float, n: float) -> tuple[float, float]:

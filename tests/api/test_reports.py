@@ -86,6 +86,15 @@ async def test_conversions_devices_and_sources_are_asked_apart(api: Api) -> None
     assert await reasons(kind="converted", last="1") == ["social_proof"]
 
 
+async def test_each_page_can_be_seen_apart(api: Api) -> None:
+    for _ in range(3):
+        await left(api, "/cart", "technical_error")
+    await left(api, "/pricing", "price_hesitation")
+    answer = await api.client.get("/v1/reports/reasons", params={"by": "page"}, headers=api.headers)
+    cells = [(one["name"], one["sessions"], one["first"]["reason"]) for one in answer.json()["cells"]]
+    assert cells == [("/cart", 3, "technical_error"), ("/pricing", 1, "price_hesitation")]
+
+
 @pytest.mark.parametrize("asked", [{"hours": "0"}, {"device": "fridge"}, {"page": "a\0b"}, {"half_life_hours": "nan"}])
 async def test_a_question_that_makes_no_sense_is_refused_by_name(api: Api, asked: dict[str, str]) -> None:
     answer = await api.client.get("/v1/reports/reasons", params=asked, headers=api.headers)
