@@ -90,6 +90,7 @@ class Settings:
 
     actions_per_session: int = _setting(2, "Most actions shown to a visitor in one session.")
     action_gap_seconds: float = _setting(60.0, "Shortest time between two actions shown to one visitor.")
+    decision_deadline_ms: int = _setting(20, "Past this, counted from the request, the rules decide without a policy.")
 
     explain_answers: bool = _setting(
         False,

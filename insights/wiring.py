@@ -207,7 +207,9 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         door=Door(database, way_in, Sealer(signing_secret)),
         limits=event_limits(settings),
         action_limits=ActionLimits(
-            actions_per_session=settings.actions_per_session, gap_ms=int(settings.action_gap_seconds * 1000)
+            actions_per_session=settings.actions_per_session,
+            gap_ms=int(settings.action_gap_seconds * 1000),
+            deadline_ms=settings.decision_deadline_ms,
         ),
         wishes=wishes,
         classifiers=classifiers,

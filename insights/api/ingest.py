@@ -324,6 +324,10 @@ class Ingest:
             return None
         intent = score(profile, received_ms, asked.plan.intent)
         marks.append(time.perf_counter_ns())
+        plan = asked.plan
+        if marks[-1] - marks[0] > self._action_limits.deadline_ms * 1_000_000:
+            # Late already, by a profile that had to be built: what is certain costs least.
+            plan = replace(plan, learned=None)
         return decide(
             profile,
             intent,
@@ -333,7 +337,7 @@ class Ingest:
             event_type=last.type,
             path=event_path(last.type, last.url or _page_url(batch), last.props.get("path")),
             limits=self._action_limits,
-            plan=asked.plan,
+            plan=plan,
             locale=asked.locale,
         )
 

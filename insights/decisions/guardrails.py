@@ -14,11 +14,13 @@ class Limits:
     """``actions_per_session``: most actions in a session. ``gap_ms``: shortest time between two of them.
 
     ``quiet_ms``: a choice to do nothing is made, and logged, once in this time while nothing new speaks for acting.
+    ``deadline_ms``: past this, from the request's first byte, the rules decide alone.
     """
 
     actions_per_session: int = 2
     gap_ms: int = 60_000
     quiet_ms: int = 60_000
+    deadline_ms: int = 20
 
 
 def silence(profile: Profile, stage: Stage, limits: Limits, now_ms: int) -> str | None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select
 
+from insights.decisions.plan import ARMS, Learned
+from insights.decisions.situation import NAMES
 from insights.models import Decision, DiscountCode, LiveSpend
+from insights.policies.policy import Policy, Settings
+from insights.policies.sums import Sums
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api
 
@@ -198,3 +203,16 @@ async def test_without_margin_data_nothing_can_be_given_away(api: Api) -> None:
 async def test_other_projects_see_none_of_it(api: Api) -> None:
     answer = await ask(api, "GET", f"/v1/live-actions/{uuid7()}")
     assert answer.status_code == 404
+
+
+async def test_past_the_deadline_the_rules_decide_alone(api: Api) -> None:
+    plan = await api.services.plans.plan_of(api.project_id)
+    sums = Sums.empty(len(ARMS), len(NAMES))
+    learned = replace(plan, learned=Learned(Policy.of(sums, Settings()), 1))
+    api.services.plans._pages[api.project_id].plan = learned
+    await leaves_with_a_cart(api)
+    object.__setattr__(api.services.action_limits, "deadline_ms", -1)
+    await leaves_with_a_cart(api)
+    async with api.services.database.transaction(api.project_id) as tx:
+        policies = list(await tx.scalars(select(Decision.policy).order_by(Decision.decided_at)))
+    assert policies == ["learned-1", "rules-1"]
