@@ -46,7 +46,7 @@ def test_newer_sessions_count_more() -> None:
     mix = reason_mix(sessions, Kind.ABANDONED, NOW, DAY)
     assert mix.shares[0].reason is Reason.TECHNICAL_ERROR
     assert mix.shares[0].share == pytest.approx(6 / (6 + 10 / 4))
-    assert mix.effective < 16
+    assert mix.effective == pytest.approx((6 + 10 / 4) ** 2 / (6 + 10 / 16))
 
 
 def test_a_reason_leads_only_when_chance_does_not_explain_it() -> None:
