@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from flows.conditions import ConditionInvalid, to_words, understand
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
+from insights.api.stored import StoredBody
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.decisions.content import Template
 from insights.decisions.entries import Entry
@@ -59,10 +60,8 @@ class IncentiveIn(BaseModel):
     per_device: int = Field(3, ge=1, le=1_000, description="Codes a day for one network address and browser.")
 
 
-class LiveActionIn(BaseModel):
+class LiveActionIn(StoredBody):
     """A live action. It takes the place of the built-in ones of the same kind."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=80)
     action: LiveAction

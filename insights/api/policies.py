@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
+from insights.api.stored import StoredBody
 from insights.learning import overview, promotion
 from insights.learning.collect import unit_of
 from insights.models import Policy, PolicyChange
@@ -18,10 +19,8 @@ from insights.models import Policy, PolicyChange
 router = APIRouter(prefix="/v1/policies", tags=["policies"])
 
 
-class PolicyIn(BaseModel):
+class PolicyIn(StoredBody):
     """A way to learn that is to be compared with the one that decides."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(min_length=1, max_length=80)
     settings: dict[str, Any] = Field(

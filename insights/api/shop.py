@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
+from insights.api.stored import StoredBody
 from insights.errors import Refused
 from insights.models import Shop
 from insights.plans.shop import change_shop, shop_of
@@ -20,10 +21,8 @@ MOST_MINOR = 10**12
 IfMatch = Annotated[str | None, Header(description="The ETag that you read: the change is refused if it is older.")]
 
 
-class ShopIn(BaseModel):
+class ShopIn(StoredBody):
     """What is left out stays as it is; null takes a value back."""
-
-    model_config = ConfigDict(extra="forbid")
 
     currency: str | None = Field(None, pattern="^[A-Z]{3}$", description="ISO 4217, such as EUR.")
     margin_rate: float | None = Field(

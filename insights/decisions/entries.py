@@ -24,6 +24,7 @@ from insights.vocabulary.stages import Stage
 TEMPLATES: Final = get_args(Template)
 LINKS: Final = ("@contact", "@policy", "@cart", "@shelf")
 WORDS: Final = ("count", "category", "interest", "threshold", "missing", "code", "percent")
+WITHOUT_CART: Final = frozenset({Stage.ANONYMOUS, Stage.BROWSER})
 _LOCALE: Final = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
 _WORD: Final = re.compile(r"\{([a-z]+)\}")
 _HREF: Final = re.compile(r"(/[^/\\].*|/|https://.+|mailto:.+)")
@@ -68,7 +69,7 @@ def faults_of(entry: Entry, facts: ShopFacts, now: datetime) -> list[Fault]:
         except ConditionInvalid as error:
             faults += [Fault(f"/when{fault.pointer}", fault.problem, fault.fix) for fault in error.faults]
     if entry.incentive is not None:
-        faults += _incentive_faults(entry.incentive, facts)
+        faults += [*_incentive_faults(entry.incentive, facts), *_unseen_code_faults(entry, entry.incentive)]
     elif entry.action is LiveAction.DISCOUNT_POPUP:
         faults.append(Fault("/incentive", "a discount without an incentive gives nothing", "give incentive.percent"))
     elif any("{code}" in text or "{percent}" in text for words in entry.content.values() for text in words.values()):
@@ -179,6 +180,19 @@ def _incentive_faults(incentive: Incentive, facts: ShopFacts) -> list[Fault]:
         faults.append(Fault(at, "this gives nothing", "give percent or cost_minor, or leave incentive out"))
     if incentive.budget_minor is not None and incentive.budget_minor < max(1, incentive.cost_minor):
         faults.append(Fault(f"{at}/budget_minor", "the budget does not pay for one: it is never shown", "raise it"))
+    return faults
+
+
+def _unseen_code_faults(entry: Entry, incentive: Incentive) -> list[Fault]:
+    faults = []
+    if entry.stages and set(entry.stages) <= WITHOUT_CART:
+        at = "in these stages there is no cart that it could come off: it is never shown"
+        faults.append(Fault("/stages", at, "add cart_adder, high_intent or customer"))
+    for locale, words in entry.content.items():
+        if incentive.percent and not any("{code}" in words.get(part, "") for part in ("title", "body")):
+            faults.append(
+                Fault(f"/content/{locale}/body", "nobody would read the code", "put {code} into title or body")
+            )
     return faults
 
 

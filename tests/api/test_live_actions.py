@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -167,6 +168,11 @@ async def test_an_older_etag_and_a_taken_name_change_nothing(api: Api) -> None:
     ("change", "says"),
     [
         ({"stages": []}, "/stages"),
+        ({"stages": ["anonymous", "browser"]}, "no cart"),
+        ({"content": {"default": {"title": "Ten off", "body": "Hurry not."}}}, "nobody would read the code"),
+        ({"name": "a\x00b"}, "name: holds a NUL"),
+        ({"content": {"default": {"title": "a\x00b", "body": "{code}"}}}, "content.default.title: holds a NUL"),
+        ({"when": 'page.path = "/\x00"'}, "when: holds a NUL"),
         ({"content": {"de": {"title": "a", "body": "b"}}}, "content.default"),
         ({"content": {"default": {"title": " ", "body": "b"}}}, "/content/default/title"),
         ({"content": {"default": {"title": "{cod}", "body": "b"}}}, "{cod}"),
@@ -216,3 +222,21 @@ async def test_past_the_deadline_the_rules_decide_alone(api: Api) -> None:
     async with api.services.database.transaction(api.project_id) as tx:
         policies = list(await tx.scalars(select(Decision.policy).order_by(Decision.decided_at)))
     assert policies == ["learned-1", "rules-1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/v1/policies", {"name": "a\x00b"}),
+        ("POST", "/v1/policies", {"name": "a\ud800b"}),
+        ("PATCH", "/v1/shop", {"contact_href": "/a\x00b"}),
+        ("POST", "/v1/live-actions", discount(group="a\ud800b")),
+    ],
+)
+async def test_what_the_database_cannot_hold_is_refused_by_name(
+    api: Api, method: str, path: str, body: dict[str, Any]
+) -> None:
+    sent = {"content": json.dumps(body).encode(), "headers": {"content-type": "application/json"}}
+    answer = await ask(api, method, path, **sent)
+    assert answer.status_code in (400, 422)
+    assert "holds" in answer.text
