@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from flows.conditions import ConditionInvalid, to_words, understand
 from insights.api.caller import SecretCaller
+from insights.api.etag import IfMatch, etag_of, version_of
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
@@ -27,7 +27,6 @@ from insights.vocabulary.stages import Stage
 router = APIRouter(prefix="/v1/live-actions", tags=["live actions"])
 
 MOST_MINOR = 10**12
-IfMatch = Annotated[str | None, Header(description="The ETag that you read: the change is refused if it is older.")]
 Text = Annotated[str, Field(max_length=2_000)]
 
 
@@ -129,7 +128,7 @@ async def create_live_action(
     """A new live action; running processes use it within seconds."""
     async with services.database.transaction(caller.project_id) as tx:
         row = await entries.create_entry(tx, caller.project_id, _entry(body), datetime.now(UTC))
-    response.headers["etag"] = f'"{row.version}"'
+    response.headers["etag"] = etag_of(row.version)
     return _out(row)
 
 
@@ -141,7 +140,7 @@ async def get_live_action(
     async with services.database.transaction(caller.project_id) as tx:
         row = await entries.get_entry(tx, caller.project_id, entry_id)
         spent = await entries.spent_on(tx, caller.project_id, datetime.now(UTC))
-    response.headers["etag"] = f'"{row.version}"'
+    response.headers["etag"] = etag_of(row.version)
     return _out(row, spent.get(row.id))
 
 
@@ -157,9 +156,9 @@ async def change_live_action(
     """Replaces a live action as a whole. With If-Match only if nobody changed it meanwhile."""
     async with services.database.transaction(caller.project_id) as tx:
         row = await entries.change_entry(
-            tx, caller.project_id, entry_id, _entry(body), datetime.now(UTC), _version(if_match)
+            tx, caller.project_id, entry_id, _entry(body), datetime.now(UTC), version_of(if_match)
         )
-    response.headers["etag"] = f'"{row.version}"'
+    response.headers["etag"] = etag_of(row.version)
     return _out(row)
 
 
@@ -211,12 +210,3 @@ def _out(row: LiveActionEntry, spent: tuple[int, int] | None = None) -> LiveActi
     if when is not None:
         shown["text"] = when if isinstance(when, str) else to_words(understand(when))
     return LiveActionOut.model_validate(shown)
-
-
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    found = re.fullmatch(r'(?:W/)?"(\d{1,9})"', if_match.strip())
-    if found is None:
-        raise Refused('If-Match: send the ETag as you got it, such as "3".', field="If-Match")
-    return int(found[1])

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Path, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.conditions import to_words
 from flows.store import conditions_of_flows
 from insights.api.caller import SecretCaller
 from insights.api.conditions import Written
+from insights.api.etag import IfMatch
 from insights.api.services import FromRequest
 from insights.conditions.fields import condition
 from insights.conditions.places import Place
@@ -26,7 +27,6 @@ from insights.segments.preview import preview
 router = APIRouter(prefix="/v1/segments", tags=["segments"])
 
 Name = Annotated[str, Path(min_length=1, max_length=60)]
-IfMatch = Annotated[str | None, Header(description="The ETag that you read: the change is refused if it is older.")]
 
 
 class SegmentChange(BaseModel):

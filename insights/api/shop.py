@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from insights.api.caller import SecretCaller
+from insights.api.etag import IfMatch, etag_of, version_of
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
-from insights.errors import Refused
 from insights.models import Shop
 from insights.plans.shop import change_shop, shop_of
 
 router = APIRouter(prefix="/v1/shop", tags=["live actions"])
 
 MOST_MINOR = 10**12
-IfMatch = Annotated[str | None, Header(description="The ETag that you read: the change is refused if it is older.")]
 
 
 class ShopIn(StoredBody):
@@ -59,20 +57,11 @@ async def patch_shop(
     """Changes what is given. Running processes decide by it within seconds."""
     async with services.database.transaction(caller.project_id) as tx:
         shop = await change_shop(
-            tx, caller.project_id, body.model_dump(exclude_unset=True), datetime.now(UTC), _version(if_match)
+            tx, caller.project_id, body.model_dump(exclude_unset=True), datetime.now(UTC), version_of(if_match)
         )
         return _out(shop, response)
 
 
 def _out(shop: Shop, response: Response) -> ShopOut:
-    response.headers["etag"] = f'"{shop.version}"'
+    response.headers["etag"] = etag_of(shop.version)
     return ShopOut.model_validate(shop, from_attributes=True)
-
-
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    text = if_match.strip().removeprefix("W/").strip('"')
-    if not text.isdigit():
-        raise Refused('If-Match: send the ETag as you got it, such as "3".', field="If-Match")
-    return int(text)

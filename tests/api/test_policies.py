@@ -40,6 +40,14 @@ async def test_an_older_etag_changes_nothing(api: Api) -> None:
     assert (await ask(api, "GET", "/v1/shop")).json()["holdout"] == 0.1
 
 
+@pytest.mark.parametrize("odd", ["3", '"²"', '"-1"', '"' + "9" * 40 + '"', '""', "garbage"])
+async def test_what_is_no_etag_is_refused(api: Api, odd: str) -> None:
+    headers = {"if-match": odd.encode("latin-1")}
+    answer = await ask(api, "PATCH", "/v1/shop", json={"holdout": 0.1}, headers=headers)
+    assert answer.status_code == 400
+    assert "If-Match" in answer.text
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
