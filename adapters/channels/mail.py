@@ -64,7 +64,7 @@ def address(text: str) -> str:
 
 def named_address(text: str) -> Address:
     """``Shop <mail@shop.example>`` or a bare address. Raises MailInvalid."""
-    name, bare = parseaddr(_one_line(text))
+    name, bare = parseaddr(one_line(text))
     return Address(display_name=name, addr_spec=address(bare))
 
 
@@ -78,7 +78,7 @@ def build(key: str, recipient: str | None, content: Mapping[str, Any], *, sender
     if not recipient:
         raise MailInvalid("There is no recipient.")
     to = address(recipient)
-    subject = _one_line(_text(content, "subject", MOST_SUBJECT))
+    subject = one_line(_text(content, "subject", MOST_SUBJECT))
     text = _text(content, "text", MOST_PART)
     if not subject or not text.strip():
         raise MailInvalid("A mail needs a subject and a text part.")
@@ -121,7 +121,7 @@ def _text(content: Mapping[str, Any], name: str, most: int) -> str:
     return value
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     # Control characters, line and paragraph separators and lone surrogates: none of them belongs into a header.
     kept = (" " if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character for character in text)
     return " ".join("".join(kept).split())

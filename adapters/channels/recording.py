@@ -9,17 +9,23 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from datetime import timedelta
+from uuid import UUID
 
 from adapters.channels.contract import (
+    UNLIMITED,
     Accepted,
+    Callback,
     Idempotency,
     NotFound,
+    ProviderEvent,
+    Rate,
     Rejected,
     Result,
     Retry,
     SendIntent,
     Suppress,
     Unsupported,
+    no_callbacks,
 )
 
 
@@ -32,9 +38,13 @@ class RecordingChannel:
         *,
         idempotency: Idempotency = "none",
         key_ttl: timedelta | None = None,
+        id: UUID | None = None,
+        rate: Rate = UNLIMITED,
         results: Iterable[Result] = (),
     ) -> None:
         self.name = name
+        self.id = id
+        self.rate = rate
         self.idempotency: Idempotency = idempotency
         self.key_ttl = key_ttl
         self.intents: list[SendIntent] = []
@@ -54,6 +64,9 @@ class RecordingChannel:
         if self.idempotency != "lookup":
             return Unsupported()
         return Accepted() if self._has(key) else NotFound()
+
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        return await no_callbacks(call)
 
     def _has(self, key: str) -> bool:
         return any(intent.key == key for intent in self.delivered)

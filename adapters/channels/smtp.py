@@ -21,7 +21,21 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
-from adapters.channels.contract import Accepted, NotFound, Rejected, Result, Retry, SendIntent, Unknown, Unsupported
+from adapters.channels.contract import (
+    UNLIMITED,
+    Accepted,
+    Callback,
+    NotFound,
+    ProviderEvent,
+    Rate,
+    Rejected,
+    Result,
+    Retry,
+    SendIntent,
+    Unknown,
+    Unsupported,
+    no_callbacks,
+)
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.mail import Mail, MailInvalid, build, named_address
 from adapters.channels.smtp_reply import about_message, about_recipient, about_sender
@@ -40,6 +54,8 @@ class SmtpChannel:
     """
 
     name: Final = "email"
+    id: Final = None
+    rate: Final[Rate] = UNLIMITED
     idempotency: Final = "none"
     key_ttl: Final = None
 
@@ -84,6 +100,9 @@ class SmtpChannel:
 
     async def lookup(self, key: str) -> Accepted | NotFound | Unsupported:
         return Unsupported()
+
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        return await no_callbacks(call)
 
     def _connection(self) -> aiosmtplib.SMTP:
         upgrade: bool | None = None

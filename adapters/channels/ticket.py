@@ -18,7 +18,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from adapters.channels.contract import Accepted, NotFound, Rejected, Result, Retry, SendIntent, Unknown, Unsupported
+from adapters.channels.contract import (
+    UNLIMITED,
+    Accepted,
+    Callback,
+    NotFound,
+    ProviderEvent,
+    Rate,
+    Rejected,
+    Result,
+    Retry,
+    SendIntent,
+    Unknown,
+    Unsupported,
+    no_callbacks,
+)
 
 MOST_LINE: Final = 256 * 1024
 LOCK_TRIES: Final = 100
@@ -29,6 +43,8 @@ class TicketOutbox:
     """Appends to ``path``; the folder and the file are made on the first ticket."""
 
     name: Final = "ticket"
+    id: Final = None
+    rate: Final[Rate] = UNLIMITED
     idempotency: Final = "lookup"
     key_ttl: Final = None
 
@@ -62,6 +78,9 @@ class TicketOutbox:
         except OSError:
             return Unsupported()
         return Accepted() if _contains(stored, key) else NotFound()
+
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        return await no_callbacks(call)
 
     def _append(self, key: str, line: bytes) -> Result | None:
         """None: it is somebody else's turn. Raises OSError when it is certain that nothing was added."""

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from adapters.channels.contract import (
+    UNLIMITED,
     Accepted,
+    Callback,
     NotFound,
+    ProviderEvent,
+    Rate,
     Rejected,
     Result,
     Retry,
@@ -30,22 +32,14 @@ from adapters.channels.contract import (
     Suppress,
     Unknown,
     Unsupported,
+    no_callbacks,
 )
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.public_address import is_public
+from adapters.channels.public_only import MOST_ADDRESSES, Resolve, resolve
+from adapters.channels.verdict import retry_after
 
 MOST_BODY: Final = 256 * 1024
-LONGEST_PAUSE: Final = timedelta(hours=24)
-MOST_ADDRESSES: Final = 4
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""Host and port to the addresses it has now; raises OSError."""
-
-
-async def resolve(host: str, port: int) -> list[str]:
-    """The system's own answer, IPv4 and IPv6, in its order."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
 class WebhookChannel:
@@ -56,6 +50,8 @@ class WebhookChannel:
     """
 
     name: Final = "webhook"
+    id: Final = None
+    rate: Final[Rate] = UNLIMITED
     idempotency: Final = "key"
     # Receivers are asked (docs) to remember ids for a day.
     key_ttl: Final = timedelta(hours=24)
@@ -113,6 +109,9 @@ class WebhookChannel:
 
     async def lookup(self, key: str) -> Accepted | NotFound | Unsupported:
         return Unsupported()
+
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        return await no_callbacks(call)
 
     async def _addresses(self) -> list[str] | Rejected | Retry:
         try:
@@ -175,21 +174,6 @@ def classify(status: int, headers: httpx.Headers, now: datetime) -> Result:
     if status in (408, 425, 429) or status >= 500:
         return Retry(f"The webhook answered {status}.", after=retry_after(headers.get("retry-after"), now))
     return Rejected(f"The webhook answered {status}: check its address and its secret.")
-
-
-def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Retry-After in seconds or as a date (RFC 9110), 0 to 24 hours; None when absent or unreadable."""
-    if value is None:
-        return None
-    if value.isascii() and value.isdigit():
-        return min(timedelta(seconds=int(value[:9])), LONGEST_PAUSE)
-    try:
-        until = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if until.tzinfo is None:
-        until = until.replace(tzinfo=UTC)
-    return min(max(until - now, timedelta()), LONGEST_PAUSE)
 
 
 def _signer(secret: str) -> Webhook:

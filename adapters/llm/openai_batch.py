@@ -15,9 +15,9 @@ import httpx
 import openai
 from pydantic import BaseModel, ValidationError
 
+from adapters.channels.public_only import client_for
 from adapters.llm.openai_client import OPENAI_URL, first_request
 from adapters.llm.port import Prompt, Usage
-from adapters.llm.public_only import client_for
 
 MOST_QUESTIONS: Final = 10_000
 """In one batch; providers take more, but a batch that fails is asked again as a whole."""

@@ -22,9 +22,9 @@ import structlog
 from openai.types.chat import ChatCompletion
 from pydantic import BaseModel, ValidationError, create_model, model_validator
 
+from adapters.channels.public_only import client_for
 from adapters.llm.breaker import Breaker
 from adapters.llm.port import Answer, FailureKind, ModelFailed, Prompt, Reply, Usage
-from adapters.llm.public_only import client_for
 
 log = structlog.get_logger()
 

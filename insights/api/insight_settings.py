@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from adapters.channels.public_address import is_public
-from adapters.channels.webhook import resolve
+from adapters.channels.public_only import resolve
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.classification.wishes import InsightWishes

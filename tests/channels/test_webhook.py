@@ -13,7 +13,9 @@ from standardwebhooks.webhooks import Webhook
 from adapters.channels.contract import Accepted, Rejected, Result, Retry, SendIntent, Suppress, Unknown
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.public_address import is_public
-from adapters.channels.webhook import WebhookChannel, resolve, retry_after
+from adapters.channels.public_only import resolve
+from adapters.channels.verdict import retry_after
+from adapters.channels.webhook import WebhookChannel
 from tests.channels.servers import hook_server, status
 from tests.channels.test_contract import SECRET
 

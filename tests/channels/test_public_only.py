@@ -8,10 +8,10 @@ from datetime import timedelta
 import httpx
 import pytest
 
+from adapters.channels.public_only import PublicOnly
 from adapters.llm.openai_batch import BatchFailed, OpenAiBatches
 from adapters.llm.openai_client import OpenAiModel
 from adapters.llm.port import ModelFailed, Prompt
-from adapters.llm.public_only import PublicOnly
 from insights.classification.parse import ReasonGiven
 from tests.llm.endpoint import Endpoint, listening
 

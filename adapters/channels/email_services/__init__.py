@@ -1,0 +1,1 @@
+"""E-mail through the HTTP APIs of mail services."""

@@ -1,0 +1,84 @@
+"""E-mail through Postmark: every answer has an ErrorCode, a repeat is a second mail.
+
+Reference: https://postmarkapp.com/developer/api/email-api and …/api/overview#error-codes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from adapters.channels.contract import Accepted, Rate, Rejected, Result, Retry, SendIntent, Suppress, Unknown
+from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.http_channel import HttpChannel
+from adapters.channels.line import Answer, Request, json_request
+from adapters.channels.verdict import said
+
+_SENDER = frozenset({400, 401})
+_ACCOUNT = frozenset({10, 405, 412, 413})
+
+
+class PostmarkSettings(MailSettings):
+    """Sender and message stream."""
+
+    stream: str = Field(
+        "broadcast",
+        description="The message stream: a broadcast stream for marketing, outbound for the rest.",
+        pattern="^[a-zA-Z0-9_-]{1,30}$",
+    )
+
+
+class Postmark(HttpChannel[PostmarkSettings, MailKey]):
+    """POST /email."""
+
+    kind = "postmark"
+    title = "Postmark"
+    word = "email"
+    settings_model = PostmarkSettings
+    credentials_model = MailKey
+    rate: ClassVar[Rate] = Rate(50, 100)
+
+    def request(self, intent: SendIntent) -> Request:
+        mail = mail_parts(intent, self.settings.sender)
+        body: dict[str, Any] = {
+            "From": str(mail.sender),
+            "To": mail.recipient,
+            "Subject": mail.subject,
+            "TextBody": mail.text,
+            "HtmlBody": mail.html,
+            "ReplyTo": mail.reply_to,
+            "MessageStream": self.settings.stream,
+            "Metadata": {KEY_NAME: intent.key},
+            "Headers": [{"Name": name, "Value": value} for name, value in mail.headers.items()],
+        }
+        headers = {
+            "accept": "application/json",
+            "x-postmark-server-token": self.credentials.api_key.get_secret_value(),
+        }
+        return json_request("POST", "https://api.postmarkapp.com/email", without_empty(body), headers=headers)
+
+    def read(self, answer: Answer, intent: SendIntent) -> Result | None:
+        code = answer.object.get("ErrorCode")
+        if answer.status == 200:
+            if code == 0:
+                identifier = answer.object.get("MessageID")
+                return Accepted(identifier if isinstance(identifier, str) else None)
+            return _refused(code, answer) if isinstance(code, int) else Unknown("Postmark's answer cannot be read.")
+        return _refused(code, answer) if answer.status == 422 and isinstance(code, int) else None
+
+
+def _refused(code: int, answer: Answer) -> Result:
+    words = f"({code}{said(answer)})"
+    if code == 406:
+        return Suppress(f"Postmark has this address as inactive {words}: it bounced or complained.")
+    if code in _SENDER:
+        return Rejected(f"Postmark does not know the sender {words}: confirm it under Sender Signatures.")
+    if code in _ACCOUNT:
+        return Retry(f"Postmark does not let this account send {words}.", after=timedelta(minutes=15))
+    if code == 100:
+        return Retry(f"Postmark is being maintained {words}.")
+    if code == 300:
+        return Rejected(f"Postmark refuses the mail {words}: check recipient, sender and size.")
+    return Rejected(f"Postmark refuses this {words}.")

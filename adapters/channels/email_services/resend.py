@@ -1,0 +1,71 @@
+"""E-mail through Resend: a key of ours makes a repeat within 24 hours harmless.
+
+Reference: https://resend.com/docs/api-reference/emails/send-email and /docs/dashboard/emails/idempotency-keys.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import ClassVar
+
+from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent, Unknown
+from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.http_channel import HttpChannel
+from adapters.channels.line import Answer, Request, json_request
+from adapters.channels.verdict import said
+
+_BUSY = timedelta(seconds=30)
+
+
+class Resend(HttpChannel[MailSettings, MailKey]):
+    """POST /emails."""
+
+    kind = "resend"
+    title = "Resend"
+    word = "email"
+    settings_model = MailSettings
+    credentials_model = MailKey
+    idempotency: ClassVar[Idempotency] = "key"
+    # An hour less than promised: two clocks and a queue lie between.
+    key_ttl: ClassVar[timedelta | None] = timedelta(hours=23)
+    rate: ClassVar[Rate] = Rate(2, 2)
+
+    def request(self, intent: SendIntent) -> Request:
+        mail = mail_parts(intent, self.settings.sender)
+        body = without_empty(
+            {
+                "from": str(mail.sender),
+                "to": [mail.recipient],
+                "subject": mail.subject,
+                "text": mail.text,
+                "html": mail.html,
+                "reply_to": mail.reply_to,
+                "headers": dict(mail.headers),
+                "tags": [{"name": KEY_NAME, "value": _tag(intent.key)}],
+            }
+        )
+        headers = {
+            "authorization": f"Bearer {self.credentials.api_key.get_secret_value()}",
+            "idempotency-key": _tag(intent.key),
+        }
+        return json_request("POST", "https://api.resend.com/emails", body, headers=headers)
+
+    def read(self, answer: Answer, intent: SendIntent) -> Result | None:
+        name = answer.object.get("name")
+        if answer.status in (200, 201):
+            identifier = answer.object.get("id")
+            return Accepted(identifier) if isinstance(identifier, str) else Unknown("Resend's answer cannot be read.")
+        if name == "concurrent_idempotent_requests":
+            return Retry("Resend is still at the first try of this mail.", after=_BUSY)
+        if name == "invalid_idempotent_request":
+            return Unknown(f"Resend knows this key with another content ({answer.status}): look for it in its log.")
+        if name in ("daily_quota_exceeded", "monthly_quota_exceeded"):
+            return Retry(f"Resend's quota is used up{said(answer)}: raise the plan.", after=timedelta(hours=1))
+        if answer.status == 403 and "verif" in str(answer.object.get("message", "")):
+            return Rejected(f"Resend does not know the sender's domain{said(answer)}: verify it under Domains.")
+        return None
+
+
+def _tag(key: str) -> str:
+    """``key`` in the letters that a tag takes; ours are, and so the same key is always the same tag."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "_" for letter in key)[:256]

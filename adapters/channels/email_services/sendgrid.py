@@ -1,0 +1,53 @@
+"""E-mail through SendGrid's v3 Mail Send: a repeat is a second mail, so a lost answer is never repeated.
+
+Reference: https://www.twilio.com/docs/sendgrid/api-reference/mail-send and …/tracking-events/event.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from adapters.channels.contract import Accepted, Rate, Rejected, Result, SendIntent
+from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.http_channel import HttpChannel
+from adapters.channels.line import Answer, Request, json_request
+from adapters.channels.verdict import said
+
+
+class SendGrid(HttpChannel[MailSettings, MailKey]):
+    """POST /v3/mail/send: 202 without a body."""
+
+    kind = "sendgrid"
+    title = "SendGrid"
+    word = "email"
+    settings_model = MailSettings
+    credentials_model = MailKey
+    rate: ClassVar[Rate] = Rate(100, 200)
+
+    def request(self, intent: SendIntent) -> Request:
+        mail = mail_parts(intent, self.settings.sender)
+        content = [{"type": "text/plain", "value": mail.text}]
+        if mail.html:
+            content.append({"type": "text/html", "value": mail.html})
+        body: dict[str, Any] = {
+            "personalizations": [{"to": [{"email": mail.recipient}], "custom_args": {KEY_NAME: intent.key}}],
+            "from": without_empty({"email": mail.sender.addr_spec, "name": mail.sender.display_name}),
+            "subject": mail.subject,
+            "content": content,
+            "headers": dict(mail.headers),
+            "reply_to": {"email": mail.reply_to} if mail.reply_to else None,
+            # Our own link is in the mail: a second one of theirs would not reach our list.
+            "tracking_settings": {"subscription_tracking": {"enable": False}},
+        }
+        headers = {"authorization": f"Bearer {self.credentials.api_key.get_secret_value()}"}
+        return json_request("POST", "https://api.sendgrid.com/v3/mail/send", without_empty(body), headers=headers)
+
+    def read(self, answer: Answer, intent: SendIntent) -> Result | None:
+        if answer.status == 202 and not answer.is_page:
+            return Accepted(answer.headers.get("x-message-id"))
+        words = said(answer)
+        if answer.status == 403 and ("verified" in words or "from address" in words):
+            return Rejected(f"SendGrid does not know the sender{words}: verify it under Sender Authentication.")
+        if answer.status == 413:
+            return Rejected("The mail is too large for SendGrid (30 MB): shorten the template.")
+        return None

@@ -1,0 +1,149 @@
+"""A channel spoken over HTTP, told as two things: the request that an intent becomes, and how its answer reads.
+
+Everything else is here: the call and its bounds, what a broken connection means, what a status means, that no secret
+gets into a result. A channel of more than one call overrides ``send`` and uses ``call``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, SecretStr
+
+from adapters.channels.contract import (
+    Accepted,
+    Callback,
+    Idempotency,
+    NotFound,
+    ProviderEvent,
+    Rate,
+    Rejected,
+    Result,
+    SendIntent,
+    Unsupported,
+    no_callbacks,
+)
+from adapters.channels.line import Answer, Broken, Line, Request
+from adapters.channels.verdict import judge_answer
+
+
+class ChannelSettings(BaseModel):
+    """What a channel of this kind is told in the open. Its JSON Schema is the form that people fill in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+class ChannelCredentials(BaseModel):
+    """What a channel of this kind is told in secret: every field a SecretStr, stored sealed, never read back."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
+
+
+class ContentInvalid(ValueError):
+    """Nothing can be sent of this; the message names the part and says what it takes."""
+
+
+S = TypeVar("S", bound=ChannelSettings)
+C = TypeVar("C", bound=ChannelCredentials)
+
+
+class HttpChannel(ABC, Generic[S, C]):
+    """One provider. The class says what it is; an instance is bound to one project's settings and credentials."""
+
+    kind: ClassVar[str]
+    """The provider's word: sendgrid, twilio, … Its page is docs/channels/<kind>.md."""
+    title: ClassVar[str]
+    word: ClassVar[str]
+    """The channel's word: email, sms, push, ads, crm, ticket, esp, shop, webhook."""
+    settings_model: ClassVar[type[ChannelSettings]]
+    credentials_model: ClassVar[type[ChannelCredentials]]
+    speaks_json: ClassVar[bool] = True
+
+    idempotency: ClassVar[Idempotency] = "none"
+    key_ttl: ClassVar[timedelta | None] = None
+    rate: ClassVar[Rate]
+
+    def __init__(self, settings: S, credentials: C, line: Line, *, id: UUID | None = None) -> None:
+        self.settings = settings
+        self.credentials = credentials
+        self.line = line
+        self.id = id
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+    @property
+    def name(self) -> str:
+        return self.word
+
+    @abstractmethod
+    def request(self, intent: SendIntent) -> Request:
+        """The call that sends ``intent``. Raises ContentInvalid."""
+
+    def read(self, answer: Answer, intent: SendIntent) -> Result | None:
+        """What the provider's own words mean; None: what its status means."""
+        return None
+
+    async def send(self, intent: SendIntent) -> Result:
+        try:
+            request = self.request(intent)
+        except (ContentInvalid, TypeError, ValueError) as error:
+            sentence = str(error) if isinstance(error, ContentInvalid) else "The content cannot be written as JSON."
+            return Rejected(self.without_secrets(sentence))
+        return self.judged(await self.call(request), intent)
+
+    async def lookup(self, key: str) -> Accepted | NotFound | Unsupported:
+        return Unsupported()
+
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        return await no_callbacks(call)
+
+    async def call(self, request: Request) -> Answer | Broken:
+        """One call by the policy of the line."""
+        return await self.line.call(request)
+
+    def judged(self, answer: Answer | Broken, intent: SendIntent) -> Result:
+        """The result of an answer to a send, as ``read`` has it, then as its status has it."""
+        if not isinstance(answer, Answer):
+            return self._clean(answer)
+        result = self.read(answer, intent) or judge_answer(answer, speaks_json=self.speaks_json)
+        return self._clean(result)
+
+    def without_secrets(self, text: str) -> str:
+        """``text`` with every credential blotted out: some providers repeat what they were given."""
+        for secret in secrets_of(self.credentials):
+            text = text.replace(secret, "<secret>")
+        return text
+
+    def _clean(self, result: Result) -> Result:
+        if isinstance(result, Accepted):
+            return result
+        return replace(result, why=self.without_secrets(result.why))
+
+
+def secrets_of(credentials: ChannelCredentials) -> Iterator[str]:
+    """The secret texts of ``credentials``, longest first."""
+    values = (getattr(credentials, name) for name in type(credentials).model_fields)
+    found = (value.get_secret_value() for value in values if isinstance(value, SecretStr))
+    return iter(sorted((text for text in found if len(text) > 3), key=len, reverse=True))
+
+
+def text_of(content: Any, name: str, most: int, *, required: bool = True) -> str:
+    """``content[name]``, a text of at most ``most`` characters. Raises ContentInvalid."""
+    value = content.get(name)
+    if value is None and not required:
+        return ""
+    if not isinstance(value, str) or (required and not value.strip()):
+        raise ContentInvalid(f"The {name} is missing.")
+    if len(value) > most:
+        raise ContentInvalid(f"The {name} is longer than {most} characters.")
+    try:
+        value.encode()
+    except UnicodeError:
+        raise ContentInvalid(f"The {name} holds half of a character (a lone surrogate).") from None
+    return value

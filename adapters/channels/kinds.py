@@ -1,0 +1,69 @@
+"""The kinds of channel that a project may set up, each with the form it takes: this list is the registry.
+
+A new kind is a class in a file of its own, one line here, an example in tests/channels/contract and a page in
+docs/channels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from adapters.channels.contract import Channel
+from adapters.channels.email_services.postmark import Postmark
+from adapters.channels.email_services.resend import Resend
+from adapters.channels.email_services.sendgrid import SendGrid
+from adapters.channels.errors import ChannelMisconfigured
+from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, HttpChannel
+from adapters.channels.line import Line
+
+AnyChannel = HttpChannel[Any, Any]
+
+_ALL: Final[tuple[type[AnyChannel], ...]] = (
+    Resend,
+    SendGrid,
+    Postmark,
+)
+
+KINDS: Final[Mapping[str, type[AnyChannel]]] = {kind.kind: kind for kind in _ALL}
+
+
+def open_channel(
+    kind: str, settings: Mapping[str, Any], credentials: Mapping[str, Any], line: Line, *, id: UUID | None = None
+) -> Channel:
+    """A channel made of its row. Raises ChannelMisconfigured, naming the field."""
+    found = kind_of(kind)
+    return found(read_settings(found, settings), read_credentials(found, credentials), line, id=id)
+
+
+def kind_of(kind: str) -> type[AnyChannel]:
+    """The class of a kind. Raises ChannelMisconfigured."""
+    if kind not in KINDS:
+        raise ChannelMisconfigured(f"kind: there is no channel {kind!r}; use one of {', '.join(sorted(KINDS))}.")
+    return KINDS[kind]
+
+
+def read_settings(kind: type[AnyChannel], given: Mapping[str, Any]) -> ChannelSettings:
+    """Settings as the kind has them. Raises ChannelMisconfigured."""
+    try:
+        return kind.settings_model.model_validate(dict(given))
+    except ValidationError as error:
+        raise ChannelMisconfigured(_sentence("settings", error)) from None
+
+
+def read_credentials(kind: type[AnyChannel], given: Mapping[str, Any]) -> ChannelCredentials:
+    """Credentials as the kind has them. Raises ChannelMisconfigured, which never repeats what was given."""
+    try:
+        return kind.credentials_model.model_validate(dict(given))
+    except ValidationError as error:
+        raise ChannelMisconfigured(_sentence("credentials", error)) from None
+
+
+def _sentence(part: str, error: ValidationError) -> str:
+    # The validator's own words without the input: what was typed into a field of credentials is a secret.
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    field = ".".join(str(place) for place in first["loc"])
+    return f"{part}: {field}: {first['msg'].removeprefix('Value error, ')}."

@@ -1,0 +1,13 @@
+"""One example a kind: what it is set up with, what it sends, and what its provider answers, from the public reference.
+
+Every kind of the registry must have one; a test says which are missing.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.channels.contract.examples import email
+from tests.channels.contract.examples.example import Example
+
+EXAMPLES: Final[dict[str, Example]] = {example.kind: example for example in (*email.EXAMPLES,)}
