@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flows.definition import Exit, FlowDefinition, Wait
-from flows.engine import Finish, Position, WaitUntil, advance
+from flows.engine import Finish, Position, Traveller, WaitUntil, advance, asks_for_zone
 from flows.ports import Trigger
 from flows.triggers import until
 
@@ -47,9 +47,10 @@ def new_run(flow: Published, trigger: Trigger, refusal: str | None, now: datetim
     }
     if refusal is not None:
         return row | {"status": "cancelled", "due_at": None, "ended_at": now, "end_reason": refusal}
-    if not isinstance(definition.steps[definition.start], Wait | Exit):
+    if not isinstance(definition.steps[definition.start], Wait | Exit) or asks_for_zone(definition):
         return row  # for a worker: there is something to send, or to find out
-    match advance(definition, Position(definition.start), "due", trigger.facts, now).effect:
+    who = Traveller(trigger.visitor_id)
+    match advance(definition, Position(definition.start), "due", trigger.facts, now, who=who).effect:
         case Finish(reason):
             return row | {"status": "done", "due_at": None, "ended_at": now, "end_reason": reason}
         case WaitUntil(due_at, signal, key):

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.definition import FlowDefinition
 from flows.deliveries import OPEN_STATUSES, given_up
 from flows.engine import SendNow
 from flows.lookup import lookup
@@ -32,6 +33,7 @@ class Passed:
 async def pass_gate(
     tx: AsyncSession,
     run: FlowRun,
+    flow: FlowDefinition,
     send: SendNow,
     facts: Facts,
     composer: Composer,
@@ -46,7 +48,7 @@ async def pass_gate(
     """
     earlier = await open_delivery(tx, run, send.step_id)
     composing = await tx.begin_nested()
-    decision = await _decide(tx, run, send, earlier, facts, composer, channels, holdout, now)
+    decision = await _decide(tx, run, flow, send, earlier, facts, composer, channels, holdout, now)
     if isinstance(decision, Passed | Done):
         await composing.commit()
         return decision
@@ -75,6 +77,7 @@ async def open_delivery(tx: AsyncSession, run: FlowRun, step_id: str) -> Deliver
 async def _decide(
     tx: AsyncSession,
     run: FlowRun,
+    flow: FlowDefinition,
     send: SendNow,
     earlier: Delivery | None,
     facts: Facts,
@@ -85,7 +88,7 @@ async def _decide(
 ) -> Passed | Done | Skip:
     # What is tried again was due when it was first tried.
     due_at = earlier.created_at if earlier is not None else run.due_at or now
-    if now - due_at > send.step.max_lateness:
+    if now - due_at > flow.lateness(send.step):
         return Skip("too_late", f"It was due at {due_at:%Y-%m-%d %H:%M} UTC, longer ago than this step allows.")
     if run.exit_on_conversion and await converted_since(tx, run.project_id, [run.visitor_id], run.triggered_at):
         return Skip("converted", "The visitor bought meanwhile.")

@@ -18,9 +18,11 @@ from sqlalchemy import Text, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import explain
-from flows.definition import FlowDefinition, TriggerRule
+from flows.definition import FlowDefinition
+from flows.definition import Trigger as Rule
 from flows.deliveries import OPEN_STATUSES
 from flows.first_step import Published, first_lines, new_run
+from flows.matching import condition_of, matches
 from flows.models import Conversion, Delivery, Flow, FlowRun, FlowVersion
 from flows.ports import Knowledge, Trigger
 from flows.triggers import UNFINISHED, lock_signal, lock_visitors, note, signal_given_at, wake
@@ -171,27 +173,14 @@ async def _start(
     return [row["id"] for row in started]
 
 
-def matches(rule: TriggerRule, trigger: Trigger) -> bool:
-    """Whether a rule asks for this trigger, its condition aside."""
-    facts = trigger.facts.get(rule.on)
-    if rule.on != trigger.kind or not isinstance(facts, dict):
-        return False
-    if rule.kind is not None and facts.get("kind") != rule.kind:
-        return False
-    if rule.reasons and facts.get("reason") not in rule.reasons:
-        return False
-    confidence = facts.get("confidence")
-    sure = confidence if isinstance(confidence, int | float) else 0.0
-    return sure >= rule.min_confidence
-
-
 async def _asked_for(
-    tx: AsyncSession, project_id: UUID, rule: TriggerRule, trigger: Trigger, now: datetime, knowledge: Knowledge
+    tx: AsyncSession, project_id: UUID, rule: Rule, trigger: Trigger, now: datetime, knowledge: Knowledge
 ) -> bool:
-    if rule.when is None:
+    asked = condition_of(rule)
+    if asked is None:
         return True
-    facts = await knowledge.known(tx, project_id, trigger.visitor_id, [rule.when], trigger.facts, now)
-    return explain(rule.when, knowledge.fields, facts).truth is True
+    facts = await knowledge.known(tx, project_id, trigger.visitor_id, [asked], trigger.facts, now)
+    return explain(asked, knowledge.fields, facts).truth is True
 
 
 @lru_cache(maxsize=512)

@@ -97,7 +97,7 @@ async def publish(
         )
     ).scalar_one_or_none()
     body = definition.model_dump(mode="json", by_alias=True)
-    if latest is None or latest.definition != body:
+    if latest is None or FlowDefinition.model_validate(latest.definition) != definition:
         number = 1 if latest is None else latest.number + 1
         latest = FlowVersion(
             project_id=project_id, id=uuid4(), flow_id=flow.id, number=number, definition=body, published_at=now

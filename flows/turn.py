@@ -27,9 +27,22 @@ from adapters.telemetry.meters import Meters
 from flows.conditions import explain
 from flows.definition import Branch, FlowDefinition
 from flows.deliveries import MAX_ATTEMPTS, after_interruption, backoff, given_up, judge
-from flows.engine import Finish, Judge, Occurrence, Position, SendNow, WaitUntil, advance, knows_nothing
+from flows.engine import (
+    Finish,
+    Judge,
+    Occurrence,
+    Position,
+    SendNow,
+    Traveller,
+    WaitUntil,
+    advance,
+    asks_for_zone,
+    knows_nothing,
+)
 from flows.errors import LeaseLost
 from flows.gate import Passed, open_delivery, pass_gate
+from flows.local_time import zone
+from flows.lookup import lookup
 from flows.models import Delivery, FlowRun, FlowVersion, Suppression
 from flows.ports import Composer, Done, Facts, Holdout, Knowledge
 from flows.triggers import UNFINISHED, lock_signal, note, signal_given_since, until
@@ -130,10 +143,11 @@ class Turns:
         """Moves the run on until it waits, ends, or has something to send, which is returned once committed."""
         flow = await self._definition(tx, run)
         now = self._clock()
+        who = await self._traveller(tx, run, flow)
         while True:
             # Anew after each send: one may have put a tag on that the next branch asks for.
             by = await self._judge(tx, run, flow, now)
-            ahead = advance(flow, Position(run.step, run.waiting), occurrence, run.facts, now, by)
+            ahead = advance(flow, Position(run.step, run.waiting), occurrence, run.facts, now, by, who)
             for step_id, word, why in ahead.passed:
                 await note(tx, run.project_id, run.id, now, step_id, word, why)
             if occurrence == "sent":
@@ -151,7 +165,7 @@ class Turns:
                     return None
                 case SendNow() as send:
                     decision = await pass_gate(
-                        tx, run, send, self._facts, self._composer, self._channels, self._holdout, now
+                        tx, run, flow, send, self._facts, self._composer, self._channels, self._holdout, now
                     )
                     if isinstance(decision, Passed):
                         return await self._sending(tx, run, decision.delivery)
@@ -174,6 +188,12 @@ class Turns:
             version = await tx.get_one(FlowVersion, key)
             self._definitions[key] = FlowDefinition.model_validate(version.definition)
         return self._definitions[key]
+
+    async def _traveller(self, tx: AsyncSession, run: FlowRun, flow: FlowDefinition) -> Traveller:
+        if not asks_for_zone(flow):
+            return Traveller(run.visitor_id)
+        known = await self._facts.facts(tx, run.project_id, run.visitor_id)
+        return Traveller(run.visitor_id, zone(lookup(known, "visitor.time_zone")))
 
     async def _judge(self, tx: AsyncSession, run: FlowRun, flow: FlowDefinition, now: datetime) -> Judge:
         """Judges the branches of a flow by what is known now."""

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
-from flows.definition import Branch, FlowDefinition, Send
+from flows.definition import Branch, FlowDefinition, InsightTrigger, Send
 from insights.audit.visits import Visit
 from insights.classification.evidence.weigh import classify_by_evidence
 from insights.decisions.decide import NO_MOMENT, Limits
@@ -67,7 +67,7 @@ def mail_flows() -> tuple[Flow, ...]:
 
 def _mail_flow(flow: FlowDefinition) -> Flow | None:
     sends = [s for s in flow.steps.values() if isinstance(s, Send) and s.action == RecoveryAction.SEND_EMAIL.value]
-    if not sends or flow.trigger.when is not None:
+    if not sends or not isinstance(flow.trigger, InsightTrigger) or flow.trigger.when is not None:
         # What waits for something outside (an error that gets fixed) reaches nobody by itself.
         return None
     percent = max(int(send.params.get("discount_percent", 0)) for send in sends)

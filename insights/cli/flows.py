@@ -10,6 +10,15 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.engine import Database
+from flows.definition import (
+    ApiTrigger,
+    EventTrigger,
+    InsightTrigger,
+    PatternTrigger,
+    ScheduleTrigger,
+    SegmentTrigger,
+    Trigger,
+)
 from flows.store import PublishedFlow, list_flows
 from insights.cli.rejected import ProjectName
 from insights.cli.serve import DataDir
@@ -35,11 +44,28 @@ def list_(project: ProjectName, data_dir: DataDir = None) -> None:
                 return await list_flows(tx, identifier)
 
         found = with_database(data_dir, command)
-        table = Table("flow", "version", "reasons", "runs")
+        table = Table("flow", "version", "starts on", "runs")
         for flow in found:
-            table.add_row(flow.name, str(flow.number), ", ".join(flow.definition.trigger.reasons), str(flow.runs))
+            table.add_row(flow.name, str(flow.number), _starts_on(flow.definition.trigger), str(flow.runs))
         empty = "No flow is published: `whyleft flows starter` publishes one for each reason."
         Console(highlight=False, markup=False).print(table if found else empty)
+
+
+def _starts_on(trigger: Trigger) -> str:
+    """What starts a flow, in a few words."""
+    match trigger:
+        case InsightTrigger(reasons=reasons):
+            return ", ".join(reasons) or "any insight"
+        case EventTrigger(event=event, name=name):
+            return f"event {name or event}"
+        case SegmentTrigger(segment=segment, change=change):
+            return f"{change} {segment}"
+        case PatternTrigger(reasons=reasons):
+            return f"pattern {', '.join(reasons)}".rstrip()
+        case ScheduleTrigger(segment=segment, cron=cron):
+            return f"{cron or 'every so often'}: {segment}"
+        case ApiTrigger():
+            return "API call"
 
 
 @app.command("starter")

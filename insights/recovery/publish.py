@@ -8,24 +8,40 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.definition import FlowDefinition, conditions_of, validate
+from flows.definition import FlowDefinition, Vocabulary, conditions_of, segments_of, validate
 from flows.errors import Fault, FlowInvalid
 from flows.models import FlowVersion
 from flows.store import publish
 from insights.conditions.fields import FIELDS
 from insights.recovery.starter import starter_flows
 from insights.segments.store import conditions_of_segments, segments_named, unknown_segments
-from insights.vocabulary.actions import RecoveryAction
+from insights.vocabulary.actions import TO_VISITORS, RecoveryAction
+from insights.vocabulary.events import PROPS
+from insights.vocabulary.reasons import Kind, Reason
 
 ACTIONS = frozenset(action.value for action in RecoveryAction)
+WORDS = Vocabulary(
+    to_visitors=frozenset(action.value for action in TO_VISITORS),
+    events=frozenset(PROPS),
+    kinds=frozenset(kind.value for kind in Kind),
+    reasons=frozenset(reason.value for reason in Reason),
+)
+"""The words of flows beside actions and fields. Channels are any word: a project may have its own."""
 
 
 async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> list[Fault]:
     """Everything wrong with a flow, for this project: a segment that its conditions name must be one of its own."""
-    faults = validate(flow, ACTIONS, FIELDS)
+    faults = validate(flow, ACTIONS, FIELDS, WORDS)
     conditions = conditions_of(flow)
-    if any(segments_named(condition) for condition in conditions.values()):
+    named = segments_of(flow)
+    if named or any(segments_named(condition) for condition in conditions.values()):
         segments = await conditions_of_segments(tx, project_id)
+        known = ", ".join(sorted(segments)) or "none yet: POST /v1/segments makes one"
+        faults += [
+            Fault(pointer, f"there is no segment {name!r}", f"use one of: {known}")
+            for pointer, name in named.items()
+            if name not in segments
+        ]
         faults += [
             replace(fault, pointer=pointer + fault.pointer)
             for pointer, condition in conditions.items()

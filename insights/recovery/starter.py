@@ -21,7 +21,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from flows.definition import Branch, Exit, FlowDefinition, FlowSettings, Send, Signal, TriggerRule, Wait
+from flows.definition import Branch, Exit, FlowDefinition, FlowSettings, InsightTrigger, Send, Signal, Wait
 from insights.conditions.fields import condition
 from insights.conditions.places import Place
 from insights.vocabulary.actions import RecoveryAction
@@ -102,8 +102,8 @@ def starter_flows(*, wait_scale: float = 1.0) -> list[FlowDefinition]:
     ]
 
 
-def _trigger(reason: Reason, **narrower: Any) -> TriggerRule:
-    return TriggerRule(kind=Kind.ABANDONED.value, reasons=[reason.value], **narrower)
+def _trigger(reason: Reason, **narrower: Any) -> InsightTrigger:
+    return InsightTrigger(kind=Kind.ABANDONED.value, reasons=[reason.value], **narrower)
 
 
 def _mail_flow(

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from flows.definition import FlowDefinition, Send, Wait, validate
-from flows.starting import matches
+from flows.matching import matches
 from insights.classification.suggestions import suggestions_for
 from insights.conditions.fields import FIELDS
 from insights.recovery.starter import FIX_DEADLINE, starter_flows
