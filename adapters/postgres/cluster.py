@@ -29,6 +29,7 @@ OURS = (f"{keeper.CLUSTER}.new-", keeper.LOG, keeper.SERVER_LOCK, OWNER_LOCK, ke
 TUNABLE = {
     "max_connections": "100",
     "shared_buffers": "128MB",
+    "min_wal_size": "320MB",  # segments kept to be written again: making a new one holds every commit up for 50 ms
     "random_page_cost": "1.1",  # the data is on an SSD or in the page cache
     "jit": "off",  # the queries are short
     "timezone": "UTC",

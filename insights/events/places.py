@@ -32,7 +32,7 @@ _LOCK = text(
 _SPANS = text("""
 WITH given AS (
     SELECT visitor_id, to_timestamp((first_ms - :gap) / 1000.0) AS low, to_timestamp((last_ms + :gap) / 1000.0) AS high
-    FROM json_to_recordset(CAST(:rows AS json)) AS row(visitor_id uuid, first_ms bigint, last_ms bigint)
+    FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row(visitor_id uuid, first_ms bigint, last_ms bigint)
 )
 SELECT d.visitor_id, d.session_id, min(d.occurred_at), max(d.occurred_at), d.session_name
 FROM given JOIN dialect_message d ON d.project_id = :project AND d.visitor_id = given.visitor_id

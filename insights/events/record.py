@@ -94,7 +94,7 @@ class SessionTimes:
 # and the visitors of whom others wrote meanwhile.
 _WRITE = """
 WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s) AS row(
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS row(
         session_id uuid, id uuid, visitor_id uuid, tab text, seq bigint, at bigint, received bigint, type text,
         url text, props jsonb)
 ), added AS (
@@ -146,7 +146,7 @@ WITH given AS (
     SELECT count(*) AS n FROM added
 ), moved AS (
     SELECT array_agg(id::text) AS ids
-    FROM json_to_recordset(%(claims)s) AS claim(id uuid, expected bigint) LEFT JOIN visitors USING (id)
+    FROM jsonb_to_recordset(%(claims)s) AS claim(id uuid, expected bigint) LEFT JOIN visitors USING (id)
     WHERE version IS NULL OR version <> expected
 )
 SELECT n, CASE WHEN n < %(count)s THEN (SELECT array_agg(session_id::text || id::text) FROM added) END, moved.ids
@@ -156,14 +156,14 @@ FROM counted, moved
 # Only who still knew all of the visitor has decided anything. Answers with the decisions that were not written.
 _DECIDE = """
 WITH given AS (
-    SELECT * FROM json_to_recordset(%(rows)s) AS row(
+    SELECT * FROM jsonb_to_recordset(%(rows)s) AS row(
         id uuid, visitor_id uuid, session_id uuid, event_id uuid, decided_at bigint, policy text, stage text,
         intent jsonb, probabilities jsonb, excluded jsonb, action text, why text, latency_us integer,
         situation double precision[], situation_version integer, rules text, say double precision, entry_id uuid,
         given_minor bigint, held_back text)
 ), right_of AS (
     UPDATE visitor SET version = version + claim.decisions
-    FROM json_to_recordset(%(claims)s) AS claim(id uuid, expected bigint, decisions integer)
+    FROM jsonb_to_recordset(%(claims)s) AS claim(id uuid, expected bigint, decisions integer)
     WHERE visitor.project_id = %(project)s AND visitor.id = claim.id
         AND (claim.expected IS NULL OR visitor.version = claim.expected)
     RETURNING visitor.id

@@ -25,7 +25,7 @@ _encode = msgspec.json.Encoder().encode
 
 _IDENTIFY = text("""
 WITH said AS (
-    SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS said(
+    SELECT * FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS said(
         id uuid, at timestamptz, user_id text, user_id_at timestamptz, email text, email_at timestamptz,
         phone text, phone_at timestamptz, traits jsonb, traits_at timestamptz)
 ), news AS (
@@ -55,7 +55,7 @@ FROM news WHERE visitor.project_id = :project AND visitor.id = news.id
 
 _CONSENT = text("""
 UPDATE visitor SET consent = said.consent, consented_at = said.at
-FROM json_to_recordset(CAST(:rows AS json)) AS said(id uuid, at timestamptz, consent jsonb)
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS said(id uuid, at timestamptz, consent jsonb)
 WHERE visitor.project_id = :project AND visitor.id = said.id
     AND (visitor.consented_at IS NULL OR visitor.consented_at <= said.at)
 """)

@@ -28,7 +28,7 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(name, 3)) FROM unnes
 _AROUND = text("""
 SELECT n.kind, n.value, d.says, d.said_by, l.subject_kind, l.subject, l.name_kind, l.name, l.first_at, l.event_id,
        l.session_id, l.refused, l.refused_users
-FROM json_to_recordset(CAST(:nodes AS json)) AS n(kind text, value text)
+FROM jsonb_to_recordset(CAST(:nodes AS jsonb)) AS n(kind text, value text)
 CROSS JOIN LATERAL (SELECT
     (SELECT count(*) FROM (SELECT FROM identity_link
         WHERE project_id = :project AND subject_kind = n.kind AND subject = n.value LIMIT :most_said) AS a) AS says,

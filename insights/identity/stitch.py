@@ -23,7 +23,7 @@ from insights.identity.people import Division, Refusal, Why, divide
 log = structlog.get_logger()
 
 _KNOWN = text("""
-SELECT row.n FROM json_to_recordset(CAST(:rows AS json)) AS row(
+SELECT row.n FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row(
     n int, subject_kind text, subject text, name_kind text, name text, first_at timestamptz, event_id uuid)
 JOIN identity_link AS l ON l.project_id = :project
     AND (l.subject_kind, l.subject, l.name_kind, l.name) = (row.subject_kind, row.subject, row.name_kind, row.name)
@@ -34,7 +34,7 @@ _SAY = text("""
 INSERT INTO identity_link AS old (project_id, subject_kind, subject, name_kind, name, first_at, event_id, session_id,
                                   refused)
 SELECT :project, subject_kind, subject, name_kind, name, first_at, event_id, session_id, :refused
-FROM json_to_recordset(CAST(:rows AS json)) AS row(
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row(
     subject_kind text, subject text, name_kind text, name text, first_at timestamptz, event_id uuid, session_id uuid)
 ON CONFLICT (project_id, subject_kind, subject, name_kind, name) DO UPDATE SET
     first_at = excluded.first_at, event_id = excluded.event_id, session_id = excluded.session_id
@@ -43,7 +43,7 @@ WHERE (excluded.first_at, excluded.event_id) < (old.first_at, old.event_id)
 
 _REFUSE = text("""
 UPDATE identity_link AS l SET refused = row.refused, refused_users = row.users
-FROM json_to_recordset(CAST(:rows AS json)) AS row(
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row(
     subject_kind text, subject text, name_kind text, name text, refused text, users jsonb)
 WHERE l.project_id = :project
     AND (l.subject_kind, l.subject, l.name_kind, l.name) = (row.subject_kind, row.subject, row.name_kind, row.name)
@@ -56,7 +56,7 @@ _LEAVE = text("DELETE FROM person WHERE project_id = :project AND visitor_id = A
 _JOIN = text("""
 INSERT INTO person (project_id, visitor_id, person_id)
 SELECT :project, visitor_id, person_id
-FROM json_to_recordset(CAST(:rows AS json)) AS row(visitor_id uuid, person_id uuid)
+FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row(visitor_id uuid, person_id uuid)
 ON CONFLICT (project_id, visitor_id) DO UPDATE SET person_id = excluded.person_id
 """)
 
