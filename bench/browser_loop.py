@@ -1,0 +1,86 @@
+"""Times the whole loop in a real browser: from what a visitor does to the action that is painted for it.
+
+Each visit puts something into the cart, reads the returns page, and moves the pointer out of the window. What is timed
+starts with that movement and ends in the frame after the action's element is there: the signal, the request, the
+decision, its commit, the answer and the renderer, which is loaded for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Browser, TimeoutError, async_playwright
+
+from adapters.postgres.engine import Database, DatabaseUrls
+from bench.report import Figure
+from bench.running import Server
+from bench.sdk.shop import open_shop
+from insights.access.keys import create_key
+from tests.browser import ARGUMENTS, PERSON, chromium_path
+
+DIST: Final = Path(__file__).parent.parent / "sdk-web" / "dist"
+BAR_MS: Final = 50.0
+SHOWN_WITHIN_MS: Final = 3_000
+CART: Final = """() => {
+  whyleft.productViewed({product_id: 'kettle-7', name: 'Kettle 7', price_minor: 4999, currency: 'EUR'});
+  whyleft.cartAdded({product_id: 'kettle-7', quantity: 1, price_minor: 4999, cart_value_minor: 4999, currency: 'EUR'});
+  return whyleft.flush();
+}"""
+LEAVE: Final = """() => {
+  const found = () => document.querySelector('whyleft-action');
+  new MutationObserver((_, observer) => {
+    if (found()) { observer.disconnect(); requestAnimationFrame(() => { window.took = performance.now() - began; }); }
+  }).observe(document, {childList: true, subtree: true});
+  const began = performance.now();
+  document.dispatchEvent(new MouseEvent('mouseout', {clientY: 1, relatedTarget: null, bubbles: true}));
+}"""
+
+
+async def figures(urls: DatabaseUrls, environment: dict[str, str], cores: frozenset[int], visits: int) -> list[Figure]:
+    """The slowest of 20 visits that were shown something. Whom the holdout leaves alone is not counted."""
+    name = "event to rendered action in Chromium p95"
+    if not (DIST / "whyleft.js").is_file():
+        return [Figure(name, None, "the browser SDK is not built; run `make setup`", BAR_MS)]
+    async with Server("whyleft", environment, cores) as server:
+        database = Database(urls)
+        made = await create_key(database, "bench-browser", "write", ["*"])
+        await database.close()
+        head = f"<script src=/whyleft.js data-key={made.key} data-endpoint=http://127.0.0.1:{server.port}></script>"
+        with open_shop([DIST], head) as shop:
+            async with async_playwright() as playwright:
+                browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+                # What is compiled and loaded once does not count.
+                await _visit(browser, shop.origin)
+                each = [await _visit(browser, shop.origin) for _ in range(visits)]
+                await browser.close()
+    took = sorted(one for one in each if one is not None)
+    if not took:
+        return [Figure(name, None, f"none of {visits} visits was shown anything", BAR_MS, False)]
+    p95, p50 = took[min(len(took) - 1, int(len(took) * 0.95))], took[len(took) // 2]
+    return [
+        Figure(name, round(p95, 1), "ms", BAR_MS, p95 <= BAR_MS, len(took)),
+        Figure("event to rendered action in Chromium p50", round(p50, 1), "ms", n=len(took)),
+    ]
+
+
+async def _visit(browser: Browser, origin: str) -> float | None:
+    """Milliseconds from the movement to the action; None if nothing was shown."""
+    context = await browser.new_context(user_agent=PERSON)
+    page = await context.new_page()
+    try:
+        await page.goto(f"{origin}/product/kettle-7")
+        await page.wait_for_function("() => window.whyleft && window.whyleft.session")
+        await page.evaluate(CART)
+        await page.goto(f"{origin}/returns")
+        await page.wait_for_function("() => window.whyleft && window.whyleft.session")
+        await asyncio.sleep(0.5)  # the page's own first batch is on its way
+        await page.evaluate(LEAVE)
+        with suppress(TimeoutError):
+            await page.wait_for_function("() => window.took", timeout=SHOWN_WITHIN_MS)
+        took: float | None = await page.evaluate("() => window.took ?? null")
+        return took
+    finally:
+        await context.close()
