@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Response
-from fastapi.responses import RedirectResponse
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -33,7 +34,9 @@ from insights.api import (
     visitors,
     webhooks,
 )
-from insights.api.ingest import Ingest
+from insights.api.gate import Gate
+from insights.api.ingest import PATH, Ingest
+from insights.api.safe_headers import policy_of_documentation
 from insights.errors import Unavailable
 from insights.shipped import shipped
 from insights.viewer import create_viewer
@@ -83,6 +86,8 @@ def create_app(services: Services) -> ASGIApp:
         title="Whyleft",
         description="Why each visitor left or bought, what to do while they are there, how to win them back.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     app.state.services = services
     problem.install(app)
@@ -114,6 +119,13 @@ def create_app(services: Services) -> ASGIApp:
     async def home() -> RedirectResponse:
         return RedirectResponse("/app")
 
+    @app.get("/docs", include_in_schema=False)
+    async def documentation() -> Response:
+        page = get_swagger_ui_html(openapi_url="/openapi.json", title=app.title)
+        policy = policy_of_documentation(bytes(page.body).decode())
+        # Its script and style come from another house, which is told nothing of where they are used.
+        return HTMLResponse(page.body, headers={"content-security-policy": policy})
+
     # Pages of other origins import its chunks as modules, which browsers only allow with this header.
     app.mount("/sdk", CORSMiddleware(StaticFiles(directory=shipped("sdk"), check_dir=False), allow_origins=["*"]))
     app.mount(
@@ -126,7 +138,7 @@ def create_app(services: Services) -> ASGIApp:
             previews=services.classifiers,
         ),
     )
-    return Ingest(
+    ingest = Ingest(
         app,
         keys=services.keys,
         profiles=services.profiles,
@@ -137,5 +149,13 @@ def create_app(services: Services) -> ASGIApp:
         action_limits=services.action_limits,
         max_body_bytes=services.settings.max_body_bytes,
         meters=services.meters,
+        traffic=services.traffic,
         explains=services.settings.explain_answers,
+    )
+    return Gate(
+        ingest,
+        services.traffic,
+        hot_path=PATH,
+        max_body_bytes=services.settings.max_body_bytes,
+        https=services.settings.public_url.startswith("https://"),
     )

@@ -11,6 +11,8 @@ WhyleftError
 ├── InUse              409
 ├── Changed            412  the ETag is not the current one
 ├── TooLarge           413
+├── TooSlow            408
+├── TooMany            429  try again after ``retry_after`` seconds
 └── Unavailable        503  try again after ``retry_after`` seconds
 """
 
@@ -115,5 +117,23 @@ class Unavailable(WhyleftError):
     title = "Try again shortly"
 
     def __init__(self, detail: str, *, retry_after: int = 2) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
+
+
+class TooSlow(WhyleftError):
+    """The request did not arrive whole in time. Nothing was stored."""
+
+    status = 408
+    title = "The request took too long to arrive"
+
+
+class TooMany(WhyleftError):
+    """More than the limit allows. Nothing was done; send the same request again later."""
+
+    status = 429
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after: int = 1) -> None:
         super().__init__(detail)
         self.retry_after = retry_after

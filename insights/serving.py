@@ -18,7 +18,9 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
+from insights.connections import connection_class
 from insights.errors import WhyleftError
+from insights.traffic.limits import ConnectionLimits
 
 log = structlog.get_logger()
 
@@ -87,14 +89,21 @@ async def serve(
     *,
     drain: Drain = Drain(),
     operators: Sequence[tuple[ASGIApp, socket.socket]] = (),
+    connections: ConnectionLimits = ConnectionLimits(),
 ) -> None:
     """Serves until ``stop`` is set: then requests under way are answered, then the background work ends.
 
-    ``operators`` are served to the very end: they tell that the process is draining.
+    ``operators`` are served to the very end: they tell that the process is draining. ``connections``: what each
+    listener puts up with.
     """
     freeze_what_stays()
-    watching = [(server, asyncio.create_task(server.serve(sockets=[on]))) for server, on in _servers(operators, drain)]
-    serving = [(server, asyncio.create_task(server.serve(sockets=[on]))) for server, on in _servers(apps, drain)]
+    watching = [
+        (server, asyncio.create_task(server.serve(sockets=[on])))
+        for server, on in _servers(operators, drain, connections)
+    ]
+    serving = [
+        (server, asyncio.create_task(server.serve(sockets=[on]))) for server, on in _servers(apps, drain, connections)
+    ]
     working = [asyncio.ensure_future(work(stop)) for work in background]
     stopping = asyncio.create_task(stop.wait())
     tasks: list[asyncio.Future[None]] = [*(task for _, task in serving), *working]
@@ -123,12 +132,16 @@ async def serve(
         await stopping
 
 
-def _servers(apps: Sequence[tuple[ASGIApp, socket.socket]], drain: Drain) -> Iterator[tuple[_Server, socket.socket]]:
+def _servers(
+    apps: Sequence[tuple[ASGIApp, socket.socket]], drain: Drain, connections: ConnectionLimits
+) -> Iterator[tuple[_Server, socket.socket]]:
     for app, listener in apps:
         config = uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=connection_class(connections),
+            # Whom to believe about addresses is decided once, by the settings (``traffic/addresses``).
+            proxy_headers=False,
             log_config=None,
             access_log=False,
             server_header=False,

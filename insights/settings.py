@@ -49,6 +49,32 @@ class Settings:
     max_queued_events: int = _setting(
         50_000, "Events waiting for the database before requests are answered 503 with Retry-After."
     )
+    request_seconds: float = _setting(
+        20.0, "A request must have arrived whole after this long, headers and body; one that drips is cut."
+    )
+    trusted_proxies: str = _setting(
+        "127.0.0.0/8,::1",
+        "Addresses of your own balancers, like 10.0.0.5,192.0.2.0/24: their X-Forwarded-For is believed, and limits by "
+        "address do not count them.",
+    )
+    address_requests_per_second: float = _setting(
+        200.0,
+        "Requests a second from one address (an IPv6 /64) to a process, then 429 with Retry-After; 0 is no limit.",
+    )
+    key_requests_per_second: float = _setting(
+        2000.0, "Requests a second to the events endpoint of a process with one key, then 429; 0 is no limit."
+    )
+    operation_requests_per_second: float = _setting(
+        100.0, "Requests a second with one key to all other operations of a process, then 429; 0 is no limit."
+    )
+    burst_seconds: float = _setting(5.0, "So many seconds' worth of those rates may come at once.")
+    operations_at_once: int = _setting(
+        8, "Operations of one key that a process works on at once; the next wait their turn; 0 is no limit."
+    )
+    connections_per_address: int = _setting(
+        256, "Open connections of one address to a process, balancers of yours apart; 0 is no limit."
+    )
+    max_connections: int = _setting(10_000, "Open connections to a process in all; 0 is no limit.")
     clock_skew_seconds: float = _setting(
         600.0, "A browser clock further off than this is corrected by sent_at; smaller differences are left alone."
     )

@@ -50,6 +50,8 @@ from insights.settings import SettingInvalid, Settings
 from insights.shipped import shipped
 from insights.sources.door import Door
 from insights.sources.sealed import Sealer
+from insights.traffic.addresses import ProxiesInvalid
+from insights.traffic.limits import Traffic
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Services:
     meters: Meters
     exposition: Exposition
     readiness: Readiness
+    traffic: Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,24 @@ def known_calibrations(settings: Settings) -> Calibrations:
     return shipped_calibrations().joined_by(read_calibrations(Path(settings.calibrations)).maps.values())
 
 
+def traffic_of(settings: Settings) -> Traffic:
+    """What this process lets anybody take of it. Raises SettingInvalid."""
+    try:
+        return Traffic(
+            trusted_proxies=settings.trusted_proxies,
+            address_rate=settings.address_requests_per_second,
+            key_rate=settings.key_requests_per_second,
+            operation_rate=settings.operation_requests_per_second,
+            burst_seconds=settings.burst_seconds,
+            at_once=settings.operations_at_once,
+            request_seconds=settings.request_seconds,
+            connections_each=settings.connections_per_address,
+            connections_all=settings.max_connections,
+        )
+    except ProxiesInvalid as error:
+        raise SettingInvalid(f"WHYLEFT_TRUSTED_PROXIES: {error}") from error
+
+
 def session_times(settings: Settings) -> SessionTimes:
     """When sessions close."""
     return SessionTimes(
@@ -190,6 +211,8 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         on_flushed=meters.flushed,
     )
     _watch(meters, database, recorder, profiles)
+    traffic = traffic_of(settings)
+    meters.watch("whyleft_requests_turned_away", "Requests answered 429 by a limit.", lambda: traffic.turned_away)
     signing_secret = _signing_secret(settings)
     wishes, classifiers = classifiers_of(settings, database)
     way_in = reception(settings, database, recorder, profiles)
@@ -238,6 +261,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             lambda: recorder.saturated,
             lambda: profiles.trouble,
         ),
+        traffic=traffic,
     )
 
 

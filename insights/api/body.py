@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from insights.errors import Refused, TooLarge
+from insights.errors import Refused, TooLarge, TooSlow
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -17,31 +18,43 @@ class ClientGone(Exception):
     """The client hung up before its request was whole."""
 
 
-async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int) -> bytes:
-    """The body, decompressed. Raises TooLarge past ``limit`` bytes, Refused for a broken or unknown compression."""
+async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, seconds: float = 0.0) -> bytes:
+    """The body, decompressed, which must have arrived within ``seconds`` (0: however long it takes).
+
+    Raises TooLarge past ``limit`` bytes, TooSlow, ClientGone, Refused for a broken or unknown compression.
+    """
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    if message.get("more_body"):
-        parts = [body]
-        size = len(body)
-        while message.get("more_body"):
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            parts.append(message.get("body", b""))
-            size += len(parts[-1])
-            if size > limit:
-                raise _too_large(limit)
-        body = b"".join(parts)
+    try:
+        async with asyncio.timeout(seconds or None):
+            body = await _whole(receive, limit)
+    except TimeoutError:
+        raise TooSlow("The body did not arrive in time. Nothing was stored; send the same request again.") from None
     if len(body) > limit:
         raise _too_large(limit)
     encoding = headers.get(b"content-encoding")
     return body if encoding is None or encoding == b"identity" else _inflate(body, encoding, limit)
+
+
+async def _whole(receive: Receive, limit: int) -> bytes:
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    if not message.get("more_body"):
+        return body
+    parts = [body]
+    size = len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > limit:
+            raise _too_large(limit)
+    return b"".join(parts)
 
 
 def _inflate(body: bytes, encoding: bytes, limit: int) -> bytes:

@@ -24,13 +24,14 @@ from insights.access.keys import KeyRing, ResolvedKey
 from insights.api.body import ClientGone, Receive, read_body
 from insights.api.explained import explained
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
+from insights.api.safe_headers import SAFE
 from insights.decisions.decide import Choice, decide
 from insights.decisions.guardrails import Limits as ActionLimits
 from insights.decisions.pivots import withdrawn
 from insights.decisions.plan import Plan
 from insights.decisions.set_aside import device_key, reservation_of
 from insights.decisions.situation import VERSION as SITUATION
-from insights.errors import KeyMissing, KeyRefused, OriginRefused, Unavailable, WhyleftError
+from insights.errors import KeyMissing, KeyRefused, OriginRefused, TooMany, Unavailable, WhyleftError
 from insights.events.record import Entry, Recorder
 from insights.events.wire import SERVERS_ONLY, Batch, Limits, Reading, WireEvent, read_batch, refuse_types
 from insights.intents.model import PRIOR
@@ -41,6 +42,7 @@ from insights.profiles.order import fold_in_place, put_in_order
 from insights.profiles.pages import event_path
 from insights.profiles.profile import Profile
 from insights.profiles.store import Copy, LiveProfiles
+from insights.traffic.limits import Traffic
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import DecisionId, ProjectId, VisitorId, uuid7
@@ -98,6 +100,7 @@ class Ingest:
         action_limits: ActionLimits,
         max_body_bytes: int,
         meters: Meters,
+        traffic: Traffic,
         explains: bool = False,
     ) -> None:
         self._app = app
@@ -110,6 +113,8 @@ class Ingest:
         self._action_limits = action_limits
         self._max_body_bytes = max_body_bytes
         self._meters = meters
+        self._traffic = traffic
+        self._body_seconds = traffic.connections.seconds
         self._explains = explains
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -135,17 +140,21 @@ class Ingest:
                 cors = [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
             if scope["method"] == "OPTIONS":
                 return Answer(204, [*cors, *_PREFLIGHT], b"")
-            body = await read_body(receive, headers, self._max_body_bytes)
+            body = await read_body(receive, headers, self._max_body_bytes, self._body_seconds)
             marks = [time.perf_counter_ns()]
             answer = _json(200, await self._take(key, body, scope, headers, marks), cors)
             marks.append(time.perf_counter_ns())
             self._meters.stages.passed(marks)
             return answer
         except WhyleftError as error:
+            if isinstance(error, TooMany):
+                await self._traffic.hold()
+                # Turned away before its key was looked at, so the page's origin is not known to be allowed.
+                cors = cors or [(b"access-control-allow-origin", b"*")]
             extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             return Answer(
                 error.status,
-                [(b"content-type", MEDIA_TYPE.encode()), *extra, *cors],
+                [(b"content-type", MEDIA_TYPE.encode()), *extra, *cors, *SAFE],
                 problem(error.status, error.title, error.detail, error.field),
             )
 
@@ -153,11 +162,13 @@ class Ingest:
         text = key_of(scope["query_string"], headers)
         if text is None:
             raise KeyMissing("Send the project's write key: /v1/events?key=wl_w_… or Authorization: Bearer wl_w_….")
+        self._traffic.admit_events(text)
         try:
             key = await self._keys.resolve(text)
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
         if key is None:
+            self._traffic.wrong_key(self._traffic.clients.of(scope))
             raise KeyRefused("This key is unknown or was revoked. Make one with `whyleft keys create --kind write`.")
         if origin is not None and not allows(key, origin):
             raise OriginRefused(
@@ -189,7 +200,7 @@ class Ingest:
         marks.append(time.perf_counter_ns())
         if batch.events:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
-            self._recorder.check_room(len(batch.events) + len(reading.rejected))
+            self._recorder.check_room(project_id, len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
             asked = _asked(batch, await self._plan(project_id), decision_id, scope, headers)
             copy = await self._copy(project_id, VisitorId(batch.visitor))
@@ -476,7 +487,7 @@ def _action(decision_id: UUID, choice: Choice | None) -> dict[str, Any] | None:
 
 
 def _json(status: int, document: dict[str, Any], cors: list[tuple[bytes, bytes]]) -> Answer:
-    return Answer(status, [(b"content-type", b"application/json"), *cors], _encode(document))
+    return Answer(status, [(b"content-type", b"application/json"), *cors, *SAFE], _encode(document))
 
 
 def unreachable(error: Exception) -> Unavailable:

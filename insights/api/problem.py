@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from flows.conditions import ConditionInvalid
 from flows.errors import Fault
-from insights.errors import Unavailable, WhyleftError
+from insights.errors import TooMany, Unavailable, WhyleftError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -42,7 +42,7 @@ def _sayable(text: str) -> str:
 
 def headers_of(error: WhyleftError) -> dict[str, str]:
     """What a client must know besides the body."""
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooMany):
         return {"retry-after": str(error.retry_after)}
     return {"www-authenticate": "Bearer"} if error.status == 401 else {}
 

@@ -72,7 +72,12 @@ def run_api(
 
     async def main(stop: asyncio.Event) -> None:
         await serving.serve(
-            [(app, listener)], [begin], stop, drain=drain_of(services), operators=operators(services, watched)
+            [(app, listener)],
+            [begin],
+            stop,
+            drain=drain_of(services),
+            operators=operators(services, watched),
+            connections=services.traffic.connections,
         )
         await services.database.close()
 

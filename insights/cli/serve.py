@@ -49,6 +49,7 @@ def serve(
                     stop,
                     drain=drain_of(services),
                     operators=operators(services, watched),
+                    connections=services.traffic.connections,
                 )
                 await services.database.close()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -30,15 +29,13 @@ from insights.events.people import Said, outdate, write_people
 from insights.events.reservations import reserve
 from insights.events.turns import Reservation
 from insights.events.visitors import write_said
+from insights.events.waiting import Lines
 from insights.events.wire import Rejection, WireEvent
 from insights.models import Decision, RejectedEvent
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import ms_to_datetime, uuid7
 
 log = structlog.get_logger()
-
-FLUSH_EVENTS = 2_000
-"""Most events in one transaction, so that no request waits behind an endless one."""
 
 SATURATED_AT = 0.9
 
@@ -77,6 +74,19 @@ class Entry:
     stale: bool = False
     undecided: bool = False
     no_room: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waiting:
+    """An entry that waits for its commit. ``size``: its events, its decision among them."""
+
+    entry: Entry
+    done: asyncio.Future[int]
+    size: int
+
+    @property
+    def project_id(self) -> UUID:
+        return self.entry.project_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +219,7 @@ class Recorder:
         self._max_queued = max_queued
         self._on_people_changed = on_people_changed
         self._on_flushed = on_flushed
-        self._waiting: deque[tuple[Entry, asyncio.Future[int]]] = deque()
-        self._queued = 0
+        self._waiting: Lines[_Waiting] = Lines(max_queued)
         self._wake = asyncio.Event()
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -220,12 +229,12 @@ class Recorder:
     @property
     def queued(self) -> int:
         """How many events wait for their commit."""
-        return self._queued
+        return self._waiting.held
 
     @property
     def saturated(self) -> bool:
         """Whether the next requests may have to be turned away."""
-        return self._queued >= SATURATED_AT * self._max_queued
+        return self._waiting.held >= SATURATED_AT * self._max_queued
 
     def start(self) -> None:
         """Begins to flush."""
@@ -244,22 +253,21 @@ class Recorder:
 
         Raises Unavailable when the queue is full or the database cannot commit, Refused when it can never store them.
         """
-        size = len(entry.events) + len(entry.rejected) + 1
-        self.check_room(size - 1)
-        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, done))
-        self._queued += size
+        events = len(entry.events) + len(entry.rejected)
+        self.check_room(entry.project_id, events)
+        waiting = _Waiting(entry, asyncio.get_running_loop().create_future(), events + 1)
+        self._waiting.add(waiting)
         self._wake.set()
         try:
-            return await done
+            return await waiting.done
         finally:
-            self._queued -= size
+            self._waiting.done(waiting)
 
-    def check_room(self, events: int) -> None:
-        """Raises Unavailable when ``record`` would refuse an entry of so many events now."""
+    def check_room(self, project_id: UUID, events: int) -> None:
+        """Raises Unavailable when ``record`` would refuse an entry of so many events of this project now."""
         if self._stopping:
             raise Unavailable("The server is shutting down. Nothing was stored; send the same request again.")
-        if self._queued + events + 1 > self._max_queued:
+        if not self._waiting.has_room(project_id, events + 1):
             raise Unavailable("Too many events are waiting for the database. Send the same request again.")
 
     async def _run(self) -> None:
@@ -267,28 +275,12 @@ class Recorder:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                await self._flush(self._gather())
+                await self._flush(self._waiting.next())
             if self._stopping:
                 return
 
-    def _gather(self) -> list[tuple[Entry, asyncio.Future[int]]]:
-        """The next entries of one project, in order, up to a flush's size. A transaction has one tenant."""
-        project_id = self._waiting[0][0].project_id
-        taken: list[tuple[Entry, asyncio.Future[int]]] = []
-        left: list[tuple[Entry, asyncio.Future[int]]] = []
-        size = 0
-        while self._waiting and size < FLUSH_EVENTS:
-            item = self._waiting.popleft()
-            if item[0].project_id == project_id:
-                taken.append(item)
-                size += len(item[0].events) + 1
-            else:
-                left.append(item)
-        self._waiting.extendleft(reversed(left))
-        return taken
-
-    async def _flush(self, items: list[tuple[Entry, asyncio.Future[int]]]) -> None:
-        entries = [entry for entry, _ in items]
+    async def _flush(self, items: list[_Waiting]) -> None:
+        entries = [item.entry for item in items]
         began = time.perf_counter()
         try:
             new = await self._write_again_if_cut_off(entries)
@@ -309,7 +301,8 @@ class Recorder:
             log.exception("flush_failed")
             _fail(items, error)
         else:
-            for entry, done in items:
+            for item in items:
+                entry, done = item.entry, item.done
                 if new is None:
                     count = len(entry.events)
                 else:
@@ -419,10 +412,10 @@ def _consequential(entry: Entry) -> bool:
     return any(event.type in CONSEQUENTIAL for event in entry.events)
 
 
-def _fail(items: list[tuple[Entry, asyncio.Future[int]]], error: Exception) -> None:
-    for _, done in items:
-        if not done.done():
-            done.set_exception(error)
+def _fail(items: list[_Waiting], error: Exception) -> None:
+    for item in items:
+        if not item.done.done():
+            item.done.set_exception(error)
 
 
 class _Row(Struct, gc=False):

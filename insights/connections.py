@@ -1,0 +1,141 @@
+"""Decides how long and how many connections a listener puts up with: requests that drip are cut, crowds are bounded.
+
+A server that waits for ever for the end of a request can be filled by anybody who never sends it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from insights.traffic.addresses import truncated
+from insights.traffic.limits import ConnectionLimits
+
+log = structlog.get_logger()
+
+MAX_HEAD = 65_536
+"""Bytes of a request line and its headers."""
+
+_LATE = (
+    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
+    b"content-length: 136\r\n\r\n"
+    b'{"type":"about:blank","title":"The request took too long to arrive","status":408,'
+    b'"detail":"Nothing was stored; send the same request."}\n'
+)
+_CROWDED = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 2\r\nconnection: close\r\n"
+    b"content-length: 22\r\n\r\nToo many connections.\n"
+)
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+    b"content-length: 28\r\n\r\nThe headers are too large.\r\n"
+)
+
+
+class Crowd:
+    """The connections of one listener. Once a second it cuts those that take too long over a request."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self._limits = limits
+        self._open: set[Connection] = set()
+        self._by_address: Counter[str] = Counter()
+        self._looking: asyncio.TimerHandle | None = None
+        self.refused = 0
+        self.cut = 0
+
+    def enter(self, connection: Connection) -> bool:
+        """Counts a connection; False when there are too many of them."""
+        peer = connection.client[0] if connection.client else ""
+        trusted = self._limits.clients.trusts(peer)
+        limits = self._limits
+        if (limits.all and len(self._open) >= limits.all) or (
+            limits.each and not trusted and self._by_address[peer] >= limits.each
+        ):
+            self.refused += 1
+            if self.refused & (self.refused - 1) == 0:
+                log.warning("connections_refused", count=self.refused, network=truncated(peer))
+            return False
+        self._open.add(connection)
+        self._by_address[peer] += 1
+        if self._looking is None and limits.seconds:
+            self._looking = connection.loop.call_later(1.0, self._look, connection.loop)
+        return True
+
+    def leave(self, connection: Connection) -> None:
+        """Forgets a connection that was counted."""
+        if connection not in self._open:
+            return
+        self._open.discard(connection)
+        peer = connection.client[0] if connection.client else ""
+        self._by_address[peer] -= 1
+        if not self._by_address[peer]:
+            del self._by_address[peer]
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        # One look a second at all of them costs nothing a request; a timer for each request would.
+        oldest = loop.time() - self._limits.seconds
+        for connection in [one for one in self._open if one.since is not None and one.since < oldest]:
+            self.cut += 1
+            connection.cut()
+        self._looking = loop.call_later(1.0, self._look, loop) if self._open else None
+
+
+class Connection(HttpToolsProtocol):
+    """uvicorn's connection, which knows since when it has waited for the rest of a request."""
+
+    crowd: Crowd
+
+    since: float | None = None
+    _head = 0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        if not self.crowd.enter(self):
+            transport.write(_CROWDED)
+            transport.close()
+            return
+        self.since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.since = None
+        self.crowd.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        if self.since is None:
+            self.since = self.loop.time()
+        if self._head >= 0:
+            self._head += len(data)
+        super().data_received(data)
+        # Still within the headers after so much of them.
+        if self._head > MAX_HEAD and not self.transport.is_closing():
+            self.since = None
+            self.transport.write(_HEAD_TOO_LARGE)
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        self._head = -1
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self.since, self._head = None, 0
+
+    def cut(self) -> None:
+        """Ends a connection whose request does not."""
+        self.since = None
+        waiting = self.cycle is None or self.cycle.response_complete or not self.cycle.response_started
+        if waiting and not self.transport.is_closing() and self._head != 0:
+            self.transport.write(_LATE)
+        self.transport.close()
+
+
+def connection_class(limits: ConnectionLimits) -> type[Connection]:
+    """uvicorn's ``http`` for one listener."""
+    return type("Connection", (Connection,), {"crowd": Crowd(limits)})

@@ -1,0 +1,62 @@
+"""Addresses: whose they are when proxies stand between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from insights.traffic.addresses import Clients, ProxiesInvalid, truncated
+
+
+def scope(peer: str, *forwarded: str) -> dict[str, Any]:
+    headers = [(b"host", b"x"), *((b"x-forwarded-for", value.encode("latin-1")) for value in forwarded)]
+    return {"client": (peer, 1234), "headers": headers}
+
+
+CLIENTS = Clients("127.0.0.0/8, ::1, 10.0.0.0/8")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address", "holder"),
+    [
+        ("203.0.113.9", [], "203.0.113.9", "203.0.113.9"),
+        # Whoever comes directly may write what they like.
+        ("203.0.113.9", ["198.51.100.1"], "203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", ["198.51.100.1"], "198.51.100.1", "198.51.100.1"),
+        # The rightmost that is not ours: left of it stands what the client wrote itself.
+        ("127.0.0.1", ["1.2.3.4, 198.51.100.1, 10.0.0.7"], "198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", ["1.2.3.4", "198.51.100.1"], "198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", ["198.51.100.1:4711"], "198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", ["[2001:db8:1:2:3::4]:443"], "2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.9", [], "::ffff:203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", [], "127.0.0.1", None),
+        ("127.0.0.1", ["nonsense"], "127.0.0.1", None),
+        ("127.0.0.1", ["198.51.100.1, nonsense"], "127.0.0.1", None),
+        ("127.0.0.1", ["10.0.0.7"], "10.0.0.7", None),
+    ],
+)
+def test_only_trusted_proxies_are_believed(peer: str, forwarded: list[str], address: str, holder: str | None) -> None:
+    client = CLIENTS.of(scope(peer, *forwarded))
+    assert (client.address, client.holder) == (address, holder)
+
+
+def test_a_wrong_list_of_proxies_names_what_is_wrong() -> None:
+    with pytest.raises(ProxiesInvalid, match=r"'10\.0\.0' is not"):
+        Clients("127.0.0.1,10.0.0")
+
+
+def test_a_kept_address_has_lost_the_machine() -> None:
+    assert truncated("203.0.113.77") == "203.0.113.0"
+    assert truncated("2001:db8:1:2:3:4:5:6") == "2001:db8:1::"
+    assert truncated("somebody") == ""
+
+
+@given(st.lists(st.text(max_size=300), max_size=4), st.text(max_size=40))
+def test_no_header_breaks_it_or_makes_an_outsider_one_of_ours(parts: list[str], peer: str) -> None:
+    outside = CLIENTS.of(scope("203.0.113.9", *(part.encode("utf-8", "replace").decode("latin-1") for part in parts)))
+    assert outside.holder == "203.0.113.9"
+    CLIENTS.of(scope(peer, *(part.encode("utf-8", "replace").decode("latin-1") for part in parts)))
+    truncated(peer)

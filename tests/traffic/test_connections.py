@@ -1,0 +1,110 @@
+"""Connections as strangers use them: half a request, endless headers, one byte a second, a crowd."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from insights import serving
+from insights.traffic.addresses import Clients
+from insights.traffic.limits import ConnectionLimits
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "http":
+        return
+    body = await Request(scope, receive).body()
+    await PlainTextResponse(f"{len(body)}")(scope, receive, send)
+
+
+@asynccontextmanager
+async def listening(limits: ConnectionLimits) -> AsyncIterator[int]:
+    listener = serving.bind("127.0.0.1", 0)
+    stop = asyncio.Event()
+    task = asyncio.create_task(serving.serve([(echo, listener)], [], stop, connections=limits))
+    yield listener.getsockname()[1]
+    stop.set()
+    await task
+
+
+async def exchange(port: int, data: bytes) -> bytes:
+    """What is answered until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(data)
+    answer = await asyncio.wait_for(reader.read(), 15)
+    writer.close()
+    return answer
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n"
+
+
+async def test_what_does_not_arrive_whole_in_time_is_cut_and_told_so() -> None:
+    async with listening(ConnectionLimits(seconds=0.5)) as port:
+        half_headers, half_body, nothing = await asyncio.gather(
+            exchange(port, HEAD), exchange(port, HEAD + b"\r\nabc"), exchange(port, b"")
+        )
+        assert half_headers.startswith(b"HTTP/1.1 408 ")
+        assert half_body.startswith(b"HTTP/1.1 408 ")
+        assert nothing == b""
+        head, _, body = half_body.partition(b"\r\n\r\n")
+        assert f"content-length: {len(body)}".encode() in head
+
+
+async def test_one_byte_at_a_time_does_not_buy_more_time() -> None:
+    async with listening(ConnectionLimits(seconds=1.0)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        answer = asyncio.create_task(reader.read(13))
+        for part in [HEAD + b"\r\n", *[b"x"] * 9]:
+            if answer.done():
+                break
+            writer.write(part)
+            await asyncio.sleep(0.4)
+        assert await asyncio.wait_for(answer, 10) == b"HTTP/1.1 408 "
+        writer.close()
+
+
+async def test_headers_without_end_are_refused() -> None:
+    async with listening(ConnectionLimits()) as port:
+        answer = await exchange(port, b"GET / HTTP/1.1\r\n" + b"X-A: bbbbbbbbbbbbbbbbbbbb\r\n" * 4000)
+        assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_kept_connection_is_used_again_and_large_bodies_arrive() -> None:
+    async with listening(ConnectionLimits(seconds=5)) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for size in (10, 200_000, 10):
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size)
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert await reader.readexactly(len(str(size))) == str(size).encode()
+        writer.close()
+
+
+async def test_one_address_has_so_many_connections_and_the_operators_own_have_more() -> None:
+    for limits, welcome in (
+        (ConnectionLimits(each=3), 3),
+        (ConnectionLimits(each=3, clients=Clients("127.0.0.1")), 6),
+        (ConnectionLimits(all=4, clients=Clients("127.0.0.1")), 4),
+    ):
+        async with listening(limits) as port:
+            opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(6)]
+            for _, writer in opened:
+                writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            heads = []
+            for reader, _ in opened:
+                heads.append(await asyncio.wait_for(reader.read(15), 10))
+            assert sum(head.startswith(b"HTTP/1.1 200") for head in heads) == welcome
+            assert sum(head.startswith(b"HTTP/1.1 503") for head in heads) == 6 - welcome
+            for _, writer in opened:
+                writer.close()
+            await asyncio.sleep(0.1)
+            # Who left makes room.
+            assert (await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).startswith(
+                b"HTTP/1.1 200"
+            )
