@@ -18,6 +18,7 @@ from insights.api import (
     flows,
     health,
     insight_settings,
+    keys,
     lift,
     live_actions,
     other_dialects,
@@ -34,6 +35,7 @@ from insights.api import (
     visitors,
     webhooks,
 )
+from insights.api.caller import check_declared
 from insights.api.gate import Gate
 from insights.api.ingest import PATH, Ingest
 from insights.api.safe_headers import policy_of_documentation
@@ -73,6 +75,7 @@ def create_app(services: Services) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await services.profiles.start()
         services.recorder.start()
+        services.keys.start()
         async with services.exposition.answering():
             yield
         await services.recorder.stop()
@@ -111,9 +114,11 @@ def create_app(services: Services) -> ASGIApp:
         reports,
         health,
         insight_settings,
+        keys,
     )
     for room in rooms:
         app.include_router(room.router)
+    check_declared(app.routes)
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:

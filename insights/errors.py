@@ -5,6 +5,7 @@ WhyleftError
 ├── KeyMissing         401
 ├── KeyRefused         401
 ├── OriginRefused      403
+├── NotAllowed         403  the key is good, but not for this
 ├── NotFound           404
 ├── SessionStillOpen   409
 ├── CodeNotRedeemable  409 / 410
@@ -59,6 +60,13 @@ class OriginRefused(WhyleftError):
 
     status = 403
     title = "This origin is not allowed"
+
+
+class NotAllowed(WhyleftError):
+    """Whoever asks is known, and may not do this."""
+
+    status = 403
+    title = "This is not allowed"
 
 
 class NotFound(WhyleftError):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import timedelta
+from typing import Final, Literal
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, or_, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
+from adapters.postgres.news import News
+from insights.access.operations import EVENTS_SCOPE
+from insights.access.roles import Role
 from insights.models import ApiKey, Project
 from insights.vocabulary.ids import uuid7
 
@@ -24,14 +30,28 @@ KeyKind = Literal["write", "secret"]
 _PREFIXES: dict[KeyKind, str] = {"write": "wl_w_", "secret": "wl_s_"}
 
 
+KEYS_CHANNEL: Final = "keys_changed"
+"""Says the id of a project whose keys, or whose name or origins, are not what they were."""
+USE_NOTED_EVERY: Final = timedelta(minutes=5)
+"""How far behind "last used" may be: a write for every request would cost more than the request."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedKey:
-    """What a key stands for. ``allowed_origins``: pages whose browsers may report ("*": any)."""
+    """What a key stands for. ``allowed_origins``: pages whose browsers may report ("*": any).
 
+    ``role`` is None for a write key. ``scopes``: what a secret key is limited to; empty is everything its role may.
+    ``reports``: whether events are taken with it.
+    """
+
+    id: UUID
     project_id: UUID
     project_name: str
     kind: KeyKind
+    role: Role | None
+    scopes: frozenset[str]
     allowed_origins: frozenset[str]
+    reports: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +74,66 @@ async def ensure_project(tx: AsyncSession, name: str, origins: list[str]) -> UUI
     elif set(origins) - set(project.allowed_origins):
         merged = sorted({*project.allowed_origins, *origins})
         await tx.execute(update(Project).where(Project.id == project.id).values(allowed_origins=merged))
+        await tell_processes(tx, project.id)
     return project.id
 
 
-async def create_key(database: Database, project: str, kind: KeyKind, origins: list[str]) -> NewKey:
-    """A new key of a project, which is made if it does not exist."""
+async def create_key(
+    database: Database,
+    project: str,
+    kind: KeyKind,
+    origins: list[str],
+    *,
+    role: Role = Role.ADMIN,
+    scopes: Sequence[str] = (),
+    name: str = "",
+) -> NewKey:
+    """A new key of a project, which is made if it does not exist. ``role`` and ``scopes``: of a secret key."""
     async with database.transaction(None) as tx:
         project_id = await ensure_project(tx, project, origins)
-    key = _PREFIXES[kind] + secrets.token_urlsafe(24)
     async with database.transaction(project_id) as tx:
-        tx.add(ApiKey(project_id=project_id, id=uuid7(), kind=kind, prefix=key[:10], key_hash=_hash(key)))
+        _, key = make_key(tx, project_id, kind, role=role, scopes=scopes, name=name)
     return NewKey(project_id, project, kind, key)
+
+
+def make_key(
+    tx: AsyncSession,
+    project_id: UUID,
+    kind: KeyKind,
+    *,
+    role: Role = Role.ADMIN,
+    scopes: Sequence[str] = (),
+    name: str = "",
+) -> tuple[ApiKey, str]:
+    """A new key's row, and the key itself, which is nowhere else."""
+    key = _PREFIXES[kind] + secrets.token_urlsafe(24)
+    row = ApiKey(
+        project_id=project_id,
+        id=uuid7(),
+        kind=kind,
+        name=name,
+        role=None if kind == "write" else role.value,
+        scopes=[] if kind == "write" else sorted(set(scopes)),
+        prefix=key[:10],
+        key_hash=_hash(key),
+    )
+    tx.add(row)
+    return row, key
+
+
+async def tell_processes(tx: AsyncSession, project_id: UUID) -> None:
+    """Tells every process, once this transaction is committed, to ask anew for the keys of a project."""
+    await tx.execute(select(func.pg_notify(KEYS_CHANNEL, str(project_id))))
 
 
 GRACE = 60.0
 
 
 class KeyRing:
-    """Resolves keys, remembering each answer for ``ttl`` seconds: a revoked key works that much longer at most.
+    """Resolves keys, remembering each answer for ``ttl`` seconds, or until it hears that something changed.
+
+    Once ``start``ed, it listens: a key that is revoked anywhere is refused here at once. While it cannot listen, a
+    revoked key works for ``ttl`` seconds at most.
 
     Unknown keys are remembered too, so that a wrong key in a busy page costs no query a request. A write key that was
     good is used on while it is asked for again, for ``GRACE`` seconds at most: a page never waits for that, nor for a
@@ -87,6 +149,13 @@ class KeyRing:
         self._clock = clock
         self._known: OrderedDict[str, tuple[float, ResolvedKey | None]] = OrderedDict()
         self._asking: dict[str, asyncio.Task[ResolvedKey | None]] = {}
+        self._noting: set[asyncio.Task[None]] = set()
+        self._changes = 0
+        self._news = News(database.urls, KEYS_CHANNEL, self._heard)
+
+    def start(self) -> None:
+        """Listens from now on for what other processes change."""
+        self._news.start()
 
     async def resolve(self, key: str) -> ResolvedKey | None:
         """What ``key`` stands for; None when it is unknown or revoked."""
@@ -104,8 +173,22 @@ class KeyRing:
         return await asyncio.shield(self._ask(key))
 
     async def close(self) -> None:
-        """Waits for what is being asked."""
+        """Listens no more, and waits for what is being asked and noted."""
+        await self._news.stop()
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
+        await asyncio.gather(*self._noting, return_exceptions=True)
+
+    def _heard(self, project_id: str | None) -> None:
+        """Something changed in a project; None: anything may have."""
+        self._changes += 1
+        if project_id is None:
+            self._known.clear()
+            return
+        of_project = [
+            key for key, (_, found) in self._known.items() if found is not None and str(found.project_id) == project_id
+        ]
+        for key in of_project:
+            del self._known[key]
 
     def _ask(self, key: str) -> asyncio.Task[ResolvedKey | None]:
         task = self._asking.get(key)
@@ -121,29 +204,85 @@ class KeyRing:
             done.exception()
 
     async def _refresh(self, key: str) -> ResolvedKey | None:
-        resolved = await self._look_up(key)
-        self._known[key] = (self._clock() + self._ttl, resolved)
+        while True:
+            before = self._changes
+            found = await self._look_up(key)
+            if before == self._changes:
+                break  # otherwise what was read may be older than the change that was heard of meanwhile
+        until = self._clock() + self._ttl
+        if found is not None and found.left is not None:
+            until = min(until, self._clock() + found.left)
+        resolved = found.key if found is not None else None
+        self._known[key] = (until, resolved)
         self._known.move_to_end(key)
         if len(self._known) > self._size:
             self._known.popitem(last=False)
+        if found is not None and found.use_is_news:
+            task = asyncio.create_task(self._note_use(found.key), name="key used")
+            self._noting.add(task)
+            task.add_done_callback(self._noting.discard)
         return resolved
 
-    async def _look_up(self, key: str) -> ResolvedKey | None:
+    async def _look_up(self, key: str) -> _Found | None:
         hashed = _hash(key)
+        now = func.now()
         async with self._database.transaction(None) as tx:
             # The row-level-security policy shows this one row to whoever knows its hash.
             await tx.execute(text("SELECT set_config('whyleft.key_hash', :hash, true)"), {"hash": hashed.hex()})
             row = (
                 await tx.execute(
-                    select(ApiKey.project_id, Project.name, ApiKey.kind, Project.allowed_origins)
+                    select(
+                        ApiKey.id,
+                        ApiKey.project_id,
+                        Project.name,
+                        ApiKey.kind,
+                        ApiKey.role,
+                        ApiKey.scopes,
+                        Project.allowed_origins,
+                        func.extract("epoch", ApiKey.expires_at - now),
+                        func.coalesce(ApiKey.last_used_at < now - USE_NOTED_EVERY, True),
+                    )
                     .join(Project, Project.id == ApiKey.project_id)
                     .where(ApiKey.key_hash == hashed, ApiKey.revoked_at.is_(None))
+                    .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
                 )
             ).one_or_none()
         if row is None:
             return None
-        kind: KeyKind = "write" if row[2] == "write" else "secret"
-        return ResolvedKey(row[0], row[1], kind, frozenset(row[3]))
+        identifier, project_id, project, kind_, role_, scopes, origins, left, use_is_news = row
+        kind: KeyKind = "write" if kind_ == "write" else "secret"
+        role = None if role_ is None else Role(role_)
+        resolved = ResolvedKey(
+            identifier,
+            project_id,
+            project,
+            kind,
+            role,
+            frozenset(scopes),
+            frozenset(origins),
+            reports=role is None or (role.includes(Role.EDITOR) and (not scopes or EVENTS_SCOPE in scopes)),
+        )
+        return _Found(resolved, None if left is None else float(left), use_is_news)
+
+    async def _note_use(self, key: ResolvedKey) -> None:
+        # When it cannot be written, the next look-up tries again.
+        with contextlib.suppress(DBAPIError, OSError, TimeoutError):
+            async with self._database.transaction(key.project_id) as tx:
+                await tx.execute(
+                    update(ApiKey)
+                    .where(ApiKey.project_id == key.project_id, ApiKey.id == key.id)
+                    .where(func.coalesce(ApiKey.last_used_at < func.now() - USE_NOTED_EVERY, True))
+                    .values(last_used_at=func.now())
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A key that is good. ``left``: seconds until it expires. ``use_is_news``: its use was not noted for a while."""
+
+    key: ResolvedKey
+    left: float | None
+    use_is_news: bool
 
 
 def _hash(key: str) -> bytes:

@@ -31,7 +31,7 @@ from insights.decisions.pivots import withdrawn
 from insights.decisions.plan import Plan
 from insights.decisions.set_aside import device_key, reservation_of
 from insights.decisions.situation import VERSION as SITUATION
-from insights.errors import KeyMissing, KeyRefused, OriginRefused, TooMany, Unavailable, WhyleftError
+from insights.errors import KeyMissing, KeyRefused, NotAllowed, OriginRefused, TooMany, Unavailable, WhyleftError
 from insights.events.record import Entry, Recorder
 from insights.events.wire import SERVERS_ONLY, Batch, Limits, Reading, WireEvent, read_batch, refuse_types
 from insights.intents.model import PRIOR
@@ -170,6 +170,7 @@ class Ingest:
         if key is None:
             self._traffic.wrong_key(self._traffic.clients.of(scope))
             raise KeyRefused("This key is unknown or was revoked. Make one with `whyleft keys create --kind write`.")
+        check_reports(key)
         if origin is not None and not allows(key, origin):
             raise OriginRefused(
                 f"Pages of {origin.decode('latin-1')[:200]} may not report for this project. Allow them with "
@@ -407,6 +408,12 @@ _PREFLIGHT = [
     (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),
     (b"access-control-max-age", b"7200"),
 ]
+
+
+def check_reports(key: ResolvedKey) -> None:
+    """Raises NotAllowed for a secret key that may not change anything."""
+    if not key.reports:
+        raise NotAllowed("This key cannot report events. Send a write key, or a secret key of an editor.")
 
 
 def allows(key: ResolvedKey, origin: bytes) -> bool:

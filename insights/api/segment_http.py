@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from insights.access.keys import ResolvedKey
 from insights.api.body import ClientGone, read_body
-from insights.api.ingest import allows, key_of, unreachable
+from insights.api.ingest import allows, check_reports, key_of, unreachable
 from insights.api.services import FromRequest
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Refused
 from insights.events.dialects.segment import TYPES
@@ -80,6 +80,7 @@ async def event_key(request: Request, services: Services, fallback: Any = None) 
         raise unreachable(error) from error
     if key is None:
         raise KeyRefused("This key is unknown or was revoked. Make one with `whyleft keys create --kind write`.")
+    check_reports(key)
     origin = request.headers.get("origin")
     if origin is not None and not allows(key, origin.encode("latin-1")):
         raise OriginRefused(f"Pages of {origin[:200]} may not report for this project.")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import msgspec
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from adapters.postgres.engine import Database
+from insights.access import issuing
 from insights.access.keys import NewKey, create_key
+from insights.access.roles import Role
 from insights.cli.serve import DataDir
-from insights.cli.session import with_database
+from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import Refused
+from insights.models import ApiKey
 from insights.settings import Settings
 
 app = typer.Typer(help="Keys of a project.", no_args_is_help=True, rich_markup_mode="rich")
@@ -26,6 +33,10 @@ class Kind(StrEnum):
 
     WRITE = "write"
     SECRET = "secret"  # noqa: S105
+
+
+ProjectName = Annotated[str, typer.Option(help="The project's name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
@@ -40,8 +51,13 @@ def create(
     origin: Annotated[
         list[str] | None, typer.Option(help="Origin whose pages may report, https://shop.example. Repeatable.")
     ] = None,
+    role: Annotated[Role, typer.Option(help="Of a secret key: what it may do.")] = Role.ADMIN,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="Of a secret key: limits it, such as read:sessions. Repeatable.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What it is for.")] = "",
     data_dir: DataDir = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Make a key and print it: it is shown this once.
 
@@ -49,9 +65,13 @@ def create(
     """
     with told():
         origins = [_origin(text) for text in origin or []]
+        scopes = scope or []
+        issuing.check_scopes(scopes)
+        if kind is Kind.WRITE and scopes:
+            raise Refused("--scope is for secret keys: a write key can only report events.", field="scope")
 
         async def command(database: Database, settings: Settings) -> NewKey:
-            return await create_key(database, project, kind.value, origins)
+            return await create_key(database, project, kind.value, origins, role=role, scopes=scopes, name=name)
 
         made = with_database(data_dir, command)
         if json:
@@ -63,6 +83,92 @@ def create(
             screen.print(f'  <script async src="https://YOUR-SERVER/sdk/whyleft.js" data-key="{made.key}"></script>')
             if not origins:
                 screen.print("No --origin was given: browsers may not report with it unless one was allowed before.")
+
+
+@app.command("list")
+def list_(project: ProjectName, data_dir: DataDir = None, json: AsJson = False) -> None:
+    """Show a project's keys, the newest first: prefix, role, when it was last used.
+
+    Example: [bold]whyleft keys list --project shop[/bold]
+    """
+    with told():
+
+        async def command(database: Database, settings: Settings) -> list[ApiKey]:
+            found = await project_named(database, project)
+            async with database.transaction(found.id) as tx:
+                return list(await issuing.keys_of(tx, found.id))
+
+        keys = with_database(data_dir, command)
+        if json:
+            typer.echo(msgspec.json.encode({"keys": [_as_dict(key) for key in keys]}).decode())
+            return
+        now = datetime.now(UTC)
+        table = Table("id", "key", "kind", "role", "name", "last used", "state")
+        for key in keys:
+            used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
+            table.add_row(str(key.id), f"{key.prefix}…", key.kind, key.role or "", key.name, used, _state(key, now))
+        Console(highlight=False, markup=False).print(table if keys else "This project has no keys.")
+
+
+@app.command("rotate")
+def rotate(
+    project: ProjectName,
+    key: Annotated[UUID, typer.Argument(help="The key's id: `whyleft keys list` shows it.")],
+    overlap_hours: Annotated[float, typer.Option(help="How long the old key stays good.", min=0, max=2160)] = 24.0,
+    data_dir: DataDir = None,
+    json: AsJson = False,
+) -> None:
+    """Make a key that takes the place of another, which stays good for a while; prints the new one, this once.
+
+    Example: [bold]whyleft keys rotate --project shop --overlap-hours 48 KEY-ID[/bold]
+    """
+    with told():
+
+        async def command(database: Database, settings: Settings) -> NewKey:
+            found = await project_named(database, project)
+            async with database.transaction(found.id) as tx:
+                row, text = await issuing.rotate(
+                    tx, found.id, key, overlap=timedelta(hours=overlap_hours), now=datetime.now(UTC)
+                )
+            return NewKey(found.id, found.name, "write" if row.kind == "write" else "secret", text)
+
+        made = with_database(data_dir, command)
+        typer.echo(msgspec.json.encode(dataclasses.asdict(made)).decode() if json else made.key)
+        if not json:
+            screen.print(f"The old key is good for {overlap_hours:g} more hours.")
+
+
+@app.command("revoke")
+def revoke(
+    project: ProjectName,
+    key: Annotated[UUID, typer.Argument(help="The key's id: `whyleft keys list` shows it.")],
+    data_dir: DataDir = None,
+) -> None:
+    """End a key at once, in every process.
+
+    Example: [bold]whyleft keys revoke --project shop KEY-ID[/bold]
+    """
+    with told():
+
+        async def command(database: Database, settings: Settings) -> ApiKey:
+            found = await project_named(database, project)
+            async with database.transaction(found.id) as tx:
+                return await issuing.revoke(tx, found.id, key, datetime.now(UTC))
+
+        typer.echo(f"{with_database(data_dir, command).prefix}… is revoked.")
+
+
+def _as_dict(key: ApiKey) -> dict[str, object]:
+    names = "id kind name role scopes prefix created_at last_used_at expires_at revoked_at replaced_by"
+    return {name: getattr(key, name) for name in names.split()}
+
+
+def _state(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {key.revoked_at:%Y-%m-%d %H:%M}"
+    if key.expires_at is None:
+        return "in use"
+    return f"{'good until' if key.expires_at > now else 'expired'} {key.expires_at:%Y-%m-%d %H:%M}"
 
 
 def _origin(text: str) -> str:

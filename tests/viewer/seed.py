@@ -48,7 +48,10 @@ class Keys:
         key = f"wl_{kind[0]}_{uuid4().hex}"
         async with database.transaction(project_id) as tx:
             project = await tx.get_one(Project, project_id)
-            tx.add(ApiKey(project_id=project_id, id=uuid7(), kind=kind, prefix=key[:10], key_hash=key_hash(key)))
+            role = "admin" if kind == "secret" else None
+            tx.add(
+                ApiKey(project_id=project_id, id=uuid7(), kind=kind, role=role, prefix=key[:10], key_hash=key_hash(key))
+            )
         self._known[key] = Key(project_id, project.name, kind)
         return key
 

@@ -1,0 +1,121 @@
+"""Says of every HTTP operation who may ask for it: the one place where that is decided.
+
+An operation that is missing here keeps the application from starting. Its scope follows from it: ``read:`` where a
+reader may ask for it, ``write:`` otherwise, and the first word of its path behind ``/v1/``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+from insights.access.roles import Role
+
+
+class Door(StrEnum):
+    """Who may ask for an operation that is not opened by a role.
+
+    anyone: whoever comes. signed: whoever signed what they send. events: a write key, or a secret key that may edit.
+    operator: whoever runs the server, by WHYLEFT_OPERATOR_TOKEN.
+    """
+
+    ANYONE = "anyone"
+    SIGNED = "signed"
+    EVENTS = "events"
+    OPERATOR = "operator"
+
+
+Need = Role | Door
+
+_ANYONE, _SIGNED, _EVENTS, _OPERATOR = Door.ANYONE, Door.SIGNED, Door.EVENTS, Door.OPERATOR
+_READER, _EDITOR, _ADMIN = Role.READER, Role.EDITOR, Role.ADMIN
+
+# In alphabetical order of the paths. Whatever only looks is a reader's, also where it is a POST.
+NEEDS: Final[dict[str, Need]] = {
+    "GET /healthz": _ANYONE,
+    "GET /readyz": _ANYONE,
+    "POST /v1/alias": _EVENTS,
+    "POST /v1/batch": _EVENTS,
+    "POST /v1/codes/{code}/redeem": _EDITOR,
+    "POST /v1/conditions/check": _READER,
+    "GET /v1/conditions/fields": _READER,
+    "GET /v1/conditions/schema": _ANYONE,
+    "POST /v1/events": _EVENTS,
+    "GET /v1/flows": _READER,
+    "POST /v1/ga4": _EVENTS,
+    "POST /v1/group": _EVENTS,
+    "POST /v1/identify": _EVENTS,
+    "POST /v1/import": _EVENTS,
+    "GET /v1/keys": _ADMIN,
+    "POST /v1/keys": _ADMIN,
+    "GET /v1/keys/{key_id}": _ADMIN,
+    "PATCH /v1/keys/{key_id}": _ADMIN,
+    "DELETE /v1/keys/{key_id}": _ADMIN,
+    "POST /v1/keys/{key_id}/rotate": _ADMIN,
+    "GET /v1/lift": _READER,
+    "GET /v1/live-actions": _READER,
+    "POST /v1/live-actions": _EDITOR,
+    "GET /v1/live-actions/{entry_id}": _READER,
+    "PUT /v1/live-actions/{entry_id}": _EDITOR,
+    "DELETE /v1/live-actions/{entry_id}": _EDITOR,
+    "POST /v1/page": _EVENTS,
+    "GET /v1/policies": _READER,
+    "POST /v1/policies": _EDITOR,
+    "GET /v1/policies/changes": _READER,
+    "POST /v1/policies/rollback": _EDITOR,
+    "GET /v1/policies/{policy_id}/evaluation": _READER,
+    "POST /v1/policies/{policy_id}/promote": _EDITOR,
+    "GET /v1/privacy/requests": _ADMIN,
+    "GET /v1/privacy/requests/{request_id}/export": _ADMIN,
+    "GET /v1/rejected": _READER,
+    "POST /v1/rejected/replay": _EDITOR,
+    "POST /v1/rejected/{rejected_id}/replay": _EDITOR,
+    "GET /v1/reports/reasons": _READER,
+    "GET /v1/runs": _READER,
+    "POST /v1/screen": _EVENTS,
+    "GET /v1/segments": _READER,
+    "POST /v1/segments": _EDITOR,
+    "POST /v1/segments/preview": _READER,
+    "GET /v1/segments/{name}": _READER,
+    "PUT /v1/segments/{name}": _EDITOR,
+    "DELETE /v1/segments/{name}": _EDITOR,
+    "PUT /v1/segments/{name}/visitors/{visitor}": _EDITOR,
+    "DELETE /v1/segments/{name}/visitors/{visitor}": _EDITOR,
+    "GET /v1/sessions": _READER,
+    "GET /v1/sessions/{session_id}": _READER,
+    "POST /v1/sessions/{session_id}/close": _EDITOR,
+    "POST /v1/sessions/{session_id}/feedback": _EDITOR,
+    "POST /v1/sessions/{session_id}/reclassify": _EDITOR,
+    "GET /v1/settings/insights": _READER,
+    "PATCH /v1/settings/insights": _ADMIN,
+    "GET /v1/shop": _READER,
+    "PATCH /v1/shop": _EDITOR,
+    "POST /v1/shopify/pixel": _EVENTS,
+    "GET /v1/sources": _READER,
+    "POST /v1/sources": _ADMIN,
+    "DELETE /v1/sources/{source_id}": _ADMIN,
+    "POST /v1/tickets/{fingerprint}/fixed": _EDITOR,
+    "POST /v1/track": _EVENTS,
+    "GET /v1/visitors/{visitor_id}": _READER,
+    "GET /v1/visitors/{visitor}/segments": _READER,
+    "GET /v1/visitors/{visitor}/tags": _READER,
+    "POST /v1/visitors/{visitor}/tags": _EDITOR,
+    "POST /v1/webhooks/{provider}/{address}": _SIGNED,
+}
+
+EVENTS_SCOPE: Final = "write:events"
+
+
+def scope_of(operation: str) -> str:
+    """The scope of an operation such as ``GET /v1/sessions``: ``read:sessions``."""
+    need = NEEDS[operation]
+    if need is Door.EVENTS:
+        return EVENTS_SCOPE
+    area = operation.partition(" /v1/")[2].partition("/")[0]
+    return f"{'read' if need is Role.READER else 'write'}:{area}"
+
+
+SCOPES: Final = frozenset(
+    scope_of(operation) for operation, need in NEEDS.items() if isinstance(need, Role) or need is Door.EVENTS
+)
+"""Every scope that a key may be given."""
