@@ -19,6 +19,10 @@ from adapters.channels.email_services.sendgrid import SendGrid
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, HttpChannel
 from adapters.channels.line import Line
+from adapters.channels.push.fcm import Fcm
+from adapters.channels.push.web_push import WebPush
+from adapters.channels.sms.http_sms import HttpSms
+from adapters.channels.sms.twilio import Twilio
 
 AnyChannel = HttpChannel[Any, Any]
 
@@ -26,6 +30,10 @@ _ALL: Final[tuple[type[AnyChannel], ...]] = (
     Resend,
     SendGrid,
     Postmark,
+    Twilio,
+    HttpSms,
+    WebPush,
+    Fcm,
 )
 
 KINDS: Final[Mapping[str, type[AnyChannel]]] = {kind.kind: kind for kind in _ALL}

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.channels.contract.examples import email
+from tests.channels.contract.examples import email, push, sms
 from tests.channels.contract.examples.example import Example
 
-EXAMPLES: Final[dict[str, Example]] = {example.kind: example for example in (*email.EXAMPLES,)}
+EXAMPLES: Final[dict[str, Example]] = {
+    example.kind: example for example in (*email.EXAMPLES, *sms.EXAMPLES, *push.EXAMPLES)
+}

@@ -1,0 +1,1 @@
+"""Messages to browsers and phones that subscribed."""
