@@ -1,56 +1,38 @@
-"""Handlers of the live actions: the catalogue, who decides, what a challenger would have earned, the way back."""
+"""Pages of the live actions: the catalogue, who decides, what a challenger would have earned, the way back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from uuid import UUID
-
-from jinja2 import Environment
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
-from adapters.postgres.engine import Database
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
-from insights.errors import WhyleftError
 from insights.learning import overview, promotion
 from insights.learning.collect import unit_of
 from insights.plans.entries import list_entries, spent_on
 from insights.plans.shop import stored_shop
-from insights.viewer.form import read_form
-from insights.viewer.gate import FOREIGN_FORM, Gate, Viewer
+from insights.viewer.gate import Viewer
 from insights.viewer.learning_curve import HEIGHT, LEFT, WIDTH, curve_of
-from insights.viewer.reading import Reader
-from insights.viewer.render import page, root
+from insights.viewer.page_group import PageGroup, path_id
 
 FORM = "policy"
 """What the forms of these pages are signed for."""
 
 
-class ActionPages:
+class ActionPages(PageGroup):
     """What is shown in the shop's pages, and what decides it."""
 
-    def __init__(
-        self,
-        database: Database,
-        reader: Reader,
-        *,
-        gate: Gate,
-        templates: Environment,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._database = database
-        self._reader = reader
-        self._gate = gate
-        self._templates = templates
-        self._clock = clock
+    def routes(self) -> list[BaseRoute]:
+        return [
+            self._get("/actions", self.actions),
+            self._get("/policies/{policy_id}", self.policy, missing="No such policy"),
+            self._post("/policies/rollback", self.roll_back, form=FORM),
+            self._post("/policies/{policy_id}/promote", self.promote, form=FORM),
+        ]
 
-    async def actions(self, request: Request) -> Response:
+    async def actions(self, request: Request, viewer: Viewer) -> Response:
         """The catalogue, the shop's own figures, who decides and how the learning came on."""
-        viewer = await self._gate.viewer(request)
-        if viewer is None:
-            return self._gate.to_login(request)
-        now = self._clock()
+        now = self._now()
         async with self._reader.reading(viewer.project_id) as tx:
             shop = await stored_shop(tx, viewer.project_id)
             entries = await list_entries(tx, viewer.project_id)
@@ -61,12 +43,10 @@ class ActionPages:
             changes = await overview.changes_of(tx, viewer.project_id)
             unit = (await unit_of(tx, viewer.project_id)).name
         kinds = {entry.action for entry in entries}
-        return page(
-            self._templates,
+        return self._page(
             request,
+            viewer,
             "actions",
-            now,
-            viewer=viewer,
             shop=shop,
             entries=entries,
             spent=spent,
@@ -81,23 +61,15 @@ class ActionPages:
             left=LEFT,
             changes=changes,
             unit=unit,
-            token=self._gate.token(request, FORM),
+            token=self._token(request, FORM),
         )
 
-    async def policy(self, request: Request) -> Response:
+    async def policy(self, request: Request, viewer: Viewer) -> Response:
         """What a policy would have earned, estimated from what others decided."""
-        viewer = await self._gate.viewer(request)
-        if viewer is None:
-            return self._gate.to_login(request)
-        policy_id = _policy_id(request)
-        if policy_id is None:
-            return self._say(request, viewer, 404, "No such policy", "Check the address, or begin at the live actions.")
-        try:
-            async with self._reader.reading(viewer.project_id) as tx:
-                policy = await promotion.policy_of(tx, viewer.project_id, policy_id)
-                evaluation = await promotion.judge(tx, viewer.project_id, policy_id, self._clock())
-        except WhyleftError as error:
-            return self._say(request, viewer, error.status, "No such policy", error.detail)
+        policy_id = path_id(request, "policy_id", "policy")
+        async with self._reader.reading(viewer.project_id) as tx:
+            policy = await promotion.policy_of(tx, viewer.project_id, policy_id)
+            evaluation = await promotion.judge(tx, viewer.project_id, policy_id, self._now())
         bounds = [
             bound
             for one in (evaluation.earned, *evaluation.estimates)
@@ -105,62 +77,26 @@ class ActionPages:
             if abs(bound) != float("inf")
         ]
         low, high = (min(bounds), max(bounds)) if bounds else (0.0, 1.0)
-        return page(
-            self._templates,
+        return self._page(
             request,
+            viewer,
             "policy",
-            self._clock(),
-            viewer=viewer,
             policy=policy,
             evaluation=evaluation,
             low=low,
             span=(high - low) or 1.0,
-            token=self._gate.token(request, FORM),
+            token=self._token(request, FORM),
         )
 
-    async def promote(self, request: Request) -> Response:
+    async def promote(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Lets a challenger decide, if the data say that it earns more."""
-        viewer, refusal = await self._signed(request)
-        if viewer is None or refusal is not None:
-            return refusal or self._gate.to_login_plainly(request)
-        policy_id = _policy_id(request)
-        if policy_id is None:
-            return self._say(request, viewer, 404, "No such policy", "Check the address, or begin at the live actions.")
-        try:
-            async with self._database.transaction(viewer.project_id) as tx:
-                await promotion.promote(tx, viewer.project_id, policy_id, self._clock())
-        except WhyleftError as error:
-            return self._say(request, viewer, error.status, "Nothing was changed", error.detail)
-        return RedirectResponse(f"{root(request)}/actions#policy", status_code=303)
+        policy_id = path_id(request, "policy_id", "policy")
+        async with self._database.transaction(viewer.project_id) as tx:
+            await promotion.promote(tx, viewer.project_id, policy_id, self._now())
+        return self._to(request, "/actions#policy")
 
-    async def roll_back(self, request: Request) -> Response:
+    async def roll_back(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Gives the decision back to the policy that had it before."""
-        viewer, refusal = await self._signed(request)
-        if viewer is None or refusal is not None:
-            return refusal or self._gate.to_login_plainly(request)
-        try:
-            async with self._database.transaction(viewer.project_id) as tx:
-                await promotion.roll_back(tx, viewer.project_id, self._clock())
-        except WhyleftError as error:
-            return self._say(request, viewer, error.status, "Nothing was changed", error.detail)
-        return RedirectResponse(f"{root(request)}/actions#policy", status_code=303)
-
-    async def _signed(self, request: Request) -> tuple[Viewer | None, Response | None]:
-        """Who sent a form of ours; an answer where it is not ours."""
-        form = await read_form(request)
-        viewer = await self._gate.viewer(request)
-        if viewer is not None and not self._gate.is_ours(request, FORM, form.get("token", "")):
-            return viewer, self._say(request, viewer, 403, "Nothing was changed", FOREIGN_FORM)
-        return viewer, None
-
-    def _say(self, request: Request, viewer: Viewer, status: int, title: str, text: str) -> Response:
-        return page(
-            self._templates, request, "message", self._clock(), status=status, viewer=viewer, title=title, text=text
-        )
-
-
-def _policy_id(request: Request) -> UUID | None:
-    try:
-        return UUID(request.path_params["policy_id"])
-    except ValueError:
-        return None
+        async with self._database.transaction(viewer.project_id) as tx:
+            await promotion.roll_back(tx, viewer.project_id, self._now())
+        return self._to(request, "/actions#policy")

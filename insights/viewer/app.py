@@ -23,6 +23,7 @@ from insights.viewer.gate import Gate
 from insights.viewer.insight_pages import InsightPages, Previews
 from insights.viewer.lift_pages import LiftPages
 from insights.viewer.login import ResolveKey, Signer
+from insights.viewer.page_group import Desk, PageGroup
 from insights.viewer.pages import Pages
 from insights.viewer.reading import Reader
 from insights.viewer.render import STATIC, Headers, environment, page
@@ -63,11 +64,13 @@ def create_viewer(
         secure_cookies=secure_cookies,
         clock=clock,
     )
-    pages = Pages(reader, gate=gate, templates=templates, clock=clock)
-    lift_pages = LiftPages(reader, gate=gate, templates=templates, clock=clock)
-    insight_pages = InsightPages(database, reader, gate=gate, templates=templates, clock=clock, previews=previews)
-
-    action_pages = ActionPages(database, reader, gate=gate, templates=templates, clock=clock)
+    desk = Desk(database, reader, gate, templates, clock)
+    groups: list[PageGroup] = [
+        Pages(desk),
+        InsightPages(desk, previews),
+        ActionPages(desk),
+        LiftPages(desk),
+    ]
 
     def say(request: Request, status: int, title: str, text: str) -> Response:
         return page(templates, request, "message", clock(), status=status, title=title, text=text)
@@ -111,20 +114,10 @@ def create_viewer(
 
     pages_and_files = Starlette(
         routes=[
-            Route("/", pages.home, name="home"),
             Route("/login", gate.show, methods=["GET"], name="login"),
             Route("/login", gate.enter, methods=["POST"]),
             Route("/logout", gate.leave, methods=["POST"]),
-            Route("/sessions", pages.sessions, methods=["GET"]),
-            Route("/sessions/{session_id}", pages.session, methods=["GET"]),
-            Route("/sessions/{session_id}/sent", insight_pages.sent, methods=["GET"]),
-            Route("/sessions/{session_id}/feedback", insight_pages.feedback, methods=["POST"]),
-            Route("/lift", lift_pages.lift, methods=["GET"]),
-            Route("/actions", action_pages.actions, methods=["GET"]),
-            Route("/policies/rollback", action_pages.roll_back, methods=["POST"]),
-            Route("/policies/{policy_id}", action_pages.policy, methods=["GET"]),
-            Route("/policies/{policy_id}/promote", action_pages.promote, methods=["POST"]),
-            Route("/visitors/{visitor_id}", pages.visitor, methods=["GET"]),
+            *(route for group in groups for route in group.routes()),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         exception_handlers={

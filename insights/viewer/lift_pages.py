@@ -1,17 +1,15 @@
-"""Handler of the lift page: what acting brings, as it stood each day, by group, in words and pictures."""
+"""The lift page: what acting brings, as it stood each day, by group, in words and pictures."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
-from jinja2 import Environment
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from insights.errors import Refused
 from insights.lift import words
@@ -19,9 +17,8 @@ from insights.lift.comparison import Comparison
 from insights.lift.read import HORIZON_DAYS, read_people
 from insights.lift.report import BY, Finding, Group, Report, work_out
 from insights.viewer import interval_chart
-from insights.viewer.gate import Gate
-from insights.viewer.reading import Reader
-from insights.viewer.render import page
+from insights.viewer.gate import Viewer
+from insights.viewer.page_group import PageGroup
 
 BY_WORDS: Final = {"action": "Action", "stage": "Stage", "segment": "Segment"}
 OUTCOMES: Final = {"conversion": "Who buys", "margin": "Margin"}
@@ -49,44 +46,33 @@ class GroupRow:
     row: interval_chart.Row | None
 
 
-class LiftPages:
+class LiftPages(PageGroup):
     """The lift page."""
 
-    def __init__(self, reader: Reader, *, gate: Gate, templates: Environment, clock: Callable[[], datetime]) -> None:
-        self._reader = reader
-        self._gate = gate
-        self._templates = templates
-        self._clock = clock
+    def routes(self) -> list[BaseRoute]:
+        return [self._get("/lift", self.lift)]
 
-    async def lift(self, request: Request) -> Response:
+    async def lift(self, request: Request, viewer: Viewer) -> Response:
         """What acting brings."""
-        viewer = await self._gate.viewer(request)
-        if viewer is None:
-            return self._gate.to_login(request)
-        now, asked = self._clock(), _asked(request.query_params)
+        asked = _asked(request.query_params)
         try:
             async with self._reader.reading(viewer.project_id) as tx:
-                read = await read_people(tx, viewer.project_id, now, horizon_days=asked.days)
+                read = await read_people(tx, viewer.project_id, self._now(), horizon_days=asked.days)
         except Refused as error:
-            return page(
-                self._templates,
+            return self._say(
                 request,
-                "message",
-                now,
-                status=error.status,
-                viewer=viewer,
-                title="Too many people at once",
-                text=f"Ask GET /v1/lift for a shorter time. {error.detail}",
+                viewer,
+                error.status,
+                "Too many people at once",
+                f"Ask GET /v1/lift for a shorter time. {error.detail}",
             )
         report = await asyncio.to_thread(lambda: work_out(read.people(), read.question, asked.by))
         if asked.outcome == "margin" and report.margin is None:
             asked = Asked("conversion", asked.by, asked.days)
-        return page(
-            self._templates,
+        return self._page(
             request,
+            viewer,
             "lift",
-            now,
-            viewer=viewer,
             asked=asked,
             report=report,
             origin=f"{request.base_url.scheme}://{request.base_url.netloc}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from insights.viewer import wording
+from insights.viewer.places import PLACES
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none';"
-    " base-uri 'none'"
+    "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 _HEADERS = {
     "Content-Security-Policy": POLICY,
@@ -53,7 +55,8 @@ def environment() -> Environment:
         "short_moment": wording.short_moment,
         "ago": wording.ago,
         "reasons": {str(reason): words for reason, words in wording.REASONS.items()},
-        "stylesheet": _stylesheet(),
+        "asset": asset,
+        "places": PLACES,
     }
     return made
 
@@ -73,14 +76,18 @@ def root(request: Request) -> str:
     return str(request.scope.get("root_path", "")).rstrip("/")
 
 
-def _stylesheet() -> str:
-    """The stylesheet's address. Its content is in it, so that it may be kept for ever."""
-    digest = hashlib.sha256((STATIC / "viewer.css").read_bytes()).hexdigest()[:12]
-    return f"/static/viewer.css?v={digest}"
+@cache
+def asset(name: str) -> str:
+    """The address of a static file under the viewer. Its content is in it, so that it may be kept for ever."""
+    digest = hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
+    return f"/static/{name}?v={digest}"
 
 
 class Headers:
-    """ASGI middleware: the security headers on every answer, long life for static files asked for by content."""
+    """ASGI middleware: the security headers on every answer that brings none of its own.
+
+    Static files asked for by their content live long.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -93,7 +100,8 @@ class Headers:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(_HEADERS)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
                 if "cache-control" not in headers:
                     kept = scope["query_string"].startswith(b"v=") and message["status"] in (200, 304)
                     headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"

@@ -1,0 +1,117 @@
+"""What every group of pages stands on: who looks, what it reads from, how a page, a form or a refusal is answered."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from adapters.postgres.engine import Database
+from insights.errors import NotFound, WhyleftError
+from insights.viewer.form import read_form
+from insights.viewer.gate import FOREIGN_FORM, Gate, Viewer
+from insights.viewer.reading import Reader
+from insights.viewer.render import page, root
+
+Show = Callable[[Request, Viewer], Awaitable[Response]]
+Take = Callable[[Request, Viewer, dict[str, str]], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all groups share. Pages read through ``reader`` and write through ``database``."""
+
+    database: Database
+    reader: Reader
+    gate: Gate
+    templates: Environment
+    clock: Callable[[], datetime]
+
+
+class PageGroup(ABC):
+    """Pages about one thing. A handler gets a request and whoever is logged in; what it raises becomes a page."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    @abstractmethod
+    def routes(self) -> list[BaseRoute]:
+        """Where its pages answer, under the viewer."""
+
+    @property
+    def _reader(self) -> Reader:
+        return self._desk.reader
+
+    @property
+    def _database(self) -> Database:
+        return self._desk.database
+
+    def _now(self) -> datetime:
+        return self._desk.clock()
+
+    def _get(self, path: str, show: Show, *, missing: str = "There is no such page") -> Route:
+        """A page to look at. ``missing`` is the headline when what it is about does not exist."""
+
+        async def handle(request: Request) -> Response:
+            viewer = await self._desk.gate.viewer(request)
+            if viewer is None:
+                return self._desk.gate.to_login(request)
+            try:
+                return await show(request, viewer)
+            except WhyleftError as error:
+                title = missing if isinstance(error, NotFound) else error.title
+                return self._say(request, viewer, error.status, title, error.detail)
+
+        return Route(path, handle, methods=["GET"])
+
+    def _post(self, path: str, take: Take, *, form: str, refused: str = "Nothing was changed") -> Route:
+        """A form that was signed for ``form`` (see ``_token``). ``refused`` is the headline when it is not done."""
+
+        async def handle(request: Request) -> Response:
+            fields = await read_form(request)
+            viewer = await self._desk.gate.viewer(request)
+            if viewer is None:
+                return self._desk.gate.to_login_plainly(request)
+            if not self._desk.gate.is_ours(request, form, fields.get("token", "")):
+                return self._say(request, viewer, 403, refused, FOREIGN_FORM)
+            try:
+                return await take(request, viewer, fields)
+            except WhyleftError as error:
+                return self._say(request, viewer, error.status, refused, error.detail)
+
+        return Route(path, handle, methods=["POST"])
+
+    def _page(self, request: Request, viewer: Viewer, name: str, **context: Any) -> Response:
+        """The template ``name`` with who is looking."""
+        return page(self._desk.templates, request, name, self._now(), viewer=viewer, **context)
+
+    def _say(self, request: Request, viewer: Viewer, status: int, title: str, text: str) -> Response:
+        """A headline and what to do."""
+        return page(
+            self._desk.templates, request, "message", self._now(), status=status, viewer=viewer, title=title, text=text
+        )
+
+    def _token(self, request: Request, form: str) -> str:
+        """Signs a form for whoever is logged in."""
+        return self._desk.gate.token(request, form)
+
+    @staticmethod
+    def _to(request: Request, path: str) -> Response:
+        """On to another page of the viewer, after a form was taken."""
+        return RedirectResponse(f"{root(request)}{path}", status_code=303)
+
+
+def path_id(request: Request, name: str, what: str) -> UUID:
+    """The id in the address. Raises NotFound: ``what`` is a noun, as in "That is no session id"."""
+    try:
+        return UUID(request.path_params[name])
+    except ValueError:
+        raise NotFound(f"That is no {what} id: one has 32 hexadecimal digits.") from None

@@ -1,0 +1,23 @@
+"""The places of the main navigation, in its order: only what exists stands here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """``name`` is what a template says it is with ``here``; ``parts`` are pages that belong under it."""
+
+    name: str
+    label: str
+    path: str
+    parts: frozenset[str] = frozenset()
+
+
+PLACES: Final = (
+    Place("sessions", "Sessions", "/sessions", frozenset({"session", "visitor"})),
+    Place("actions", "Live actions", "/actions", frozenset({"action", "policy"})),
+    Place("lift", "Lift", "/lift"),
+)

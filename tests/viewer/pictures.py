@@ -1,0 +1,118 @@
+"""Takes the pictures of docs/images/viewer: every page of the viewer in light, in dark and on a phone.
+
+`python -m tests.viewer.pictures [--to FOLDER] [NAME …]` fills a database of its own, so that the pictures show no
+real person.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from adapters.postgres import embedded, migrate
+from adapters.postgres.engine import Database, DatabaseUrls
+from insights.models import Project
+from insights.shipped import shipped
+from tests.browser import ARGUMENTS, chromium_path
+from tests.demo.serving import serving
+from tests.viewer.conftest import viewer
+from tests.viewer.seed import Keys, Visit, seed_shop
+
+ROOT = Path(__file__).parent.parent.parent
+OUT = ROOT / "docs" / "images" / "viewer"
+DESKTOP, PHONE, TALLEST = (1180, 820), (390, 820), 1500
+
+
+def places(visits: dict[str, Visit]) -> dict[str, str]:
+    """Picture → the page on it."""
+    return {
+        "login": "/login",
+        "sessions": "/sessions",
+        "session": f"/sessions/{visits['broken'].id}",
+        "open-session": f"/sessions/{visits['open'].id}",
+        "visitor": f"/visitors/{visits['broken'].visitor_id}",
+        "actions": "/actions",
+        "lift": "/lift",
+        "nothing-matches": "/sessions?text=nobody",
+        "unknown": f"/sessions/{uuid4()}",
+    }
+
+
+@asynccontextmanager
+async def filled() -> AsyncIterator[tuple[str, str, dict[str, Visit]]]:
+    """The address of a viewer over a filled shop, its secret key, and the visits that pages show."""
+    with tempfile.TemporaryDirectory() as folder, embedded.start(Path(folder) / "postgres") as server:
+        migrate.upgrade(server.owner_url, shipped("migrations"))
+        database, keys, project_id = Database(DatabaseUrls(server.owner_url, server.app_url)), Keys(), uuid4()
+        async with database.transaction(None) as tx:
+            tx.add(Project(id=project_id, name="Quiet Kettle", allowed_origins=[]))
+        visits = await seed_shop(database, project_id)
+        async with serving(viewer(database, keys)) as address:
+            yield f"{address}/app", await keys.make(database, project_id), visits
+        await database.close()
+
+
+async def enter(context: BrowserContext, base: str, key: str) -> Page:
+    page = await context.new_page()
+    await page.goto(f"{base}/login")
+    await page.fill("#key", key)
+    async with page.expect_navigation():
+        await page.keyboard.press("Enter")
+    return page
+
+
+async def picture(page: Page, address: str, size: tuple[int, int]) -> bytes:
+    await page.set_viewport_size({"width": size[0], "height": size[1]})
+    await page.goto(address)
+    await page.wait_for_load_state("networkidle")
+    tall = await page.evaluate("document.documentElement.scrollHeight")
+    return await page.screenshot(
+        full_page=True, clip={"x": 0, "y": 0, "width": size[0], "height": min(max(tall, size[1]), TALLEST)}
+    )
+
+
+async def sheet(browser: Browser, taken: list[bytes]) -> bytes:
+    """The pictures beside each other, light and dark at half the size of the phone's."""
+    page = await browser.new_page(viewport={"width": 1300, "height": 100})
+    images = "".join(f'<img src="data:image/png;base64,{base64.b64encode(one).decode()}">' for one in taken)
+    await page.set_content(
+        "<style>body{margin:0;padding:10px;display:grid;grid-template-columns:5fr 5fr 2.2fr;gap:10px;"
+        f"align-items:start;background:#8a9299}}img{{display:block;width:100%;border-radius:4px}}</style>{images}"
+    )
+    made = await page.screenshot(type="jpeg", quality=72, full_page=True)
+    await page.close()
+    return made
+
+
+async def main(wanted: list[str], out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    async with filled() as (base, key, visits), async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+        light = await enter(await browser.new_context(color_scheme="light", reduced_motion="reduce"), base, key)
+        dark = await enter(await browser.new_context(color_scheme="dark", reduced_motion="reduce"), base, key)
+        for name, path in places(visits).items():
+            if wanted and name not in wanted:
+                continue
+            taken = [await picture(page, base + path, DESKTOP) for page in (light, dark)]
+            taken.append(await picture(light, base + path, PHONE))
+            target = out / f"{name}.jpg"
+            target.write_bytes(await sheet(browser, taken))
+            sys.stdout.write(f"{target}: {target.stat().st_size:,} B\n")
+        await browser.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    parser.add_argument("--to", type=Path, default=OUT, metavar="FOLDER")
+    told = parser.parse_args()
+    asyncio.run(main(told.names, told.to))
