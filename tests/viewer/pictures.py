@@ -94,7 +94,6 @@ async def sheet(browser: Browser, taken: list[bytes]) -> bytes:
 
 
 async def main(wanted: list[str], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
     async with filled() as (base, key, visits), async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         light = await enter(await browser.new_context(color_scheme="light", reduced_motion="reduce"), base, key)
@@ -115,4 +114,5 @@ if __name__ == "__main__":
     parser.add_argument("names", nargs="*", metavar="NAME")
     parser.add_argument("--to", type=Path, default=OUT, metavar="FOLDER")
     told = parser.parse_args()
+    told.to.mkdir(parents=True, exist_ok=True)
     asyncio.run(main(told.names, told.to))
