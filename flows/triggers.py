@@ -50,6 +50,11 @@ async def cancel_group(tx: AsyncSession, project_id: UUID, group: str, why: str,
     return await _cancel(tx, project_id, [FlowRun.trigger_group == group], why, now)
 
 
+async def cancel_flow(tx: AsyncSession, project_id: UUID, flow_id: UUID, why: str, now: datetime) -> int:
+    """Cancels the unfinished runs of a flow; returns how many. A run that is being started meanwhile goes on."""
+    return await _cancel(tx, project_id, [FlowRun.flow_id == flow_id], why, now)
+
+
 async def record_conversion(
     tx: AsyncSession,
     project_id: UUID,

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from insights.api import (
     conditions,
     documented,
+    flow_builder,
     flows,
     health,
     insight_settings,
@@ -106,6 +107,7 @@ def create_app(services: Services) -> ASGIApp:
         segments,
         conditions,
         flows,
+        flow_builder,
         shop,
         live_actions,
         policies,

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from flows.conditions import ConditionInvalid
-from flows.errors import Fault
+from flows.errors import Fault, FlowInvalid
 from insights.errors import TooMany, Unavailable, WhyleftError
 
 MEDIA_TYPE = "application/problem+json"
@@ -60,6 +60,14 @@ def install(app: FastAPI) -> None:
     async def _condition(request: Request, error: Exception) -> Response:
         assert isinstance(error, ConditionInvalid)  # noqa: S101
         body = problem(422, "The condition makes no sense", f"{error}.", "when", error.faults)
+        return Response(body, 422, media_type=MEDIA_TYPE)
+
+    @app.exception_handler(FlowInvalid)
+    async def _flow(request: Request, error: Exception) -> Response:
+        assert isinstance(error, FlowInvalid)  # noqa: S101
+        count = len(error.faults)
+        detail = f"{count} {'thing is' if count == 1 else 'things are'} wrong; faults says where, and how to mend it."
+        body = problem(422, "The flow cannot be published", detail, "definition", error.faults)
         return Response(body, 422, media_type=MEDIA_TYPE)
 
     @app.exception_handler(RequestValidationError)

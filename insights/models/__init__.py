@@ -1,10 +1,12 @@
 """Tables of the product, one file a noun. Importing this package registers all of them."""
 
+from insights.models.answered_request import AnsweredRequest
 from insights.models.api_key import ApiKey
 from insights.models.decision import Decision
 from insights.models.dialect_message import DialectMessage
 from insights.models.discount_code import DiscountCode
 from insights.models.event import Event
+from insights.models.flow_draft import FlowDraft
 from insights.models.identity_link import IdentityLink
 from insights.models.insight import Insight
 from insights.models.insight_feedback import InsightFeedback
@@ -27,11 +29,13 @@ from insights.models.webhook_receipt import WebhookReceipt
 from insights.models.webhook_source import WebhookSource
 
 __all__ = [
+    "AnsweredRequest",
     "ApiKey",
     "Decision",
     "DialectMessage",
     "DiscountCode",
     "Event",
+    "FlowDraft",
     "IdentityLink",
     "Insight",
     "InsightFeedback",

@@ -6,13 +6,16 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import FlowDefinition, Vocabulary, conditions_of, segments_of, validate
 from flows.errors import Fault, FlowInvalid
-from flows.models import FlowVersion
+from flows.models import Flow, FlowVersion
 from flows.store import publish
 from insights.conditions.fields import FIELDS
+from insights.models import FlowDraft
+from insights.recovery.param_faults import faults_of_params
 from insights.recovery.starter import starter_flows
 from insights.segments.store import conditions_of_segments, segments_named, unknown_segments
 from insights.vocabulary.actions import TO_VISITORS, RecoveryAction
@@ -31,7 +34,7 @@ WORDS = Vocabulary(
 
 async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> list[Fault]:
     """Everything wrong with a flow, for this project: a segment that its conditions name must be one of its own."""
-    faults = validate(flow, ACTIONS, FIELDS, WORDS)
+    faults = [*validate(flow, ACTIONS, FIELDS, WORDS), *faults_of_params(flow)]
     conditions = conditions_of(flow)
     named = segments_of(flow)
     if named or any(segments_named(condition) for condition in conditions.values()):
@@ -58,8 +61,15 @@ async def publish_flow(tx: AsyncSession, project_id: UUID, flow: FlowDefinition,
 
 
 async def publish_starter_flows(tx: AsyncSession, project_id: UUID, now: datetime, *, wait_scale: float = 1.0) -> int:
-    """Publishes each starter flow; returns how many there are. Doing it again makes no new versions."""
-    flows = starter_flows(wait_scale=wait_scale)
+    """Publishes each starter flow; returns how many. Doing it again makes no new versions, and a flow that somebody has
+    edited since is left as it is."""
+    rows = await tx.scalars(
+        select(Flow.name)
+        .join(FlowDraft, (FlowDraft.project_id == Flow.project_id) & (FlowDraft.flow_id == Flow.id))
+        .where(Flow.project_id == project_id)
+    )
+    edited = set(rows)
+    flows = [flow for flow in starter_flows(wait_scale=wait_scale) if flow.name not in edited]
     for flow in flows:
         await publish_flow(tx, project_id, flow, now)
     return len(flows)

@@ -12,11 +12,12 @@ from sqlalchemy import select
 
 from flows.definition import FlowDefinition
 from flows.errors import FlowInvalid
-from flows.store import RunView, list_runs
+from flows.store import RunView, list_runs, publish
+from insights.conditions.fields import FIELDS
 from insights.models import Segment, SegmentMember, Visitor, VisitorTag
 from insights.profiles.profile import Profile
 from insights.profiles.rebuild import rebuild
-from insights.recovery.publish import publish_flow
+from insights.recovery.publish import ACTIONS, publish_flow
 from tests.api.conftest import Api
 from tests.segments.people import CART, close_visits, create, segments_of, tag, visit
 
@@ -97,7 +98,17 @@ async def test_a_flow_tags_a_visitor_and_its_next_branch_sees_it(api: Api) -> No
 async def test_a_mark_that_cannot_be_made_is_skipped_with_the_reason(
     api: Api, action: str, params: dict[str, Any], why: str
 ) -> None:
-    await publish_flow_of(api, {"a": {"do": "send", "action": action, "params": params}})
+    # As it stood in a version published before parameters were checked.
+    definition = FlowDefinition.model_validate(
+        {
+            "name": "f",
+            "trigger": {"on": "insight"},
+            "start": "a",
+            "steps": {"a": {"do": "send", "action": action, "params": params}},
+        }
+    )
+    async with api.services.database.transaction(api.project_id) as tx:
+        await publish(tx, api.project_id, definition, datetime.now(UTC), ACTIONS, FIELDS)
     visitor = await visit(api)
     await close_visits(api)
     ((_, what, detail), *_) = history(await run_of(api, visitor))

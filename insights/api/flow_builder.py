@@ -1,0 +1,279 @@
+"""Flows over HTTP, to build: drafts, everything wrong with them, versions, publishing, files, starters."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+from pydantic import StringConstraints
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.errors import Fault
+from insights.access.keys import ResolvedKey
+from insights.api import flow_shapes as shapes
+from insights.api.caller import SecretCaller
+from insights.api.etag import IfMatch, etag_of, version_of
+from insights.api.once import Answer, OnceOnly
+from insights.api.services import FromRequest
+from insights.building import drafts, publishing
+from insights.building.bundle import bundle, flow_in
+from insights.building.changes import difference
+from insights.building.drafts import BuiltFlow
+from insights.building.reading import read
+from insights.building.schema import flow_schema
+from insights.errors import Conflict, NotFound
+from insights.recovery.starter import starter_flows
+from insights.recovery.thanks import thanks_flows
+
+router = APIRouter(prefix="/v1/flows", tags=["flow builder"])
+
+Which = Annotated[str, StringConstraints(pattern="^(draft|[0-9]{1,9})$")]
+REFUSED: dict[int | str, dict[str, Any]] = {
+    409: {"description": "The name is taken, or the flow is not in a state for this."},
+    412: {"description": "It was changed since the ETag in If-Match."},
+}
+
+
+@router.get("/schema")
+async def schema() -> dict[str, Any]:
+    """JSON Schema of a flow, its steps and triggers, each action's parameters, and conditions."""
+    return flow_schema()
+
+
+@router.post("/validate", response_model=shapes.Checked)
+async def validate(body: shapes.DefinitionIn, caller: SecretCaller, services: FromRequest) -> shapes.Checked:
+    """Everything wrong with a definition, at once."""
+    async with services.database.transaction(caller.project_id) as tx:
+        flow, faults = await publishing.check(tx, caller.project_id, body.definition)
+    return shapes.Checked(
+        valid=flow is not None,
+        faults=shapes.faults_out(faults),
+        definition=None if flow is None else flow.model_dump(mode="json", by_alias=True),
+    )
+
+
+@router.get("/starters", response_model=shapes.Starters)
+async def starters() -> shapes.Starters:
+    """The starter library."""
+    return shapes.Starters(starters=list(_starters().values()))
+
+
+@router.post("/starters/{starter}", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
+async def take_starter(
+    starter: str, caller: SecretCaller, once: OnceOnly, body: shapes.StarterIn | None = None
+) -> Response:
+    """A draft of your own out of the starter library."""
+    found = _starters().get(starter)
+    if found is None:
+        raise NotFound(f"There is no starter {starter[:60]!r}: GET /v1/flows/starters lists them.")
+    name = body.name if body is not None and body.name is not None else found.name
+    return await once.do(lambda tx: _created(tx, caller, found.definition | {"name": name}))
+
+
+@router.post("/import", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
+async def import_flow(body: shapes.ImportIn, caller: SecretCaller, once: OnceOnly) -> Response:
+    """A draft out of an exported file."""
+    definition = flow_in(body.file)
+    if body.name is not None:
+        definition = definition | {"name": body.name}
+    return await once.do(lambda tx: _created(tx, caller, definition))
+
+
+@router.post("", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
+async def create_flow(body: shapes.DefinitionIn, caller: SecretCaller, once: OnceOnly) -> Response:
+    """A new flow as a draft: nothing runs it before it is published."""
+    return await once.do(lambda tx: _created(tx, caller, body.definition))
+
+
+@router.get("/{flow_id}", response_model=shapes.BuiltFlowOut)
+async def get_flow(
+    flow_id: UUID, caller: SecretCaller, services: FromRequest, response: Response
+) -> shapes.BuiltFlowOut:
+    """A flow with its draft, what is published, and what keeps the draft from being so."""
+    async with services.database.transaction(caller.project_id) as tx:
+        answer = await _shown(tx, caller, await drafts.get_built(tx, caller.project_id, flow_id))
+    response.headers.update(answer.headers)
+    assert isinstance(answer.body, shapes.BuiltFlowOut)  # noqa: S101
+    return answer.body
+
+
+@router.put("/{flow_id}", response_model=shapes.BuiltFlowOut, responses=REFUSED)
+async def save_draft(
+    flow_id: UUID,
+    body: shapes.DefinitionIn,
+    caller: SecretCaller,
+    services: FromRequest,
+    response: Response,
+    if_match: IfMatch = None,
+) -> shapes.BuiltFlowOut:
+    """Replaces the draft; what is published goes on. With If-Match only if nobody changed the flow meanwhile."""
+    async with services.database.transaction(caller.project_id) as tx:
+        built = await drafts.save(
+            tx, caller.project_id, flow_id, body.definition, datetime.now(UTC), version_of(if_match)
+        )
+        answer = await _shown(tx, caller, built)
+    response.headers.update(answer.headers)
+    assert isinstance(answer.body, shapes.BuiltFlowOut)  # noqa: S101
+    return answer.body
+
+
+@router.post("/{flow_id}/publish", response_model=shapes.Published, responses=REFUSED)
+async def publish(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match: IfMatch = None) -> Response:
+    """New runs follow the draft from now on; runs under way stay with their version, and nothing that happened before
+    starts one. Refused with everything wrong. An unchanged draft makes no new version."""
+
+    async def work(tx: AsyncSession) -> Answer:
+        revision = version_of(if_match)
+        built, new = await publishing.publish(tx, caller.project_id, flow_id, datetime.now(UTC), revision)
+        return _answer(shapes.Published(**shapes.built_out(built, []), new_version=new), built)
+
+    return await once.do(work)
+
+
+@router.post("/{flow_id}/pause", response_model=shapes.BuiltFlowOut, responses=REFUSED)
+async def pause(
+    flow_id: UUID,
+    caller: SecretCaller,
+    once: OnceOnly,
+    body: shapes.PauseIn | None = None,
+    if_match: IfMatch = None,
+) -> Response:
+    """Nothing starts the flow any more; its runs under way finish, or are cancelled."""
+    cancel = body is not None and body.runs == "cancel"
+    return await once.do(
+        _changing(
+            caller,
+            lambda tx, now: publishing.pause(
+                tx, caller.project_id, flow_id, now, version_of(if_match), cancel_runs=cancel
+            ),
+        )
+    )
+
+
+@router.post("/{flow_id}/resume", response_model=shapes.BuiltFlowOut, responses=REFUSED)
+async def resume(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match: IfMatch = None) -> Response:
+    """What was published last runs again, for what happens from now on."""
+    return await once.do(
+        _changing(caller, lambda tx, now: publishing.resume(tx, caller.project_id, flow_id, now, version_of(if_match)))
+    )
+
+
+@router.post("/{flow_id}/archive", response_model=shapes.BuiltFlowOut, responses=REFUSED)
+async def archive(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match: IfMatch = None) -> Response:
+    """Takes the flow out of use: its runs are cancelled, and what it did can still be read."""
+    return await once.do(
+        _changing(caller, lambda tx, now: publishing.archive(tx, caller.project_id, flow_id, now, version_of(if_match)))
+    )
+
+
+@router.post("/{flow_id}/restore", response_model=shapes.BuiltFlowOut, responses=REFUSED)
+async def restore(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match: IfMatch = None) -> Response:
+    """Takes an archived flow back, paused."""
+    return await once.do(
+        _changing(caller, lambda tx, now: publishing.restore(tx, caller.project_id, flow_id, now, version_of(if_match)))
+    )
+
+
+@router.post("/{flow_id}/clone", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
+async def clone(flow_id: UUID, body: shapes.CloneIn, caller: SecretCaller, once: OnceOnly) -> Response:
+    """A new draft with what the flow's draft says, under another name."""
+
+    async def work(tx: AsyncSession) -> Answer:
+        built = await drafts.get_built(tx, caller.project_id, flow_id)
+        return await _created(tx, caller, built.definition | {"name": body.name})
+
+    return await once.do(work)
+
+
+@router.get("/{flow_id}/export")
+async def export(flow_id: UUID, caller: SecretCaller, services: FromRequest, response: Response) -> dict[str, Any]:
+    """The draft as one file."""
+    async with services.database.transaction(caller.project_id) as tx:
+        built = await drafts.get_built(tx, caller.project_id, flow_id)
+    response.headers["content-disposition"] = f'attachment; filename="flow-{built.id}.json"'
+    return bundle(built)
+
+
+@router.get("/{flow_id}/versions", response_model=shapes.Versions)
+async def versions(flow_id: UUID, caller: SecretCaller, services: FromRequest) -> shapes.Versions:
+    """What was published, the newest first, with how many runs follow each version."""
+    async with services.database.transaction(caller.project_id) as tx:
+        built = await drafts.get_built(tx, caller.project_id, flow_id)
+        found = await drafts.list_versions(tx, caller.project_id, flow_id)
+    return shapes.Versions(versions=[shapes.version_out(version, built) for version in found])
+
+
+@router.get("/{flow_id}/versions/{number}", response_model=shapes.VersionOut)
+async def one_version(flow_id: UUID, number: int, caller: SecretCaller, services: FromRequest) -> shapes.VersionOut:
+    """One version."""
+    async with services.database.transaction(caller.project_id) as tx:
+        built = await drafts.get_built(tx, caller.project_id, flow_id)
+        version = await drafts.get_version(tx, caller.project_id, flow_id, number)
+    return shapes.version_out(version, built)
+
+
+@router.get("/{flow_id}/diff", response_model=shapes.DifferenceOut)
+async def diff(
+    flow_id: UUID,
+    caller: SecretCaller,
+    services: FromRequest,
+    before: Annotated[Which | None, Query(description='A number, or "draft"; without it the latest version.')] = None,
+    after: Annotated[Which, Query(description='A number, or "draft".')] = "draft",
+) -> shapes.DifferenceOut:
+    """What differs between two versions, or a version and the draft: steps added, removed and changed, and where."""
+    async with services.database.transaction(caller.project_id) as tx:
+        built = await drafts.get_built(tx, caller.project_id, flow_id)
+        if before is None:
+            if built.latest is None:
+                raise Conflict("This flow was never published: there is nothing to compare with.")
+            before = str(built.latest.number)
+        old, new = [await _definition(tx, caller, built, which) for which in (before, after)]
+    return shapes.difference_out(before, after, difference(old, new))
+
+
+async def _definition(tx: AsyncSession, caller: ResolvedKey, built: BuiltFlow, which: str) -> dict[str, Any]:
+    if which == "draft":
+        # As it would be understood: what is left out and what is written out as its default are the same.
+        flow = read(built.definition).flow
+        return built.definition if flow is None else flow.model_dump(mode="json", by_alias=True)
+    return (await drafts.get_version(tx, caller.project_id, built.id, int(which))).definition
+
+
+def _starters() -> dict[str, shapes.Starter]:
+    return {
+        flow.name: shapes.Starter(
+            name=flow.name,
+            kind=getattr(flow.trigger, "kind", None) or "",
+            reasons=list(getattr(flow.trigger, "reasons", ())),
+            description=flow.description,
+            definition=flow.model_dump(mode="json", by_alias=True),
+        )
+        for flow in [*starter_flows(), *thanks_flows()]
+    }
+
+
+def _changing(
+    caller: ResolvedKey, change: Callable[[AsyncSession, datetime], Awaitable[BuiltFlow]]
+) -> Callable[[AsyncSession], Awaitable[Answer]]:
+    async def work(tx: AsyncSession) -> Answer:
+        return await _shown(tx, caller, await change(tx, datetime.now(UTC)))
+
+    return work
+
+
+async def _created(tx: AsyncSession, caller: ResolvedKey, definition: dict[str, Any]) -> Answer:
+    built = await drafts.create(tx, caller.project_id, definition, datetime.now(UTC))
+    shown = await _shown(tx, caller, built)
+    return Answer(shown.body, {**shown.headers, "location": f"/v1/flows/{built.id}"}, 201)
+
+
+async def _shown(tx: AsyncSession, caller: ResolvedKey, built: BuiltFlow) -> Answer:
+    faults: list[Fault] = (await publishing.check(tx, caller.project_id, built.definition))[1]
+    return _answer(shapes.BuiltFlowOut(**shapes.built_out(built, faults)), built)
+
+
+def _answer(body: shapes.BuiltFlowOut, built: BuiltFlow) -> Answer:
+    return Answer(body, {"etag": etag_of(built.revision)})
