@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.channels.contract import Channel
 from flows.definition import FlowDefinition
 from flows.deliveries import OPEN_STATUSES, given_up
 from flows.engine import SendNow
@@ -25,9 +26,10 @@ _HELD_OUT: Final = Skip("held_out", "They get nothing, so that it can be measure
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """The delivery whose intent is written; once this transaction is committed it may go out."""
+    """The delivery whose intent is written; once this transaction is committed it may go out through ``channel``."""
 
     delivery: Delivery
+    channel: Channel
 
 
 async def pass_gate(
@@ -37,7 +39,7 @@ async def pass_gate(
     send: SendNow,
     facts: Facts,
     composer: Composer,
-    channels: Mapping[str, object],
+    channels: Mapping[str, Channel],
     holdout: Holdout,
     now: datetime,
 ) -> Passed | Done | Skip:
@@ -82,7 +84,7 @@ async def _decide(
     earlier: Delivery | None,
     facts: Facts,
     composer: Composer,
-    channels: Mapping[str, object],
+    channels: Mapping[str, Channel],
     holdout: Holdout,
     now: datetime,
 ) -> Passed | Done | Skip:
@@ -111,24 +113,45 @@ async def _decide(
     held_back = await holdout.holds_back(tx, run.project_id, run.visitor_id, send.step.action)
     if isinstance(composed, Done):
         return _HELD_OUT if held_back else composed
-    channel = earlier.channel if earlier is not None else composed.channel
+    word = earlier.channel if earlier is not None else composed.channel
     recipient = earlier.recipient if earlier is not None else composed.recipient
-    if channel not in channels:
-        return Skip("channel_not_configured", f"No {channel} channel is configured on this server.")
+    channel = carrier(channels, earlier) if earlier is not None else chosen(channels, word, send.step.params)
+    if channel is None:
+        named = send.step.params.get("channel")
+        return Skip(
+            "channel_not_configured",
+            f"No {word} channel is set up for this project." if not named else f"There is no {word} channel {named!r}.",
+        )
     if composed.needs_consent:
         known = await facts.facts(tx, run.project_id, run.visitor_id)
-        if lookup(known, f"consent.{channel}") is not True:
-            return Skip("no_consent", f"The visitor has not agreed to messages by {channel}.")
-    if recipient is not None and await _suppressed(tx, run.project_id, channel, recipient):
-        return Skip("suppressed", f"{recipient} is on the suppression list of {channel}.")
+        if lookup(known, f"consent.{word}") is not True:
+            return Skip("no_consent", f"The visitor has not agreed to messages by {word}.")
+    if recipient is not None and await _suppressed(tx, run.project_id, word, recipient):
+        return Skip("suppressed", f"{recipient} is on the suppression list of {word}.")
     if held_back:
         return _HELD_OUT
     if earlier is not None:
         earlier.status = "intent"
         earlier.attempts += 1
+        earlier.channel_id = channel.id
         await tx.flush()
-        return Passed(earlier)
-    return await _write_intent(tx, run, send, composed, now)
+        return Passed(earlier, channel)
+    return await _write_intent(tx, run, send, composed, channel, now)
+
+
+def chosen(channels: Mapping[str, Channel], word: str, params: Mapping[str, object]) -> Channel | None:
+    """The channel that a step names in its params, or the one that carries the word; None when there is none."""
+    found = channels.get(str(params["channel"])) if params.get("channel") else channels.get(word)
+    return found if found is not None and found.name == word else None
+
+
+def carrier(channels: Mapping[str, Channel], delivery: Delivery) -> Channel | None:
+    """The channel that carries on with a delivery: the very one that had it.
+
+    Only what certainly did not go out may change over to another provider, which would take a repeat for news.
+    """
+    same = next((c for c in channels.values() if c.id == delivery.channel_id and c.name == delivery.channel), None)
+    return channels.get(delivery.channel) if same is None and delivery.status == "retry" else same
 
 
 async def _suppressed(tx: AsyncSession, project_id: UUID, channel: str, recipient: str) -> bool:
@@ -136,7 +159,7 @@ async def _suppressed(tx: AsyncSession, project_id: UUID, channel: str, recipien
 
 
 async def _write_intent(
-    tx: AsyncSession, run: FlowRun, send: SendNow, composed: Composed, now: datetime
+    tx: AsyncSession, run: FlowRun, send: SendNow, composed: Composed, channel: Channel, now: datetime
 ) -> Passed | Skip:
     key = composed.dedupe_key or await _key_of_visit(tx, run, send.step_id)
     identifier = await tx.scalar(
@@ -149,6 +172,7 @@ async def _write_intent(
             action=send.step.action,
             visitor_id=run.visitor_id,
             channel=composed.channel,
+            channel_id=channel.id,
             recipient=composed.recipient,
             dedupe_key=key,
             content=dict(composed.content),
@@ -160,7 +184,7 @@ async def _write_intent(
         .returning(Delivery.id)
     )
     if identifier is not None:
-        return Passed(await tx.get_one(Delivery, (run.project_id, identifier)))
+        return Passed(await tx.get_one(Delivery, (run.project_id, identifier)), channel)
     other = await tx.scalar(
         select(Delivery.status).where(
             Delivery.project_id == run.project_id, Delivery.channel == composed.channel, Delivery.dedupe_key == key

@@ -107,13 +107,19 @@ class RunEvent(Tenant, Base):
 
 
 class Delivery(Tenant, Base):
-    """One message to one recipient. ``dedupe_key`` is unique on its channel: the same thing goes out once."""
+    """One message to one recipient. ``dedupe_key`` is unique on its channel: the same thing goes out once.
+
+    ``status`` is what the send came to, ``fate`` the worst that its provider reported later. ``channel_id`` is the
+    project's channel that carries it, NULL for one of the server's own.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
         CheckConstraint(
             "status IN ('intent', 'accepted', 'rejected', 'suppressed', 'unknown', 'retry')", name="status"
         ),
+        CheckConstraint("fate IN ('deferred', 'delivered', 'rejected', 'bounced', 'complained')", name="fate"),
+        Index("ix_delivery_provider_id", "project_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
         Index("uq_delivery_dedupe_key", "project_id", "channel", "dedupe_key", unique=True),
         Index("ix_delivery_project_id_run_id", "project_id", "run_id"),
     )
@@ -133,6 +139,49 @@ class Delivery(Tenant, Base):
     error: Mapped[str | None]
     created_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
+    channel_id: Mapped[UUID | None]
+    fate: Mapped[str | None]
+
+
+class DeliveryEvent(Tenant, Base):
+    """What became of a delivery later, as its provider or the recipient's own click reported it: each once."""
+
+    __tablename__ = "delivery_event"
+    __table_args__ = (
+        CheckConstraint(
+            "kind IN ('delivered', 'deferred', 'bounced', 'rejected', 'complained', 'unsubscribed', 'resubscribed', "
+            "'opened', 'clicked')",
+            name="kind",
+        ),
+        Index("ix_delivery_event_project_id_visitor_id", "project_id", "visitor_id"),
+    )
+
+    delivery_id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    visitor_id: Mapped[UUID]
+    detail: Mapped[str | None]
+    received_at: Mapped[datetime]
+
+
+class RateBucket(Tenant, Base):
+    """How much a channel may send now (``adapters/postgres/buckets``)."""
+
+    __tablename__ = "rate_bucket"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    tokens: Mapped[float]
+    at: Mapped[datetime]
+
+
+class HeardProviderEvent(Tenant, Base):
+    """A provider's report that was taken in. Its id is the provider's; the same one changes nothing again."""
+
+    __tablename__ = "provider_event"
+
+    channel_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    received_at: Mapped[datetime]
 
 
 class Conversion(Tenant, Base):

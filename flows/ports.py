@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.channels.contract import Channel, Result
 from flows import conditions
 from flows.conditions import Condition, Fields
 
@@ -59,6 +60,31 @@ class Done:
     """What the step asks for was done in the gate's transaction; nothing is left to send. ``detail``: a sentence."""
 
     detail: str
+
+
+class Channels(Protocol):
+    """Which ways out a project has."""
+
+    async def of(self, tx: AsyncSession, project_id: UUID) -> Mapping[str, Channel]:
+        """By its word (email, ticket, …) the one that carries it, and each by the name that the project gave it."""
+        ...
+
+    async def heard(self, tx: AsyncSession, project_id: UUID, channel: Channel, answer: Result, now: datetime) -> None:
+        """Keeps what a channel's answer says of its health. Waits for nobody."""
+        ...
+
+
+class SameForAll:
+    """The server's own channels, for every project."""
+
+    def __init__(self, channels: Mapping[str, Channel]) -> None:
+        self._channels = channels
+
+    async def of(self, tx: AsyncSession, project_id: UUID) -> Mapping[str, Channel]:
+        return self._channels
+
+    async def heard(self, tx: AsyncSession, project_id: UUID, channel: Channel, answer: Result, now: datetime) -> None:
+        return None
 
 
 class Composer(Protocol):

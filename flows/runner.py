@@ -23,7 +23,7 @@ from adapters.postgres.leases import Lease, Leases, lag
 from adapters.postgres.wakeups import Wakeups
 from adapters.telemetry.meters import Meters
 from flows.models import Delivery, FlowRun
-from flows.ports import NOBODY_HELD_OUT, Composer, Facts, Holdout, Knowledge
+from flows.ports import NOBODY_HELD_OUT, Channels, Composer, Facts, Holdout, Knowledge, SameForAll
 from flows.triggers import WAKE_CHANNEL, note, wake
 from flows.turn import Turns
 
@@ -39,7 +39,7 @@ class Runner:
         self,
         database: Database,
         *,
-        channels: Mapping[str, Channel],
+        channels: Channels | Mapping[str, Channel],
         composer: Composer,
         facts: Facts,
         knowledge: Knowledge,
@@ -51,7 +51,8 @@ class Runner:
     ) -> None:
         self._database = database
         self._meters = meters or Meters()
-        self._turns = Turns(database, channels, composer, facts, knowledge, holdout, clock, lease, self._meters)
+        ways = SameForAll(channels) if isinstance(channels, Mapping) else channels
+        self._turns = Turns(database, ways, composer, facts, knowledge, holdout, clock, lease, self._meters)
         self._leases = Leases(database, "flow_run")
         self._clock = clock
         self._lease = lease

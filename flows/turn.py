@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -40,11 +40,11 @@ from flows.engine import (
     knows_nothing,
 )
 from flows.errors import LeaseLost
-from flows.gate import Passed, open_delivery, pass_gate
+from flows.gate import Passed, carrier, open_delivery, pass_gate
 from flows.local_time import zone
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun, FlowVersion, Suppression
-from flows.ports import Composer, Done, Facts, Holdout, Knowledge
+from flows.ports import Channels, Composer, Done, Facts, Holdout, Knowledge
 from flows.triggers import UNFINISHED, lock_signal, note, signal_given_since, until
 
 log = structlog.get_logger()
@@ -69,7 +69,7 @@ class Errand:
     """Something to do outside a transaction: send a committed intent, or ask whether an earlier try arrived."""
 
     delivery_id: UUID
-    channel: str
+    channel: Channel
     intent: SendIntent
     ask: bool = False
 
@@ -80,7 +80,7 @@ class Turns:
     def __init__(
         self,
         database: Database,
-        channels: Mapping[str, Channel],
+        channels: Channels,
         composer: Composer,
         facts: Facts,
         knowledge: Knowledge,
@@ -109,7 +109,7 @@ class Turns:
             while errand is not None:
                 with self._meters.timed("flows.send"):
                     answer = await self._carry_out(errand)
-                self._meters.flow_sends.labels(errand.channel, type(answer).__name__.lower()).inc()
+                self._meters.flow_sends.labels(errand.channel.name, type(answer).__name__.lower()).inc()
                 with self._meters.timed("flows.turn"):
                     errand = await self._record_in_time(lease, errand, answer)
         except LeaseLost:
@@ -164,11 +164,12 @@ class Turns:
                     await self._rest(tx, run, rest, now)
                     return None
                 case SendNow() as send:
+                    channels = await self._channels.of(tx, run.project_id)
                     decision = await pass_gate(
-                        tx, run, flow, send, self._facts, self._composer, self._channels, self._holdout, now
+                        tx, run, flow, send, self._facts, self._composer, channels, self._holdout, now
                     )
                     if isinstance(decision, Passed):
-                        return await self._sending(tx, run, decision.delivery)
+                        return await self._sending(tx, run, decision)
                     occurrence = "sent"
                     if isinstance(decision, Done):
                         await note(tx, run.project_id, run.id, now, send.step_id, "done", decision.detail)
@@ -203,13 +204,14 @@ class Turns:
         known = await self._knowledge.known(tx, run.project_id, run.visitor_id, asking, run.facts, now)
         return lambda condition: explain(condition, self._knowledge.fields, known)
 
-    async def _sending(self, tx: AsyncSession, run: FlowRun, delivery: Delivery) -> Errand:
+    async def _sending(self, tx: AsyncSession, run: FlowRun, passed: Passed) -> Errand:
+        delivery = passed.delivery
         now = self._clock()
         run.status = "sending"
         # The lease was taken with a whole batch: what is sent last needs as long as what was sent first.
         run.lease_until = now + self._lease
         await note(tx, run.project_id, run.id, now, delivery.step, "sending", delivery.channel)
-        return _errand(delivery)
+        return _errand(delivery, passed.channel)
 
     async def _rest(self, tx: AsyncSession, run: FlowRun, rest: WaitUntil, now: datetime) -> None:
         run.status, run.due_at, run.lease_until, run.attempts = "waiting", rest.due_at, None, 0
@@ -236,14 +238,14 @@ class Turns:
         if delivery is None:
             return await self._after_send(tx, run)
         now = self._clock()
-        channel = self._channels.get(delivery.channel)
+        channel = carrier(await self._channels.of(tx, run.project_id), delivery)
         way = "unknown" if channel is None else after_interruption(channel, delivery.created_at, now)
         if delivery.attempts >= MAX_ATTEMPTS or (way == "repeat" and run.end_reason is not None):
             way = "unknown"
-        if way == "ask":
+        if way == "ask" and channel is not None:
             delivery.attempts += 1
             run.lease_until = now + self._lease
-            return _errand(delivery, ask=True)
+            return _errand(delivery, channel, ask=True)
         if way == "repeat":
             # Through the gate again: it was open then, which says nothing about now.
             run.status = "waiting"
@@ -253,7 +255,7 @@ class Turns:
         return await self._after_send(tx, run)
 
     async def _carry_out(self, errand: Errand) -> Answer:
-        channel = self._channels[errand.channel]
+        channel = errand.channel
         try:
             async with asyncio.timeout(self._lease.total_seconds() * SHARE_OF_LEASE):
                 if errand.ask:
@@ -263,7 +265,7 @@ class Turns:
             return Unknown("The channel did not answer in time.")
         except Exception as error:
             # Channels raise nothing for what a provider does, so this is a fault of ours: nobody knows what went out.
-            log.exception("channel_failed", channel=errand.channel, delivery=str(errand.delivery_id))
+            log.exception("channel_failed", channel=channel.name, delivery=str(errand.delivery_id))
             return Unknown(f"The channel failed: {type(error).__name__}.")
 
     async def _record_in_time(self, lease: Lease, errand: Errand, answer: Answer) -> Errand | None:
@@ -285,14 +287,19 @@ class Turns:
             if delivery.status != "intent":
                 # Written down by a commit whose answer was lost. What follows it has not begun: the run is still ours.
                 following = await open_delivery(tx, run, run.step) if run.status == "sending" else None
-                return None if following is None else _errand(following)
+                if following is None:
+                    return None
+                channel = carrier(await self._channels.of(tx, run.project_id), following)
+                # Without its channel the lease runs out, and whoever comes then says what that means.
+                return None if channel is None else _errand(following, channel)
             if isinstance(answer, NotFound):
                 return await self._never_arrived(tx, run, delivery)
             if isinstance(answer, Unsupported):
                 await self._settle(tx, run, delivery, "unknown", "The provider cannot say whether it arrived.")
                 return await self._after_send(tx, run)
-            channel = self._channels[errand.channel]
-            repeatable = after_interruption(channel, delivery.created_at, now) != "unknown"
+            if errand.channel.id is not None:
+                await self._channels.heard(tx, run.project_id, errand.channel, answer, now)
+            repeatable = after_interruption(errand.channel, delivery.created_at, now) != "unknown"
             verdict = judge(answer, delivery.attempts, repeatable=repeatable and run.end_reason is None)
             status, error = verdict.status, verdict.error
             if verdict.again_after is not None and run.end_reason is not None:
@@ -363,6 +370,6 @@ async def _suppress(tx: AsyncSession, delivery: Delivery, why: str, now: datetim
     )
 
 
-def _errand(delivery: Delivery, *, ask: bool = False) -> Errand:
+def _errand(delivery: Delivery, channel: Channel, *, ask: bool = False) -> Errand:
     intent = SendIntent(key=str(delivery.id), recipient=delivery.recipient, content=delivery.content)
-    return Errand(delivery.id, delivery.channel, intent, ask)
+    return Errand(delivery.id, channel, intent, ask)

@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from insights.api import (
+    channels,
     conditions,
     documented,
     flow_builder,
@@ -110,6 +111,7 @@ def create_app(services: Services) -> ASGIApp:
         flow_builder,
         shop,
         live_actions,
+        channels,
         policies,
         recovery,
         lift,

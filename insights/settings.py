@@ -42,6 +42,13 @@ class Settings:
     secret: str = _setting(
         "", "Signs cookies and links, 32 characters or more; empty makes one and keeps it in the data folder."
     )
+    sealing_keys: str = _setting(
+        "",
+        "Keys that seal stored credentials, 32 characters or more, newest first, commas between; else the secret.",
+    )
+    sealing_keys_file: str = _setting(
+        "", "File with those keys instead, one a line; it is read again when a key is met that was not in it."
+    )
 
     max_body_bytes: int = _setting(1_048_576, "Largest request body after decompression, in bytes.")
     max_batch_events: int = _setting(500, "Most events in one request.")

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from adapters.channels.contract import Channel
+from adapters.channels.line import Line
+from adapters.channels.public_only import PublicOnly
 from adapters.channels.smtp import SmtpChannel
 from adapters.channels.ticket import TicketOutbox
 from adapters.channels.webhook import WebhookChannel
@@ -24,6 +26,7 @@ from adapters.telemetry.exposition import Exposition
 from adapters.telemetry.meters import Meters
 from flows.runner import Runner
 from insights.access.keys import KeyRing
+from insights.channels.ways import ProjectChannels
 from insights.classification.book import AnswerBook
 from insights.classification.calibration import Calibrations, read_calibrations, shipped_calibrations
 from insights.classification.closing import SessionCloser
@@ -45,11 +48,11 @@ from insights.profiles.store import LiveProfiles
 from insights.readiness import Readiness
 from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
+from insights.sealing import Sealer, key_source
 from insights.segments.knowledge import VisitorKnowledge
 from insights.settings import SettingInvalid, Settings
 from insights.shipped import shipped
 from insights.sources.door import Door
-from insights.sources.sealed import Sealer
 from insights.traffic.addresses import ProxiesInvalid
 from insights.traffic.limits import Traffic
 
@@ -68,6 +71,8 @@ class Services:
     recorder: Recorder
     reception: Reception
     sealer: Sealer
+    line: Line
+    channels: ProjectChannels
     door: Door
     limits: Limits
     action_limits: ActionLimits
@@ -172,7 +177,8 @@ def session_times(settings: Settings) -> SessionTimes:
 
 def sealer(settings: Settings) -> Sealer:
     """What seals the secrets that must be read again."""
-    return Sealer(_signing_secret(settings))
+    read = key_source(settings.sealing_keys, settings.sealing_keys_file, _signing_secret(settings))
+    return Sealer(read(), read)
 
 
 def reception(settings: Settings, database: Database, recorder: Recorder, profiles: Forgets) -> Reception:
@@ -214,6 +220,9 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     traffic = traffic_of(settings)
     meters.watch("whyleft_requests_turned_away", "Requests answered 429 by a limit.", lambda: traffic.turned_away)
     signing_secret = _signing_secret(settings)
+    sealing = sealer(settings)
+    line = provider_line(settings)
+    ways = ProjectChannels(_channels(settings), sealing, line)
     wishes, classifiers = classifiers_of(settings, database)
     way_in = reception(settings, database, recorder, profiles)
     return Services(
@@ -226,8 +235,10 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         loader=ProfileLoader(database),
         recorder=recorder,
         reception=way_in,
-        sealer=Sealer(signing_secret),
-        door=Door(database, way_in, Sealer(signing_secret)),
+        sealer=sealing,
+        line=line,
+        channels=ways,
+        door=Door(database, way_in, sealing),
         limits=event_limits(settings),
         action_limits=ActionLimits(
             actions_per_session=settings.actions_per_session,
@@ -241,7 +252,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         ),
         runner=Runner(
             database,
-            channels=_channels(settings),
+            channels=ways,
             composer=MessageComposer(
                 public_url=settings.public_url, shop_url=settings.shop_url, signing_secret=signing_secret
             ),
@@ -298,7 +309,7 @@ def _now() -> datetime:
 
 def classifiers_of(settings: Settings, database: Database) -> tuple[WishStore, ProjectClassifiers]:
     """What projects want of insights, and who names reasons for them."""
-    wishes = WishStore(_signing_secret(settings), allow_private=settings.llm_allow_private)
+    wishes = WishStore(sealer(settings), allow_private=settings.llm_allow_private)
     classifiers = ProjectClassifiers(
         database,
         wishes,
@@ -334,6 +345,13 @@ def _open_model(endpoint: Endpoint) -> LanguageModel:
         model=endpoint.model,
         public_only=endpoint.public_only,
     )
+
+
+def provider_line(settings: Settings) -> Line:
+    """How providers are called: on the public internet alone, unless the operator's webhooks may lead inside."""
+    if settings.webhook_allow_private:
+        return Line(transport=lambda: PublicOnly(public=lambda _address: True))
+    return Line()
 
 
 def _channels(settings: Settings) -> Mapping[str, Channel]:

@@ -1,16 +1,12 @@
-"""Keeps what projects want of their insights; a model's key is encrypted with a key made from the signing secret."""
+"""Keeps what projects want of their insights; a model's key is sealed."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from cryptography.fernet import Fernet, InvalidToken
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,8 +14,10 @@ from insights.classification.pricing import Prices
 from insights.classification.wishes import Endpoint, InsightWishes
 from insights.errors import Refused
 from insights.models import InsightSetting
+from insights.sealing import CannotOpen, Sealer
 
 MICROS: Final = 1_000_000
+SEALED_FOR: Final = "model key"
 
 
 class WishStore:
@@ -28,10 +26,9 @@ class WishStore:
     ``allow_private``: addresses of projects may lead into the operator's own network.
     """
 
-    def __init__(self, signing_secret: bytes, *, allow_private: bool = False) -> None:
-        derived = HKDF(SHA256(), 32, None, b"whyleft model keys").derive(signing_secret)
+    def __init__(self, sealer: Sealer, *, allow_private: bool = False) -> None:
         self._allow_private = allow_private
-        self._seal = Fernet(base64.urlsafe_b64encode(derived))
+        self._sealer = sealer
 
     async def read(self, tx: AsyncSession, project_id: UUID, defaults: InsightWishes) -> InsightWishes:
         """What the project wants; ``defaults`` where it said nothing."""
@@ -47,7 +44,7 @@ class WishStore:
         values = dict(change)
         if "api_key" in values:
             key = values["api_key"]
-            values["api_key"] = self._seal.encrypt(key.encode()) if key else None
+            values["api_key"] = self._sealer.seal(key, SEALED_FOR, project_id, project_id) if key else None
         values["updated_at"] = now
         await tx.execute(
             insert(InsightSetting)
@@ -73,7 +70,7 @@ class WishStore:
     def _endpoint(self, row: InsightSetting, default: Endpoint | None) -> Endpoint | None:
         if row.use_model is False:
             return None
-        key = self._opened(row.api_key) if row.api_key is not None else None
+        key = self._opened(row.api_key, row.project_id) if row.api_key is not None else None
         if row.base_url is None:
             if default is None:
                 return Endpoint("", row.model, key) if row.model and key else None
@@ -83,10 +80,10 @@ class WishStore:
         ours = default is not None and row.base_url == default.base_url.rstrip("/")
         return Endpoint(row.base_url, model, key or "", public_only=not (self._allow_private or ours))
 
-    def _opened(self, sealed: bytes) -> str:
+    def _opened(self, sealed: bytes, project_id: UUID) -> str:
         try:
-            return self._seal.decrypt(sealed).decode()
-        except InvalidToken:
+            return self._sealer.open(sealed, SEALED_FOR, project_id, project_id)
+        except CannotOpen:
             raise Refused(
                 "api_key: it was stored under another WHYLEFT_SECRET and cannot be read; set it again.", field="api_key"
             ) from None

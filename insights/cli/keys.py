@@ -18,12 +18,14 @@ from adapters.postgres.engine import Database
 from insights.access import issuing
 from insights.access.keys import NewKey, create_key
 from insights.access.roles import Role
+from insights.channels.reseal import Resealed, reseal
 from insights.cli.serve import DataDir
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import Refused
 from insights.models import ApiKey
 from insights.settings import Settings
+from insights.wiring import sealer
 
 app = typer.Typer(help="Keys of a project.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -169,6 +171,31 @@ def _state(key: ApiKey, now: datetime) -> str:
     if key.expires_at is None:
         return "in use"
     return f"{'good until' if key.expires_at > now else 'expired'} {key.expires_at:%Y-%m-%d %H:%M}"
+
+
+@app.command("reseal")
+def reseal_all(
+    data_dir: DataDir = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Seal every stored credential anew with the newest key; after that, older keys can be taken away.
+
+    The keys are WHYLEFT_SEALING_KEYS or the lines of WHYLEFT_SEALING_KEYS_FILE, newest first. Servers go on meanwhile.
+    Exit status 1 when something was sealed with a key that is not among them.
+    """
+    with told():
+
+        async def command(database: Database, settings: Settings) -> Resealed:
+            return await reseal(database, sealer(settings))
+
+        done = with_database(data_dir, command)
+        if json:
+            typer.echo(msgspec.json.encode(dataclasses.asdict(done)).decode())
+        else:
+            screen.print(f"{done.resealed} sealed anew, {done.newest} had the newest key already.")
+            if done.lost:
+                screen.print(f"{done.lost} cannot be opened with any of the keys: add the key they were sealed with.")
+        raise typer.Exit(1 if done.lost else 0)
 
 
 def _origin(text: str) -> str:

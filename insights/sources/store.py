@@ -16,12 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.errors import NotFound, Refused
 from insights.events.wire import unstorable
 from insights.models import WebhookSource
-from insights.sources.sealed import Sealer
+from insights.sealing import Sealer
 from insights.vocabulary.ids import uuid7
 
 Provider = Literal["shopify", "klaviyo", "braze", "generic"]
 PROVIDERS: Final[tuple[Provider, ...]] = get_args(Provider)
 SHORTEST_SECRET: Final = 16
+SEALED_FOR: Final = "webhook source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ async def create_source(
             id=identifier,
             provider=provider,
             name=name,
-            sealed=sealer.seal(secret, project_id, identifier),
+            sealed=sealer.seal(secret, SEALED_FOR, project_id, identifier),
         )
     )
     path = path_of(provider, project_id, identifier)

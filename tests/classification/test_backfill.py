@@ -28,6 +28,7 @@ from insights.classification.wish_store import WishStore
 from insights.classification.wishes import Endpoint, InsightWishes
 from insights.errors import Refused
 from insights.models import Insight, ModelBatch, ModelSpend, Session
+from insights.sealing import Sealer
 from tests.classification.shop import FAILING, Shop
 from tests.classification.test_projects import Metered
 from tests.classification.visits import does, failed, leaves, page
@@ -138,7 +139,7 @@ async def shop(database: Database, project_id: UUID) -> AsyncIterator[Shop]:
 def classifiers(shop: Shop, provider: Provider, ceiling: float | None = None) -> ProjectClassifiers:
     return ProjectClassifiers(
         shop.database,
-        WishStore(b"s" * 32),
+        WishStore(Sealer([b"s" * 32])),
         defaults=InsightWishes(Endpoint(provider.url, "m", "k"), 0.5, prices=Prices(1, 10), daily_ceiling=ceiling),
         deadline=timedelta(seconds=5),
         open_model=lambda endpoint: Metered({"insight": GOOD}),
@@ -278,7 +279,7 @@ async def test_a_batch_over_the_ceiling_or_one_that_is_not_taken_costs_nothing(s
 async def test_without_a_model_there_is_nothing_to_hand_in(shop: Shop, provider: Provider) -> None:
     sessions = await closed(shop, 1)
     async with shop.database.transaction(shop.project_id) as tx:
-        await WishStore(b"s" * 32).write(tx, shop.project_id, {"use_model": False}, shop.now)
+        await WishStore(Sealer([b"s" * 32])).write(tx, shop.project_id, {"use_model": False}, shop.now)
     with pytest.raises(Refused, match="no model"):
         await batches(shop, classifiers(shop, provider)).hand_in(shop.project_id, sessions)
 

@@ -25,6 +25,7 @@ from insights.classification.wish_store import WishStore
 from insights.classification.wishes import Endpoint, InsightWishes
 from insights.errors import Refused
 from insights.models import Insight, InsightSetting, ModelSpend, Session
+from insights.sealing import Sealer
 from insights.timeline.assemble import assemble
 from insights.timeline.timeline import Timeline
 from tests.classification.shop import FAILING, Shop
@@ -190,7 +191,7 @@ def projects(
 ) -> ProjectClassifiers:
     return ProjectClassifiers(
         database,
-        WishStore(SECRET),
+        WishStore(Sealer([SECRET])),
         defaults=InsightWishes(default, 0.5),
         deadline=timedelta(seconds=5),
         open_model=opened,
@@ -202,7 +203,7 @@ def projects(
 
 async def wish(database: Database, project_id: UUID, **change: Any) -> None:
     async with database.transaction(project_id) as tx:
-        await WishStore(SECRET).write(tx, project_id, change, NOW)
+        await WishStore(Sealer([SECRET])).write(tx, project_id, change, NOW)
 
 
 async def test_a_project_without_wishes_gets_what_the_process_has(database: Database, project_id: UUID) -> None:
@@ -232,7 +233,7 @@ async def test_a_projects_own_address_gets_its_own_key_and_never_the_operators(
 
 async def test_a_key_stored_under_another_secret_is_said_to_be_unreadable(database: Database, project_id: UUID) -> None:
     await wish(database, project_id, base_url="https://llm.example/v1", model="m", api_key="k")
-    other = WishStore(b"t" * 32)
+    other = WishStore(Sealer([b"t" * 32]))
     async with database.transaction(project_id) as tx:
         with pytest.raises(Refused, match="set it again"):
             await other.read(tx, project_id, InsightWishes(None, 0.5))

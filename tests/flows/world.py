@@ -44,6 +44,7 @@ class Provider:
     """A channel whose provider remembers what reached it. ``script`` decides the answers, in order."""
 
     name = "email"
+    id = None
     key_ttl = timedelta(hours=24)
 
     def __init__(self, idempotency: Idempotency = "none", script: list[Result | BaseException] | None = None) -> None:

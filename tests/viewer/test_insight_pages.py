@@ -21,6 +21,7 @@ from insights.classification.projects import ProjectClassifiers
 from insights.classification.wish_store import WishStore
 from insights.classification.wishes import Endpoint, InsightWishes
 from insights.models import InsightFeedback
+from insights.sealing import Sealer
 from insights.timeline.read import read_timeline
 from tests.llm.endpoint import Endpoint as Server
 from tests.llm.endpoint import listening
@@ -31,7 +32,7 @@ from tests.viewer.seed import NOW, Keys
 def classifiers(database: Database, endpoint: Endpoint | None) -> ProjectClassifiers:
     return ProjectClassifiers(
         database,
-        WishStore(SECRET),
+        WishStore(Sealer([SECRET])),
         defaults=InsightWishes(endpoint, 0.5),
         deadline=timedelta(seconds=5),
         open_model=lambda e: OpenAiModel(base_url=e.base_url, api_key=e.api_key, model=e.model),

@@ -1,0 +1,1 @@
+"""Channels of a project: set up, opened, tested, and what their providers report."""

@@ -1,0 +1,66 @@
+"""Seals every stored secret anew with the newest key, so that older keys can be taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from adapters.postgres.base import Base
+from adapters.postgres.engine import Database
+from insights.channels.store import SEALED_FOR as CHANNEL
+from insights.models import ChannelSetup, InsightSetting, Project, WebhookSource
+from insights.sealing import CannotOpen, Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    model: type[Base]
+    column: Any
+    purpose: str
+    owner: Callable[[Any], UUID]
+
+
+_PLACES: Final = (
+    _Place(ChannelSetup, ChannelSetup.credentials, CHANNEL, lambda row: row.id),
+    _Place(WebhookSource, WebhookSource.sealed, "webhook source", lambda row: row.id),
+    _Place(InsightSetting, InsightSetting.api_key, "model key", lambda row: row.project_id),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """How many secrets were sealed anew, had the newest key already, and could not be opened with any key."""
+
+    resealed: int
+    newest: int
+    lost: int
+
+
+async def reseal(database: Database, sealer: Sealer) -> Resealed:
+    """Goes through all projects. Running processes notice nothing; a secret changed meanwhile keeps its change."""
+    counts = {"resealed": 0, "newest": 0, "lost": 0}
+    async with database.transaction(None) as tx:
+        projects = list(await tx.scalars(select(Project.id)))
+    for project_id in projects:
+        async with database.transaction(project_id) as tx:
+            for place in _PLACES:
+                rows = await tx.scalars(select(place.model).where(place.column.is_not(None)).with_for_update())
+                for row in rows:
+                    sealed = getattr(row, place.column.key)
+                    if sealer.is_newest(sealed):
+                        counts["newest"] += 1
+                        continue
+                    try:
+                        secret = sealer.open(sealed, place.purpose, project_id, place.owner(row))
+                    except CannotOpen:
+                        counts["lost"] += 1
+                        continue
+                    anew = sealer.seal(secret, place.purpose, project_id, place.owner(row))
+                    key = [column == getattr(row, column.key) for column in place.model.__table__.primary_key]
+                    await tx.execute(update(place.model).where(*key).values({place.column.key: anew}))
+                    counts["resealed"] += 1
+    return Resealed(**counts)
