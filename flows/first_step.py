@@ -35,6 +35,7 @@ def new_run(flow: Published, trigger: Trigger, refusal: str | None, now: datetim
         "triggered_at": trigger.occurred_at,
         "facts": dict(trigger.facts),
         "exit_on_conversion": definition.settings.exit_on_conversion,
+        "priority": definition.settings.priority,
         "status": "waiting",
         "step": definition.start,
         "waiting": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
+from urllib.parse import urlsplit
 
 from flows.conditions import All, Check, Condition, Op
 from flows.definition import (
@@ -39,7 +40,7 @@ def matches(rule: Trigger, trigger: Happened) -> bool:
                 and (rule.cart is None or _in_range(rule.cart, trigger.facts.get("cart")))
             )
         case EventTrigger():
-            return is_event(rule.event, rule.name, rule.props, facts) and on_page(rule.pages, facts.get("path"))
+            return is_event(rule.event, rule.name, rule.props, facts) and on_page(rule.pages, _path(facts.get("url")))
         case SegmentTrigger():
             return facts.get("name") == rule.segment and facts.get("change") == rule.change
         case PatternTrigger():
@@ -82,6 +83,13 @@ def is_event(kind: str, name: str | None, props: Mapping[str, Scalar], facts: Ma
 def on_page(patterns: Sequence[str], path: object) -> bool:
     """Whether a path fits one of the patterns; any path does where there is none. ``*`` stands for anything."""
     return not patterns or (isinstance(path, str) and any(_fits(pattern, path) for pattern in patterns))
+
+
+def _path(url: object) -> str | None:
+    try:
+        return urlsplit(url).path or "/" if isinstance(url, str) else None
+    except ValueError:
+        return None
 
 
 def _fits(pattern: str, path: str) -> bool:

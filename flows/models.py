@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
@@ -49,6 +49,7 @@ class FlowRun(Tenant, Base):
         CheckConstraint("status IN ('waiting', 'sending', 'done', 'cancelled', 'dead')", name="status"),
         Index("uq_flow_run_trigger", "project_id", "flow_id", "trigger_key", unique=True),
         Index("ix_flow_run_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_flow_run_flow_id_due_at", "flow_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_flow_run_project_id_visitor_id", "project_id", "visitor_id"),
         Index("ix_flow_run_project_id_trigger_group", "project_id", "trigger_group"),
         Index(
@@ -69,6 +70,7 @@ class FlowRun(Tenant, Base):
     triggered_at: Mapped[datetime]
     facts: Mapped[dict[str, Any]]
     exit_on_conversion: Mapped[bool]
+    priority: Mapped[int] = mapped_column(SmallInteger, server_default="50")
     status: Mapped[str]
     step: Mapped[str]
     waiting: Mapped[bool]
@@ -122,6 +124,8 @@ class Delivery(Tenant, Base):
         Index("ix_delivery_provider_id", "project_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
         Index("uq_delivery_dedupe_key", "project_id", "channel", "dedupe_key", unique=True),
         Index("ix_delivery_project_id_run_id", "project_id", "run_id"),
+        Index("ix_delivery_project_id_visitor_id", "project_id", "visitor_id", "created_at"),
+        Index("ix_delivery_recipient", "project_id", "channel", "recipient", "created_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -216,3 +220,60 @@ class FlowSignal(Tenant, Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
+
+
+class FlowOccurrence(Tenant, Base):
+    """Something that happened and may start, wake or end runs, until a worker has seen to it.
+
+    ``kind``, ``trigger_key``, ``trigger_group`` and ``facts`` are those of a trigger.
+    """
+
+    __tablename__ = "flow_occurrence"
+    __table_args__ = (Index("ix_flow_occurrence_due_at", "due_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    trigger_key: Mapped[str]
+    trigger_group: Mapped[str]
+    visitor_id: Mapped[UUID]
+    occurred_at: Mapped[datetime]
+    facts: Mapped[dict[str, Any]]
+    due_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class FlowWatch(Tenant, Base):
+    """A word that a flow listens for: ``event``, of this ``name`` where it is one of the shop's own, "" otherwise.
+    ``event`` is "segment" for who moves into or out of the segment ``name``."""
+
+    __tablename__ = "flow_watch"
+
+    flow_id: Mapped[UUID] = mapped_column(primary_key=True)
+    event: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+
+
+class FlowSchedule(Tenant, Base):
+    """When a published flow on a schedule is due next. ``cursor``: the last visitor of its segment for whom the turn
+    that is under way has been done."""
+
+    __tablename__ = "flow_schedule"
+    __table_args__ = (Index("ix_flow_schedule_due_at", "due_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    version_id: Mapped[UUID]
+    due_at: Mapped[datetime]
+    cursor: Mapped[UUID | None]
+    lease_until: Mapped[datetime | None]
+    lease_token: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class FlowPolicy(Tenant, Base):
+    """What holds for all flows of a project: caps and quiet hours, as a flow's settings write them."""
+
+    __tablename__ = "flow_policy"
+
+    caps: Mapped[list[Any]]
+    quiet_hours: Mapped[dict[str, Any] | None]
+    updated_at: Mapped[datetime]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Protocol
@@ -120,6 +120,31 @@ class Facts(Protocol):
         "consent": {"email": true}}."""
 
 
+class People(Protocol):
+    """Who is the same person, and who is in a segment."""
+
+    async def hold(
+        self, tx: AsyncSession, project_id: UUID, visitors: Collection[UUID]
+    ) -> Mapping[UUID, Sequence[UUID]]:
+        """Each visitor → all visitors of their person, themselves among them. Until the transaction ends nobody else
+        starts or cancels runs of any of them."""
+        ...
+
+    async def in_segment(
+        self, tx: AsyncSession, project_id: UUID, segment: str, after: UUID | None, most: int
+    ) -> Sequence[UUID]:
+        """Up to ``most`` visitors of a segment in the order of their ids, those behind ``after``."""
+        ...
+
+
+class Scene(Protocol):
+    """What was going on when a trigger came about."""
+
+    async def told(self, tx: AsyncSession, project_id: UUID, trigger: Trigger) -> Trigger:
+        """The same trigger, its facts completed by what a message may say: the visit, the cart, what was looked at."""
+        ...
+
+
 class Knowledge(Protocol):
     """What conditions may ask about, and what is known of it for one visitor."""
 
@@ -141,10 +166,16 @@ class Knowledge(Protocol):
         ...
 
 
+NOBODY: Final = UUID(int=0)
+"""The visitor of a run for the shop itself: no message reaches them, a ticket or a webhook does without."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """Something that may start runs.
 
+    ``kind`` is the word of the rules that ask for it, and of the facts that they look at: a pattern has {"pattern":
+    {"reason", "page", "direction", "sessions", …}, …}. What concerns the shop and no visitor has ``NOBODY`` for one.
     ``key`` makes it idempotent: a flow starts at most one run per key. ``group`` ties together triggers that replace
     one another (a session's successive insights): in one group a flow reaches somebody at most once. ``facts`` are what
     conditions and templates see, stored with the run.

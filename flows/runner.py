@@ -14,7 +14,6 @@ from typing import Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import case, func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.channels.contract import Channel
@@ -22,9 +21,9 @@ from adapters.postgres.engine import Database
 from adapters.postgres.leases import Lease, Leases, lag
 from adapters.postgres.wakeups import Wakeups
 from adapters.telemetry.meters import Meters
-from flows.models import Delivery, FlowRun
+from flows.dead_letters import replay
 from flows.ports import NOBODY_HELD_OUT, Channels, Composer, Facts, Holdout, Knowledge, SameForAll
-from flows.triggers import WAKE_CHANNEL, note, wake
+from flows.triggers import WAKE_CHANNEL
 from flows.turn import Turns
 
 log = structlog.get_logger()
@@ -101,31 +100,6 @@ class Runner:
         return len(leases)
 
     async def replay_dead(self, project_id: UUID, run_id: UUID) -> bool:
-        """Puts a dead run back to work where it stood; False if it is not dead.
-
-        It is due since it died, so that what has become too late by now is skipped.
-        """
-        now = self._clock()
-        under_way = (
-            select(Delivery.id)
-            .where(Delivery.project_id == project_id, Delivery.run_id == run_id, Delivery.status == "intent")
-            .exists()
-        )
+        """Puts a dead run back to work where it stood; False if it is not dead."""
         async with self._database.transaction(project_id) as tx:
-            revived = await tx.scalar(
-                update(FlowRun)
-                .where(FlowRun.project_id == project_id, FlowRun.id == run_id, FlowRun.status == "dead")
-                .values(
-                    status=case((under_way, "sending"), else_="waiting"),
-                    due_at=func.coalesce(FlowRun.ended_at, now),
-                    attempts=0,
-                    ended_at=None,
-                    end_reason=None,
-                )
-                .returning(FlowRun.id)
-                .execution_options(synchronize_session=False)
-            )
-            if revived is not None:
-                await note(tx, project_id, run_id, now, None, "replayed")
-                await wake(tx)
-        return revived is not None
+            return await replay(tx, project_id, self._clock(), run_id=run_id) == 1

@@ -24,7 +24,7 @@ from flows.deliveries import OPEN_STATUSES
 from flows.first_step import Published, first_lines, new_run
 from flows.matching import condition_of, matches
 from flows.models import Conversion, Delivery, Flow, FlowRun, FlowVersion
-from flows.ports import Knowledge, Trigger
+from flows.ports import NOBODY, Knowledge, Trigger
 from flows.triggers import UNFINISHED, lock_signal, lock_visitors, note, signal_given_at, wake
 
 # One statement for all runs of a batch and the first lines of their histories. A run that a trigger's first copy
@@ -33,15 +33,16 @@ _START = text("""
 WITH given AS (
     SELECT * FROM json_to_recordset(:rows) AS row(
         id uuid, flow_id uuid, version_id uuid, visitor_id uuid, trigger_key text, trigger_group text,
-        triggered_at timestamptz, facts jsonb, exit_on_conversion boolean, status text, step text, waiting boolean,
-        signal text, signal_key text, signalled boolean, due_at timestamptz, ended_at timestamptz, end_reason text)
+        triggered_at timestamptz, facts jsonb, exit_on_conversion boolean, priority smallint, status text, step text,
+        waiting boolean, signal text, signal_key text, signalled boolean, due_at timestamptz, ended_at timestamptz,
+        end_reason text)
 ), made AS (
     INSERT INTO flow_run (project_id, id, flow_id, version_id, visitor_id, trigger_key, trigger_group, triggered_at,
-                          facts, exit_on_conversion, status, step, waiting, signal, signal_key, signalled, due_at,
-                          attempts, started_at, ended_at, end_reason)
+                          facts, exit_on_conversion, priority, status, step, waiting, signal, signal_key, signalled,
+                          due_at, attempts, started_at, ended_at, end_reason)
     SELECT :project, id, flow_id, version_id, visitor_id, trigger_key, trigger_group, triggered_at, facts,
-           exit_on_conversion, status, step, waiting, signal, signal_key, signalled, due_at, 0, :now, ended_at,
-           end_reason
+           exit_on_conversion, priority, status, step, waiting, signal, signal_key, signalled, due_at, 0, :now,
+           ended_at, end_reason
     FROM given
     ON CONFLICT (project_id, flow_id, trigger_key) DO NOTHING
     RETURNING id
@@ -98,6 +99,7 @@ async def start_runs(
     knowledge: Knowledge,
     *,
     same_person: Mapping[UUID, Collection[UUID]] = MappingProxyType({}),
+    only: UUID | None = None,
 ) -> list[UUID]:
     """Starts a run of each published flow that each trigger matches; returns the new runs that are under way.
 
@@ -107,9 +109,11 @@ async def start_runs(
     ``trigger.occurred_at``, a trigger that is too old and a visitor whose last run of this flow is too recent start a
     run that is over at once and says so, once a group: nothing is skipped in silence. ``same_person`` are visitors'
     other devices, whose locks the caller holds: orders and runs there count too. A run whose first step is to wait is
-    at rest from the start, one whose first step is the exit is over.
+    at rest from the start, one whose first step is the exit is over. ``only``: of this flow alone.
     """
     published = await _published(tx, project_id)
+    if only is not None:
+        published = [flow for flow in published if flow.flow_id == only]
     matching = [
         (trigger, flow)
         for trigger in triggers
@@ -147,6 +151,22 @@ async def start_runs(
         await _bring_up_to_date(tx, project_id, run_id, trigger)
         await note(tx, project_id, run_id, now, None, "asked_again", "another trigger of the same group")
     return started
+
+
+async def is_asked_for(tx: AsyncSession, project_id: UUID, triggers: Sequence[Trigger]) -> list[Trigger]:
+    """Those triggers that a published flow may ask for, whatever its condition says."""
+    published = await _published(tx, project_id)
+    return [one for one in triggers if any(matches(flow.definition.trigger, one) for flow in published)]
+
+
+async def definition_of(tx: AsyncSession, project_id: UUID, version_id: UUID) -> FlowDefinition:
+    """What a version says."""
+    body = await tx.scalar(
+        select(cast(FlowVersion.definition, Text)).where(
+            FlowVersion.project_id == project_id, FlowVersion.id == version_id
+        )
+    )
+    return read_definition(str(body))
 
 
 async def _bring_up_to_date(tx: AsyncSession, project_id: UUID, run_id: UUID, trigger: Trigger) -> None:
@@ -222,8 +242,10 @@ async def _past(
         )
         .exists()
     )
-    longest = max(flow.definition.settings.reentry for _, flow in matching)
-    recent = FlowRun.status.in_(UNFINISHED) | (FlowRun.started_at > now - longest)
+    settings = [flow.definition.settings for _, flow in matching]
+    recent = FlowRun.status.in_(UNFINISHED) | (FlowRun.started_at > now - max(one.reentry for one in settings))
+    if any(one.reenter == "once" for one in settings):
+        recent |= reached
     same_group = FlowRun.trigger_group.in_({trigger.group for trigger, _ in matching})
     runs = await tx.execute(
         select(
@@ -255,9 +277,12 @@ def _refusal(flow: Published, trigger: Trigger, person: Collection[UUID], past: 
     orders = [past.bought_at[visitor] for visitor in person if visitor in past.bought_at]
     if settings.exit_on_conversion and any(bought_at >= trigger.occurred_at for bought_at in orders):
         return "converted"
+    if settings.reenter == "always" or trigger.visitor_id == NOBODY:
+        return None
     for run in (run for visitor in person for run in past.of_visitor.get((flow.flow_id, visitor), ())):
         # One that reached nobody, having been skipped or cancelled in time, stands in nobody's way.
-        in_the_way = run.unfinished or (run.reached and run.started_at > now - settings.reentry)
+        again = settings.reenter == "after_pause" and run.started_at <= now - settings.reentry
+        in_the_way = run.unfinished or (run.reached and not again)
         if in_the_way and run.group != trigger.group:
             return "reentry"
     return None

@@ -10,10 +10,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.conditions import Condition, Fields
-from flows.definition import FlowDefinition, conditions_of, validate
+from flows.conditions import Check, Condition, Fields, Op
+from flows.definition import FlowDefinition, conditions_of, segments_of, validate
 from flows.errors import FlowInvalid
 from flows.models import Delivery, Flow, FlowRun, FlowVersion, RunEvent
+from flows.watching import listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +106,23 @@ async def publish(
         tx.add(latest)
     flow.version_id = latest.id
     await tx.flush()
+    await listen(tx, project_id, now)
     return latest
 
 
 async def conditions_of_flows(tx: AsyncSession, project_id: UUID) -> dict[str, list[Condition]]:
-    """The conditions of each published flow, by its name."""
+    """The conditions of each published flow, by its name. A segment that it names elsewhere is one as well."""
     rows = await tx.execute(
         select(Flow.name, FlowVersion.definition)
         .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == Flow.version_id))
         .where(Flow.project_id == project_id)
     )
-    return {name: list(conditions_of(FlowDefinition.model_validate(body)).values()) for name, body in rows}
+    found: dict[str, list[Condition]] = {}
+    for name, body in rows:
+        flow = FlowDefinition.model_validate(body)
+        segments = [Check("visitor.segments", Op.HAS, segment) for segment in segments_of(flow).values()]
+        found[name] = [*conditions_of(flow).values(), *segments]
+    return found
 
 
 async def list_flows(tx: AsyncSession, project_id: UUID) -> list[PublishedFlow]:
@@ -141,9 +148,10 @@ async def list_runs(
     *,
     session_group: str | None = None,
     visitor_id: UUID | None = None,
+    run_id: UUID | None = None,
     limit: int = 50,
 ) -> list[RunView]:
-    """The latest runs of a trigger group or of a visitor (or of all), with history and deliveries."""
+    """The latest runs of a trigger group or of a visitor (or of all), or one, with history and deliveries."""
     query = (
         select(FlowRun, Flow.name, FlowVersion.number)
         .join(Flow, (Flow.project_id == FlowRun.project_id) & (Flow.id == FlowRun.flow_id))
@@ -156,6 +164,8 @@ async def list_runs(
         query = query.where(FlowRun.trigger_group == session_group)
     if visitor_id is not None:
         query = query.where(FlowRun.visitor_id == visitor_id)
+    if run_id is not None:
+        query = query.where(FlowRun.id == run_id)
     found = (await tx.execute(query)).all()
     identifiers = [run.id for run, _, _ in found]
     history: dict[UUID, list[RunLine]] = {identifier: [] for identifier in identifiers}

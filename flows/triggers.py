@@ -199,6 +199,11 @@ def until(at: datetime) -> str:
     return f"until {at:%Y-%m-%d %H:%M:%S} UTC"
 
 
+async def end_runs(tx: AsyncSession, project_id: UUID, run_ids: Collection[UUID], why: str, now: datetime) -> int:
+    """Ends those of these runs that are unfinished; returns how many. The caller holds the locks of their visitors."""
+    return await _cancel(tx, project_id, [FlowRun.id.in_(run_ids)], why, now)
+
+
 async def _cancel(
     tx: AsyncSession, project_id: UUID, which: Sequence[ColumnElement[bool]], why: str, now: datetime
 ) -> int:

@@ -25,6 +25,7 @@ from adapters.telemetry import tracing
 from adapters.telemetry.exposition import Exposition
 from adapters.telemetry.meters import Meters
 from flows.runner import Runner
+from flows.uptake import Uptake
 from insights.access.keys import KeyRing
 from insights.channels.ways import ProjectChannels
 from insights.classification.book import AnswerBook
@@ -48,8 +49,10 @@ from insights.profiles.store import LiveProfiles
 from insights.readiness import Readiness
 from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
+from insights.recovery.scene import VisitScene
 from insights.sealing import Sealer, key_source
 from insights.segments.knowledge import VisitorKnowledge
+from insights.segments.people import ShopPeople
 from insights.settings import SettingInvalid, Settings
 from insights.shipped import shipped
 from insights.sources.door import Door
@@ -80,6 +83,7 @@ class Services:
     classifiers: ProjectClassifiers
     closer: SessionCloser
     runner: Runner
+    uptake: Uptake
     learner: Learner
     meters: Meters
     exposition: Exposition
@@ -259,6 +263,15 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             facts=VisitorFacts(),
             knowledge=VisitorKnowledge(),
             holdout=PeopleHeldOut(),
+            clock=_now,
+            lease=timedelta(seconds=settings.lease_seconds),
+            meters=meters,
+        ),
+        uptake=Uptake(
+            database,
+            knowledge=VisitorKnowledge(),
+            people=ShopPeople(),
+            scene=VisitScene(),
             clock=_now,
             lease=timedelta(seconds=settings.lease_seconds),
             meters=meters,

@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
+from flows.watching import listen
 from insights.events.places import forget_old
 from insights.models import Project
 from insights.privacy.requests import carry_out
@@ -48,6 +49,16 @@ async def forget_old_messages(database: Database) -> None:
             await forget_old_receipts(tx, project_id)
 
 
+async def listen_for_flows(database: Database) -> None:
+    """Brings what flows listen for up to date, should somebody have changed flows without saying so, and forgets what
+    only runs that are over had waited for."""
+    async with database.transaction(None) as tx:
+        projects = list(await tx.scalars(select(Project.id)))
+    for project_id in projects:
+        async with database.transaction(project_id) as tx:
+            await listen(tx, project_id, datetime.now(UTC))
+
+
 async def work(services: Services, stop: asyncio.Event) -> None:
     """Works until ``stop`` is set, then finishes what is in hand."""
     scheduler = AsyncIOScheduler(timezone=UTC)
@@ -55,11 +66,13 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     # database function takes an advisory lock.
     scheduler.add_job(_tick, "interval", hours=1, args=[services.database], next_run_time=datetime.now(UTC))
     scheduler.add_job(_erase, "interval", minutes=1, args=[services], next_run_time=datetime.now(UTC))
+    scheduler.add_job(_listen, "interval", minutes=1, args=[services.database], next_run_time=datetime.now(UTC))
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(services.closer.serve(stop), name="session closer")
             group.create_task(services.runner.serve(stop), name="flow runner")
+            group.create_task(services.uptake.serve(stop), name="flow uptake")
             group.create_task(services.learner.serve(stop), name="learner")
     finally:
         scheduler.shutdown(wait=False)
@@ -72,6 +85,13 @@ async def _tick(database: Database) -> None:
         await forget_old_messages(database)
     except (DBAPIError, OSError) as error:
         log.warning("tick_failed", error=type(error).__name__)
+
+
+async def _listen(database: Database) -> None:
+    try:
+        await listen_for_flows(database)
+    except (DBAPIError, OSError) as error:
+        log.warning("flows_not_listened_for", error=type(error).__name__)
 
 
 async def _erase(services: Services) -> None:

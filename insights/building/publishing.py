@@ -13,6 +13,7 @@ from flows.definition import FlowDefinition
 from flows.errors import Fault, FlowInvalid
 from flows.models import Flow
 from flows.triggers import cancel_flow
+from flows.watching import listen
 from insights.building import drafts
 from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
@@ -91,6 +92,7 @@ async def resume(tx: AsyncSession, project_id: UUID, flow_id: UUID, now: datetim
     (await tx.get_one(Flow, (project_id, flow_id))).version_id = built.latest.id
     await drafts.touch(tx, project_id, built, now)
     await tx.flush()
+    await listen(tx, project_id, now)
     return await drafts.get_built(tx, project_id, flow_id)
 
 
@@ -118,6 +120,7 @@ async def _stop(
     (await tx.get_one(Flow, (project_id, built.id))).version_id = None
     draft = await drafts.touch(tx, project_id, built, now)
     await tx.flush()
+    await listen(tx, project_id, now)
     if cancel_runs:
         await cancel_flow(tx, project_id, built.id, f"flow_{why}", now)
     return draft

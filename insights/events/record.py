@@ -113,7 +113,18 @@ WITH given AS (
            to_timestamp(received / 1000.0), type, url, props
     FROM given
     ON CONFLICT DO NOTHING
-    RETURNING session_id, id, visitor_id, occurred_at, received_at, type
+    RETURNING session_id, id, visitor_id, occurred_at, received_at, type, url, props
+), heard AS (
+    INSERT INTO flow_occurrence (project_id, id, kind, trigger_key, trigger_group, visitor_id, occurred_at, facts,
+                                 due_at)
+    SELECT %(project)s, id, 'event', 'event:' || id, 'event:' || id, visitor_id, occurred_at,
+           jsonb_build_object('event', jsonb_build_object(
+               'id', id, 'type', type, 'props', props, 'url', url, 'session_id', session_id)),
+           received_at
+    FROM added
+    WHERE EXISTS (SELECT FROM flow_watch AS watch
+                  WHERE watch.event = type AND watch.name IN ('', added.props->>'name'))
+    ON CONFLICT DO NOTHING
 ), visited AS (
     SELECT * FROM added WHERE type <> ALL (%(afterwards)s)
 ), touched AS (

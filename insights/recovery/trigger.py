@@ -6,7 +6,7 @@ them was written by a stranger: cleaned here, escaped where it is shown.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -30,18 +30,12 @@ def insight_trigger(
     the visitor starts no second run. Times in the facts are ISO 8601 in UTC, money is in minor units, ``confidence``
     is 0..1.
     """
-    events = timeline.events
-    cart_value, cart_currency = cart_after(events)
-    items = cart_items(events)
-    viewed = viewed_products(events)
-    money = currency(cart_currency) or next((item["currency"] for item in viewed if item["currency"]), None)
-    paths = [event.path for event in events if event.path]
     return Trigger(
         kind=KIND,
         key=f"insight:{insight_id}",
         group=session_group(timeline.session_id),
         visitor_id=timeline.visitor_id,
-        occurred_at=events[-1].at,
+        occurred_at=timeline.events[-1].at,
         facts={
             "insight": {
                 "id": str(insight_id),
@@ -51,23 +45,36 @@ def insight_trigger(
                 "confidence": confidence,
                 "narrative": one_line(narrative, 2000),
             },
-            "session": {
-                "landing_path": one_line(paths[0], 500) if paths else None,
-                "exit_path": one_line(paths[-1], 500) if paths else None,
-                "exit_url": _exit_url(events),
-                "ended_at": events[-1].at.isoformat(),
-                "currency": money,
-            },
-            "cart": {
-                "value_minor": whole(cart_value),
-                "currency": money,
-                "count": sum(item["quantity"] for item in items),
-                "items": items,
-            },
-            "products": viewed,
-            "error": worst_error(events),
+            **visit_facts(timeline),
         },
     )
+
+
+def visit_facts(timeline: Timeline) -> dict[str, Any]:
+    """What a visit with at least one event tells: session, cart, products and error."""
+    events = timeline.events
+    cart_value, cart_currency = cart_after(events)
+    items = cart_items(events)
+    viewed = viewed_products(events)
+    money = currency(cart_currency) or next((item["currency"] for item in viewed if item["currency"]), None)
+    paths = [event.path for event in events if event.path]
+    return {
+        "session": {
+            "landing_path": one_line(paths[0], 500) if paths else None,
+            "exit_path": one_line(paths[-1], 500) if paths else None,
+            "exit_url": _exit_url(events),
+            "ended_at": events[-1].at.isoformat(),
+            "currency": money,
+        },
+        "cart": {
+            "value_minor": whole(cart_value),
+            "currency": money,
+            "count": sum(item["quantity"] for item in items),
+            "items": items,
+        },
+        "products": viewed,
+        "error": worst_error(events),
+    }
 
 
 def _exit_url(events: tuple[TimelineEvent, ...]) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.occurrences import segment_moves
 from insights.errors import NotFound
 from insights.identity.together import person_of
 from insights.models import Segment, SegmentMember, Visitor
@@ -56,6 +57,7 @@ async def refresh(tx: AsyncSession, project_id: UUID, visitor_ids: Iterable[UUID
     outdated = {member for one in moved for member in await group.crowd.person(one.visitor_id)}
     if outdated:
         await outdate_marks(tx, project_id, outdated)
+    await segment_moves(tx, project_id, [(one.visitor_id, one.segment, one.entered) for one in moved], now)
     return moved
 
 
@@ -106,6 +108,8 @@ async def add_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_id:
         return False
     await _put_in(tx, project_id, [(segment.id, visitor_id)], now, added=True)
     await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
+    if row is None:
+        await segment_moves(tx, project_id, [(visitor_id, name, True)], now)
     return True
 
 
@@ -126,6 +130,7 @@ async def remove_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_
             )
         )
         await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
+        await segment_moves(tx, project_id, [(visitor_id, name, False)], datetime.now(UTC))
     return True
 
 

@@ -1,0 +1,250 @@
+"""Runs over HTTP: started by a call, looked at one by one, cancelled; dead ones listed and put back to work; what was
+sent, and what nobody can say of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID, uuid4
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel, Field
+from sqlalchemy import select, tuple_
+
+from flows import dead_letters, store
+from flows.calls import NotCallable, start_by_call
+from flows.models import Delivery, FlowRun
+from flows.triggers import UNFINISHED, end_runs, lock_visitor
+from insights.api.caller import SecretCaller
+from insights.api.flows import DeliveryOut, RunOut
+from insights.api.services import FromRequest
+from insights.errors import Conflict, NotFound, Refused
+from insights.identity.together import hold_people
+from insights.models import Visitor
+from insights.recovery.scene import VisitScene
+from insights.segments.knowledge import VisitorKnowledge
+
+router = APIRouter(prefix="/v1", tags=["runs"])
+
+MOST_DATA = 50
+
+
+class StartIn(BaseModel):
+    """For whom a flow starts. ``data``: whatever its conditions and messages may use."""
+
+    visitor: UUID
+    data: dict[str, str | int | float | bool | None] = Field(default_factory=dict, max_length=MOST_DATA)
+
+
+class StartOut(BaseModel):
+    """The run, or why there is none. ``status``: the run's, or not_started."""
+
+    run: UUID | None
+    status: str
+    why: str | None
+
+
+class DeadOut(BaseModel):
+    """A run that failed again and again and was put aside."""
+
+    id: UUID
+    flow_id: UUID
+    flow: str
+    visitor_id: UUID
+    step: str
+    started_at: datetime
+    died_at: datetime
+    why: str
+
+
+class DeadList(BaseModel):
+    """Dead runs, the latest first. ``next``: hand it back as ``cursor`` for those behind."""
+
+    runs: list[DeadOut]
+    next: str | None
+
+
+class Replayed(BaseModel):
+    """How many runs were put back to work."""
+
+    runs: int
+
+
+class Cancelled(BaseModel):
+    """Whether the run was unfinished. What is past the send gate still goes out; nothing follows it."""
+
+    cancelled: bool
+
+
+class DeliveryLine(DeliveryOut):
+    """One message, with the run and the visitor that it belongs to."""
+
+    run_id: UUID
+    visitor_id: UUID
+    attempts: int
+    provider_id: str | None
+
+
+class DeliveryList(BaseModel):
+    """Messages, the latest first. ``next``: hand it back as ``cursor`` for those behind."""
+
+    deliveries: list[DeliveryLine]
+    next: str | None
+
+
+Limit = Annotated[int, Query(ge=1, le=200)]
+Cursor = Annotated[str | None, Query(max_length=100, description="The ``next`` of the page before.")]
+DeliveryStatus = Literal["intent", "retry", "accepted", "rejected", "suppressed", "unknown"]
+
+
+@router.post("/flows/{flow_id}/start", response_model=StartOut)
+async def start(
+    flow_id: UUID,
+    body: StartIn,
+    caller: SecretCaller,
+    services: FromRequest,
+    idempotency_key: Annotated[str | None, Header(max_length=200)] = None,
+) -> StartOut:
+    """Starts a flow whose trigger is ``{"on": "api"}`` for one visitor. With an Idempotency-Key, the same call again
+    answers with the same run."""
+    now = datetime.now(UTC)
+    async with services.database.transaction(caller.project_id) as tx:
+        if await tx.get(Visitor, (caller.project_id, body.visitor)) is None:
+            raise NotFound(f"There is no visitor {body.visitor} in this project.")
+        people = await hold_people(tx, caller.project_id, [body.visitor])
+        data: dict[str, Any] = dict(body.data)
+        try:
+            called = await start_by_call(
+                tx,
+                caller.project_id,
+                flow_id,
+                body.visitor,
+                key=idempotency_key or str(uuid4()),
+                data=data,
+                now=now,
+                knowledge=VisitorKnowledge(),
+                scene=VisitScene(),
+                same_person=people,
+            )
+        except NotCallable as error:
+            raise Conflict(str(error)) from None
+    if called is None:
+        raise NotFound(f"There is no flow {flow_id} in this project.")
+    return StartOut(run=called.run_id, status=called.status, why=called.why)
+
+
+@router.get("/runs/dead", response_model=DeadList)
+async def list_dead(
+    caller: SecretCaller,
+    services: FromRequest,
+    flow: Annotated[UUID | None, Query(description="Only runs of this flow.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> DeadList:
+    """The runs that were put aside, each with the reason; ``POST …/replay`` puts them back to work."""
+    async with services.database.transaction(caller.project_id) as tx:
+        found = await dead_letters.dead_runs(tx, caller.project_id, flow_id=flow, before=_place(cursor), limit=limit)
+    last = found[-1] if len(found) == limit else None
+    return DeadList(
+        runs=[DeadOut.model_validate(one, from_attributes=True) for one in found],
+        next=_cursor(last.died_at, last.id) if last is not None else None,
+    )
+
+
+@router.post("/runs/dead/replay", response_model=Replayed)
+async def replay_all(
+    caller: SecretCaller,
+    services: FromRequest,
+    flow: Annotated[UUID | None, Query(description="Only runs of this flow.")] = None,
+) -> Replayed:
+    """Puts dead runs back to work, a thousand at most at once. What has become too late meanwhile is skipped."""
+    async with services.database.transaction(caller.project_id) as tx:
+        return Replayed(runs=await dead_letters.replay(tx, caller.project_id, datetime.now(UTC), flow_id=flow))
+
+
+@router.get("/runs/{run_id}", response_model=RunOut)
+async def get_run(run_id: UUID, caller: SecretCaller, services: FromRequest) -> RunOut:
+    """One run with its history and deliveries."""
+    async with services.database.transaction(caller.project_id) as tx:
+        found = await store.list_runs(tx, caller.project_id, run_id=run_id, limit=1)
+    if not found:
+        raise _no_run(run_id)
+    return RunOut.model_validate(found[0], from_attributes=True)
+
+
+@router.post("/runs/{run_id}/replay", response_model=Replayed)
+async def replay(run_id: UUID, caller: SecretCaller, services: FromRequest) -> Replayed:
+    """Puts one dead run back to work where it stood."""
+    async with services.database.transaction(caller.project_id) as tx:
+        run = await tx.get(FlowRun, (caller.project_id, run_id))
+        if run is None:
+            raise _no_run(run_id)
+        if run.status != "dead":
+            raise Conflict(f"This run is {run.status}; only dead ones are put back to work.")
+        return Replayed(runs=await dead_letters.replay(tx, caller.project_id, datetime.now(UTC), run_id=run_id))
+
+
+@router.post("/runs/{run_id}/cancel", response_model=Cancelled)
+async def cancel(run_id: UUID, caller: SecretCaller, services: FromRequest) -> Cancelled:
+    """Ends a run. Once this has answered, no send of it begins any more."""
+    async with services.database.transaction(caller.project_id) as tx:
+        run = await tx.get(FlowRun, (caller.project_id, run_id))
+        if run is None:
+            raise _no_run(run_id)
+        if run.status not in UNFINISHED:
+            return Cancelled(cancelled=False)
+        await lock_visitor(tx, run.visitor_id)
+        ended = await end_runs(tx, caller.project_id, [run_id], "cancelled by hand", datetime.now(UTC))
+        return Cancelled(cancelled=ended == 1)
+
+
+@router.get("/deliveries", response_model=DeliveryList)
+async def list_deliveries(
+    caller: SecretCaller,
+    services: FromRequest,
+    status: Annotated[DeliveryStatus | None, Query(description="unknown: nobody can say whether it went out.")] = None,
+    visitor: UUID | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> DeliveryList:
+    """What was sent, or tried, and what became of it."""
+    query = (
+        select(Delivery)
+        .where(Delivery.project_id == caller.project_id)
+        .order_by(Delivery.created_at.desc(), Delivery.id.desc())
+        .limit(limit)
+    )
+    if status is not None:
+        query = query.where(Delivery.status == status)
+    if visitor is not None:
+        query = query.where(Delivery.visitor_id == visitor)
+    if (before := _place(cursor)) is not None:
+        query = query.where(tuple_(Delivery.created_at, Delivery.id) < before)
+    async with services.database.transaction(caller.project_id) as tx:
+        found = (await tx.scalars(query)).all()
+    last = found[-1] if len(found) == limit else None
+    return DeliveryList(
+        deliveries=[DeliveryLine.model_validate(one, from_attributes=True) for one in found],
+        next=_cursor(last.created_at, last.id) if last is not None else None,
+    )
+
+
+def _no_run(run_id: UUID) -> NotFound:
+    return NotFound(f"There is no run {run_id} in this project.")
+
+
+def _cursor(at: datetime, identifier: UUID) -> str:
+    return f"{at.isoformat()}_{identifier}"
+
+
+def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
+    if cursor is None:
+        return None
+    at, _, identifier = cursor.partition("_")
+    try:
+        place = datetime.fromisoformat(at), UUID(identifier)
+    except ValueError:
+        place = None
+    if place is None or place[0].tzinfo is None:
+        raise Refused("cursor: send the next of the page before, or leave it out.", field="cursor")
+    return place
