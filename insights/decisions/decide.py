@@ -26,10 +26,10 @@ from insights.profiles.profile import ACTION_BIT, Profile
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.codes import new_code
 from insights.vocabulary.stages import Stage
+from insights.vocabulary.withheld import HOLDOUT
 
 __all__ = ["Choice", "Limits", "decide"]
 
-HOLDOUT: Final = "holdout"
 HELD_OUT: Final = "Held out: they get nothing, so that it can be measured what the others get out of it."
 
 NO_MOMENT: Final = frozenset(

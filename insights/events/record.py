@@ -17,7 +17,7 @@ from uuid import UUID
 import msgspec
 import structlog
 from msgspec import Struct
-from sqlalchemy import delete, insert
+from sqlalchemy import insert, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,8 +32,10 @@ from insights.events.visitors import write_said
 from insights.events.waiting import Lines
 from insights.events.wire import Rejection, WireEvent
 from insights.models import Decision, RejectedEvent
+from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import ms_to_datetime, uuid7
+from insights.vocabulary.withheld import NO_ROOM
 
 log = structlog.get_logger()
 
@@ -459,13 +461,26 @@ def _rows(entry: Entry) -> list[_Row]:
 
 
 async def _set_aside(tx: AsyncSession, entry: Entry) -> None:
-    """What the entry's decision needs; where there is no room, it was never made."""
+    """What the entry's decision needs; where there is no room, nothing is done, and what would have been is kept.
+
+    Who is held out would have been counted for it too: without this the two could not be compared.
+    """
     if entry.reservation is None or entry.decision is None or entry.undecided:
         return
     if not await reserve(tx, entry.project_id, entry.reservation):
         entry.undecided = entry.no_room = True
-        taken_back = (Decision.project_id == entry.project_id, Decision.id == entry.decision["id"])
-        await tx.execute(delete(Decision).where(*taken_back))
+        await tx.execute(
+            update(Decision)
+            .where(Decision.project_id == entry.project_id, Decision.id == entry.decision["id"])
+            .values(
+                action=LiveAction.DO_NOTHING.value,
+                policy=NO_ROOM,
+                why=f"{entry.decision['action']} was chosen, and its budget or codes had just run out.",
+                held_back=entry.decision["action"],
+                entry_id=None,
+                given_minor=None,
+            )
+        )
 
 
 async def _write_rejected(tx: AsyncSession, entries: list[Entry]) -> None:

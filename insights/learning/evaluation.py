@@ -20,6 +20,7 @@ from insights.policies.evaluation import ENOUGH, Estimate, Logged, doubly_robust
 from insights.policies.policy import Policy, Settings, mixed, say_of
 from insights.policies.sums import Floats
 from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.withheld import WITHHELD
 
 MOST: Final = 200_000
 """Decisions that one evaluation reads; the latest of the window."""
@@ -94,7 +95,7 @@ async def _read(
                 Decision.decided_at >= since,
                 Decision.decided_at < until,
                 Decision.situation_version == VERSION,
-                Decision.policy != "holdout",
+                Decision.policy.not_in(WITHHELD),
             )
             .order_by(Decision.decided_at.desc())
             .limit(MOST)

@@ -17,6 +17,7 @@ from insights.models import Decision, Policy, PolicyChange, PolicySnapshot, Rewa
 from insights.policies.memory import FADES
 from insights.policies.policy import say_of
 from insights.policies.sums import Floats
+from insights.vocabulary.withheld import WITHHELD
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ async def curve_of(tx: AsyncSession, project_id: UUID) -> list[Point]:
             func.avg(Decision.say),
         )
         .join(Decision, (Decision.project_id == Reward.project_id) & (Decision.id == Reward.decision_id))
-        .where(Reward.project_id == project_id, Decision.policy != "holdout")
+        .where(Reward.project_id == project_id, Decision.policy.not_in(WITHHELD))
         .group_by(Reward.bucket)
         .order_by(Reward.bucket)
     )

@@ -20,6 +20,7 @@ from insights.policies.policy import Policy, Settings
 from insights.policies.sums import Floats, NotFinite, Sums
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.ids import uuid7
+from insights.vocabulary.withheld import WITHHELD
 
 KEPT_BUCKETS: Final = 400
 """Older outcomes are forgotten: 200,000 decisions are more than a policy of this size can use."""
@@ -54,7 +55,7 @@ async def sum_up(tx: AsyncSession, project_id: UUID, now: datetime) -> int:
             .join(Decision, (Decision.project_id == Reward.project_id) & (Decision.id == Reward.decision_id))
             .where(Reward.project_id == project_id, Reward.bucket == number)
             # A visitor who got nothing whatever was chosen is no news of what the policy's choices do.
-            .where(Decision.policy != "holdout")
+            .where(Decision.policy.not_in(WITHHELD))
         )
         count = 0
         for situation, action, value in rows:

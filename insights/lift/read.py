@@ -28,12 +28,12 @@ AT_ONCE: Final = 1_000
 HORIZON_DAYS: Final = 7
 BEGINNING: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
-# The first moment of each person: something was done, or would have been but for the holdout. Who was there before the
-# share changed is left out where somebody was held out then: their past differs by group.
+# The first moment of each person: something was done, or would have been but for the holdout or an empty budget. Who
+# was there before the share changed is left out where somebody was held out then: their past differs by group.
 _FIRST = text("""
 WITH moment AS (
     SELECT visitor_id, session_id, decided_at AS at, policy = 'holdout' AS held_out,
-           CASE WHEN policy = 'holdout' THEN coalesce(held_back, rules) ELSE action END AS action, stage
+           coalesce(held_back, CASE WHEN policy = 'holdout' THEN rules ELSE action END) AS action, stage
     FROM decision
     WHERE project_id = :project AND decided_at >= :from AND decided_at < :until
     UNION ALL

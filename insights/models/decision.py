@@ -17,8 +17,8 @@ class Decision(Tenant, Base):
     """``probabilities``: action → 0..1 over the eligible; ``excluded``: action → why it was not a candidate.
 
     ``situation``: the row that a policy learns from, by the version of its numbers. ``rules``: what the rules would
-    have done; ``say``: the policy's share of the probabilities; ``held_back``: what who is held out would have got.
-    Empty where a version decided that did not keep them.
+    have done; ``say``: the policy's share of the probabilities; ``held_back``: what who is held out would have got, and
+    what there was no room for (``policy`` says which). Empty where a version decided that did not keep them.
     ``entry_id``: the shop's own entry that was shown; ``given_minor``: what was set aside for it.
     """
 

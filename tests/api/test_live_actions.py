@@ -125,12 +125,14 @@ async def test_one_code_a_visitor(api: Api) -> None:
     assert second is None or second["action"] != "discount_popup"
 
 
-async def test_without_room_nothing_is_shown_nor_logged_and_the_events_are_kept(api: Api) -> None:
+async def test_without_room_nothing_is_shown_and_what_would_have_been_is_logged(api: Api) -> None:
     await with_margin(api)
     await ask(api, "POST", "/v1/live-actions", json=discount(incentive={"percent": 10, "budget_minor": 10}))
     assert await leaves_with_a_cart(api) is None
     async with api.services.database.transaction(api.project_id) as tx:
-        assert await tx.scalar(select(func.count()).select_from(Decision)) == 0
+        decision = (await tx.scalars(select(Decision))).one()
+    assert (decision.action, decision.policy, decision.held_back) == ("do_nothing", "no_room", "discount_popup")
+    assert (decision.entry_id, decision.given_minor) == (None, None)
 
 
 async def test_a_visitor_reads_it_in_their_language(api: Api) -> None:

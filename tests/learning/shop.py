@@ -10,11 +10,11 @@ import numpy as np
 
 from adapters.postgres.engine import Database
 from flows.models import Conversion
-from insights.decisions.decide import HOLDOUT
 from insights.decisions.situation import NAMES, VERSION
 from insights.models import Decision, Event, Session
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.ids import uuid7
+from insights.vocabulary.withheld import HOLDOUT
 
 BEGAN = datetime.now(UTC) - timedelta(hours=30)
 

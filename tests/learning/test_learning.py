@@ -19,6 +19,7 @@ from insights.plans.book import PlanBook
 from insights.policies.memory import BUCKET
 from insights.policies.sums import Sums
 from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.withheld import WITHHELD
 from tests.learning.shop import MadeShop, Visited
 
 CART_SAVE, NOTHING = LiveAction.CART_SAVE, LiveAction.DO_NOTHING
@@ -123,8 +124,9 @@ async def test_a_late_order_in_a_later_visit_changes_an_earlier_decisions_reward
     assert (await reward_of(shop, looked) or (None,))[0] == 1.0
 
 
-async def test_what_was_held_out_is_kept_and_not_learned_from(shop: MadeShop, learner: Learner) -> None:
-    held = await shop.held_out(buys=1_000)
+@pytest.mark.parametrize("instead", WITHHELD)
+async def test_what_was_withheld_is_kept_and_not_learned_from(shop: MadeShop, learner: Learner, instead: str) -> None:
+    held = await shop.visit(NOTHING, policy=instead, buys=1_000)
     await shop.visit()
     await learner.learn(shop.project_id)
     assert await reward_of(shop, held) == (1.0, "converted")

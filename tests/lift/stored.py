@@ -11,10 +11,10 @@ from sqlalchemy import insert
 
 from adapters.postgres.engine import Database
 from flows.models import Conversion
-from insights.decisions.decide import HOLDOUT
 from insights.lift.people import Person
 from insights.models import Decision, Session, Shop
 from insights.vocabulary.ids import uuid7
+from insights.vocabulary.withheld import HOLDOUT
 
 MARGIN_RATE = 0.3
 

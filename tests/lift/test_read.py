@@ -58,6 +58,16 @@ async def order(shop: MadeShop, visitor: UUID, at: datetime, value: int = 1_000)
     return key
 
 
+async def test_who_met_an_empty_budget_counts_for_what_it_was_to_pay_for(shop: MadeShop) -> None:
+    await holds_out(shop)
+    late = await shop.visit(at=BEGAN)
+    async with shop.database.transaction(shop.project_id) as tx:
+        too_late = {"action": "do_nothing", "policy": "no_room", "held_back": "discount_popup"}
+        await tx.execute(update(Decision).where(Decision.id == late.decision).values(**too_late))
+    (person,) = await people(shop)
+    assert (person.held_out, person.action) == (False, "discount_popup")
+
+
 async def test_both_groups_count_from_the_first_moment_for_acting_and_by_what_would_be_done(shop: MadeShop) -> None:
     await holds_out(shop)
     await shop.visit(at=BEGAN, buys=2_000)
