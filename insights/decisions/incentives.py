@@ -16,8 +16,9 @@ class Incentive:
     """``percent`` off the cart by a single-use code that is good for ``valid_days``; ``cost_minor`` on top of that.
 
     ``margin_floor``: the share of the cart that must be left of its margin. ``budget_minor``: most that may be given
-    away a day (None: no limit). ``per_visitor``: codes that one visitor ever gets; ``per_device``: codes a day for one
-    device, by its address and browser: fresh visitor ids do not help.
+    away a day (None: no limit). ``per_visitor``: codes that one visitor ever gets, on all
+    devices known to be theirs by their account, e-mail address or telephone number; ``per_device``: codes a day for
+    one device, by its address and browser: fresh visitor ids do not help.
     """
 
     percent: int = 0

@@ -39,11 +39,12 @@ def reservation_of(
     turns = []
     if shown.per_visitor_week is not None:
         year, week, _ = at.isocalendar()
-        turns.append(Turn(f"week {shown.entry_id}", visitor_id.bytes, f"{year}-W{week:02d}", shown.per_visitor_week))
+        period = f"{year}-W{week:02d}"
+        turns.append(Turn(f"week {shown.entry_id}", visitor_id.bytes, period, shown.per_visitor_week, of_person=True))
     incentive = shown.incentive
     if incentive is None:
         return Reservation(shown.entry_id, decision_id, visitor_id, at, tuple(turns))
-    turns.append(Turn(f"visitor {shown.entry_id}", visitor_id.bytes, EVER, incentive.per_visitor))
+    turns.append(Turn(f"visitor {shown.entry_id}", visitor_id.bytes, EVER, incentive.per_visitor, of_person=True))
     turns.append(Turn("device", device, at.date().isoformat(), incentive.per_device))
     return Reservation(
         shown.entry_id,

@@ -6,6 +6,8 @@ room for: each row is changed on the condition that there is room, and PostgreSQ
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.events.turns import Reservation, Turn, issue_key
-from insights.models import DiscountCode, LiveClaim, LiveSpend
+from insights.models import DiscountCode, LiveClaim, LiveSpend, Person
 
 
 async def reserve(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> bool:
@@ -29,8 +31,11 @@ async def reserve(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> bo
         return True
     async with tx.begin_nested() as point:
         # In one order everywhere, the rows that most wait for last: whoever holds them is soon done.
+        personal = any(turn.of_person for turn in wanted.turns)
+        others = await _other_devices(tx, project_id, wanted.visitor_id) if personal else []
         for turn in sorted(wanted.turns, key=lambda turn: (turn.scope, turn.key)):
-            if not await _take_turn(tx, project_id, turn, wanted.at):
+            taken = await _taken(tx, project_id, turn, others) if turn.of_person and others else 0
+            if not await _take_turn(tx, project_id, replace(turn, most=turn.most - taken), wanted.at):
                 await point.rollback()
                 return False
         if wanted.cost_minor and not await _spend(tx, project_id, wanted):
@@ -49,6 +54,29 @@ async def reserve(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> bo
                 )
             )
     return True
+
+
+async def _other_devices(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> list[bytes]:
+    """The person's other visitors; until the transaction ends, none of them has anything set aside."""
+    mine = select(Person.person_id).where(Person.project_id == project_id, Person.visitor_id == visitor_id)
+    person_id = await tx.scalar(mine)
+    if person_id is None:
+        return []
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"turns of {person_id}", 0))))
+    theirs = select(Person.visitor_id).where(Person.project_id == project_id, Person.person_id == person_id)
+    return [one.bytes for one in await tx.scalars(theirs) if one != visitor_id]
+
+
+async def _taken(tx: AsyncSession, project_id: UUID, turn: Turn, keys: Collection[bytes]) -> int:
+    taken = await tx.scalar(
+        select(func.coalesce(func.sum(LiveClaim.count), 0)).where(
+            LiveClaim.project_id == project_id,
+            LiveClaim.scope == turn.scope,
+            LiveClaim.key.in_(keys),
+            LiveClaim.period == turn.period,
+        )
+    )
+    return int(taken or 0)
 
 
 async def _take_turn(tx: AsyncSession, project_id: UUID, turn: Turn, at: datetime) -> bool:

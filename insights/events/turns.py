@@ -10,12 +10,16 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of ``key`` in a ``period``, of at most ``most``."""
+    """One turn of ``key`` in a ``period``, of at most ``most``.
+
+    ``of_person``: the key is the visitor's, and the turns of the same person's other devices count too.
+    """
 
     scope: str
     key: bytes
     period: str
     most: int
+    of_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

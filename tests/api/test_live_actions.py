@@ -47,7 +47,9 @@ async def with_margin(api: Api) -> None:
     assert answer.status_code == 200
 
 
-async def leaves_with_a_cart(api: Api, visitor: str | None = None, **headers: str) -> dict[str, Any] | None:
+async def leaves_with_a_cart(
+    api: Api, visitor: str | None = None, session: str | None = None, **headers: str
+) -> dict[str, Any] | None:
     """Somebody puts 50.00 in the cart and is about to leave; the action that they are shown."""
     page = {"path": "/product/kettle", "url": "https://shop.example/product/kettle"}
     cart = {"path": "/cart", "url": "https://shop.example/cart"}
@@ -60,7 +62,8 @@ async def leaves_with_a_cart(api: Api, visitor: str | None = None, **headers: st
     ]
     for seq, event in enumerate(events):
         event |= {"seq": seq, "t": event["t"] - 10_000 + seq}
-    batch = api.batch(*events, visitor=visitor or str(uuid4()), page={"url": "https://shop.example/cart"})
+    who = {"visitor": visitor or str(uuid4()), "session": session or str(uuid7())}
+    batch = api.batch(*events, **who, page={"url": "https://shop.example/cart"})
     answer = await api.send(batch, headers=headers)
     assert answer.status_code == 200, answer.text
     action: dict[str, Any] | None = answer.json()["action"]
@@ -123,6 +126,26 @@ async def test_one_code_a_visitor(api: Api) -> None:
     assert first is not None
     assert first["action"] == "discount_popup"
     assert second is None or second["action"] != "discount_popup"
+
+
+async def test_one_address_gets_one_code_however_many_devices_it_is_given_on(api: Api) -> None:
+    await with_margin(api)
+    await ask(api, "POST", "/v1/live-actions", json=discount())
+    visits = [(str(uuid4()), str(uuid7())) for _ in range(4)]
+    for visitor, session in visits:
+        said = api.event("identified", {"email": "ada@example.org"})
+        said["t"] -= 60_000
+        assert (await api.send(api.batch(said, visitor=visitor, session=session))).status_code == 200
+    shown = await asyncio.gather(
+        *(leaves_with_a_cart(api, *visit, **{"user-agent": f"Device/{n}"}) for n, visit in enumerate(visits))
+    )
+    shown += [await leaves_with_a_cart(api, *visit, **{"user-agent": "Another/1.0"}) for visit in visits]
+    assert sum(one is not None and one["action"] == "discount_popup" for one in shown) == 1
+    async with api.services.database.transaction(api.project_id) as tx:
+        assert await tx.scalar(select(func.count()).select_from(DiscountCode)) == 1
+    stranger = await leaves_with_a_cart(api)
+    assert stranger is not None
+    assert stranger["action"] == "discount_popup"
 
 
 async def test_without_room_nothing_is_shown_and_what_would_have_been_is_logged(api: Api) -> None:
