@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from insights.api import (
+    audit_log,
     channels,
     conditions,
     documented,
@@ -26,6 +27,7 @@ from insights.api import (
     other_dialects,
     policies,
     problem,
+    projects,
     recovery,
     rejected,
     reports,
@@ -121,6 +123,8 @@ def create_app(services: Services) -> ASGIApp:
         health,
         insight_settings,
         keys,
+        projects,
+        audit_log,
     )
     for room in rooms:
         app.include_router(room.router)

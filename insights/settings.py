@@ -50,6 +50,12 @@ class Settings:
         "", "File with those keys instead, one a line; it is read again when a key is met that was not in it."
     )
 
+    operator_token: str = _setting(
+        "",
+        "Opens /v1/projects, where projects are made and archived, to whoever sends it as a bearer token, 32 "
+        "characters or more; empty keeps it closed.",
+    )
+
     max_body_bytes: int = _setting(1_048_576, "Largest request body after decompression, in bytes.")
     max_batch_events: int = _setting(500, "Most events in one request.")
     max_event_bytes: int = _setting(32_768, "Largest single event, in bytes of its JSON.")

@@ -14,6 +14,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import QueuePool
 
+from adapters.postgres.acting import actor_now
+
 APP_ROLE = "whyleft_app"
 DISPATCH_ROLE = "whyleft_dispatch"
 
@@ -108,6 +110,9 @@ class Database:
                 await session.execute(
                     text("SELECT set_config('whyleft.project_id', :id, true)"), {"id": str(project_id)}
                 )
+            actor = actor_now()
+            if actor:
+                await session.execute(text("SELECT set_config('whyleft.actor', :actor, true)"), {"actor": actor})
             yield session
 
     @asynccontextmanager

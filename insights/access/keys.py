@@ -22,6 +22,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.news import News
 from insights.access.operations import EVENTS_SCOPE
 from insights.access.roles import Role
+from insights.errors import Conflict
 from insights.models import ApiKey, Project
 from insights.vocabulary.ids import uuid7
 
@@ -42,6 +43,7 @@ class ResolvedKey:
 
     ``role`` is None for a write key. ``scopes``: what a secret key is limited to; empty is everything its role may.
     ``reports``: whether events are taken with it.
+    ``label``: what people know it by.
     """
 
     id: UUID
@@ -52,6 +54,7 @@ class ResolvedKey:
     scopes: frozenset[str]
     allowed_origins: frozenset[str]
     reports: bool
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,13 @@ class NewKey:
 
 
 async def ensure_project(tx: AsyncSession, name: str, origins: list[str]) -> UUID:
-    """The project's id, made if there is none of this name. ``origins`` are added to those it allows."""
+    """The project's id, made if there is none of this name. ``origins`` are added to those it allows.
+
+    Raises Conflict for an archived one.
+    """
     project = (await tx.execute(select(Project).where(Project.name == name))).scalar_one_or_none()
+    if project is not None and project.archived_at is not None:
+        raise Conflict(f"The project {name!r} is archived. `whyleft projects restore` opens it again.")
     if project is None:
         project = Project(id=uuid7(), name=name, allowed_origins=sorted(set(origins)))
         tx.add(project)
@@ -238,18 +246,20 @@ class KeyRing:
                         ApiKey.kind,
                         ApiKey.role,
                         ApiKey.scopes,
+                        ApiKey.name,
+                        ApiKey.prefix,
                         Project.allowed_origins,
                         func.extract("epoch", ApiKey.expires_at - now),
                         func.coalesce(ApiKey.last_used_at < now - USE_NOTED_EVERY, True),
                     )
                     .join(Project, Project.id == ApiKey.project_id)
-                    .where(ApiKey.key_hash == hashed, ApiKey.revoked_at.is_(None))
+                    .where(ApiKey.key_hash == hashed, ApiKey.revoked_at.is_(None), Project.archived_at.is_(None))
                     .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
                 )
             ).one_or_none()
         if row is None:
             return None
-        identifier, project_id, project, kind_, role_, scopes, origins, left, use_is_news = row
+        identifier, project_id, project, kind_, role_, scopes, name, prefix, origins, left, use_is_news = row
         kind: KeyKind = "write" if kind_ == "write" else "secret"
         role = None if role_ is None else Role(role_)
         resolved = ResolvedKey(
@@ -261,6 +271,7 @@ class KeyRing:
             frozenset(scopes),
             frozenset(origins),
             reports=role is None or (role.includes(Role.EDITOR) and (not scopes or EVENTS_SCOPE in scopes)),
+            label=name or f"{prefix}…",
         )
         return _Found(resolved, None if left is None else float(left), use_is_news)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hmac
+from collections.abc import AsyncIterator, Iterable
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,12 +11,18 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.routing import BaseRoute
 
+from adapters.postgres.acting import Actor, acting
 from insights.access.keys import KeyRing, ResolvedKey
 from insights.access.operations import NEEDS, scope_of
 from insights.access.roles import Role
 from insights.errors import KeyMissing, KeyRefused, NotAllowed
+from insights.traffic.addresses import truncated
 
 _bearer = HTTPBearer(auto_error=False, description="A project's secret key, wl_s_…")
+_operator = HTTPBearer(
+    auto_error=False, scheme_name="OperatorToken", description="The server's WHYLEFT_OPERATOR_TOKEN."
+)
+SHORTEST_TOKEN = 32
 
 
 class OperationUndeclared(RuntimeError):
@@ -24,8 +31,11 @@ class OperationUndeclared(RuntimeError):
 
 async def secret_caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> ResolvedKey:
-    """The secret key of a request that may ask for this operation. Raises KeyMissing, KeyRefused or NotAllowed."""
+) -> AsyncIterator[ResolvedKey]:
+    """The secret key of a request that may ask for this operation; what the operation changes is noted as its doing.
+
+    Raises KeyMissing, KeyRefused or NotAllowed.
+    """
     if credentials is None:
         raise KeyMissing("Send the project's secret key: Authorization: Bearer wl_s_….")
     keys: KeyRing = request.app.state.services.keys
@@ -35,7 +45,29 @@ async def secret_caller(
     if key.role is None:
         raise KeyRefused("This is a write key, which can only report events. Send the project's secret key.")
     check(key, operation_of(request))
-    return key
+    with acting(Actor("key", str(key.id), key.label, _network(request))):
+        yield key
+
+
+async def operator_caller(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_operator)]
+) -> AsyncIterator[None]:
+    """Lets the server's operator through. Raises KeyMissing or KeyRefused."""
+    token = request.app.state.services.settings.operator_token
+    if credentials is None:
+        raise KeyMissing("Only the server's operator may do this: Authorization: Bearer WHYLEFT_OPERATOR_TOKEN.")
+    if len(token) < SHORTEST_TOKEN:
+        raise KeyRefused(
+            f"This is closed: WHYLEFT_OPERATOR_TOKEN is not set, or has fewer than {SHORTEST_TOKEN} characters."
+        )
+    if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
+        raise KeyRefused("This is not the operator's token. Keys of a project do not open this.")
+    with acting(Actor("operator", None, "the operator's token", _network(request))):
+        yield None
+
+
+def _network(request: Request) -> str:
+    return truncated(request.client.host) if request.client is not None else ""
 
 
 def operation_of(request: Request) -> str:
@@ -68,4 +100,5 @@ def check_declared(routes: Iterable[BaseRoute]) -> None:
                     )
 
 
+OperatorCaller = Annotated[None, Depends(operator_caller)]
 SecretCaller = Annotated[ResolvedKey, Depends(secret_caller)]

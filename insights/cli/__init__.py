@@ -14,6 +14,7 @@ from insights.cli import (
     gold,
     keys,
     partitions,
+    projects,
     rejected,
     serve,
     settings,
@@ -44,6 +45,7 @@ app.command("audit")(audit)
 app.command("eval")(evaluate.evaluate)
 app.command("backfill")(backfill)
 app.command("settings")(settings.settings)
+app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(flows.app, name="flows")
 app.add_typer(rejected.app, name="rejected")

@@ -6,7 +6,6 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -17,6 +16,7 @@ from rich.table import Table
 from adapters.postgres.engine import Database
 from insights.access import issuing
 from insights.access.keys import NewKey, create_key
+from insights.access.origins import origin_of
 from insights.access.roles import Role
 from insights.channels.reseal import Resealed, reseal
 from insights.cli.serve import DataDir
@@ -66,7 +66,7 @@ def create(
     Example: [bold]whyleft keys create --project shop --kind write --origin https://shop.example --json[/bold]
     """
     with told():
-        origins = [_origin(text) for text in origin or []]
+        origins = [origin_of(text) for text in origin or []]
         scopes = scope or []
         issuing.check_scopes(scopes)
         if kind is Kind.WRITE and scopes:
@@ -196,21 +196,3 @@ def reseal_all(
             if done.lost:
                 screen.print(f"{done.lost} cannot be opened with any of the keys: add the key they were sealed with.")
         raise typer.Exit(1 if done.lost else 0)
-
-
-def _origin(text: str) -> str:
-    """An origin as browsers send it. Raises Refused."""
-    # Pages in a sandbox (Shopify's pixels) say "null" of themselves.
-    if text in ("*", "null"):
-        return text
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host, port, parts = None, None, urlsplit("")
-    if parts.scheme not in ("http", "https") or not host or parts.path not in ("", "/") or parts.query or "@" in text:
-        raise Refused(
-            f"--origin {text!r} is not an origin: write https://shop.example, without a path.", field="origin"
-        )
-    name = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{name}{f':{port}' if port else ''}"

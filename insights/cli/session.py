@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import select
 
+from adapters.postgres.acting import Actor, acting
 from adapters.postgres.engine import Database
 from insights.errors import NotFound
 from insights.models import Project
@@ -25,7 +27,8 @@ def with_database(data_dir: Path | None, command: Callable[[Database, Settings],
     async def run() -> Result:
         database = Database(urls, pool_size=2)
         try:
-            return await command(database, settings)
+            with acting(Actor("operator", None, f"{getpass.getuser()} on the command line")):
+                return await command(database, settings)
         finally:
             await database.close()
 
@@ -44,5 +47,5 @@ async def project_named(database: Database, name: str) -> Project:
     for project in projects:
         if project.name == name:
             return project
-    known = ", ".join(project.name for project in projects) or "none yet: `whyleft keys create` makes one"
+    known = ", ".join(project.name for project in projects) or "none yet: `whyleft projects create` makes one"
     raise NotFound(f"There is no project {name!r}. Projects: {known}.")

@@ -2,6 +2,7 @@
 
 from insights.models.answered_request import AnsweredRequest
 from insights.models.api_key import ApiKey
+from insights.models.audit_entry import AuditEntry
 from insights.models.channel import ChannelSetup
 from insights.models.decision import Decision
 from insights.models.dialect_message import DialectMessage
@@ -32,6 +33,7 @@ from insights.models.webhook_source import WebhookSource
 __all__ = [
     "AnsweredRequest",
     "ApiKey",
+    "AuditEntry",
     "ChannelSetup",
     "Decision",
     "DialectMessage",

@@ -13,7 +13,10 @@ from adapters.postgres.base import Base
 
 
 class Project(Base):
-    """The list of tenants. It holds no customer's data and has no policy: processes read it to find their work."""
+    """The list of tenants. It holds no customer's data and has no policy: processes read it to find their work.
+
+    An archived project keeps what it has; its keys open nothing, and nothing goes out in its name.
+    """
 
     __tablename__ = "project"
 
@@ -21,3 +24,4 @@ class Project(Base):
     name: Mapped[str] = mapped_column(unique=True)
     allowed_origins: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    archived_at: Mapped[datetime | None]

@@ -1,0 +1,99 @@
+"""Reads what was changed, by whom; and says of every table whether its changes are noted.
+
+The notes themselves are written by the database in the transaction of the change: see ``adapters.postgres.audit``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.models import AuditEntry
+
+AUDITED: Final = frozenset(
+    {
+        "api_key",
+        "channel",
+        "discount_code",
+        "flow",
+        "flow_policy",
+        "flow_version",
+        "insight_feedback",
+        "insight_setting",
+        "intent_model",
+        "live_action",
+        "policy",
+        "privacy_request",
+        "project",
+        "segment",
+        "segment_member",
+        "shop",
+        "suppression",
+        "visitor_tag",
+        "webhook_source",
+    }
+)
+"""Tables whose changes are noted: what a project is set to, and what people do to single visitors."""
+
+NOT_AUDITED: Final = {
+    "answered_request": "answers kept so that a repeated request does nothing",
+    "audit_entry": "the notes themselves",
+    "conversion": "happened in the shop",
+    "decision": "made by the process, with its own log",
+    "delivery": "made by the process, with its own log",
+    "delivery_event": "happened at a provider",
+    "dialect_message": "happened in the shop",
+    "event": "happened in the shop",
+    "flow_draft": "does nothing until it is published, which is noted",
+    "flow_occurrence": "happened in the shop",
+    "flow_run": "made by the process, with its own log",
+    "flow_schedule": "follows from the published version",
+    "flow_signal": "happened in the shop",
+    "flow_watch": "follows from the published version",
+    "identity_link": "happened in the shop",
+    "insight": "made by the process; older ones are kept",
+    "live_claim": "counted by the process",
+    "live_spend": "counted by the process",
+    "model_batch": "made by the process",
+    "model_spend": "counted by the process",
+    "person": "happened in the shop",
+    "policy_bucket": "counted by the process",
+    "policy_change": "a log of its own, never changed",
+    "policy_snapshot": "learned by the process",
+    "provider_event": "happened at a provider",
+    "rate_bucket": "counted by the process",
+    "rejected_event": "happened in the shop",
+    "reward": "counted by the process",
+    "run_event": "a log of its own, never changed",
+    "session": "happened in the shop",
+    "visitor": "happened in the shop",
+    "webhook_receipt": "happened in the shop",
+}
+"""Tables whose changes are not, each with the reason."""
+
+
+async def entries_of(
+    tx: AsyncSession,
+    project_id: UUID,
+    *,
+    before: int | None = None,
+    subject: str | None = None,
+    subject_id: str | None = None,
+    actor_id: UUID | None = None,
+    limit: int = 50,
+) -> Sequence[AuditEntry]:
+    """Entries, the newest first. ``before``: only those with a smaller id, for paging."""
+    asked = select(AuditEntry).where(AuditEntry.project_id == project_id).order_by(AuditEntry.id.desc()).limit(limit)
+    if before is not None:
+        asked = asked.where(AuditEntry.id < before)
+    if subject is not None:
+        asked = asked.where(AuditEntry.subject == subject)
+    if subject_id is not None:
+        asked = asked.where(AuditEntry.subject_id == subject_id)
+    if actor_id is not None:
+        asked = asked.where(AuditEntry.actor_id == actor_id)
+    return (await tx.scalars(asked)).all()
