@@ -15,6 +15,7 @@ from insights.models.insight_feedback import InsightFeedback
 from insights.models.insight_setting import InsightSetting
 from insights.models.intent_model import IntentModelVersion
 from insights.models.live_action import LiveActionEntry, LiveClaim, LiveSpend
+from insights.models.message import Message, MessageVersion
 from insights.models.model_batch import ModelBatch
 from insights.models.model_spend import ModelSpend
 from insights.models.person import Person
@@ -48,6 +49,8 @@ __all__ = [
     "LiveActionEntry",
     "LiveClaim",
     "LiveSpend",
+    "Message",
+    "MessageVersion",
     "ModelBatch",
     "ModelSpend",
     "Person",

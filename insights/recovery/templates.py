@@ -28,6 +28,12 @@ MOST_SUBJECT: Final = 150
 _GAP = re.compile(r"\n{3,}")
 
 
+def shared_sources() -> dict[str, str]:
+    """The layout and the parts that messages may use, by name."""
+    files = {path.name.removesuffix(".liquid"): path for path in MESSAGES.glob("*.liquid")}
+    return {name: path.read_text("utf-8") for name, path in files.items() if name.rpartition(".")[0] in PARTS}
+
+
 class MessageBroken(Exception):
     """A message's template cannot be read or rendered; the text says where."""
 
@@ -39,6 +45,16 @@ class Rendered:
     subject: str
     text: str
     html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A message as it is written, in Liquid: ``html`` is what stands in the sheet."""
+
+    subject: str
+    preview: str
+    html: str
+    text: str
 
 
 class _Bounded(Environment):
@@ -53,6 +69,7 @@ class Messages:
 
     def __init__(self, folder: Path = MESSAGES) -> None:
         sources = {path.name.removesuffix(".liquid"): path.read_text("utf-8") for path in folder.glob("*.liquid")}
+        self._sources = sources
         loader = DictLoader(sources)
         self._html = _Bounded(loader=loader, undefined=StrictUndefined, autoescape=True)
         self._text = _Bounded(loader=loader, undefined=StrictUndefined, autoescape=False)
@@ -66,12 +83,18 @@ class Messages:
         except LiquidError as error:
             raise MessageBroken(f"{error.template_name}: {error}") from error
 
+    def source(self, name: str) -> Source:
+        """What the message ``name`` is written as. Raises KeyError."""
+        head, _, text = self._sources[f"{name}.txt"].partition("\n\n")
+        lines = dict(line.partition(": ")[::2] for line in head.splitlines())
+        return Source(lines["Subject"], lines.get("Preview", ""), self._sources[f"{name}.html"].strip(), text.strip())
+
     def render(self, name: str, values: Mapping[str, Any]) -> Rendered:
         """The message ``name``; ``values`` hold at least shop and unsubscribe_url. Raises MessageBroken."""
         try:
             head, _, text = self._templates[f"{name}.txt"].render(**values).partition("\n\n")
             subject, preview = _lines(head)
-            around = {"shop": values["shop"], "unsubscribe_url": values["unsubscribe_url"]}
+            around = {"shop": values["shop"], "unsubscribe_url": values["unsubscribe_url"], "locale": "en"}
             inner = Markup(self._templates[f"{name}.html"].render(**values).strip())  # noqa: S704 - escaped just now
             return Rendered(
                 subject=subject,

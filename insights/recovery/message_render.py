@@ -1,0 +1,187 @@
+"""Renders a message: Liquid first, then MJML, with values that are only ever values and bounded time and output.
+
+Liquid has no way to reach Python, files or the network. What a visitor's events said is escaped in HTML; a name that
+is missing is an error; loops, output and time end.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from typing import Any, ClassVar, Final
+
+import mrml
+from liquid import BoundTemplate, DictLoader, Environment, RenderContext, StrictUndefined
+from liquid.exceptions import LiquidError, ResourceLimitError
+from markupsafe import Markup
+
+from insights.recovery.message_content import Format, MessageContent, Words
+from insights.recovery.plain import one_line
+from insights.recovery.templates import MOST_SUBJECT, MessageBroken, Rendered, shared_sources
+
+LONGEST_SECONDS: Final = 0.5
+_GAP: Final = re.compile(r"\n{3,}")
+_FONTS: Final[dict[str, str]] = {}
+"""None: a font of somebody else's server would tell it who reads the mail."""
+
+
+class TooSlow(ResourceLimitError):
+    """Rendering took longer than it may."""
+
+
+class _Timed(RenderContext):
+    """A context that gives no more values once the time is over."""
+
+    __slots__ = ("_until",)
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._until = time.monotonic() + LONGEST_SECONDS
+
+    def get(self, *given: Any, **named: Any) -> object:
+        self._in_time()
+        return super().get(*given, **named)
+
+    def raise_for_loop_limit(self, length: int = 1) -> None:
+        self._in_time()
+        super().raise_for_loop_limit(length)
+
+    def _in_time(self) -> None:
+        if time.monotonic() > self._until:
+            raise TooSlow("takes too long", token=None)
+
+
+class _Template(BoundTemplate):
+    context_class = _Timed
+
+
+class _Bounded(Environment):
+    template_class = _Template
+    loop_iteration_limit = 2_000
+    output_stream_limit = 400_000
+    local_namespace_limit = 200_000
+    context_depth_limit = 10
+
+
+class MessageTemplates:
+    """Parses and renders messages. The parts that ours are made of can be used by name: nothing else is found."""
+
+    _kept: ClassVar[int] = 500
+
+    def __init__(self) -> None:
+        sources = shared_sources()
+        loader = DictLoader(sources)
+        self._html = _Bounded(loader=loader, undefined=StrictUndefined, autoescape=True)
+        self._text = _Bounded(loader=loader, undefined=StrictUndefined, autoescape=False)
+        self._parsed: dict[tuple[bool, str], BoundTemplate] = {}
+
+    def parse(self, source: str, *, html: bool) -> BoundTemplate:
+        """The template of a source. Raises LiquidError."""
+        key = (html, source)
+        if key not in self._parsed:
+            if len(self._parsed) >= self._kept:
+                self._parsed.clear()
+            self._parsed[key] = (self._html if html else self._text).from_string(source)
+        return self._parsed[key]
+
+    def render(self, content: MessageContent, locale: str | None, values: Mapping[str, Any]) -> Rendered:
+        """The message for somebody who reads ``locale``. Raises MessageBroken."""
+        name = content.locale_for(locale)
+        words = content.locales[name]
+        try:
+            subject = one_line(self._say(words.subject, values), MOST_SUBJECT)
+            preview = one_line(self._say(words.preview, values), MOST_SUBJECT)
+            html = self._html_of(words, content.format, name, subject, preview, values)
+            text = self._text_of(words, content.format, html, values)
+        except LiquidError as error:
+            raise MessageBroken(str(error)) from error
+        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            raise MessageBroken(f"cannot be rendered: {error}"[:300]) from error
+        return Rendered(subject=subject, text=text, html=html)
+
+    def _say(self, source: str, values: Mapping[str, Any], *, html: bool = False) -> str:
+        return self.parse(source, html=html).render(**values) if source else ""
+
+    def _html_of(
+        self, words: Words, kind: Format, locale: str, subject: str, preview: str, values: Mapping[str, Any]
+    ) -> str:
+        if not words.html:
+            return ""
+        said = self._say(words.html, values, html=True)
+        if kind == "mjml":
+            return mjml_to_html(said)
+        if kind == "html":
+            return said
+        around = {"shop": values["shop"], "unsubscribe_url": values["unsubscribe_url"], "locale": locale}
+        return self._html.get_template("layout.html").render(
+            body=Markup(said.strip()),  # noqa: S704 - its values were escaped just now
+            subject=subject,
+            preview=preview,
+            **around,
+        )
+
+    def _text_of(self, words: Words, kind: Format, html: str, values: Mapping[str, Any]) -> str:
+        text = _GAP.sub("\n\n", self._say(words.text, values).strip())
+        if not text:
+            return text_of(html)
+        if kind != "sheet":
+            return text
+        return self._text.get_template("layout.txt").render(
+            body=text, shop=values["shop"], unsubscribe_url=values["unsubscribe_url"]
+        )
+
+
+def mjml_to_html(source: str) -> str:
+    """MJML as HTML that mail programs draw. Raises MessageBroken: includes are none of ours."""
+    try:
+        made = mrml.to_html(source.strip(), None, mrml.RenderOptions(disable_comments=False, fonts=_FONTS))
+    except (OSError, ValueError) as error:
+        raise MessageBroken(f"is not MJML: {error}") from error
+    return str(made.content)
+
+
+def text_of(html: str) -> str:
+    """The words of an HTML mail, links written out, as its plain text."""
+    reader = _Reader()
+    reader.feed(html)
+    lines = [" ".join(line.split()) for line in "".join(reader.said).splitlines()]
+    return _GAP.sub("\n\n", "\n".join(lines)).strip()
+
+
+class _Reader(HTMLParser):
+    _BREAKS: Final = frozenset(
+        ("p", "div", "br", "tr", "li", "ul", "ol", "table", "h1", "h2", "h3", "h4", "hr", "blockquote")
+    )
+    _UNSEEN: Final = frozenset(("style", "script", "title", "head"))
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.said: list[str] = []
+        self._unseen = 0
+        self._link = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in self._UNSEEN:
+            self._unseen += 1
+        elif tag == "a":
+            self._link = given.get("href") or ""
+        elif tag == "img" and not self._unseen:
+            self.said.append(given.get("alt") or "")
+        elif tag in self._BREAKS:
+            self.said.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in self._UNSEEN:
+            self._unseen = max(0, self._unseen - 1)
+        elif tag == "a" and self._link:
+            self.said.append(f": {self._link}")
+            self._link = ""
+        elif tag in self._BREAKS:
+            self.said.append("\n")
+
+    def handle_data(self, data: str) -> None:
+        if not self._unseen:
+            self.said.append(data.replace("\n", " "))
