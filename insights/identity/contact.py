@@ -7,7 +7,7 @@ person's: what was said last on any of their devices holds on all, so that a no 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
@@ -24,12 +24,13 @@ _OF_THE_PERSON: Final = ("marketing", "channels")
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """``consent`` is as in a consent_changed event; what was never said is missing."""
+    """``consent`` is as in a consent_changed event; what was never said is missing. ``traits`` as identified."""
 
     user_id: str | None
     email: str | None
     phone: str | None
     consent: Mapping[str, Any]
+    traits: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def read_contact(
@@ -64,4 +65,5 @@ def contact(visitor_id: UUID, visitors: Sequence[Visitor]) -> Contact | None:
         email=next((one.email for one in told if one.email), None),
         phone=next((one.phone for one in told if one.phone), None),
         consent=consent,
+        traits=next((one.traits for one in told if one.traits), {}),
     )

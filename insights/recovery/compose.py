@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -18,11 +19,26 @@ from flows.ports import Composed, Done, SendRequest, Skip
 from insights.conditions.consent import consents
 from insights.identity.contact import read_contact
 from insights.models import Project
+from insights.profiles.language import language
 from insights.profiles.time_zone import time_zone, zone
 from insights.recovery import codes, marks, tickets
-from insights.recovery.mail_values import answers_of, things_of_cart, things_seen, until, way_back
+from insights.recovery.links import Links, Target
+from insights.recovery.mail_values import (
+    answers_of,
+    cart_link,
+    first_name,
+    kept_values,
+    reason_of,
+    things_of_cart,
+    things_seen,
+    until,
+    way_back,
+)
+from insights.recovery.message_content import MessageContent
+from insights.recovery.message_render import MessageBroken, MessageTemplates
+from insights.recovery.message_store import names_of_messages, published_message
 from insights.recovery.plain import one_line, whole
-from insights.recovery.templates import MessageBroken, Messages
+from insights.recovery.templates import Messages
 from insights.recovery.unsubscribe import Claim, sign
 from insights.settings import SettingInvalid
 from insights.vocabulary.actions import RecoveryAction
@@ -48,7 +64,9 @@ class MessageComposer:
         self._public_url = public_url.rstrip("/")
         self._shop_url = shop_url
         self._secret = signing_secret
-        self._messages = messages or Messages()
+        self.templates = MessageTemplates()
+        self.messages = messages or Messages(templates=self.templates)
+        self.links = Links(signing_secret, public_url)
 
     async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Done | Skip:
         match request.action:
@@ -69,8 +87,9 @@ class MessageComposer:
 
     async def _email(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
         name = request.params.get("message")
-        if not isinstance(name, str) or name not in self._messages.names:
-            known = ", ".join(sorted(self._messages.names))
+        content = await self._content(tx, request.project_id, name) if isinstance(name, str) else None
+        if content is None:
+            known = ", ".join(await names_of_messages(tx, request.project_id, self.messages))
             return Skip("no_such_message", f"There is no message {one_line(str(name), 80)!r}: use one of {known}.")
         visitor = await read_contact(tx, request.project_id, request.visitor_id)
         if visitor is None or not visitor.email:
@@ -94,25 +113,42 @@ class MessageComposer:
         claim = Claim(request.project_id, request.visitor_id, "email", recipient)
         unsubscribe_url = f"{self._public_url}/v1/unsubscribe?token={sign(self._secret, claim)}"
         values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
+        values["cart_link"] = self._cart_link(request, link)
+        values["first_name"] = first_name(visitor.traits)
         if (percent := whole(request.params.get("discount_percent"))) is not None:
             if not 1 <= percent <= MOST_PERCENT:
                 return Skip("bad_discount", f"The discount must be 1 to {MOST_PERCENT} percent, not {percent}.")
             values["code"] = await self._code(tx, request, percent)
         try:
-            mail = self._messages.render(name, values)
+            mail = self.templates.render(content, await language(tx, request.project_id, request.visitor_id), values)
         except MessageBroken as error:
-            return Skip("message_broken", f"{error}.")
+            return Skip("message_broken", f"The message {name!r} {error}.")
+        html = self.links.tracked(
+            mail.html,
+            Target("click", request.project_id, request.run_id, request.step_id),
+            request.now,
+            keep=unsubscribe_url,
+            clicks=content.track_links,
+            pixel=content.open_pixel,
+        )
         return Composed(
             channel="email",
             recipient=recipient,
             content={
                 "subject": mail.subject,
                 "text": mail.text,
-                "html": mail.html,
+                "html": html,
                 "unsubscribe_url": unsubscribe_url,
             },
             needs_consent=True,
         )
+
+    async def _content(self, tx: AsyncSession, project_id: UUID, name: str) -> MessageContent | None:
+        return await published_message(tx, project_id, name) or self.messages.content(name)
+
+    def _cart_link(self, request: SendRequest, link: str) -> str:
+        token = self.links.sign(Target("cart", request.project_id, request.run_id, request.step_id), request.now)
+        return cart_link(link, request.params.get("cart_url"), token, request.trigger)
 
     async def _code(self, tx: AsyncSession, request: SendRequest, percent: int) -> dict[str, Any]:
         hours = min(max(whole(request.params.get("discount_hours")) or CODE_HOURS, 1), MOST_CODE_HOURS)
@@ -182,6 +218,8 @@ def _values(request: SendRequest, shop: str, link: str, unsubscribe_url: str) ->
         "viewed": viewed,
         "total": total,
         "answers": answers_of(request.params),
+        "form": kept_values(request.trigger),
+        "reason": reason_of(request.trigger),
     }
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
+from insights.recovery.kept import Kept
 from insights.recovery.money import money
 from insights.recovery.plain import currency, one_line, unlinked, whole
 
@@ -63,6 +64,39 @@ def way_back(trigger: Mapping[str, Any], shop_url: str, allowed_origins: Sequenc
     return _tagged(left, reason)
 
 
+def cart_link(link: str, pattern: Any, token: str, trigger: Mapping[str, Any]) -> str:
+    """The way back to the cart as it was left: the step's own ``pattern`` with {items} and {token} filled in, or
+    ``link`` with whyleft_cart=<token>, which the shop's page reads the cart with (GET /v1/carts/{token})."""
+    if isinstance(pattern, str) and pattern.startswith(("http://", "https://")):
+        items = [
+            f"{quote(str(item.get('product_id')), safe='')}:{whole(item.get('quantity')) or 1}"
+            for item in _items(_mapping(trigger.get("cart")).get("items"))
+            if item.get("product_id")
+        ]
+        return pattern.replace("{items}", ",".join(items)).replace("{token}", token)
+    parts = urlsplit(link)
+    query = [*parse_qsl(parts.query, keep_blank_values=True), ("whyleft_cart", token)]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def kept_values(trigger: Mapping[str, Any]) -> Kept:
+    """What the visitor wrote into the fields that were to be kept; "" for any other."""
+    return Kept({name: one_line(value, 200) for name, value in _mapping(trigger.get("form")).items()})
+
+
+def first_name(traits: Mapping[str, Any]) -> str:
+    """The visitor's first name as the shop told it, "" where it did not."""
+    for key in ("first_name", "firstName", "firstname"):
+        if name := unlinked(traits.get(key), 60):
+            return name
+    return ""
+
+
+def reason_of(trigger: Mapping[str, Any]) -> str:
+    """Why they left, "" where no insight started it."""
+    return one_line(_mapping(trigger.get("insight")).get("reason"), 40)
+
+
 def until(expires_at: datetime, zone: tzinfo) -> str:
     """``Sunday 29 March, 14:00 CEST``."""
     local = expires_at.astimezone(zone)
@@ -74,6 +108,7 @@ def _line(item: Mapping[str, Any], code: str | None, quantity: int) -> dict[str,
     name = unlinked(item.get("name"), MOST_NAME) or unlinked(item.get("product_id"), MOST_NAME)
     return {
         "name": name,
+        "product_id": unlinked(item.get("product_id"), 128),
         "quantity": quantity,
         "price": "" if price is None else money(price * quantity, code),
     }

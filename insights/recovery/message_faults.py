@@ -12,9 +12,8 @@ from flows.errors import Fault
 from insights.recovery.document_faults import escaped
 from insights.recovery.kept import Kept
 from insights.recovery.message_content import MessageContent, Words
-from insights.recovery.message_render import MessageTemplates
+from insights.recovery.message_render import MessageBroken, MessageTemplates
 from insights.recovery.message_values import missing_in, needs_of
-from insights.recovery.templates import MessageBroken
 
 _THINGS: Final = [{"name": "Morning mug", "quantity": 2, "price": "€29.00", "product_id": "mug"}]
 SAMPLE: Final[Mapping[str, Any]] = {

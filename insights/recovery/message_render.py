@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import mrml
@@ -19,12 +21,27 @@ from markupsafe import Markup
 
 from insights.recovery.message_content import Format, MessageContent, Words
 from insights.recovery.plain import one_line
-from insights.recovery.templates import MOST_SUBJECT, MessageBroken, Rendered, shared_sources
 
+MESSAGES: Final = Path(__file__).parent / "messages"
+PARTS: Final = frozenset({"layout", "button", "things"})
+MOST_SUBJECT: Final = 150
 LONGEST_SECONDS: Final = 0.5
 _GAP: Final = re.compile(r"\n{3,}")
 _FONTS: Final[dict[str, str]] = {}
 """None: a font of somebody else's server would tell it who reads the mail."""
+
+
+class MessageBroken(Exception):
+    """A message cannot be read or rendered; the text says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message's words: ``subject`` is one line, ``text`` and ``html`` are whole parts."""
+
+    subject: str
+    text: str
+    html: str
 
 
 class TooSlow(ResourceLimitError):
@@ -71,8 +88,9 @@ class MessageTemplates:
     _kept: ClassVar[int] = 500
 
     def __init__(self) -> None:
-        sources = shared_sources()
-        loader = DictLoader(sources)
+        files = {path.name.removesuffix(".liquid"): path for path in MESSAGES.glob("*.liquid")}
+        shared = {name: path.read_text("utf-8") for name, path in files.items() if name.rpartition(".")[0] in PARTS}
+        loader = DictLoader(shared)
         self._html = _Bounded(loader=loader, undefined=StrictUndefined, autoescape=True)
         self._text = _Bounded(loader=loader, undefined=StrictUndefined, autoescape=False)
         self._parsed: dict[tuple[bool, str], BoundTemplate] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -183,7 +182,7 @@ async def published_needs(
     """Message → the parameters that a step must have to send it, of those of ``names`` that there are."""
     found: dict[str, set[str]] = {}
     for name in set(names):
-        content = await published_message(tx, project_id, name) or shipped_content(shipped, name)
+        content = await published_message(tx, project_id, name) or shipped.content(name)
         if content is not None:
             found[name] = needs_of_message(content, templates)
     return found
@@ -202,16 +201,6 @@ def check_message(document: Any, templates: MessageTemplates) -> tuple[MessageCo
     except ValidationError as error:
         return None, faults_of(error, document, MessageContent)
     return content, faults_of_message(content, templates)
-
-
-@lru_cache(maxsize=64)
-def shipped_content(shipped: Messages, name: str) -> MessageContent | None:
-    """A message that comes along, as one to begin with."""
-    if name not in shipped.names:
-        return None
-    source = shipped.source(name)
-    words = {"subject": source.subject, "preview": source.preview, "html": source.html, "text": source.text}
-    return MessageContent.model_validate({"format": "sheet", "default_locale": "en", "locales": {"en": words}})
 
 
 async def _locked(tx: AsyncSession, project_id: UUID, name: str, revision: int | None) -> Message:

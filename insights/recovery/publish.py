@@ -16,6 +16,7 @@ from flows.store import publish
 from insights.conditions.fields import FIELDS
 from insights.models import FlowDraft
 from insights.recovery.param_faults import faults_of_params
+from insights.recovery.sent_messages import faults_of_sent_messages
 from insights.recovery.starter import starter_flows
 from insights.segments.store import conditions_of_segments, segments_named, unknown_segments
 from insights.vocabulary.actions import TO_VISITORS, RecoveryAction
@@ -35,6 +36,7 @@ WORDS = Vocabulary(
 async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> list[Fault]:
     """Everything wrong with a flow, for this project: a segment that its conditions name must be one of its own."""
     faults = [*validate(flow, ACTIONS, FIELDS, WORDS), *faults_of_params(flow)]
+    faults += await faults_of_sent_messages(tx, project_id, flow)
     conditions = conditions_of(flow)
     named = segments_of(flow)
     if named or any(segments_named(condition) for condition in conditions.values()):

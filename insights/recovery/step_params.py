@@ -23,6 +23,17 @@ class NoParams(Params):
     """There is nothing to say."""
 
 
+class ChannelParams(Params):
+    """Base of what goes out through a channel."""
+
+    channel: str | None = Field(
+        None,
+        min_length=1,
+        max_length=80,
+        description="The name of one of the project's channels; without it, the one that carries this kind.",
+    )
+
+
 class Answer(Params):
     """A question that visitors have, and what the shop says to it."""
 
@@ -30,7 +41,7 @@ class Answer(Params):
     answer: str = Field(min_length=1, max_length=600, description="A few sentences.")
 
 
-class EmailParams(Params):
+class EmailParams(ChannelParams):
     """Which message is sent, and what goes into it."""
 
     message: str = Field(
@@ -40,18 +51,25 @@ class EmailParams(Params):
         None, ge=1, le=90, description="Issues a single-use code of so many percent for the visitor."
     )
     discount_hours: int = Field(24, ge=1, le=720, description="How long that code is good for.")
+    cart_url: str | None = Field(
+        None,
+        max_length=500,
+        pattern="^https?://",
+        description="Where cart_link leads; {items} in it becomes id:quantity,id:quantity, {token} what the cart is "
+        "read with. Without it, the shop's address with whyleft_cart=<token>.",
+    )
     answers: list[Answer] = Field(
         default_factory=list, max_length=6, description="Questions answered, where the message shows answers."
     )
 
 
-class TicketParams(Params):
+class TicketParams(ChannelParams):
     """How urgent the ticket is."""
 
     priority: Literal["low", "normal", "high"] = Field("normal", description="As the issue tracker calls it.")
 
 
-class WebhookParams(Params):
+class WebhookParams(ChannelParams):
     """What the call says it is."""
 
     type: str = Field(

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from flows.ports import Trigger
 from insights.recovery.cart import cart_items, viewed_products
+from insights.recovery.kept import kept_fields
 from insights.recovery.plain import currency, one_line, whole
 from insights.recovery.worst_error import worst_error
 from insights.timeline.assemble import cart_after
@@ -74,6 +75,7 @@ def visit_facts(timeline: Timeline) -> dict[str, Any]:
         },
         "products": viewed,
         "error": worst_error(events),
+        "form": kept_fields(events),
     }
 
 

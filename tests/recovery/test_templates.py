@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insights.recovery.templates import MESSAGES, MessageBroken, Messages
+from insights.recovery.message_render import MESSAGES, MessageBroken
+from insights.recovery.templates import Messages
 
 MAILS = Messages()
 VALUES: dict[str, Any] = {
