@@ -76,6 +76,7 @@ class Services:
     sealer: Sealer
     line: Line
     channels: ProjectChannels
+    composer: MessageComposer
     door: Door
     limits: Limits
     action_limits: ActionLimits
@@ -226,6 +227,9 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     signing_secret = _signing_secret(settings)
     sealing = sealer(settings)
     line = provider_line(settings)
+    composer = MessageComposer(
+        public_url=settings.public_url, shop_url=settings.shop_url, signing_secret=signing_secret
+    )
     ways = ProjectChannels(_channels(settings), sealing, line)
     wishes, classifiers = classifiers_of(settings, database)
     way_in = reception(settings, database, recorder, profiles)
@@ -242,6 +246,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         sealer=sealing,
         line=line,
         channels=ways,
+        composer=composer,
         door=Door(database, way_in, sealing),
         limits=event_limits(settings),
         action_limits=ActionLimits(
@@ -257,9 +262,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         runner=Runner(
             database,
             channels=ways,
-            composer=MessageComposer(
-                public_url=settings.public_url, shop_url=settings.shop_url, signing_secret=signing_secret
-            ),
+            composer=composer,
             facts=VisitorFacts(),
             knowledge=VisitorKnowledge(),
             holdout=PeopleHeldOut(),

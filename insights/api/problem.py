@@ -53,7 +53,7 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(WhyleftError)
     async def _ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, WhyleftError)  # noqa: S101  (narrows what FastAPI's signature widens)
-        body = problem(error.status, error.title, error.detail, error.field)
+        body = problem(error.status, error.title, error.detail, error.field, getattr(error, "faults", ()))
         return Response(body, error.status, headers_of(error), media_type=MEDIA_TYPE)
 
     @app.exception_handler(ConditionInvalid)

@@ -35,7 +35,8 @@ from insights.recovery.mail_values import (
     way_back,
 )
 from insights.recovery.message_content import MessageContent
-from insights.recovery.message_render import MessageBroken, MessageTemplates
+from insights.recovery.message_faults import SAMPLE
+from insights.recovery.message_render import MessageBroken, MessageTemplates, Rendered
 from insights.recovery.message_store import names_of_messages, published_message
 from insights.recovery.plain import one_line, whole
 from insights.recovery.templates import Messages
@@ -87,7 +88,7 @@ class MessageComposer:
 
     async def _email(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
         name = request.params.get("message")
-        content = await self._content(tx, request.project_id, name) if isinstance(name, str) else None
+        content = await self.content(tx, request.project_id, name) if isinstance(name, str) else None
         if content is None:
             known = ", ".join(await names_of_messages(tx, request.project_id, self.messages))
             return Skip("no_such_message", f"There is no message {one_line(str(name), 80)!r}: use one of {known}.")
@@ -143,7 +144,28 @@ class MessageComposer:
             needs_consent=True,
         )
 
-    async def _content(self, tx: AsyncSession, project_id: UUID, name: str) -> MessageContent | None:
+    async def example(
+        self, tx: AsyncSession, request: SendRequest, content: MessageContent, locale: str | None
+    ) -> Rendered:
+        """The message as this visitor would get it, whether or not they may be written to: nothing is issued, the code
+        and the link to unsubscribe are samples. Raises MessageBroken."""
+        visitor = await read_contact(tx, request.project_id, request.visitor_id)
+        project = await tx.get_one(Project, request.project_id)
+        link = way_back(request.trigger, self._shop_url, project.allowed_origins) or str(SAMPLE["link"])
+        unsubscribe_url = f"{self._public_url}/v1/unsubscribe?token=sample"
+        values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
+        values["cart_link"] = self._cart_link(request, link)
+        values["first_name"] = first_name(visitor.traits) if visitor is not None else ""
+        values["code"] = SAMPLE["code"] | {
+            name: request.params[param]
+            for name, param in (("percent", "discount_percent"), ("hours", "discount_hours"))
+            if request.params.get(param) is not None
+        }
+        locale = locale or await language(tx, request.project_id, request.visitor_id)
+        return self.templates.render(content, locale, values)
+
+    async def content(self, tx: AsyncSession, project_id: UUID, name: str) -> MessageContent | None:
+        """What goes out under a name: the shop's own message, or the one that comes along; None for neither."""
         return await published_message(tx, project_id, name) or self.messages.content(name)
 
     def _cart_link(self, request: SendRequest, link: str) -> str:

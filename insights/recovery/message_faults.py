@@ -51,8 +51,8 @@ def faults_of_message(content: MessageContent, templates: MessageTemplates) -> l
     found = []
     for locale, words in content.locales.items():
         at = f"/locales/{escaped(locale)}"
-        faults = [*_lacks(content, words, at), *_parts(words, at, templates)]
-        found += faults or list(_rendered(content, locale, at, templates))
+        broken = list(_parts(words, at, templates))
+        found += [*_lacks(content, words, at), *(broken or _rendered(content, locale, at, templates))]
     return found
 
 
@@ -111,7 +111,7 @@ def _rendered(content: MessageContent, locale: str, at: str, templates: MessageT
             )
             yield Fault(f"{at}/html", str(broken), fix)
             return
-        if not said.subject:
+        if not said.subject and content.locales[locale].subject.strip():
             yield Fault(f"{at}/subject", "says nothing where little is known of the visitor", "write words of your own")
             return
 

@@ -114,7 +114,7 @@ class MessageTemplates:
             html = self._html_of(words, content.format, name, subject, preview, values)
             text = self._text_of(words, content.format, html, values)
         except LiquidError as error:
-            raise MessageBroken(str(error)) from error
+            raise MessageBroken(_told(error)) from error
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise MessageBroken(f"cannot be rendered: {error}"[:300]) from error
         return Rendered(subject=subject, text=text, html=html)
@@ -149,6 +149,14 @@ class MessageTemplates:
         return self._text.get_template("layout.txt").render(
             body=text, shop=values["shop"], unsubscribe_url=values["unsubscribe_url"]
         )
+
+
+def _told(error: LiquidError) -> str:
+    message = str(error.message or error).partition("\n")[0]
+    source, start = getattr(error.token, "source", None), getattr(error.token, "start_index", None)
+    if isinstance(source, str) and isinstance(start, int):
+        message = f"line {source.count(chr(10), 0, start) + 1}: {message}"
+    return f"cannot be rendered: {message}"
 
 
 def mjml_to_html(source: str) -> str:
