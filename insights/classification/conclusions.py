@@ -34,13 +34,14 @@ UPDATE session SET
     lease_until = NULL, closed_at = CASE WHEN new.stands THEN closed_at ELSE :now END, close_at = NULL,
     close_reason = new.close_reason,
     started_at = new.started_at, last_event_at = new.last_event_at, event_count = new.event_count,
-    landing_path = new.landing_path, exit_path = new.exit_path, purchased = new.purchased,
+    landing_path = new.landing_path, exit_path = new.exit_path,
+    paths = ARRAY(SELECT json_array_elements_text(new.paths)), purchased = new.purchased,
     cart_value_minor = new.cart_value_minor, currency = new.currency, source = new.source, client = new.client,
     stage = new.stage
 FROM json_to_recordset(:rows) AS new(
     id uuid, close_reason text, started_at timestamptz, last_event_at timestamptz, event_count integer,
-    landing_path text, exit_path text, purchased boolean, cart_value_minor bigint, currency text, source jsonb,
-    client jsonb, stage text, stands boolean)
+    landing_path text, exit_path text, paths json, purchased boolean, cart_value_minor bigint, currency text,
+    source jsonb, client jsonb, stage text, stands boolean)
 WHERE session.project_id = :project AND session.id = new.id
 """)
 
@@ -294,6 +295,7 @@ def _columns(summary: Summary) -> dict[str, Any]:
         "event_count": summary.event_count,
         "landing_path": summary.landing_path,
         "exit_path": summary.exit_path,
+        "paths": summary.paths,
         "purchased": summary.purchased,
         "cart_value_minor": summary.cart_value_minor,
         "currency": summary.currency,

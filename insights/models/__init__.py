@@ -23,6 +23,7 @@ from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySna
 from insights.models.privacy_request import PrivacyRequest
 from insights.models.project import Project
 from insights.models.rejected_event import RejectedEvent
+from insights.models.saved_view import SavedView
 from insights.models.segment import Segment, SegmentMember
 from insights.models.session import Session
 from insights.models.shop import Shop
@@ -62,6 +63,7 @@ __all__ = [
     "Project",
     "RejectedEvent",
     "Reward",
+    "SavedView",
     "Segment",
     "SegmentMember",
     "Session",

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Index, desc, text
+from sqlalchemy import BigInteger, Index, Text, desc, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
@@ -18,7 +19,7 @@ class Session(Tenant, Base):
     An event that arrives after the close sets ``close_at`` again; an order that nobody knew of opens the session again
     at once. ``ended_at`` is the latest session_ended. ``lease_token`` fences: a worker whose lease ran out writes
     nothing. The summary columns (from ``event_count`` on) are as of the last look, but for ``purchased``, which is true
-    from the order on.
+    from the order on. ``paths`` are those it saw, each once.
     """
 
     __tablename__ = "session"
@@ -44,6 +45,7 @@ class Session(Tenant, Base):
     event_count: Mapped[int | None]
     landing_path: Mapped[str | None]
     exit_path: Mapped[str | None]
+    paths: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     stage: Mapped[str | None]
     purchased: Mapped[bool | None]
     cart_value_minor: Mapped[int | None] = mapped_column(BigInteger)

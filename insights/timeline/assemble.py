@@ -13,16 +13,23 @@ import msgspec
 
 from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
 
+MOST_PATHS = 500
+"""Paths that a session is found by; a robot may see thousands."""
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a list of sessions shows of one: stored on the session row when it closes."""
+    """What a list of sessions shows of one: stored on the session row when it closes.
+
+    ``paths``: each once, in the order of the first visit.
+    """
 
     started_at: datetime
     last_event_at: datetime
     event_count: int
     landing_path: str | None
     exit_path: str | None
+    paths: tuple[str, ...]
     purchased: bool
     reached_checkout: bool
     added_to_cart: bool
@@ -71,6 +78,7 @@ def summarise(timeline: Timeline) -> Summary:
         event_count=len(events),
         landing_path=paths[0] if paths else None,
         exit_path=paths[-1] if paths else None,
+        paths=tuple(dict.fromkeys(paths))[:MOST_PATHS],
         purchased="purchased" in types,
         reached_checkout="checkout_started" in types or "checkout_step" in types,
         added_to_cart="cart_added" in types,

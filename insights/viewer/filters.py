@@ -25,6 +25,8 @@ MAX_TEXT = 200
 
 PERIODS: dict[str, timedelta] = {"1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
 
+DEVICES = ("phone", "tablet", "desktop")
+
 _Word = TypeVar("_Word", bound=StrEnum)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECONDS = range(-62_135_596_800_000_000, 253_402_300_800_000_000)  # the years 1 to 9999
@@ -34,15 +36,19 @@ _MICROSECONDS = range(-62_135_596_800_000_000, 253_402_300_800_000_000)  # the y
 class Filters:
     """All filters of the list; None does not narrow. ``page`` may hold ``*`` for anything.
 
-    ``left_cart``: something was in the cart when the session closed.
+    ``left_cart``: something was in the cart when the session closed. ``source``: what brought them, as the session's
+    page says it (utm_source, or else the referring host). ``flow``: one that the session set going.
     """
 
     reason: str | None = None
     kind: Kind | None = None
     state: Literal["open", "closed"] | None = None
     page: str | None = None
+    source: str | None = None
+    device: str | None = None
     stage: Stage | None = None
     action: LiveAction | None = None
+    flow: UUID | None = None
     purchased: bool | None = None
     left_cart: bool | None = None
     when: str | None = None
@@ -132,14 +138,21 @@ def read_request(query: Mapping[str, str]) -> ListRequest:
     visitor_id = _uuid(visitor) if visitor else None
     if visitor and visitor_id is None:
         refuse("visitor", "it is no visitor id. Open a visitor from one of their sessions.")
+    flow = given("flow")
+    flow_id = _uuid(flow) if flow else None
+    if flow and flow_id is None:
+        refuse("flow", "it is no flow id. Pick one from the list.")
     reason = given("reason")
     filters = Filters(
         reason=NO_INSIGHT if reason == NO_INSIGHT else word("reason", Reason),
         kind=word("kind", Kind),
         state="open" if state == "open" else "closed" if state == "closed" else None,
         page=plain("page"),
+        source=plain("source"),
+        device=choice("device", DEVICES),
         stage=word("stage", Stage),
         action=word("action", LiveAction),
+        flow=flow_id,
         purchased=None if purchased is None else purchased == "yes",
         left_cart=True if choice("left_cart", ("yes",)) else None,
         when=choice("when", tuple(PERIODS)),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Text, and_, case, cast, exists, func, literal, or_, select
 
+from flows.models import FlowRun
 from insights.models import Decision, Event, Insight, Session, Visitor
+from insights.segments.stored_fields import PHONE_PX, TABLET_PX
 from insights.viewer.filters import NO_INSIGHT, PERIODS, Filters, like_literal, like_pattern
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.reasons import Kind
+from insights.vocabulary.session_group import PREFIX as SESSION_GROUP
 
 ITS_INSIGHT = and_(
     Insight.project_id == Session.project_id,
@@ -69,7 +74,13 @@ def matching(filters: Filters, project_id: UUID, now: datetime) -> list[ColumnEl
     if filters.left_cart:
         conditions.append(Session.cart_value_minor > 0)
     if filters.page is not None:
-        conditions.append(_saw_page(like_pattern(filters.page)))
+        conditions.append(_saw_page(filters.page))
+    if filters.source is not None:
+        conditions.append(_came_from(filters.source))
+    if filters.device is not None:
+        conditions.append(_came_with(filters.device))
+    if filters.flow is not None:
+        conditions.append(_set_going(filters.flow))
     if filters.action is not None:
         conditions.append(_was_shown(filters.action))
     if filters.text is not None:
@@ -89,11 +100,54 @@ def _has_event(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(Event.project_id == Session.project_id, Event.session_id == Session.id, *conditions)
 
 
-def _saw_page(pattern: str) -> ColumnElement[bool]:
+def _saw_page(page: str) -> ColumnElement[bool]:
+    # What a closed session saw stands in its row; only of the few open ones are the events looked at.
+    if "*" not in page:
+        closed = Session.paths.contains([page])
+    else:
+        # Every path between two line ends, which no path holds: one comparison a session instead of one a path.
+        each = literal("\n") + func.array_to_string(Session.paths, "\n") + literal("\n")
+        whole = f"\n{page}\n".removeprefix("\n*").removesuffix("*\n")
+        if "*" in whole:
+            within = "[^\n]*".join(re.escape(part) for part in whole.split("*"))
+            closed = and_(
+                each.like(f"%{like_literal(max(whole.split('*'), key=len))}%", escape="\\"), each.op("~")(within)
+            )
+        else:
+            closed = each.like(f"%{like_literal(whole)}%", escape="\\")
+    pattern = like_pattern(page)
     return or_(
-        Session.landing_path.like(pattern, escape="\\"),
-        Session.exit_path.like(pattern, escape="\\"),
-        _has_event(Event.type == "page_viewed", page_path().like(pattern, escape="\\")),
+        closed,
+        and_(IS_OPEN, _has_event(Event.type == "page_viewed", page_path().like(pattern, escape="\\"))),
+    )
+
+
+def _came_from(source: str) -> ColumnElement[bool]:
+    def said(where: Any) -> ColumnElement[str]:
+        return func.coalesce(func.nullif(where["utm_source"].astext, ""), where["referrer"].astext)
+
+    first_page = _has_event(Event.type == "page_viewed", said(Event.props["source"]) == source)
+    return or_(said(Session.source) == source, and_(IS_OPEN, first_page))
+
+
+def _came_with(device: str) -> ColumnElement[bool]:
+    def width(where: Any) -> ColumnElement[int]:
+        return cast(func.substring(where["viewport"].astext, r"^([0-9]{1,5})x[0-9]{1,5}$"), Integer)
+
+    low, high = {"phone": (0, PHONE_PX), "tablet": (PHONE_PX, TABLET_PX), "desktop": (TABLET_PX, 10**5)}[device]
+
+    def fits(its: ColumnElement[int]) -> ColumnElement[bool]:
+        return and_(its >= low, its < high)
+
+    first_page = _has_event(Event.type == "page_viewed", fits(width(Event.props["client"])))
+    return or_(fits(width(Session.client)), and_(IS_OPEN, first_page))
+
+
+def _set_going(flow: UUID) -> ColumnElement[bool]:
+    return exists().where(
+        FlowRun.project_id == Session.project_id,
+        FlowRun.flow_id == flow,
+        FlowRun.trigger_group == func.concat(SESSION_GROUP, cast(Session.id, Text)),
     )
 
 

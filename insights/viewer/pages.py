@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from flows.store import list_runs
-from insights.errors import NotFound
+from insights.errors import NotFound, Unavailable
 from insights.viewer.filters import read_request
+from insights.viewer.flow_reads import flow_names
 from insights.viewer.gate import Viewer
 from insights.viewer.mix import read_mix
 from insights.viewer.one_session import read_session
-from insights.viewer.page_group import PageGroup, path_id
+from insights.viewer.page_group import Desk, PageGroup, path_id
 from insights.viewer.render import root
-from insights.viewer.session_list import any_session, read_page
+from insights.viewer.saved_views import delete_view, list_views, save_view
+from insights.viewer.session_list import any_session, read_changed, read_page
 from insights.viewer.session_page import session_context
 from insights.viewer.sessions_page import CHOICES, active_filters, numbers, segments
+from insights.viewer.tail import MOST_ROWS, Tails
 from insights.viewer.visitor_page import read_visitor, visitor_context
 from insights.vocabulary.session_group import session_group
+
+VIEWS = "views"
+"""What the forms of saved views are signed for."""
 
 
 class Pages(PageGroup):
     """What happened, and who it was."""
 
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._tails = Tails(desk.clock)
+
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/", self.home, name="home"),
             self._get("/sessions", self.sessions),
+            self._get("/sessions/tail", self.tail),
+            self._post("/views", self.save_view, form=VIEWS, refused="The view was not saved"),
+            self._post("/views/{view_id}/delete", self.delete_view, form=VIEWS),
             self._get("/sessions/{session_id}", self.session, missing="No such session"),
             self._get("/visitors/{visitor_id}", self.visitor, missing="No such visitor"),
         ]
@@ -44,6 +59,8 @@ class Pages(PageGroup):
             known = await any_session(tx, viewer.project_id)
             mix = await read_mix(tx, viewer.project_id, asked.filters, now)
             listed = await read_page(tx, viewer.project_id, asked.filters, asked.cursor, now)
+            views = await list_views(tx, viewer.project_id)
+            flows = await flow_names(tx, viewer.project_id)
         return self._page(
             request,
             viewer,
@@ -55,10 +72,46 @@ class Pages(PageGroup):
             total=mix.total,
             numbers=numbers(mix, asked.filters),
             segments=segments(mix, asked.filters),
-            active=active_filters(asked.filters),
+            active=active_filters(asked.filters, flows),
             choices=CHOICES,
+            flows=flows,
+            views=views,
+            view_token=self._token(request, VIEWS),
             origin=f"{request.base_url.scheme}://{request.base_url.netloc}",
         )
+
+    async def tail(self, request: Request, viewer: Viewer) -> Response:
+        """Server-sent events: sessions that match the filters, as they come and change."""
+        if self._tails.full:
+            raise Unavailable("So many lists are followed live that there is no room for another one.", retry_after=60)
+        filters = read_request(request.query_params).filters
+        row_of = self._desk.templates.get_template("session_row.html").module.session_row  # type: ignore[attr-defined]
+
+        async def look(since: datetime) -> list[str] | None:
+            if await self._desk.gate.viewer(request) is None:
+                return None
+            now = self._now()
+            async with self._reader.reading(viewer.project_id) as tx:
+                found = await read_changed(tx, viewer.project_id, filters, since, now, MOST_ROWS)
+            return [str(row_of(row, filters, root(request), now)) for row in found]
+
+        return StreamingResponse(
+            self._tails.follow(look, self._now()),
+            media_type="text/event-stream",
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        )
+
+    async def save_view(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """Keeps filters under a name."""
+        async with self._database.transaction(viewer.project_id) as tx:
+            made = await save_view(tx, viewer.project_id, form.get("name", ""), form.get("query", ""), self._now())
+        return self._to(request, f"/sessions{made.query}")
+
+    async def delete_view(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """Forgets a saved view."""
+        async with self._database.transaction(viewer.project_id) as tx:
+            await delete_view(tx, viewer.project_id, path_id(request, "view_id", "view"))
+        return self._to(request, "/sessions")
 
     async def session(self, request: Request, viewer: Viewer) -> Response:
         """One session."""

@@ -48,6 +48,8 @@ def environment() -> Environment:
         "duration": wording.duration,
         "offset": wording.offset,
         "short_id": wording.short_id,
+        "masked": wording.masked,
+        "masked_address": wording.masked_address,
     }
     made.globals |= {
         "money": wording.money,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, distinct, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, distinct, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -19,6 +20,8 @@ from insights.viewer.filters import Cursor, Filters
 from insights.viewer.matching import CAME_TO, ITS_INSIGHT, matching, page_path
 
 PAGE_SIZE = 50
+WATCHED = timedelta(days=1)
+"""How long ago a visit may have begun that a live list still follows."""
 
 PROBLEM_TYPES = ("request_failed", "js_error", "rage_click", "dead_click")
 CART_TYPES = ("cart_added", "cart_removed", "checkout_started", "purchased")
@@ -66,6 +69,20 @@ async def any_session(tx: AsyncSession, project_id: UUID) -> bool:
     return bool(await tx.scalar(select(exists().where(Session.project_id == project_id))))
 
 
+async def read_changed(
+    tx: AsyncSession, project_id: UUID, filters: Filters, since: datetime, now: datetime, most: int
+) -> tuple[Row, ...]:
+    """The filtered sessions that an event came to, or that closed, after ``since``, the latest last."""
+    query = (
+        _rows()
+        .where(*matching(filters, project_id, now))
+        # The first condition is what finds them; what began longer ago is not watched any more.
+        .where(Session.started_at >= since - WATCHED, or_(Session.last_received_at > since, Session.closed_at > since))
+        .order_by(Session.last_received_at.desc(), Session.id)
+    )
+    return (await _described(tx, project_id, (await tx.execute(query.limit(most))).all()))[::-1]
+
+
 async def read_page(
     tx: AsyncSession,
     project_id: UUID,
@@ -75,13 +92,7 @@ async def read_page(
     size: int = PAGE_SIZE,
 ) -> SessionPage:
     """The filtered sessions next to ``cursor`` (the newest without one), newest first."""
-    query = (
-        select(Session, CAME_TO, Insight.reason, Insight.confidence, func.coalesce(Visitor.email, Visitor.user_id))
-        .select_from(Session)
-        .outerjoin(Insight, ITS_INSIGHT)
-        .outerjoin(Visitor, and_(Visitor.project_id == Session.project_id, Visitor.id == Session.visitor_id))
-        .where(*matching(filters, project_id, now))
-    )
+    query = _rows().where(*matching(filters, project_id, now))
     backwards = cursor is not None and not cursor.older
     if cursor is not None:
         query = query.where(_beside(cursor))
@@ -94,9 +105,7 @@ async def read_page(
     del found[size:]
     if backwards:
         found.reverse()
-    counted = await _counted(tx, project_id, [row[0].id for row in found])
-    carts = await _open_carts(tx, project_id, [row[0].id for row in found if row[0].closed_at is None])
-    rows = tuple(_row(*row, counted.get(row[0].id, _Counted()), carts) for row in found)
+    rows = await _described(tx, project_id, found)
     if not rows:
         return SessionPage((), None, None)
     first, last = rows[0], rows[-1]
@@ -104,6 +113,24 @@ async def read_page(
         rows,
         Cursor(first.started_at, first.id, older=False) if (more if backwards else cursor is not None) else None,
         Cursor(last.started_at, last.id, older=True) if (backwards or more) else None,
+    )
+
+
+def _rows() -> Select[Session, str, str, float, str]:
+    return (
+        select(Session, CAME_TO, Insight.reason, Insight.confidence, func.coalesce(Visitor.email, Visitor.user_id))
+        .select_from(Session)
+        .outerjoin(Insight, ITS_INSIGHT)
+        .outerjoin(Visitor, and_(Visitor.project_id == Session.project_id, Visitor.id == Session.visitor_id))
+    )
+
+
+async def _described(tx: AsyncSession, project_id: UUID, found: Sequence[Any]) -> tuple[Row, ...]:
+    counted = await _counted(tx, project_id, [row[0].id for row in found])
+    carts = await _open_carts(tx, project_id, [row[0].id for row in found if row[0].closed_at is None])
+    return tuple(
+        _row(session, kind, reason, confidence, who, counted.get(session.id, _Counted()), carts)
+        for session, kind, reason, confidence, who in found
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from insights.viewer.filters import NO_INSIGHT, Filters
+from insights.viewer.filters import DEVICES, NO_INSIGHT, Filters
 from insights.viewer.mix import Mix
 from insights.viewer.wording import KINDS, LIVE_ACTIONS, REASONS, STAGES, label, money
 from insights.vocabulary.reasons import ABANDONED_REASONS, CONVERTED_REASONS, Kind
@@ -96,10 +96,11 @@ def segments(mix: Mix, filters: Filters) -> list[Segment]:
     return made
 
 
-def active_filters(filters: Filters) -> list[ActiveFilter]:
-    """The filters that narrow, in words."""
+def active_filters(filters: Filters, flows: Mapping[str, str]) -> list[ActiveFilter]:
+    """The filters that narrow, in words. ``flows``: id → name."""
     return [
-        ActiveFilter(name, _told(name, value), filters.but(**{name: None})) for name, value in filters.active().items()
+        ActiveFilter(name, _told(name, value, flows), filters.but(**{name: None}))
+        for name, value in filters.active().items()
     ]
 
 
@@ -111,6 +112,7 @@ CHOICES: dict[str, Sequence[tuple[str, str]]] = {
     "stage": [(str(stage), text) for stage, text in STAGES.items()],
     "action": [(str(action), text) for action, text in LIVE_ACTIONS.items()],
     "purchased": [("yes", "Yes"), ("no", "No")],
+    "device": [(name, name.capitalize()) for name in DEVICES],
     "when": [("1d", "Last 24 hours"), ("7d", "Last 7 days"), ("30d", "Last 30 days")],
 }
 """Choices of the form: (value, label); "left" and "bought" are the two groups of reasons."""
@@ -126,7 +128,7 @@ def _widths(counts: Sequence[int]) -> list[float]:
     return [round(_LEAST_WIDTH + spare * count / total, 1) for count in counts]
 
 
-def _told(name: str, value: object) -> str:
+def _told(name: str, value: object, flows: Mapping[str, str]) -> str:
     if name == "left_cart":
         return "Cart left behind"
     if name == "reason" and value == NO_INSIGHT:
@@ -137,6 +139,12 @@ def _told(name: str, value: object) -> str:
         return "Still open" if value == "open" else "Closed"
     if name == "when":
         return dict(CHOICES["when"])[str(value)]
+    if name == "source":
+        return f"From {value}"
+    if name == "device":
+        return dict(CHOICES["device"])[str(value)]
+    if name == "flow":
+        return f"Flow: {flows.get(str(value), 'one that is not there any more')}"
     if name == "page":
         return f"Page {value}"
     if name == "text":

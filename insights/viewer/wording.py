@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+from insights.identity.links import Kind as NameKind
+from insights.identity.masks import mask
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.reasons import Kind, Reason
 from insights.vocabulary.stages import Stage
@@ -61,6 +63,18 @@ def label(word: str) -> str:
     if word in _LABELS:
         return _LABELS[word]
     return word.replace("_", " ").strip().capitalize()
+
+
+def masked(name: str) -> str:
+    """A name of a person as it may be shown to everyone who looks: ada@example.org → a•••@example.org."""
+    return mask(NameKind.USER_ID, name) if name else ""
+
+
+def masked_address(address: str) -> str:
+    """Where a message went, as everyone may see it: people's addresses and numbers are masked, names of ours are not."""
+    if "@" in address:
+        return mask(NameKind.EMAIL, address)
+    return mask(NameKind.PHONE, address) if address.startswith("+") else address
 
 
 def money(minor: int, currency: str | None) -> str:

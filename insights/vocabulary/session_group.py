@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+PREFIX = "session:"
+
 
 def session_group(session_id: UUID) -> str:
     """The trigger group of a session."""
-    return f"session:{session_id}"
+    return f"{PREFIX}{session_id}"

@@ -143,7 +143,8 @@ async def _look_around(page: Page) -> None:
     )
     assert [target for target in targets if not target.startswith(("/app/", "#", "?"))] == []
     foreign = await page.evaluate(
-        "[...document.querySelectorAll('script, iframe, img, style, base, object, embed, math, [autofocus], [style]'),"
+        "[...document.querySelectorAll('script:not([src^=\\'/app/static/\\']), iframe, img, style, base, object, embed,"
+        " math, [autofocus], [style]'),"
         " ...[...document.querySelectorAll('*')].filter(e => [...e.attributes].some(a => /^on/i.test(a.name)))]"
         ".map(e => e.outerHTML)"
     )

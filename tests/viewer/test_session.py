@@ -44,7 +44,7 @@ async def test_the_head_says_how_it_ended_and_who_it_was(shop: Shop) -> None:
     for text in (
         "They left €69.00 in the cart",
         "Last seen on /checkout.",
-        "Visitor ada@example.org",
+        "Visitor a•••@example.org",
         "Lasted 4 min 40 s, 27 events",
         "Stage High intent",
         "Came from newsletter / email / november",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from html import unescape
+from html import escape, unescape
 from urllib.parse import parse_qs, quote, urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import delete
 from starlette.types import Message
 
 from adapters.postgres.engine import Database
+from insights.models import Event
 from insights.viewer.filters import Filters, read_request
 from insights.viewer.reading import Reader
 from insights.viewer.session_list import read_page
@@ -96,7 +98,7 @@ async def test_a_page_link_may_be_opened_again_and_leads_to_the_end(shop: Shop) 
 async def test_a_row_says_who_where_and_why(shop: Shop) -> None:
     page = await shop.see("/sessions?page=/checkout&kind=abandoned")
     assert listed(page) == [shop.visits["broken"].id]
-    for text in ("ada@example.org", "/checkout", "€69.00", "Technical error", "93 %", "27 events", "5 problems"):
+    for text in ("a•••@example.org", "/checkout", "€69.00", "Technical error", "93 %", "27 events", "5 problems"):
         assert text in page
     assert "Free shipping banner" in page.split("<tbody")[1]
 
@@ -302,3 +304,73 @@ async def _status_of(app: FastAPI, query: bytes, cookie: str) -> int:
 def test_filters_read_what_they_wrote() -> None:
     filters = Filters(page="/a b/ü&x=1#y", text='100 % "sure"', purchased=False, left_cart=True)
     assert read_request({k: v[0] for k, v in parse_qs(filters.query()[1:]).items()}).filters == filters
+
+
+async def test_pages_are_found_by_what_the_sessions_row_keeps(shop: Shop, database: Database, project_id: UUID) -> None:
+    """Of a closed session the events are not looked at: it stays found when they are gone."""
+    broken, opened = shop.visits["broken"], shop.visits["open"]
+    async with database.transaction(project_id) as tx:
+        await tx.execute(delete(Event).where(Event.session_id == broken.id, Event.type == "page_viewed"))
+    assert await everything(shop, "?page=/cart") == [broken.id]
+    assert await everything(shop, "?page=/ca*") == [broken.id]
+    assert await everything(shop, "?page=*art&text=ada@") == [broken.id]
+    assert await everything(shop, "?page=/p*t/ke*e&reason=technical_error") == [broken.id]
+    assert await everything(shop, "?page=/c.rt") == []
+    assert await everything(shop, "?page=/c_rt") == []
+    assert await everything(shop, "?page=cart") == []
+    assert await everything(shop, "?page=/returns&state=open") == [opened.id]
+
+
+async def test_sessions_are_found_by_source_device_and_flow(shop: Shop, database: Database, project_id: UUID) -> None:
+    broken = shop.visits["broken"]
+    assert await everything(shop, "?source=newsletter&device=desktop") == [broken.id]
+    assert await everything(shop, "?device=phone") == []
+    assert "is not one of its choices" in await shop.see("/sessions?device=fridge")
+    page = await shop.see("/sessions")
+    flows = dict(re.findall(r'<option value="([0-9a-f-]{36})">([^<]+)</option>', page))
+    assert sorted(flows.values()) == ["mail-when-fixed", "technical-error-ticket"]
+    for flow, name in flows.items():
+        found = await shop.see(f"/sessions?flow={flow}")
+        assert listed(found) == [broken.id]
+        assert f"Flow: {name}" in found
+    assert await everything(shop, f"?flow={uuid4()}") == []
+
+
+async def test_a_view_is_saved_opened_and_deleted(shop: Shop) -> None:
+    query = "?reason=technical_error&page=/cart"
+    page = await shop.see(f"/sessions{query}")
+    assert "Save this view" in page
+    token = re.search(r'action="/app/views"><input type="hidden" name="token" value="([^"]+)"', page)[1]  # type: ignore[index]
+    form = {"token": token, "query": query, "name": "  Broken   carts <b> "}
+    answer = await shop.client.post("/app/views", data=form)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/app/sessions{query}")
+    page = await shop.see("/sessions")
+    assert f'href="/app/sessions{escape(query)}"><bdi>Broken carts &lt;b&gt;</bdi>' in page
+    again = await shop.client.post("/app/views", data=form | {"query": "?reason=unclear"})
+    assert again.headers["location"] == "/app/sessions?reason=unclear"
+    page = await shop.see("/sessions?reason=unclear")
+    assert page.count("Broken carts") == 2, "the chip, and the button that deletes it"
+    where = re.search(r'action="/app(/views/[^"]+/delete)"', page)[1]  # type: ignore[index]
+    assert (await shop.client.post(f"/app{where}", data={"token": token})).status_code == 303
+    assert "Broken carts" not in await shop.see("/sessions")
+    gone = await shop.client.post(f"/app{where}", data={"token": token})
+    assert gone.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "query", "said"),
+    [("", "?reason=unclear", "a name"), ("x" * 61, "?reason=unclear", "a name"), ("All", "?nothing=1", "Nothing is")],
+)
+async def test_a_view_that_keeps_nothing_is_refused(shop: Shop, name: str, query: str, said: str) -> None:
+    page = await shop.see("/sessions?reason=unclear")
+    token = re.search(r'action="/app/views"><input type="hidden" name="token" value="([^"]+)"', page)[1]  # type: ignore[index]
+    answer = await shop.client.post("/app/views", data={"token": token, "name": name, "query": query})
+    assert answer.status_code == 400
+    assert said in answer.text
+
+
+async def test_names_of_people_are_masked_in_the_list(shop: Shop) -> None:
+    page = await shop.see("/sessions")
+    assert "a•••@example.org" in page
+    assert "ada@example.org" not in page
+    assert len(await everything(shop, "?text=ada@example.org")) == 2, "and are found by their whole name"

@@ -1,0 +1,57 @@
+"""Saved views: filters of the session list under a name, kept for everyone who looks at the project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.errors import NotFound, Refused
+from insights.models import SavedView
+from insights.viewer.filters import read_request
+from insights.vocabulary.ids import uuid7
+
+MOST_VIEWS: Final = 50
+MOST_NAME: Final = 60
+
+
+async def list_views(tx: AsyncSession, project_id: UUID) -> Sequence[SavedView]:
+    """All of them by name."""
+    return (
+        await tx.scalars(select(SavedView).where(SavedView.project_id == project_id).order_by(SavedView.name))
+    ).all()
+
+
+async def save_view(tx: AsyncSession, project_id: UUID, name: str, query: str, now: datetime) -> SavedView:
+    """Keeps ``query`` under ``name``; one of that name is replaced. Raises Refused: no name, no filter, too many."""
+    name = " ".join(name.split())
+    if not name or len(name) > MOST_NAME or not name.isprintable():
+        raise Refused(f"Give the view a name of at most {MOST_NAME} characters.", field="name")
+    filters = read_request(dict(parse_qsl(query.lstrip("?")))).filters
+    if not filters.active():
+        raise Refused("Nothing is filtered, so there is nothing to keep. Choose a filter first.", field="query")
+    count = await tx.scalar(select(func.count()).where(SavedView.project_id == project_id, SavedView.name != name))
+    if (count or 0) >= MOST_VIEWS:
+        raise Refused(f"There are {MOST_VIEWS} views, the most there may be. Delete one first.")
+    made = await tx.scalars(
+        insert(SavedView)
+        .values(project_id=project_id, id=uuid7(), name=name, query=filters.query(), created_at=now)
+        .on_conflict_do_update(index_elements=["project_id", "name"], set_={"query": filters.query()})
+        .returning(SavedView)
+    )
+    return made.one()
+
+
+async def delete_view(tx: AsyncSession, project_id: UUID, view_id: UUID) -> None:
+    """Forgets it. Raises NotFound."""
+    gone = await tx.scalar(
+        delete(SavedView).where(SavedView.project_id == project_id, SavedView.id == view_id).returning(SavedView.id)
+    )
+    if gone is None:
+        raise NotFound("That view is not there any more. Somebody else may have deleted it.")

@@ -1,0 +1,96 @@
+"""The live tail: rows come as sessions come and change, and it ends by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from playwright.async_api import Browser, expect
+from sqlalchemy import update
+
+from adapters.postgres.engine import Database
+from insights.models import ApiKey, Session
+from insights.viewer.filters import Filters
+from insights.viewer.reading import Reader
+from insights.viewer.session_list import read_changed
+from insights.viewer.tail import Tails
+from tests.demo.serving import serving
+from tests.viewer.conftest import Shop
+from tests.viewer.seed import NOW, store
+from tests.viewer.seed import browser as browser_visit
+
+
+async def test_what_came_or_closed_since_is_told_once_it_matches(
+    shop: Shop, database: Database, project_id: UUID
+) -> None:
+    fresh = browser_visit(NOW - timedelta(seconds=95), reason=None)
+    async with database.transaction(project_id) as tx:
+        await store(tx, project_id, fresh)
+    async with Reader(database).reading(project_id) as tx:
+        since = NOW - timedelta(seconds=3)
+        rows = await read_changed(tx, project_id, Filters(), since, NOW, 10)
+        assert [row.id for row in rows] == [fresh.id]
+        assert rows[0].exit == "/returns"
+        assert await read_changed(tx, project_id, Filters(text="nobody"), since, NOW, 10) == ()
+        assert await read_changed(tx, project_id, Filters(), NOW + timedelta(minutes=5), NOW, 10) == ()
+
+
+async def collect(tails: Tails, rows: list[list[str] | None]) -> list[str]:
+    async def look(since: datetime) -> list[str] | None:
+        return rows.pop(0) if rows else []
+
+    return [told async for told in tails.follow(look, NOW) if not told.startswith(":")]
+
+
+async def test_a_tail_closes_itself() -> None:
+    tails = Tails(lambda: NOW, lasts=timedelta(milliseconds=3), every=timedelta(milliseconds=1))
+    assert await collect(tails, [["<tr>\n<td>"]]) == [
+        "event: row\ndata: <tr>\ndata: <td>\n\n",
+        "event: over\ndata: time\n\n",
+    ]
+
+
+async def test_a_login_that_ended_ends_its_tail() -> None:
+    tails = Tails(lambda: NOW, every=timedelta(milliseconds=1))
+    assert await collect(tails, [[], None, ["never"]]) == ["event: over\ndata: login\n\n"]
+
+
+async def test_there_is_room_for_so_many_and_then_again() -> None:
+    tails = Tails(lambda: NOW, every=timedelta(milliseconds=1), most=1)
+    followed = tails.follow(lambda since: asyncio.sleep(0, []), NOW)
+    await anext(followed)
+    assert tails.full
+    await followed.aclose()
+    assert not tails.full
+
+
+@pytest.mark.browser
+async def test_a_visit_comes_in_on_top_while_somebody_follows(
+    shop: Shop, app: FastAPI, browser: Browser, database: Database, project_id: UUID
+) -> None:
+    async with serving(app) as base:
+        page = await browser.new_page(reduced_motion="reduce")
+        await page.goto(f"{base}/app/sessions?state=closed")
+        await page.fill("#key", shop.key)
+        await page.keyboard.press("Enter")
+        button = page.get_by_role("button", name="Follow live")
+        await button.click()
+        stop = page.get_by_role("button", name="Stop following")
+        await expect(stop).to_have_attribute("aria-pressed", "true")
+        visit = browser_visit(NOW - timedelta(seconds=90), reason="unclear")
+        async with database.transaction(project_id) as tx:
+            await store(tx, project_id, visit)
+            await tx.execute(
+                update(Session).where(Session.id == visit.id).values(last_received_at=NOW + timedelta(seconds=1))
+            )
+        row = page.locator("table.sessions tbody tr").first
+        await expect(row).to_have_attribute("id", f"s-{visit.id.hex}", timeout=10_000)
+        await expect(page.get_by_role("status")).to_have_text("Following: 1 new visit.")
+        assert await page.locator(f"#s-{visit.id.hex}").count() == 1
+        async with database.transaction(project_id) as tx:
+            await tx.execute(update(ApiKey).where(ApiKey.project_id == project_id).values(revoked_at=NOW))
+        await expect(page.get_by_text("Your login is over")).to_be_visible(timeout=10_000)
+        await page.close()
