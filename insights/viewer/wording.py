@@ -71,7 +71,7 @@ def masked(name: str) -> str:
 
 
 def masked_address(address: str) -> str:
-    """Where a message went, as everyone may see it: people's addresses and numbers are masked, names of ours are not."""
+    """Where a message went, as everyone may see it: addresses and numbers of people are masked."""
     if "@" in address:
         return mask(NameKind.EMAIL, address)
     return mask(NameKind.PHONE, address) if address.startswith("+") else address

@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql
 
 from adapters.postgres.tenancy import tenant_policy
 
-revision = "0020"
-down_revision = "0019"
+revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
