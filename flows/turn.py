@@ -326,6 +326,9 @@ class Turns:
     async def _settle(self, tx: AsyncSession, run: FlowRun, delivery: Delivery, status: str, error: str | None) -> None:
         """Writes down what is known of a delivery now."""
         now = self._clock()
+        if status == "unknown" and delivery.fate not in (None, "rejected"):
+            # Its provider reported of it meanwhile, so it did go out.
+            status, error = "accepted", None
         delivery.status, delivery.error, delivery.decided_at = status, error, now
         word = "unanswered" if status == "intent" else status
         await note(tx, run.project_id, run.id, now, delivery.step, word, error or delivery.channel)

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from insights.api import (
     audit_log,
+    callbacks,
     channels,
     conditions,
     documented,
@@ -120,6 +121,7 @@ def create_app(services: Services) -> ASGIApp:
         shop,
         live_actions,
         channels,
+        callbacks,
         policies,
         recovery,
         lift,

@@ -27,6 +27,7 @@ from adapters.telemetry.meters import Meters
 from flows.runner import Runner
 from flows.uptake import Uptake
 from insights.access.keys import KeyRing
+from insights.channels.callbacks import Callbacks
 from insights.channels.ways import ProjectChannels
 from insights.classification.book import AnswerBook
 from insights.classification.calibration import Calibrations, read_calibrations, shipped_calibrations
@@ -77,6 +78,7 @@ class Services:
     line: Line
     channels: ProjectChannels
     composer: MessageComposer
+    callbacks: Callbacks
     door: Door
     limits: Limits
     action_limits: ActionLimits
@@ -247,6 +249,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         line=line,
         channels=ways,
         composer=composer,
+        callbacks=Callbacks(database, ways),
         door=Door(database, way_in, sealing),
         limits=event_limits(settings),
         action_limits=ActionLimits(

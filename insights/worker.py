@@ -11,6 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
+from flows.feedback import forget_old_reports
 from flows.watching import listen
 from insights.events.places import forget_old
 from insights.models import Project
@@ -47,6 +48,7 @@ async def forget_old_messages(database: Database) -> None:
         async with database.transaction(project_id) as tx:
             await forget_old(tx, project_id)
             await forget_old_receipts(tx, project_id)
+            await forget_old_reports(tx, project_id, datetime.now(UTC))
 
 
 async def listen_for_flows(database: Database) -> None:

@@ -133,6 +133,11 @@ def secrets_of(credentials: ChannelCredentials) -> Iterator[str]:
     return iter(sorted((text for text in found if len(text) > 3), key=len, reverse=True))
 
 
+def tag_of(key: str) -> str:
+    """``key`` in the letters that providers' tags take. Ours are, so the same key is always the same tag."""
+    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "_" for letter in key)[:256]
+
+
 def text_of(content: Any, name: str, most: int, *, required: bool = True) -> str:
     """``content[name]``, a text of at most ``most`` characters. Raises ContentInvalid."""
     value = content.get(name)

@@ -16,6 +16,7 @@ from adapters.channels.contract import Channel
 from adapters.channels.email_services.postmark import Postmark
 from adapters.channels.email_services.resend import Resend
 from adapters.channels.email_services.sendgrid import SendGrid
+from adapters.channels.email_services.ses import Ses
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, HttpChannel
 from adapters.channels.line import Line
@@ -30,6 +31,7 @@ _ALL: Final[tuple[type[AnyChannel], ...]] = (
     Resend,
     SendGrid,
     Postmark,
+    Ses,
     Twilio,
     HttpSms,
     WebPush,

@@ -60,7 +60,7 @@ class Answer:
     @property
     def json(self) -> Any:
         """The body read as JSON; None when it is none or not whole."""
-        if not self.whole or "html" in self.headers.get("content-type", ""):
+        if not self.whole:
             return None
         try:
             return json.loads(self.body)
@@ -80,7 +80,8 @@ class Answer:
     @property
     def is_page(self) -> bool:
         """Whether somebody in between answered with a page for people."""
-        return "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
+        page = "html" in self.headers.get("content-type", "") or self.body.lstrip()[:1] == b"<"
+        return page and self.json is None
 
 
 Broken = Rejected | Retry | Unknown

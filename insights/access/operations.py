@@ -37,6 +37,7 @@ NEEDS: Final[dict[str, Need]] = {
     "POST /v1/alias": _EVENTS,
     "GET /v1/audit": _ADMIN,
     "POST /v1/batch": _EVENTS,
+    "POST /v1/callbacks/{channel}": _SIGNED,
     "GET /v1/channels": _READER,
     "POST /v1/channels": _ADMIN,
     "GET /v1/channels/kinds": _READER,

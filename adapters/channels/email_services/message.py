@@ -55,6 +55,7 @@ class MailParts:
     html: str
     reply_to: str
     headers: Mapping[str, str]
+    raw: bytes
 
 
 def mail_parts(intent: SendIntent, sender: str) -> MailParts:
@@ -78,6 +79,7 @@ def mail_parts(intent: SendIntent, sender: str) -> MailParts:
         html=text_of(content, "html", MOST_PART, required=False),
         reply_to=str(named_address(content["reply_to"])) if content.get("reply_to") else "",
         headers=headers,
+        raw=built.raw,
     )
 
 

@@ -8,12 +8,26 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
-from adapters.channels.contract import Accepted, Rate, Rejected, Result, Retry, SendIntent, Suppress, Unknown
+from adapters.channels.contract import (
+    Accepted,
+    Callback,
+    CallbackRefused,
+    ProviderEvent,
+    Rate,
+    Rejected,
+    Result,
+    Retry,
+    SendIntent,
+    Suppress,
+    Unknown,
+)
+from adapters.channels.email_services import postmark_events
 from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
 from adapters.channels.http_channel import HttpChannel
 from adapters.channels.line import Answer, Request, json_request
+from adapters.channels.signed_calls import basic, body_of
 from adapters.channels.verdict import said
 
 _SENDER = frozenset({400, 401})
@@ -30,14 +44,25 @@ class PostmarkSettings(MailSettings):
     )
 
 
-class Postmark(HttpChannel[PostmarkSettings, MailKey]):
+class PostmarkCredentials(MailKey):
+    """The token, and what its webhooks come with."""
+
+    callback_password: SecretStr | None = Field(
+        None,
+        description="The password in the webhook's address (user whyleft), for bounces and complaints.",
+        min_length=16,
+        max_length=200,
+    )
+
+
+class Postmark(HttpChannel[PostmarkSettings, PostmarkCredentials]):
     """POST /email."""
 
     kind = "postmark"
     title = "Postmark"
     word = "email"
     settings_model = PostmarkSettings
-    credentials_model = MailKey
+    credentials_model = PostmarkCredentials
     rate: ClassVar[Rate] = Rate(50, 100)
 
     def request(self, intent: SendIntent) -> Request:
@@ -67,6 +92,15 @@ class Postmark(HttpChannel[PostmarkSettings, MailKey]):
                 return Accepted(identifier if isinstance(identifier, str) else None)
             return _refused(code, answer) if isinstance(code, int) else Unknown("Postmark's answer cannot be read.")
         return _refused(code, answer) if answer.status == 422 and isinstance(code, int) else None
+
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        password = self.credentials.callback_password
+        if password is None:
+            raise CallbackRefused(
+                "This channel has no callback_password: set one, and put it into the webhook's address."
+            )
+        basic(call, "whyleft", password.get_secret_value())
+        return postmark_events.events(body_of(call), call.at)
 
 
 def _refused(code: int, answer: Answer) -> Result:

@@ -8,23 +8,47 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import ClassVar
 
-from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent, Unknown
+from pydantic import Field, SecretStr
+
+from adapters.channels.contract import (
+    Accepted,
+    Callback,
+    CallbackRefused,
+    Idempotency,
+    ProviderEvent,
+    Rate,
+    Rejected,
+    Result,
+    Retry,
+    SendIntent,
+    Unknown,
+)
+from adapters.channels.email_services import resend_events
 from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
-from adapters.channels.http_channel import HttpChannel
+from adapters.channels.http_channel import HttpChannel, tag_of
 from adapters.channels.line import Answer, Request, json_request
+from adapters.channels.signed_calls import body_of, standard_webhook
 from adapters.channels.verdict import said
 
 _BUSY = timedelta(seconds=30)
 
 
-class Resend(HttpChannel[MailSettings, MailKey]):
+class ResendCredentials(MailKey):
+    """The key, and what its webhooks are signed with."""
+
+    callback_secret: SecretStr | None = Field(
+        None, description="The signing secret of the webhook (whsec_…), for bounces and complaints.", max_length=200
+    )
+
+
+class Resend(HttpChannel[MailSettings, ResendCredentials]):
     """POST /emails."""
 
     kind = "resend"
     title = "Resend"
     word = "email"
     settings_model = MailSettings
-    credentials_model = MailKey
+    credentials_model = ResendCredentials
     idempotency: ClassVar[Idempotency] = "key"
     # An hour less than promised: two clocks and a queue lie between.
     key_ttl: ClassVar[timedelta | None] = timedelta(hours=23)
@@ -41,12 +65,12 @@ class Resend(HttpChannel[MailSettings, MailKey]):
                 "html": mail.html,
                 "reply_to": mail.reply_to,
                 "headers": dict(mail.headers),
-                "tags": [{"name": KEY_NAME, "value": _tag(intent.key)}],
+                "tags": [{"name": KEY_NAME, "value": tag_of(intent.key)}],
             }
         )
         headers = {
             "authorization": f"Bearer {self.credentials.api_key.get_secret_value()}",
-            "idempotency-key": _tag(intent.key),
+            "idempotency-key": tag_of(intent.key),
         }
         return json_request("POST", "https://api.resend.com/emails", body, headers=headers)
 
@@ -65,7 +89,9 @@ class Resend(HttpChannel[MailSettings, MailKey]):
             return Rejected(f"Resend does not know the sender's domain{said(answer)}: verify it under Domains.")
         return None
 
-
-def _tag(key: str) -> str:
-    """``key`` in the letters that a tag takes; ours are, and so the same key is always the same tag."""
-    return "".join(letter if letter.isascii() and (letter.isalnum() or letter in "-_") else "_" for letter in key)[:256]
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        secret = self.credentials.callback_secret
+        if secret is None:
+            raise CallbackRefused("This channel has no callback_secret: copy it from Resend's webhook page.")
+        identifier = standard_webhook(call, secret.get_secret_value(), prefix="svix")
+        return resend_events.events(identifier, body_of(call), call.at)

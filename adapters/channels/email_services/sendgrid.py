@@ -7,20 +7,43 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from adapters.channels.contract import Accepted, Rate, Rejected, Result, SendIntent
+from pydantic import Field
+
+from adapters.channels.contract import (
+    Accepted,
+    Callback,
+    CallbackRefused,
+    ProviderEvent,
+    Rate,
+    Rejected,
+    Result,
+    SendIntent,
+)
+from adapters.channels.email_services import sendgrid_events
 from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
 from adapters.channels.http_channel import HttpChannel
 from adapters.channels.line import Answer, Request, json_request
+from adapters.channels.signed_calls import body_of, ecdsa, fresh, seconds
 from adapters.channels.verdict import said
 
 
-class SendGrid(HttpChannel[MailSettings, MailKey]):
+class SendGridSettings(MailSettings):
+    """Sender, and how events are verified."""
+
+    callback_public_key: str = Field(
+        "",
+        description="The verification key of the signed event webhook, for bounces and complaints.",
+        pattern=r"^[A-Za-z0-9+/=]{0,500}$",
+    )
+
+
+class SendGrid(HttpChannel[SendGridSettings, MailKey]):
     """POST /v3/mail/send: 202 without a body."""
 
     kind = "sendgrid"
     title = "SendGrid"
     word = "email"
-    settings_model = MailSettings
+    settings_model = SendGridSettings
     credentials_model = MailKey
     rate: ClassVar[Rate] = Rate(100, 200)
 
@@ -44,10 +67,19 @@ class SendGrid(HttpChannel[MailSettings, MailKey]):
 
     def read(self, answer: Answer, intent: SendIntent) -> Result | None:
         if answer.status == 202 and not answer.is_page:
-            return Accepted(answer.headers.get("x-message-id"))
+            return Accepted((answer.headers.get("x-message-id") or "").split(".")[0] or None)
         words = said(answer)
         if answer.status == 403 and ("verified" in words or "from address" in words):
             return Rejected(f"SendGrid does not know the sender{words}: verify it under Sender Authentication.")
         if answer.status == 413:
             return Rejected("The mail is too large for SendGrid (30 MB): shorten the template.")
         return None
+
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        if not self.settings.callback_public_key:
+            raise CallbackRefused("This channel has no callback_public_key: turn on the signed event webhook.")
+        stamp = call.headers.get("x-twilio-email-event-webhook-timestamp", "")
+        signature = call.headers.get("x-twilio-email-event-webhook-signature", "")
+        ecdsa(call, self.settings.callback_public_key, signature, stamp.encode(errors="replace") + call.raw)
+        fresh(seconds(stamp), call.at)
+        return sendgrid_events.events(body_of(call), call.at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import date
 from typing import Any, Final
 
@@ -63,6 +64,23 @@ def _postmark_error(code: int, message: str) -> Reply:
     return Reply(422, {"ErrorCode": code, "Message": message})
 
 
+def _ses(call: Call) -> bool:
+    body = call.json
+    raw = base64.b64decode(body["Content"]["Raw"]["Data"])
+    return (
+        call.host == "email.eu-central-1.amazonaws.com"
+        and call.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKIACANARYCANARY/20")
+        and "SignedHeaders=content-type;host;x-amz-date," in call.headers["authorization"]
+        and body["Destination"] == {"ToAddresses": [TO]}
+        and body["EmailTags"][0]["Name"] == "whyleft_delivery"
+        and b"List-Unsubscribe-Post: List-Unsubscribe=One-Click" in raw
+    )
+
+
+def _ses_error(status: int, name: str, message: str) -> Reply:
+    return Reply(status, {"message": message}, {"x-amzn-ErrorType": f"{name}:http://internal.amazon.com/"})
+
+
 EXAMPLES: Final = (
     Example(
         kind="resend",
@@ -106,7 +124,7 @@ EXAMPLES: Final = (
         impossible=NOTHING_TO_SAY,
         send="POST /v3/mail/send",
         accepted=Reply(202, b"", {"X-Message-Id": "14c5d75ce93.dfd.64b469"}),
-        provider_id="14c5d75ce93.dfd.64b469",
+        provider_id="14c5d75ce93",
         sent=_sendgrid,
         cases={
             "the sender is not verified": Case(
@@ -151,6 +169,32 @@ EXAMPLES: Final = (
                 Reply(200, {"ErrorCode": 300, "Message": "Invalid 'To' address"}), Rejected, "refuses the mail"
             ),
             "success without a code": Case(Reply(200, {"Message": "OK"}), Unknown, "cannot be read"),
+        },
+    ),
+    Example(
+        kind="ses",
+        reference="https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html",
+        read_on=date(2026, 11, 21),
+        settings={**SETTINGS, "region": "eu-central-1"},
+        credentials={"access_key_id": "AKIACANARYCANARY", "secret_access_key": "canary-secret-access-key"},
+        recipient=TO,
+        content=MAIL,
+        impossible=NOTHING_TO_SAY,
+        send="POST /v2/email/outbound-emails",
+        accepted=Reply(200, {"MessageId": "0107019a-1c2d-4f2b-000000"}),
+        provider_id="0107019a-1c2d-4f2b-000000",
+        sent=_ses,
+        cases={
+            "the sender is not verified": Case(
+                _ses_error(400, "MessageRejected", "Email address is not verified."), Rejected, "verify the sender"
+            ),
+            "an expired token": Case(_ses_error(403, "ExpiredTokenException", "expired"), Retry, "set a new one"),
+            "a paused account": Case(_ses_error(400, "SendingPausedException", "paused"), Retry, "let this account"),
+            "no such configuration set": Case(
+                _ses_error(404, "NotFoundException", "Configuration set <x> does not exist."),
+                Rejected,
+                "configuration set",
+            ),
         },
     ),
 )
