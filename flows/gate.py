@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Final
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.channels.contract import Channel
+from adapters.channels.contract import UNLIMITED, Channel
+from adapters.postgres.buckets import book, take
+from flows.bounds import devices_of, over_a_cap, standing
+from flows.chance import held_out
 from flows.definition import FlowDefinition
 from flows.deliveries import OPEN_STATUSES, given_up
 from flows.engine import SendNow
+from flows.local_time import zone
 from flows.lookup import lookup
-from flows.models import Delivery, FlowRun, Suppression
+from flows.models import Delivery, FlowRun
+from flows.policy import ProjectPolicy, caps_for, loud_at
 from flows.ports import Composed, Composer, Done, Facts, Holdout, SendRequest, Skip
-from flows.triggers import converted_since
+from flows.triggers import converted_since, until
 
+_FLOW_HOLDOUT: Final = Skip(
+    "flow_holdout", "They get nothing of this flow, so that it can be measured what the others get out of it."
+)
 _HELD_OUT: Final = Skip("held_out", "They get nothing, so that it can be measured what the others get out of it.")
 
 
@@ -30,6 +38,21 @@ class Passed:
 
     delivery: Delivery
     channel: Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Postpone:
+    """Not now, but at ``until``: nobody is written to at night, and no provider is sent more than it takes.
+
+    ``fresh``: the step counts as due from then on; otherwise it gets later meanwhile, and too late in the end.
+    ``full``: the channel that has no room.
+    """
+
+    until: datetime
+    reason: str
+    detail: str
+    fresh: bool
+    full: Channel | None = None
 
 
 async def pass_gate(
@@ -42,7 +65,7 @@ async def pass_gate(
     channels: Mapping[str, Channel],
     holdout: Holdout,
     now: datetime,
-) -> Passed | Done | Skip:
+) -> Passed | Done | Skip | Postpone:
     """Decides whether a due send may go out now. The caller holds the visitor's lock and the run's row.
 
     A message that was composed before and is open still goes out as it was, under its own key, or not at all. A no
@@ -55,7 +78,10 @@ async def pass_gate(
         await composing.commit()
         return decision
     await composing.rollback()
-    if earlier is not None:
+    if isinstance(decision, Postpone) and (channel := decision.full) is not None:
+        slot = await book(tx, run.project_id, _bucket(channel), per_second=channel.rate.per_second)
+        return replace(decision, until=max(decision.until, now + slot))
+    if earlier is not None and isinstance(decision, Skip):
         earlier.status = given_up(earlier.status)
         earlier.error = f"Not tried again: {decision.detail}"
         earlier.decided_at = now
@@ -87,9 +113,9 @@ async def _decide(
     channels: Mapping[str, Channel],
     holdout: Holdout,
     now: datetime,
-) -> Passed | Done | Skip:
-    # What is tried again was due when it was first tried.
-    due_at = earlier.created_at if earlier is not None else run.due_at or now
+) -> Passed | Done | Skip | Postpone:
+    # What is tried again was due when it was first tried; what was postponed for its own sake, when that was over.
+    due_at = earlier.created_at if earlier is not None else run.wanted_at or run.due_at or now
     if now - due_at > flow.lateness(send.step):
         return Skip("too_late", f"It was due at {due_at:%Y-%m-%d %H:%M} UTC, longer ago than this step allows.")
     if run.exit_on_conversion and await converted_since(tx, run.project_id, [run.visitor_id], run.triggered_at):
@@ -122,14 +148,25 @@ async def _decide(
             "channel_not_configured",
             f"No {word} channel is set up for this project." if not named else f"There is no {word} channel {named!r}.",
         )
+    known: Mapping[str, Any] = {}
     if composed.needs_consent:
         known = await facts.facts(tx, run.project_id, run.visitor_id)
-        if lookup(known, f"consent.{word}") is not True:
-            return Skip("no_consent", f"The visitor has not agreed to messages by {word}.")
-    if recipient is not None and await _suppressed(tx, run.project_id, word, recipient):
+    if composed.needs_consent and lookup(known, f"consent.{word}") is not True:
+        return Skip("no_consent", f"The visitor has not agreed to messages by {word}.")
+    policy, suppressed = await standing(tx, run.project_id, word, recipient)
+    if suppressed:
         return Skip("suppressed", f"{recipient} is on the suppression list of {word}.")
+    if composed.needs_consent:
+        bounded = await _bounded(tx, run, flow, send, policy, known, word, recipient, earlier, now)
+        if bounded is not None:
+            return bounded
     if held_back:
         return _HELD_OUT
+    person, _ = devices_of(known, run.visitor_id)
+    if composed.needs_consent and held_out(flow.name, flow.settings.holdout, person):
+        return _FLOW_HOLDOUT
+    if (full_for := await _no_room(tx, run.project_id, channel)) is not None:
+        return Postpone(now + full_for, "rate", f"{word} takes no more just now.", fresh=False, full=channel)
     if earlier is not None:
         earlier.status = "intent"
         earlier.attempts += 1
@@ -137,6 +174,55 @@ async def _decide(
         await tx.flush()
         return Passed(earlier, channel)
     return await _write_intent(tx, run, send, composed, channel, now)
+
+
+async def _bounded(
+    tx: AsyncSession,
+    run: FlowRun,
+    flow: FlowDefinition,
+    send: SendNow,
+    policy: ProjectPolicy,
+    known: Mapping[str, Any],
+    word: str,
+    recipient: str | None,
+    earlier: Delivery | None,
+    now: datetime,
+) -> Skip | Postpone | None:
+    """What quiet hours and caps say to a message; None: nothing against it."""
+    settings = flow.settings
+    loud = loud_at(now, word, zone(lookup(known, "visitor.time_zone")), [policy.quiet_hours, settings.quiet_hours])
+    if loud is not None:
+        return Postpone(loud, "quiet_hours", f"It is night for them; {until(loud)}.", fresh=True)
+    if earlier is not None:
+        return None  # counted when it was first tried, or certainly not out and still the same message
+    held_by = await over_a_cap(
+        tx,
+        run,
+        flow,
+        caps_for(word, policy.caps, settings.caps),
+        action=send.step.action,
+        channel=word,
+        recipient=recipient,
+        known=known,
+        now=now,
+    )
+    if held_by is None:
+        return None
+    if held_by.outranked:
+        return Skip("outranked", f"What is left of {held_by.words()} is for a flow of higher priority.")
+    return Skip("capped", f"They got {held_by.words()} already.")
+
+
+async def _no_room(tx: AsyncSession, project_id: UUID, channel: Channel) -> timedelta | None:
+    """How long a channel's provider is sent no more; None: it takes this one."""
+    rate = channel.rate
+    if rate.per_second >= UNLIMITED.per_second:
+        return None
+    return await take(tx, project_id, _bucket(channel), per_second=rate.per_second, burst=rate.burst)
+
+
+def _bucket(channel: Channel) -> str:
+    return f"channel:{channel.id or channel.name}"
 
 
 def chosen(channels: Mapping[str, Channel], word: str, params: Mapping[str, object]) -> Channel | None:
@@ -152,10 +238,6 @@ def carrier(channels: Mapping[str, Channel], delivery: Delivery) -> Channel | No
     """
     same = next((c for c in channels.values() if c.id == delivery.channel_id and c.name == delivery.channel), None)
     return channels.get(delivery.channel) if same is None and delivery.status == "retry" else same
-
-
-async def _suppressed(tx: AsyncSession, project_id: UUID, channel: str, recipient: str) -> bool:
-    return (await tx.get(Suppression, (project_id, channel, recipient))) is not None
 
 
 async def _write_intent(
@@ -176,6 +258,7 @@ async def _write_intent(
             recipient=composed.recipient,
             dedupe_key=key,
             content=dict(composed.content),
+            marketing=composed.needs_consent,
             status="intent",
             attempts=1,
             created_at=now,

@@ -41,7 +41,8 @@ class FlowRun(Tenant, Base):
     """One execution of a flow. ``due_at`` is NULL once it is over.
 
     ``lease_token`` fences: a worker whose lease ran out writes nothing. ``trigger_key`` is unique within a flow, so a
-    trigger that arrives twice starts one run.
+    trigger that arrives twice starts one run. ``wanted_at``: when a send that was postponed would have been due, as
+    far as its lateness goes.
     """
 
     __tablename__ = "flow_run"
@@ -78,6 +79,7 @@ class FlowRun(Tenant, Base):
     signal_key: Mapped[str | None]
     signalled: Mapped[bool]
     due_at: Mapped[datetime | None]
+    wanted_at: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
     lease_token: Mapped[int] = mapped_column(BigInteger, server_default="0")
     attempts: Mapped[int]
@@ -112,7 +114,7 @@ class Delivery(Tenant, Base):
     """One message to one recipient. ``dedupe_key`` is unique on its channel: the same thing goes out once.
 
     ``status`` is what the send came to, ``fate`` the worst that its provider reported later. ``channel_id`` is the
-    project's channel that carries it, NULL for one of the server's own.
+    project's channel that carries it, NULL for one of the server's own. ``marketing``: caps count it.
     """
 
     __tablename__ = "delivery"
@@ -137,6 +139,7 @@ class Delivery(Tenant, Base):
     recipient: Mapped[str | None]
     dedupe_key: Mapped[str]
     content: Mapped[dict[str, Any]]
+    marketing: Mapped[bool] = mapped_column(server_default=text("false"))
     status: Mapped[str]
     attempts: Mapped[int]
     provider_id: Mapped[str | None]
@@ -176,6 +179,7 @@ class RateBucket(Tenant, Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     tokens: Mapped[float]
     at: Mapped[datetime]
+    booked_until: Mapped[datetime | None]
 
 
 class HeardProviderEvent(Tenant, Base):

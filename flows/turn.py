@@ -40,7 +40,7 @@ from flows.engine import (
     knows_nothing,
 )
 from flows.errors import LeaseLost
-from flows.gate import Passed, carrier, open_delivery, pass_gate
+from flows.gate import Passed, Postpone, carrier, open_delivery, pass_gate
 from flows.local_time import zone
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun, FlowVersion, Suppression
@@ -147,6 +147,7 @@ class Turns:
         while True:
             # Anew after each send: one may have put a tag on that the next branch asks for.
             by = await self._judge(tx, run, flow, now)
+            stood_at = run.step
             ahead = advance(flow, Position(run.step, run.waiting), occurrence, run.facts, now, by, who)
             for step_id, word, why in ahead.passed:
                 await note(tx, run.project_id, run.id, now, step_id, word, why)
@@ -156,6 +157,8 @@ class Turns:
                 run.due_at = now
             run.step, run.waiting, run.signalled = ahead.position.step, ahead.position.waiting, False
             run.signal = run.signal_key = None
+            if run.step != stood_at:
+                run.wanted_at = None
             match ahead.effect:
                 case Finish(reason):
                     await self._finish(tx, run, "done", reason, now)
@@ -170,6 +173,9 @@ class Turns:
                     )
                     if isinstance(decision, Passed):
                         return await self._sending(tx, run, decision)
+                    if isinstance(decision, Postpone):
+                        await self._postpone(tx, run, send, decision, now)
+                        return None
                     occurrence = "sent"
                     if isinstance(decision, Done):
                         await note(tx, run.project_id, run.id, now, send.step_id, "done", decision.detail)
@@ -179,6 +185,17 @@ class Turns:
                     if decision.reason == "converted":
                         await self._finish(tx, run, "cancelled", "converted", now)
                         return None
+
+    async def _postpone(self, tx: AsyncSession, run: FlowRun, send: SendNow, decision: Postpone, now: datetime) -> None:
+        earlier = await open_delivery(tx, run, send.step_id)
+        # A try that may have arrived keeps its run past the gate, as one whose worker died does.
+        run.status = "sending" if earlier is not None and earlier.status == "intent" else "waiting"
+        # A provider may be full for long: its wait is told once.
+        if decision.fresh or run.wanted_at is None:
+            why = f"{decision.reason}: {decision.detail}"
+            await note(tx, run.project_id, run.id, now, send.step_id, "postponed", why)
+        run.wanted_at = decision.until if decision.fresh else run.wanted_at or run.due_at
+        run.due_at, run.lease_until = decision.until, None
 
     async def _definition(self, tx: AsyncSession, run: FlowRun) -> FlowDefinition:
         """What the run's version says. A version never changes: it is read once."""
@@ -229,7 +246,7 @@ class Turns:
 
     async def _finish(self, tx: AsyncSession, run: FlowRun, status: str, reason: str, now: datetime) -> None:
         run.status, run.due_at, run.lease_until = status, None, None
-        run.ended_at, run.end_reason = now, reason
+        run.ended_at, run.end_reason, run.wanted_at = now, reason, None
         await note(tx, run.project_id, run.id, now, run.step, "ended", reason)
 
     async def _interrupted(self, tx: AsyncSession, run: FlowRun) -> Errand | None:

@@ -36,3 +36,21 @@ async def take(tx: AsyncSession, project_id: UUID, name: str, *, per_second: flo
         return None
     seconds = (await tx.execute(_WAIT, given)).scalar_one()
     return timedelta(seconds=max(float(seconds), 0.001))
+
+
+_BOOK = text("""
+UPDATE rate_bucket SET booked_until =
+    greatest(booked_until, clock_timestamp()) + make_interval(secs => 1 / CAST(:rate AS double precision))
+WHERE project_id = :project AND name = :name
+RETURNING extract(epoch FROM booked_until - clock_timestamp())
+""")
+
+
+async def book(tx: AsyncSession, project_id: UUID, name: str, *, per_second: float) -> timedelta:
+    """A time of one's own for whoever got no token of this bucket, so that many who wait do not all come back at once.
+
+    The tokens of that time are not set aside: who comes then may have to book again.
+    """
+    given = {"project": project_id, "name": name, "rate": per_second}
+    seconds = (await tx.execute(_BOOK, given)).scalar_one()
+    return timedelta(seconds=max(float(seconds), 0.001))

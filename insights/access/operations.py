@@ -139,6 +139,8 @@ NEEDS: Final[dict[str, Need]] = {
     "POST /v1/sessions/{session_id}/close": _EDITOR,
     "POST /v1/sessions/{session_id}/feedback": _EDITOR,
     "POST /v1/sessions/{session_id}/reclassify": _EDITOR,
+    "GET /v1/settings/flows": _READER,
+    "PUT /v1/settings/flows": _ADMIN,
     "GET /v1/settings/insights": _READER,
     "PATCH /v1/settings/insights": _ADMIN,
     "GET /v1/shop": _READER,

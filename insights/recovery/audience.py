@@ -19,6 +19,7 @@ class VisitorFacts:
     """What the send gate may know of a visitor as they are now.
 
     {"visitor": {"email": bool, "phone": bool, "known": bool, "time_zone": name or None},
+    "person": {"id": UUID, "devices": [UUID]},
     "consent": {"email": bool, "sms": bool, …}}; a visitor nobody has heard of has and allows nothing.
     """
 
@@ -33,5 +34,6 @@ class VisitorFacts:
                 "known": visitor is not None and bool(visitor.user_id),
                 "time_zone": await time_zone(tx, project_id, visitor_id),
             },
+            "person": {"id": person[0], "devices": list(person)},
             "consent": {channel: consents(consent, channel) for channel in CHANNELS},
         }

@@ -144,3 +144,17 @@ async def test_what_nobody_can_say_of_is_listed(api: Api) -> None:
     found = (await api.client.get("/v1/deliveries", params={"status": "unknown"}, headers=api.headers)).json()
     assert [one["status"] for one in found["deliveries"]] == ["unknown"]
     assert len((await api.client.get("/v1/deliveries", headers=api.headers)).json()["deliveries"]) == 2
+
+
+async def test_a_projects_policy_is_read_back_and_nonsense_is_refused_by_name(api: Api) -> None:
+    url = "/v1/settings/flows"
+    assert (await api.client.get(url, headers=api.headers)).json() == {"caps": [], "quiet_hours": None}
+    policy = {"caps": [{"channel": "email", "most": 2}], "quiet_hours": {"from": "21:00", "to": "08:00"}}
+    put = await api.client.put(url, json=policy, headers=api.headers)
+    assert put.status_code == 200
+    found = (await api.client.get(url, headers=api.headers)).json()
+    assert found == put.json()
+    assert (found["caps"][0]["within"], found["quiet_hours"]["from"]) == ("P1D", "21:00")
+    bad = await api.client.put(url, json={"caps": [{"most": 0}]}, headers=api.headers)
+    assert bad.status_code == 422
+    assert "most" in bad.text

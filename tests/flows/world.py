@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.contract import (
+    UNLIMITED,
     Accepted,
     Idempotency,
     NotFound,
@@ -45,6 +46,7 @@ class Provider:
 
     name = "email"
     id = None
+    rate = UNLIMITED
     key_ttl = timedelta(hours=24)
 
     def __init__(self, idempotency: Idempotency = "none", script: list[Result | BaseException] | None = None) -> None:
@@ -89,13 +91,20 @@ class Composer:
 
 
 class Consents:
-    """Everybody agreed, or nobody."""
+    """Everybody agreed, or nobody; where they are; which devices are one person's."""
 
     def __init__(self, agreed: bool = True) -> None:
         self.agreed = agreed
+        self.zone: str | None = None
+        self.person: list[UUID] = []
 
     async def facts(self, tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> Mapping[str, Any]:
-        return {"consent": {"email": self.agreed}}
+        devices = self.person if visitor_id in self.person else [visitor_id]
+        return {
+            "consent": {"email": self.agreed},
+            "visitor": {"time_zone": self.zone},
+            "person": {"id": devices[0], "devices": devices},
+        }
 
 
 def plan(steps: dict[str, Any] | None = None, name: str = "recover", **settings: Any) -> FlowDefinition:
