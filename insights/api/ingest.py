@@ -27,6 +27,7 @@ from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.api.safe_headers import SAFE
 from insights.decisions.decide import Choice, decide
 from insights.decisions.guardrails import Limits as ActionLimits
+from insights.decisions.kept import mark_shown
 from insights.decisions.pivots import withdrawn
 from insights.decisions.plan import Plan
 from insights.decisions.set_aside import device_key, reservation_of
@@ -368,6 +369,8 @@ def _claim(profile: Profile, entry: Entry, choice: Choice, asked: _Asked) -> Non
         return
     profile.mark_served(choice.action, entry.received_ms, choice.stage)
     if choice.shown is not None:
+        if choice.shown.kept and choice.shown.entry_id is not None:
+            mark_shown(profile, choice.shown.entry_id)
         entry.reservation = reservation_of(
             choice.shown,
             visitor_id=entry.visitor_id,

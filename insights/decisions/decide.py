@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import numpy as np
 from insights.decisions.content import Offer
 from insights.decisions.eligibility import eligible, nobody_to_speak_to
 from insights.decisions.guardrails import Limits
+from insights.decisions.kept import with_kept
 from insights.decisions.moment import moment_of
 from insights.decisions.offer import LiveOffer
 from insights.decisions.plan import ARM, RULES_ONLY, Plan
@@ -110,6 +111,8 @@ def decide(
     moment = moment_of(profile, intent, stage, now_ms=now_ms, event_type=event_type, path=path)
     if nobody_to_speak_to(moment):
         return None
+    if profile.kept:
+        plan = replace(plan, catalogue=with_kept(plan.catalogue, profile, now_ms))
     candidates, excluded = eligible(moment, plan.catalogue, limits)
     if not candidates:
         return None

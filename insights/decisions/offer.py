@@ -41,7 +41,8 @@ class LiveOffer:
     ``priority`` orders the rules: higher first. ``helps`` marks an action that answers trouble: it may interrupt.
     ``needs_link`` names the page without which there is nothing to offer. ``entry_id``: the shop's own entry that it
     was made from; ``group``: of the offers of a group one is shown a visit; ``starts_ms``, ``ends_ms``: when, epoch
-    milliseconds; ``per_visitor_week``: most that one visitor sees it in seven days.
+    milliseconds; ``per_visitor_week``: most that one visitor sees it in seven days; ``kept``: it was put by for this
+    visitor and is shown once.
     """
 
     action: LiveAction
@@ -58,6 +59,7 @@ class LiveOffer:
     ends_ms: int | None = None
     group: str = ""
     per_visitor_week: int | None = None
+    kept: bool = False
 
     def offer(self, moment: Moment, facts: ShopFacts, locale: str = "", code: str = "") -> Offer:
         """What to draw now, in the visitor's language. ``code``: the discount code that it is to show."""

@@ -6,6 +6,7 @@ at all that was meant to make them buy: what is still on their screen is taken d
 
 from __future__ import annotations
 
+from insights.decisions.kept import shown_of
 from insights.decisions.offer import Catalogue
 from insights.intents.intent import Intent
 from insights.intents.stage import stage_of
@@ -17,6 +18,7 @@ def withdrawn(profile: Profile, intent: Intent, catalogue: Catalogue) -> list[st
     if not profile.served:
         return []
     stage = stage_of(profile, intent)
-    served = {offer.action for offer in catalogue.offers if profile.was_served(offer.action)}
-    fitting = {offer.action for offer in catalogue.offers if stage in offer.stages}
+    offers = (*shown_of(profile), *catalogue.offers) if profile.kept else catalogue.offers
+    served = {offer.action for offer in offers if profile.was_served(offer.action)}
+    fitting = {offer.action for offer in offers if stage in offer.stages}
     return sorted(action.value for action in served - fitting)

@@ -11,6 +11,7 @@ from insights.decisions.offer import LiveOffer
 from insights.events.turns import Reservation, Turn
 
 EVER: Final = "ever"
+KEPT: Final = "kept"
 
 
 def device_key(salt: bytes, address: str, browser: str) -> bytes:
@@ -33,10 +34,13 @@ def reservation_of(
     now_ms: int,
 ) -> Reservation | None:
     """What ``shown`` needs; None when it needs nothing. ``device``: of ``device_key``."""
-    if shown.entry_id is None or (shown.incentive is None and shown.per_visitor_week is None):
+    if shown.entry_id is None or (shown.incentive is None and shown.per_visitor_week is None and not shown.kept):
         return None
     at = datetime.fromtimestamp(now_ms / 1000, UTC)
     turns = []
+    if shown.kept:
+        # On whichever of their devices they come back: once.
+        turns.append(Turn(KEPT, shown.entry_id.bytes, EVER, 1))
     if shown.per_visitor_week is not None:
         year, week, _ = at.isocalendar()
         period = f"{year}-W{week:02d}"

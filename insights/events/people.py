@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
@@ -17,6 +17,7 @@ from insights.events.wire import WireEvent
 from insights.identity.links import link_of_visitors, links_said
 from insights.identity.stitch import Stitched, stitch
 from insights.identity.together import hold_people, person_of
+from insights.models import KeptOffer
 from insights.vocabulary.ids import ms_to_datetime
 from insights.vocabulary.session_group import session_group
 
@@ -85,6 +86,10 @@ async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said])
             group=session_group(one.session_id),
         )
         affected.update(visitor for visitor in same_person if visitor != one.visitor_id)
+    if buyers:
+        # What was kept for their next visit was meant to make them buy.
+        bought = {visitor for buyer in buyers for visitor in together[buyer]}
+        await tx.execute(delete(KeptOffer).where(KeptOffer.project_id == project_id, KeptOffer.visitor_id.in_(bought)))
     if stitched.changed:
         now = max(one.received_at for one in said)
         await _carry_through(tx, project_id, stitched, now)

@@ -27,6 +27,7 @@ from insights.errors import Refused, Unavailable
 from insights.events.claims import Claims, claims_of, settle
 from insights.events.people import Said, outdate, write_people
 from insights.events.reservations import reserve
+from insights.events.subscriptions import write_subscriptions
 from insights.events.turns import Reservation
 from insights.events.visitors import write_said
 from insights.events.waiting import Lines
@@ -350,6 +351,7 @@ class Recorder:
             await _write_rejected(tx, entries)
             said = _said(entries, new)
             await write_said(tx, project_id, said)
+            await write_subscriptions(tx, project_id, said)
             affected = await write_people(tx, project_id, said)
             # Last: others may be waiting for these rows.
             for entry in entries:

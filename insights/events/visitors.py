@@ -16,6 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.events.people import Said
+from insights.events.subscriptions import without_subscription
 
 NAMES: Final = ("user_id", "email", "phone", "traits")
 CONSENT: Final = ("analytics", "marketing", "channels")
@@ -82,6 +83,8 @@ def _merge(row: dict[str, Any], props: dict[str, Any], at: datetime) -> None:
     row["at"] = at
     for name in NAMES:
         value = props.get(name)
+        if name == "traits" and isinstance(value, dict):
+            value = without_subscription(value)
         if not value or (row.get(f"{name}_at") == at and name != "traits" and row[name] > value):
             continue
         row[name] = value

@@ -14,6 +14,7 @@ from insights.models.insight import Insight
 from insights.models.insight_feedback import InsightFeedback
 from insights.models.insight_setting import InsightSetting
 from insights.models.intent_model import IntentModelVersion
+from insights.models.kept_offer import KeptOffer
 from insights.models.live_action import LiveActionEntry, LiveClaim, LiveSpend
 from insights.models.message import Message, MessageVersion
 from insights.models.model_batch import ModelBatch
@@ -22,6 +23,7 @@ from insights.models.person import Person
 from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySnapshot, Reward
 from insights.models.privacy_request import PrivacyRequest
 from insights.models.project import Project
+from insights.models.push_subscription import PushSubscription
 from insights.models.rejected_event import RejectedEvent
 from insights.models.saved_view import SavedView
 from insights.models.segment import Segment, SegmentMember
@@ -47,6 +49,7 @@ __all__ = [
     "InsightFeedback",
     "InsightSetting",
     "IntentModelVersion",
+    "KeptOffer",
     "LiveActionEntry",
     "LiveClaim",
     "LiveSpend",
@@ -61,6 +64,7 @@ __all__ = [
     "PolicySnapshot",
     "PrivacyRequest",
     "Project",
+    "PushSubscription",
     "RejectedEvent",
     "Reward",
     "SavedView",

@@ -66,6 +66,7 @@ class Profile(Struct, gc=False):
     policy_link: str = ""
     tags: tuple[str, ...] = ()
     segments: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     session: int = 0
 
     session_at: int = 0

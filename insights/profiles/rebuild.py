@@ -89,7 +89,7 @@ async def rebuild(
     if latest is not None:
         await _add_later_elsewhere(tx, profile, project_id, person, latest)
     add_what_was_said(profile, await read_contact(tx, project_id, visitor_id, person), several_devices=len(person) > 1)
-    profile.tags, profile.segments = await read_marks(tx, project_id, person)
+    profile.tags, profile.segments, profile.kept = await read_marks(tx, project_id, person)
     return profile
 
 

@@ -115,5 +115,5 @@ async def _build(tx: AsyncSession, project_id: UUID, usual: Mapping[UUID, list[U
             fold_stored(profile, theirs, decided.get(visitor_id, {}))
             said = contact(visitor_id, [visitors[visitor_id]]) if visitor_id in visitors else None
             add_what_was_said(profile, said, several_devices=False)
-            profile.tags, profile.segments = marks.get(visitor_id, Marks())
+            profile.tags, profile.segments, profile.kept = marks.get(visitor_id, Marks())
     return profiles

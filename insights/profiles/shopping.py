@@ -90,6 +90,7 @@ def coupon_tried(p: Profile, at: int, path: str, props: Props) -> None:
 def purchased(p: Profile, at: int, path: str, props: Props) -> None:
     p.purchases += 1
     p.bought = True
+    p.kept = ()
     p.cart_items = p.cart_minor = p.checkout = 0
     p.progress_at = at
 

@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.channels.mail import MailInvalid, address
 from flows.ports import Composed, Done, SendRequest, Skip
 from insights.conditions.consent import consents
-from insights.identity.contact import read_contact
+from insights.identity.contact import Contact, read_contact
 from insights.models import Project
 from insights.profiles.language import language
 from insights.profiles.time_zone import time_zone, zone
-from insights.recovery import codes, marks, tickets
+from insights.recovery import codes, marks, next_visit, short, tickets
 from insights.recovery.links import Links, Target
 from insights.recovery.mail_values import (
     answers_of,
@@ -73,6 +73,10 @@ class MessageComposer:
         match request.action:
             case RecoveryAction.SEND_EMAIL:
                 return await self._email(tx, request)
+            case RecoveryAction.SEND_SMS | RecoveryAction.SEND_PUSH:
+                return await self._short(tx, request)
+            case RecoveryAction.SHOW_POPUP:
+                return await self._next_visit(tx, request)
             case RecoveryAction.CREATE_TICKET:
                 return self._ticket(request)
             case RecoveryAction.CALL_WEBHOOK:
@@ -103,23 +107,9 @@ class MessageComposer:
         # The gate asks again; asked here too, so that no code is issued for nobody.
         if not consents(visitor.consent, "email"):
             return Skip("no_consent", "The visitor has not agreed to messages by email.")
-        project = await tx.get_one(Project, request.project_id)
-        link = way_back(request.trigger, self._shop_url, project.allowed_origins)
-        if link is None:
-            return Skip(
-                "no_shop_address",
-                "There is nowhere to send the visitor back to: set WHYLEFT_SHOP_URL, or add the shop's origin to the "
-                "project.",
-            )
-        claim = Claim(request.project_id, request.visitor_id, "email", recipient)
-        unsubscribe_url = f"{self._public_url}/v1/unsubscribe?token={sign(self._secret, claim)}"
-        values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
-        values["cart_link"] = self._cart_link(request, link)
-        values["first_name"] = first_name(visitor.traits)
-        if (percent := whole(request.params.get("discount_percent"))) is not None:
-            if not 1 <= percent <= MOST_PERCENT:
-                return Skip("bad_discount", f"The discount must be 1 to {MOST_PERCENT} percent, not {percent}.")
-            values["code"] = await self._code(tx, request, percent)
+        values = await self._said(tx, request, "email", recipient, visitor)
+        if isinstance(values, Skip):
+            return values
         try:
             mail = self.templates.render(content, await language(tx, request.project_id, request.visitor_id), values)
         except MessageBroken as error:
@@ -128,7 +118,7 @@ class MessageComposer:
             mail.html,
             Target("click", request.project_id, request.run_id, request.step_id),
             request.now,
-            keep=unsubscribe_url,
+            keep=values["unsubscribe_url"],
             clicks=content.track_links,
             pixel=content.open_pixel,
         )
@@ -139,10 +129,64 @@ class MessageComposer:
                 "subject": mail.subject,
                 "text": mail.text,
                 "html": html,
-                "unsubscribe_url": unsubscribe_url,
+                "unsubscribe_url": values["unsubscribe_url"],
             },
             needs_consent=True,
         )
+
+    async def _said(
+        self, tx: AsyncSession, request: SendRequest, channel: str, recipient: str, visitor: Contact
+    ) -> dict[str, Any] | Skip:
+        """The values that a message's words may use, a discount code among them where the step gives one."""
+        project = await tx.get_one(Project, request.project_id)
+        link = way_back(request.trigger, self._shop_url, project.allowed_origins, channel)
+        if link is None:
+            return Skip(
+                "no_shop_address",
+                "There is nowhere to send the visitor back to: set WHYLEFT_SHOP_URL, or add the shop's origin to the "
+                "project.",
+            )
+        claim = Claim(request.project_id, request.visitor_id, channel, recipient)
+        unsubscribe_url = f"{self._public_url}/v1/unsubscribe?token={sign(self._secret, claim)}"
+        values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
+        values["cart_link"] = self._cart_link(request, link)
+        values["first_name"] = first_name(visitor.traits)
+        code = await self._discount(tx, request)
+        if isinstance(code, Skip):
+            return code
+        return values if code is None else values | {"code": code}
+
+    async def _discount(self, tx: AsyncSession, request: SendRequest) -> dict[str, Any] | Skip | None:
+        if (percent := whole(request.params.get("discount_percent"))) is None:
+            return None
+        if not 1 <= percent <= MOST_PERCENT:
+            return Skip("bad_discount", f"The discount must be 1 to {MOST_PERCENT} percent, not {percent}.")
+        return await self._code(tx, request, percent)
+
+    async def _short(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
+        is_sms = request.action == RecoveryAction.SEND_SMS
+        channel = short.SMS if is_sms else short.PUSH
+        visitor = await read_contact(tx, request.project_id, request.visitor_id)
+        recipient: str | Skip = str(request.visitor_id)
+        if is_sms:
+            recipient = short.number_of(visitor.phone if visitor is not None else None, request.params)
+        if isinstance(recipient, Skip):
+            return recipient
+        if visitor is None or not consents(visitor.consent, channel):
+            return Skip("no_consent", f"The visitor has not agreed to messages by {channel}.")
+        values = await self._said(tx, request, channel, recipient, visitor)
+        if isinstance(values, Skip):
+            return values
+        if is_sms:
+            return short.sms_of(self.templates, request, recipient, values)
+        return await short.push_of(tx, self.templates, request, values)
+
+    async def _next_visit(self, tx: AsyncSession, request: SendRequest) -> Done | Skip:
+        code = await self._discount(tx, request)
+        if isinstance(code, Skip):
+            return code
+        given = None if code is None else {"code": str(code["text"]), "percent": str(code["percent"])}
+        return await next_visit.keep_for_next_visit(tx, request, given)
 
     async def example(
         self, tx: AsyncSession, request: SendRequest, content: MessageContent, locale: str | None

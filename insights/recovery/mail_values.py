@@ -46,7 +46,9 @@ def answers_of(params: Mapping[str, Any]) -> list[dict[str, str]]:
     return [pair for pair in pairs if pair["question"] and pair["answer"]][:MOST_ANSWERS]
 
 
-def way_back(trigger: Mapping[str, Any], shop_url: str, allowed_origins: Sequence[str]) -> str | None:
+def way_back(
+    trigger: Mapping[str, Any], shop_url: str, allowed_origins: Sequence[str], medium: str = "email"
+) -> str | None:
     """Where the button leads: ``shop_url``, or without one the page they left, if it lies in the shop.
 
     The page comes from events, which anybody with the public key can write: only an origin that the project allows by
@@ -54,14 +56,14 @@ def way_back(trigger: Mapping[str, Any], shop_url: str, allowed_origins: Sequenc
     """
     reason = one_line(_mapping(trigger.get("insight")).get("reason"), 40)
     if shop_url:
-        return _tagged(shop_url, reason)
+        return _tagged(shop_url, reason, medium)
     left = _mapping(trigger.get("session")).get("exit_url")
     if not isinstance(left, str):
         return None
     parts = urlsplit(left)
     if f"{parts.scheme}://{parts.netloc}" not in {origin.rstrip("/") for origin in allowed_origins}:
         return None
-    return _tagged(left, reason)
+    return _tagged(left, reason, medium)
 
 
 def cart_link(link: str, pattern: Any, token: str, trigger: Mapping[str, Any]) -> str:
@@ -123,9 +125,9 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _tagged(url: str, reason: str) -> str:
+def _tagged(url: str, reason: str, medium: str) -> str:
     """``url`` with the usual campaign tags, so that the shop's own statistics see where the visit came from."""
     parts = urlsplit(url)
-    tags = {"utm_source": "whyleft", "utm_medium": "email", "utm_campaign": reason or "recovery"}
+    tags = {"utm_source": "whyleft", "utm_medium": medium, "utm_campaign": reason or "recovery"}
     query = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in tags]
     return urlunsplit(parts._replace(query=urlencode([*query, *tags.items()])))

@@ -25,6 +25,7 @@ from insights.recovery.plain import one_line
 MESSAGES: Final = Path(__file__).parent / "messages"
 PARTS: Final = frozenset({"layout", "button", "things"})
 MOST_SUBJECT: Final = 150
+MOST_SOURCE: Final = 4_000
 LONGEST_SECONDS: Final = 0.5
 _GAP: Final = re.compile(r"\n{3,}")
 _FONTS: Final[dict[str, str]] = {}
@@ -118,6 +119,15 @@ class MessageTemplates:
         except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
             raise MessageBroken(f"cannot be rendered: {error}"[:300]) from error
         return Rendered(subject=subject, text=text, html=html)
+
+    def line(self, source: str, values: Mapping[str, Any]) -> str:
+        """A short text that a step brings along, as plain text. Raises MessageBroken."""
+        try:
+            return self._say(source[:MOST_SOURCE], values).strip()
+        except LiquidError as error:
+            raise MessageBroken(_told(error)) from error
+        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+            raise MessageBroken(f"cannot be rendered: {error}"[:300]) from error
 
     def _say(self, source: str, values: Mapping[str, Any], *, html: bool = False) -> str:
         return self.parse(source, html=html).render(**values) if source else ""

@@ -265,7 +265,14 @@ async def test_every_action_of_the_registry_has_an_answer(
     identifier = await visitor(database, project_id)
     result = await compose(database, project_id, identifier, action.value)
     working = {"send_email": "email", "create_ticket": "ticket", "call_webhook": "webhook"}
-    marks = {"do_nothing": "do_nothing", "tag_customer": "no_tag", "add_to_segment": "no_segment"}
+    marks = {
+        "do_nothing": "do_nothing",
+        "tag_customer": "no_tag",
+        "add_to_segment": "no_segment",
+        "send_sms": "no_address",
+        "send_push": "no_address",
+        "show_popup": "bad_offer",
+    }
     if action in working:
         assert composed(result).channel == working[action]
     else:

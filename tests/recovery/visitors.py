@@ -18,6 +18,7 @@ async def visitor(
     project_id: UUID,
     *,
     email: str | None = "Anna@Example.com",
+    phone: str | None = None,
     consent: dict[str, Any] | None = None,
     time_zone: Any = None,
 ) -> UUID:
@@ -31,6 +32,7 @@ async def visitor(
                 first_seen_at=START,
                 user_id="customer-7",
                 email=email,
+                phone=phone,
                 consent=AGREED if consent is None else consent,
             )
         )

@@ -16,7 +16,7 @@ def e164(text: str, region: str | None = None) -> str:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException as error:
         if error.error_type == phonenumbers.NumberParseException.INVALID_COUNTRY_CODE:
-            raise PhoneInvalid("The phone number has no country code: write it as +49 151 …") from None
+            raise PhoneInvalid("The phone number has no country code, such as +49 in front.") from None
         raise PhoneInvalid("This is not a phone number.") from None
     if not phonenumbers.is_valid_number(number):
         raise PhoneInvalid("No numbering plan has this phone number.")

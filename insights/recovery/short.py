@@ -1,0 +1,132 @@
+"""Short messages and pushes: what a step says in a few words, and to which number or browser.
+
+A step brings its own words (Liquid, the values of a mail) or names one of the texts below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import String, cast, delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.channels.sms.phone import PhoneInvalid, e164
+from flows.models import Suppression
+from flows.ports import Composed, SendRequest, Skip
+from insights.identity.together import person_of
+from insights.models import PushSubscription
+from insights.recovery.message_render import MessageBroken, MessageTemplates
+from insights.recovery.plain import one_line, whole
+
+SMS: Final = "sms"
+PUSH: Final = "push"
+
+TEXTS: Final[Mapping[str, str]] = {
+    "cart_reminder": "{{ shop }}: what you picked is still in your cart: {{ link }}",
+    "discount_24h": "{{ shop }}: {{ code.percent }} % off with {{ code.text }}, for {{ code.hours }} hours: {{ link }}",
+    "saved_cart_help": "{{ shop }}: that did not go as it should. Your cart is here: {{ link }}",
+    "trust_answers": "{{ shop }}: how delivery, returns and payment work here: {{ link }}",
+    "value_comparison": "{{ shop }}: what you looked at, side by side: {{ link }}",
+    "it_is_fixed": "{{ shop }}: what went wrong at your visit is mended: {{ link }}",
+}
+TITLES: Final[Mapping[str, tuple[str, str]]] = {
+    "cart_reminder": ("{{ shop }}", "What you picked is still in your cart."),
+    "discount_24h": ("{{ code.percent }} % off at {{ shop }}", "{{ code.text }}, for {{ code.hours }} hours."),
+    "saved_cart_help": ("{{ shop }}", "That did not go as it should. Your cart is kept."),
+    "trust_answers": ("{{ shop }}", "How delivery, returns and payment work here."),
+    "value_comparison": ("{{ shop }}", "What you looked at, side by side."),
+    "it_is_fixed": ("{{ shop }}", "What went wrong at your visit is mended."),
+}
+WAY_OUT: Final = " Reply STOP to end."
+
+
+def number_of(phone: str | None, params: Mapping[str, Any]) -> str | Skip:
+    """The number to write to; ``region`` of ``params``: where a number without a country code is dialled."""
+    if not phone:
+        return Skip("no_address", "The visitor gave no phone number.")
+    region = params.get("region")
+    try:
+        return e164(phone, region.upper() if isinstance(region, str) else None)
+    except PhoneInvalid as error:
+        return Skip("no_address", f"What the visitor gave cannot be written to: {error}")
+
+
+def sms_of(
+    templates: MessageTemplates, request: SendRequest, number: str, values: Mapping[str, Any]
+) -> Composed | Skip:
+    """``params``: {"text": words} or {"message": name}, "region"?."""
+    source = _words(request.params, "text", TEXTS)
+    if isinstance(source, Skip):
+        return source
+    try:
+        text = templates.line(source, values)
+    except MessageBroken as error:
+        return Skip("message_broken", f"The step's text {error}.")
+    if not text:
+        return Skip("message_broken", "The step's text is empty.")
+    # Who can be written to must be told how to end it, in every message.
+    if "STOP" not in text and str(values["unsubscribe_url"]) not in text:
+        text += WAY_OUT
+    return Composed(channel=SMS, recipient=number, content={"text": text}, needs_consent=True)
+
+
+async def push_of(
+    tx: AsyncSession, templates: MessageTemplates, request: SendRequest, values: Mapping[str, Any]
+) -> Composed | Skip:
+    """``params``: {"title", "body"} or {"message": name}, "url"?, "hours"?."""
+    found = await _subscription(tx, request.project_id, request.visitor_id)
+    if found is None:
+        return Skip("no_address", "The visitor subscribed to no pushes.")
+    named = _words(request.params, "title", {name: title for name, (title, _) in TITLES.items()})
+    if isinstance(named, Skip):
+        return named
+    body = request.params.get("body")
+    if not isinstance(body, str):
+        body = TITLES[request.params["message"]][1] if "title" not in request.params else ""
+    try:
+        title, body = one_line(templates.line(named, values), 120), one_line(templates.line(body, values), 400)
+    except MessageBroken as error:
+        return Skip("message_broken", f"The step's text {error}.")
+    url = request.params.get("url")
+    content: dict[str, Any] = {
+        "title": title,
+        "body": body,
+        "url": url if isinstance(url, str) else values["link"],
+        "topic": f"{request.project_id}/{one_line(request.params.get('topic'), 60) or 'recovery'}",
+        "subscription": _told(found),
+    }
+    if (hours := whole(request.params.get("hours"))) is not None:
+        content["hours"] = hours
+    return Composed(channel=PUSH, recipient=str(found.id), content=content, needs_consent=True)
+
+
+async def _subscription(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> PushSubscription | None:
+    """Where the person subscribed last. What was refused for good is deleted."""
+    person = await person_of(tx, project_id, visitor_id)
+    theirs = (PushSubscription.project_id == project_id, PushSubscription.visitor_id.in_(person))
+    gone = select(Suppression.recipient).where(Suppression.project_id == project_id, Suppression.channel == PUSH)
+    await tx.execute(delete(PushSubscription).where(*theirs, cast(PushSubscription.id, String).in_(gone)))
+    found: PushSubscription | None = await tx.scalar(
+        select(PushSubscription).where(*theirs).order_by(PushSubscription.told_at.desc(), PushSubscription.id).limit(1)
+    )
+    return found
+
+
+def _told(found: PushSubscription) -> dict[str, Any]:
+    if found.kind == "app":
+        return {"token": found.address}
+    return {"endpoint": found.address, "keys": {"p256dh": found.p256dh, "auth": found.auth}}
+
+
+def _words(params: Mapping[str, Any], field: str, texts: Mapping[str, str]) -> str | Skip:
+    own, name = params.get(field), params.get("message")
+    if isinstance(own, str) and own.strip():
+        return own
+    if isinstance(name, str) and name in texts:
+        return texts[name]
+    known = ", ".join(sorted(texts))
+    return Skip(
+        "no_such_message", f'The step says nothing: give it {{"{field}": words}}, or "message": one of {known}.'
+    )
