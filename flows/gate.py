@@ -141,9 +141,9 @@ async def _decide(
         return _HELD_OUT if held_back else composed
     word = earlier.channel if earlier is not None else composed.channel
     recipient = earlier.recipient if earlier is not None else composed.recipient
-    channel = carrier(channels, earlier) if earlier is not None else chosen(channels, word, send.step.params)
+    named = composed.via or send.step.params.get("channel")
+    channel = carrier(channels, earlier) if earlier is not None else chosen(channels, word, named)
     if channel is None:
-        named = send.step.params.get("channel")
         return Skip(
             "channel_not_configured",
             f"No {word} channel is set up for this project." if not named else f"There is no {word} channel {named!r}.",
@@ -225,9 +225,9 @@ def _bucket(channel: Channel) -> str:
     return f"channel:{channel.id or channel.name}"
 
 
-def chosen(channels: Mapping[str, Channel], word: str, params: Mapping[str, object]) -> Channel | None:
-    """The channel that a step names in its params, or the one that carries the word; None when there is none."""
-    found = channels.get(str(params["channel"])) if params.get("channel") else channels.get(word)
+def chosen(channels: Mapping[str, Channel], word: str, named: object) -> Channel | None:
+    """The channel that is ``named``, or the one that carries the word; None when there is none."""
+    found = channels.get(str(named)) if named else channels.get(word)
     return found if found is not None and found.name == word else None
 
 

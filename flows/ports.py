@@ -37,7 +37,8 @@ class Composed:
     """A message ready for a channel.
 
     ``dedupe_key``: deliveries of a project with the same channel and key happen once (None: once per run and step).
-    ``needs_consent``: marketing; the gate asks for the visitor's consent to this channel.
+    ``needs_consent``: marketing; the gate asks for the visitor's consent to this channel. ``via``: the name of the one
+    channel of the project that it fits, where the step names none.
     """
 
     channel: str
@@ -45,6 +46,7 @@ class Composed:
     content: Mapping[str, Any]
     dedupe_key: str | None = None
     needs_consent: bool = False
+    via: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ NEEDS: Final[dict[str, Need]] = {
     "PATCH /v1/channels/{channel_id}": _ADMIN,
     "DELETE /v1/channels/{channel_id}": _ADMIN,
     "GET /v1/carts/{token}": _SIGNED,
+    "GET /v1/push/key": _READER,
+    "GET /v1/push/subscriptions": _READER,
     "POST /v1/codes/{code}/redeem": _EDITOR,
     "POST /v1/conditions/check": _READER,
     "GET /v1/conditions/fields": _READER,

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic import SecretStr
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -162,8 +163,12 @@ class _Checked:
 def _checked(kind: str, settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> _Checked:
     try:
         of = kind_of(kind)
-        read_credentials(of, credentials)
-        return _Checked(read_settings(of, settings).model_dump(mode="json", by_alias=True), dict(credentials))
+        # As the form has them: what it fills in by itself (a key that is made here) stays the same from now on.
+        kept = {
+            name: value.get_secret_value() if isinstance(value, SecretStr) else value
+            for name, value in read_credentials(of, credentials)
+        }
+        return _Checked(read_settings(of, settings).model_dump(mode="json", by_alias=True), kept)
     except ChannelMisconfigured as error:
         raise Refused(str(error), field=str(error).partition(":")[0]) from None
 

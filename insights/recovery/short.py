@@ -5,7 +5,7 @@ A step brings its own words (Liquid, the values of a mail) or names one of the t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,12 +16,14 @@ from adapters.channels.sms.phone import PhoneInvalid, e164
 from flows.models import Suppression
 from flows.ports import Composed, SendRequest, Skip
 from insights.identity.together import person_of
-from insights.models import PushSubscription
+from insights.models import ChannelSetup, PushSubscription
 from insights.recovery.message_render import MessageBroken, MessageTemplates
 from insights.recovery.plain import one_line, whole
 
 SMS: Final = "sms"
 PUSH: Final = "push"
+CARRIES: Final[Mapping[str, str]] = {"web_push": "web", "fcm": "app"}
+"""Kind of channel → kind of subscription."""
 
 TEXTS: Final[Mapping[str, str]] = {
     "cart_reminder": "{{ shop }}: what you picked is still in your cart: {{ link }}",
@@ -76,9 +78,10 @@ async def push_of(
     tx: AsyncSession, templates: MessageTemplates, request: SendRequest, values: Mapping[str, Any]
 ) -> Composed | Skip:
     """``params``: {"title", "body"} or {"message": name}, "url"?, "hours"?."""
-    found = await _subscription(tx, request.project_id, request.visitor_id)
+    ways = await _ways(tx, request)
+    found = await _subscription(tx, request.project_id, request.visitor_id, ways)
     if found is None:
-        return Skip("no_address", "The visitor subscribed to no pushes.")
+        return Skip("no_address", "The visitor subscribed to no pushes that a channel of the project carries.")
     named = _words(request.params, "title", {name: title for name, (title, _) in TITLES.items()})
     if isinstance(named, Skip):
         return named
@@ -99,17 +102,38 @@ async def push_of(
     }
     if (hours := whole(request.params.get("hours"))) is not None:
         content["hours"] = hours
-    return Composed(channel=PUSH, recipient=str(found.id), content=content, needs_consent=True)
+    return Composed(
+        channel=PUSH, recipient=str(found.id), content=content, needs_consent=True, via=ways.get(found.kind)
+    )
 
 
-async def _subscription(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> PushSubscription | None:
-    """Where the person subscribed last. What was refused for good is deleted."""
+async def _ways(tx: AsyncSession, request: SendRequest) -> dict[str, str]:
+    """Kind of subscription → the channel that carries it: the one that the step names, else the first set up."""
+    of = (ChannelSetup.project_id == request.project_id, ChannelSetup.word == PUSH, ChannelSetup.enabled)
+    rows = await tx.execute(
+        select(ChannelSetup.name, ChannelSetup.kind).where(*of).order_by(ChannelSetup.created_at, ChannelSetup.id)
+    )
+    named = request.params.get("channel")
+    ways: dict[str, str] = {}
+    for name, kind in rows:
+        if named in (None, name) and kind in CARRIES:
+            ways.setdefault(CARRIES[kind], name)
+    return ways
+
+
+async def _subscription(
+    tx: AsyncSession, project_id: UUID, visitor_id: UUID, kinds: Collection[str]
+) -> PushSubscription | None:
+    """Where the person subscribed last, of these kinds (any, where none is set up). What is gone is deleted."""
     person = await person_of(tx, project_id, visitor_id)
     theirs = (PushSubscription.project_id == project_id, PushSubscription.visitor_id.in_(person))
     gone = select(Suppression.recipient).where(Suppression.project_id == project_id, Suppression.channel == PUSH)
     await tx.execute(delete(PushSubscription).where(*theirs, cast(PushSubscription.id, String).in_(gone)))
     found: PushSubscription | None = await tx.scalar(
-        select(PushSubscription).where(*theirs).order_by(PushSubscription.told_at.desc(), PushSubscription.id).limit(1)
+        select(PushSubscription)
+        .where(*theirs, PushSubscription.kind.in_(kinds or CARRIES.values()))
+        .order_by(PushSubscription.told_at.desc(), PushSubscription.id)
+        .limit(1)
     )
     return found
 
