@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql
 
 from adapters.postgres.tenancy import tenant_policy
 
-revision = "0024"
-down_revision = "0023"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
