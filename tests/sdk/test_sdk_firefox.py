@@ -1,0 +1,151 @@
+"""The same SDK in Firefox: nothing is lost, nothing is thrown, signals and templates work as in Chromium."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.sdk.firefox import Firefox, running
+from tests.sdk.site import TAG, Site
+from tests.sdk.templates import ACTIONS
+from tests.sdk.test_sdk_corpus import WATCHING
+from tests.sdk.test_sdk_delivery import HIDE, THIRTY, numbers
+from tests.sdk.test_sdk_guest import LISTEN
+from tests.sdk.test_sdk_templates import AXE, SHOW
+
+pytestmark = pytest.mark.browser
+
+HEAD = f"<!doctype html><html lang=en><title>Shop</title><script>{LISTEN}</script>{TAG}"
+ESCAPE = "\ue00c"
+
+
+@pytest.fixture(scope="module")
+async def firefox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Firefox]:
+    """One browser for the tests here; each test's site is an origin of its own, and so an empty one."""
+    async with running(tmp_path_factory.mktemp("firefox"), **{"ui.prefersReducedMotion": 1}) as browser:
+        yield browser
+
+
+async def opened(site: Site, firefox: Firefox, body: str = "<h1>Shop</h1>") -> None:
+    """A page with this body, and the signals watching."""
+    site.pages["/"] = f"{HEAD}<main>{body}</main>"
+    await firefox.goto(site.origin)
+    await site.one("page_viewed")
+    await firefox.evaluate(WATCHING)
+
+
+async def left(site: Site, firefox: Firefox) -> None:
+    """The page is left; all it had to say is there."""
+    assert await firefox.evaluate("window.troubles ?? []") == []
+    await firefox.goto("about:blank")
+    await site.one("session_ended")
+
+
+@pytest.mark.parametrize("size", [1000, 3000])
+async def test_thirty_events_arrive_when_the_page_navigates_away(site: Site, firefox: Firefox, size: int) -> None:
+    await firefox.goto(site.origin)
+    await site.one("page_viewed")
+    burst = json.dumps(THIRTY % size)
+    await firefox.evaluate(f"void ((0, eval)({burst}), setTimeout(() => {{ location.href = '/next'; }}))")
+    await site.viewed("/next")
+    await site.heard(lambda: numbers(site) == list(range(30)))
+    assert len(site.attempts) <= 1 + 3 + 1
+
+
+async def test_a_hidden_page_tells_everything_at_once(site: Site, firefox: Firefox) -> None:
+    await opened(site, firefox)
+    await firefox.evaluate(f"void (0, eval)({json.dumps(THIRTY % 100 + HIDE)})")
+    await site.heard(lambda: numbers(site) == list(range(30)))
+
+
+async def test_a_failing_server_is_told_later(site: Site, firefox: Firefox) -> None:
+    site.status, site.retry_after = 503, "1"
+    await firefox.goto(site.origin)
+    await site.heard(lambda: site.attempts)
+    await firefox.evaluate("void whyleft.track('searched', {query: 'mug'})")
+    site.status = 200
+    assert (await site.one("searched"))["props"] == {"query": "mug"}
+
+
+async def test_a_page_that_comes_back_is_the_same_visit(site: Site, firefox: Firefox) -> None:
+    await opened(site, firefox)
+    first = await firefox.evaluate("whyleft.session()")
+    await firefox.goto(f"{site.origin}/second")
+    await site.viewed("/second")
+    await firefox.back()
+    await firefox.until("location.pathname === '/' && !!window.whyleft")
+    await site.heard(lambda: len([e for e in site.events("page_viewed") if e["props"]["path"] == "/"]) == 2)
+    assert await firefox.evaluate("whyleft.session()") == first
+
+
+async def test_real_clicks_become_signals(site: Site, firefox: Firefox) -> None:
+    await opened(
+        site,
+        firefox,
+        "<button id=dead style='cursor:pointer'>Buy</button><p><button id=works onclick='this.after(1)'>Add</button>"
+        "<a id=more href='#more'>More</a>",
+    )
+    await firefox.click("#more")
+    await firefox.click("#dead", times=6)
+    await left(site, firefox)
+    kinds = {event["type"] for event in site.events()}
+    assert {"clicked", "rage_click"} <= kinds
+    assert [event["props"]["selector"] for event in site.events("rage_click")] == ["#dead"]
+
+
+async def test_a_failing_call_and_a_thrown_error_are_reported(site: Site, firefox: Firefox) -> None:
+    await opened(site, firefox)
+    await firefox.evaluate("fetch('/api/cart/500?token=secret', {method: 'post'}).then(() => 1)")
+    props = (await site.one("request_failed"))["props"]
+    assert (props["method"], props["path"], props["status"]) == ("POST", "/api/cart/500", 500)
+    await firefox.evaluate("void setTimeout(() => { throw new Error('no cart'); })")
+    await firefox.until("troubles.length")
+    await firefox.goto("about:blank")
+    assert "no cart" in (await site.one("js_error"))["props"]["message"]
+
+
+async def test_every_template_is_drawn_without_a_serious_fault_and_closes_on_escape(
+    site: Site, firefox: Firefox, repository: Path
+) -> None:
+    site.files["/axe.js"] = (repository / "sdk-web/node_modules/axe-core/axe.min.js").read_bytes()
+    await opened(site, firefox)
+    await firefox.evaluate("new Promise(done => { const s = document.createElement('script');"
+                           " s.src = '/axe.js'; s.onload = () => done(1); document.head.append(s); })")  # fmt: skip
+    for template, action in ACTIONS.items():
+        await firefox.evaluate(f"({SHOW})({json.dumps(action)})")
+        await firefox.until("document.querySelector('whyleft-action')?.shadowRoot !== undefined")
+        assert await firefox.evaluate(f"({AXE})()") == [], template
+        # What is no dialog takes no focus of its own: it closes for who has gone into it.
+        await firefox.evaluate(
+            "void document.querySelector('whyleft-action').shadowRoot.querySelector('button').focus()"
+        )
+        await firefox.press(ESCAPE)
+        assert await firefox.until("!document.querySelector('whyleft-action')"), template
+    assert await firefox.evaluate("troubles") == []
+
+
+async def test_a_strict_policy_is_not_violated(site: Site, firefox: Firefox) -> None:
+    site.headers["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'none'; img-src 'self'; "
+        "require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+    site.script = LISTEN
+    site.pages["/"] = f"<!doctype html><title>Shop</title><script src=/page.js></script>{TAG}<h1>Shop</h1>"
+    site.action = ACTIONS["popup"]
+    await firefox.goto(site.origin)
+    await site.one("action_shown")
+    assert await firefox.evaluate("troubles") == []
+
+
+async def test_a_browser_that_keeps_nothing_still_reports(site: Site, tmp_path: Path) -> None:
+    async with running(tmp_path, **{"network.cookie.cookieBehavior": 2}) as closed:
+        site.pages["/"] = f"{HEAD}<h1>Shop</h1>"
+        await closed.goto(site.origin)
+        refused = "(() => { try { return !localStorage; } catch { return true; } })()"
+        assert await closed.evaluate(refused)
+        await closed.evaluate("void whyleft.track('searched', {query: 'mug'})")
+        assert (await site.one("searched"))["props"] == {"query": "mug"}
+        assert await closed.evaluate("troubles") == []
