@@ -155,7 +155,7 @@ async def _decide(
         return Skip("no_consent", f"The visitor has not agreed to messages by {word}.")
     policy, suppressed = await standing(tx, run.project_id, word, recipient)
     if suppressed:
-        return Skip("suppressed", f"{recipient} is on the suppression list of {word}.")
+        return Skip("suppressed", f"The recipient is on the suppression list of {word}.")
     if composed.needs_consent:
         bounded = await _bounded(tx, run, flow, send, policy, known, word, recipient, earlier, now)
         if bounded is not None:

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallIntege
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
+from adapters.postgres.personal import PersonalJson, PersonalText
 
 
 class Flow(Tenant, Base):
@@ -136,14 +137,14 @@ class Delivery(Tenant, Base):
     action: Mapped[str]
     visitor_id: Mapped[UUID]
     channel: Mapped[str]
-    recipient: Mapped[str | None]
+    recipient: Mapped[str | None] = mapped_column(PersonalText())
     dedupe_key: Mapped[str]
-    content: Mapped[dict[str, Any]]
+    content: Mapped[dict[str, Any]] = mapped_column(PersonalJson())
     marketing: Mapped[bool] = mapped_column(server_default=text("false"))
     status: Mapped[str]
     attempts: Mapped[int]
     provider_id: Mapped[str | None]
-    error: Mapped[str | None]
+    error: Mapped[str | None] = mapped_column(PersonalText())
     created_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
     channel_id: Mapped[UUID | None]
@@ -167,7 +168,7 @@ class DeliveryEvent(Tenant, Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(primary_key=True)
     visitor_id: Mapped[UUID]
-    detail: Mapped[str | None]
+    detail: Mapped[str | None] = mapped_column(PersonalText())
     received_at: Mapped[datetime]
 
 
@@ -211,7 +212,7 @@ class Suppression(Tenant, Base):
     __tablename__ = "suppression"
 
     channel: Mapped[str] = mapped_column(primary_key=True)
-    recipient: Mapped[str] = mapped_column(primary_key=True)
+    recipient: Mapped[str] = mapped_column(PersonalText(fixed=True), primary_key=True)
     reason: Mapped[str]
     at: Mapped[datetime]
 

@@ -5,6 +5,7 @@ Locks are taken in one order everywhere (session, visitor, run), so that nobody 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.deliveries import given_up
 from flows.models import Conversion, Delivery, FlowRun, FlowSignal, RunEvent
+
+_ADDRESS = re.compile(r"[^\s<>@\"']{1,64}@[\w.-]{1,255}")
 
 WAKE_CHANNEL = "flow_run"
 UNFINISHED = ("waiting", "sending")
@@ -188,9 +191,10 @@ async def converted_since(tx: AsyncSession, project_id: UUID, visitor_ids: Colle
 async def note(
     tx: AsyncSession, project_id: UUID, run_id: UUID, now: datetime, step: str | None, what: str, detail: str = ""
 ) -> None:
-    """Adds one line to a run's history."""
+    """Adds one line to a run's history, without addresses that a provider may have quoted in it."""
+    said = _ADDRESS.sub("[email]", detail)
     await tx.execute(
-        insert(RunEvent).values(project_id=project_id, run_id=run_id, at=now, step=step, what=what, detail=detail)
+        insert(RunEvent).values(project_id=project_id, run_id=run_id, at=now, step=step, what=what, detail=said)
     )
 
 

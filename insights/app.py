@@ -29,6 +29,7 @@ from insights.api import (
     messages,
     other_dialects,
     policies,
+    privacy,
     problem,
     projects,
     push,
@@ -85,10 +86,12 @@ def create_app(services: Services) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await services.profiles.start()
         services.recorder.start()
+        services.forgetting.start()
         services.keys.start()
         async with services.exposition.answering():
             yield
         await services.recorder.stop()
+        await services.forgetting.stop()
         await services.loader.close()
         await services.keys.close()
         await services.classifiers.close()
@@ -127,6 +130,7 @@ def create_app(services: Services) -> ASGIApp:
         callbacks,
         policies,
         push,
+        privacy,
         recovery,
         lift,
         reports,

@@ -44,7 +44,8 @@ class Settings:
     )
     sealing_keys: str = _setting(
         "",
-        "Keys that seal stored credentials, 32 characters or more, newest first, commas between; else the secret.",
+        "Keys that seal credentials and personal data, 32 characters or more, newest first, commas between; else the "
+        "secret.",
     )
     sealing_keys_file: str = _setting(
         "", "File with those keys instead, one a line; it is read again when a key is met that was not in it."
@@ -110,6 +111,10 @@ class Settings:
     )
     visit_gap_seconds: float = _setting(
         1800.0, "A message of another dialect that names no session starts a new one after this long a silence."
+    )
+
+    keep_days: int = _setting(
+        0, "Visits, and visitors who do not come back, are erased after so many days, 2 or more; 0 keeps them."
     )
 
     lease_seconds: float = _setting(

@@ -21,6 +21,7 @@ from adapters.llm.openai_client import OpenAiModel
 from adapters.llm.port import LanguageModel
 from adapters.postgres import embedded, migrate, neighbour
 from adapters.postgres.engine import Database, DatabaseUrls
+from adapters.postgres.personal import Ring
 from adapters.telemetry import tracing
 from adapters.telemetry.exposition import Exposition
 from adapters.telemetry.meters import Meters
@@ -37,12 +38,14 @@ from insights.classification.projects import ProjectClassifiers
 from insights.classification.wish_store import WishStore
 from insights.classification.wishes import Endpoint, InsightWishes
 from insights.decisions.guardrails import Limits as ActionLimits
+from insights.events.field_book import FieldBook
 from insights.events.reception import Forgets, Reception
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
 from insights.learning.learner import Learner
 from insights.plans.book import PlanBook
 from insights.plans.holdout import PeopleHeldOut
+from insights.privacy.forgetting import Forgetting
 from insights.profiles.in_memory import ProfilesInMemory
 from insights.profiles.in_redis import ProfilesInRedis
 from insights.profiles.loading import ProfileLoader
@@ -92,6 +95,7 @@ class Services:
     exposition: Exposition
     readiness: Readiness
     traffic: Traffic
+    forgetting: Forgetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +186,12 @@ def session_times(settings: Settings) -> SessionTimes:
     )
 
 
+def personal_ring(settings: Settings) -> Ring:
+    """The keys of the columns that hold personal data."""
+    read = key_source(settings.sealing_keys, settings.sealing_keys_file, _signing_secret(settings))
+    return Ring(read(), read)
+
+
 def sealer(settings: Settings) -> Sealer:
     """What seals the secrets that must be read again."""
     read = key_source(settings.sealing_keys, settings.sealing_keys_file, _signing_secret(settings))
@@ -212,7 +222,7 @@ def live_profiles(settings: Settings) -> LiveProfiles:
 
 def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
     """The services of one process."""
-    database = Database(urls)
+    database = Database(urls, ring=personal_ring(settings))
     meters = Meters(tracing.tracer())
     profiles = live_profiles(settings)
     recorder = Recorder(
@@ -222,6 +232,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         # What is known of a person has changed: the next request of each of their devices reads it again.
         on_people_changed=profiles.forget_all,
         on_flushed=meters.flushed,
+        fields=FieldBook(database),
     )
     _watch(meters, database, recorder, profiles)
     traffic = traffic_of(settings)
@@ -292,6 +303,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             lambda: profiles.trouble,
         ),
         traffic=traffic,
+        forgetting=Forgetting(urls, profiles.forget),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select, text
@@ -16,6 +17,7 @@ from flows.watching import listen
 from insights.events.places import forget_old
 from insights.models import Project
 from insights.privacy.requests import carry_out
+from insights.privacy.retention import retain
 from insights.sources.door import forget_old_receipts
 from insights.wiring import Services
 
@@ -69,6 +71,7 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     scheduler.add_job(_tick, "interval", hours=1, args=[services.database], next_run_time=datetime.now(UTC))
     scheduler.add_job(_erase, "interval", minutes=1, args=[services], next_run_time=datetime.now(UTC))
     scheduler.add_job(_listen, "interval", minutes=1, args=[services.database], next_run_time=datetime.now(UTC))
+    scheduler.add_job(_retain, "interval", hours=1, args=[services], next_run_time=datetime.now(UTC))
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
@@ -94,6 +97,13 @@ async def _listen(database: Database) -> None:
         await listen_for_flows(database)
     except (DBAPIError, OSError) as error:
         log.warning("flows_not_listened_for", error=type(error).__name__)
+
+
+async def _retain(services: Services) -> None:
+    try:
+        await retain(services.database, services.settings.keep_days, datetime.now(UTC))
+    except (DBAPIError, OSError, psycopg.Error) as error:
+        log.warning("old_visits_not_erased", error=type(error).__name__)
 
 
 async def _erase(services: Services) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.pool import QueuePool
 
 from adapters.postgres.acting import actor_now
+from adapters.postgres.personal import NO_KEYS, Ring, put_ring
 
 APP_ROLE = "whyleft_app"
 DISPATCH_ROLE = "whyleft_dispatch"
@@ -89,8 +90,10 @@ def connect_options(urls: DatabaseUrls) -> dict[str, Any]:
 class Database:
     """The application's pool. One instance a process; ``close`` it."""
 
-    def __init__(self, urls: DatabaseUrls, *, pool_size: int = 10) -> None:
+    def __init__(self, urls: DatabaseUrls, *, pool_size: int = 10, ring: Ring = NO_KEYS) -> None:
+        """``ring``: keys of the columns that hold personal data."""
         self.urls = urls
+        self.ring = ring
         self.most_connections = 2 * pool_size
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(urls.app),
@@ -100,6 +103,7 @@ class Database:
             hide_parameters=True,  # they are people's: an error in a log must not quote them
             connect_args=connect_options(urls),
         )
+        put_ring(self.engine.sync_engine.dialect, ring)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager

@@ -14,6 +14,7 @@ from insights.cli import (
     gold,
     keys,
     partitions,
+    privacy,
     projects,
     rejected,
     serve,
@@ -50,6 +51,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(flows.app, name="flows")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(partitions.app, name="partitions")
+app.add_typer(privacy.app, name="privacy")
 app.add_typer(gold.app, name="gold")
 app.add_typer(sources.app, name="sources")
 app.add_typer(train.app, name="train")

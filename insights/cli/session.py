@@ -15,7 +15,7 @@ from adapters.postgres.engine import Database
 from insights.errors import NotFound
 from insights.models import Project
 from insights.settings import Settings
-from insights.wiring import open_database, running_database
+from insights.wiring import open_database, personal_ring, running_database
 
 Result = TypeVar("Result")
 
@@ -25,7 +25,7 @@ def with_database(data_dir: Path | None, command: Callable[[Database, Settings],
     settings = Settings.from_environment(data_dir=data_dir)
 
     async def run() -> Result:
-        database = Database(urls, pool_size=2)
+        database = Database(urls, pool_size=2, ring=personal_ring(settings))
         try:
             with acting(Actor("operator", None, f"{getpass.getuser()} on the command line")):
                 return await command(database, settings)

@@ -25,6 +25,8 @@ from adapters.postgres.engine import Database
 from adapters.postgres.pipe import Pipe, Statement, StatementRefused
 from insights.errors import Refused, Unavailable
 from insights.events.claims import Claims, claims_of, settle
+from insights.events.field_book import FieldBook
+from insights.events.kept import kept_props, kept_url, only_allowed
 from insights.events.people import Said, outdate, write_people
 from insights.events.reservations import reserve
 from insights.events.subscriptions import write_subscriptions
@@ -58,7 +60,8 @@ class Entry:
     ``before`` is the version of the visitor that its profile stood for, and ``fresh`` the events that were new to it
     (``events/claims``); without them nothing is claimed. Once recorded, ``stale`` says that somebody else had written
     of the visitor meanwhile, and ``undecided`` that therefore the decision was not written;
-    ``no_room`` that it was not because what it needs could not be set aside.
+    ``no_room`` that it was not because what it needs could not be set aside. ``extra_fields``: what is kept of its
+    events beyond the catalogue; the recorder fills it in.
     """
 
     project_id: UUID
@@ -77,6 +80,7 @@ class Entry:
     stale: bool = False
     undecided: bool = False
     no_room: bool = False
+    extra_fields: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,13 +230,16 @@ class Recorder:
         max_queued: int,
         on_people_changed: Callable[[UUID, Collection[UUID]], None] = lambda project_id, visitor_ids: None,
         on_flushed: Callable[[int, float], None] = lambda events, seconds: None,
+        fields: FieldBook | None = None,
     ) -> None:
+        """``fields``: which props each project keeps; without it, all."""
         self._database = database
         self._pipe = Pipe(database.urls)
         self._times = times
         self._max_queued = max_queued
         self._on_people_changed = on_people_changed
         self._on_flushed = on_flushed
+        self._fields = fields
         self._waiting: Lines[_Waiting] = Lines(max_queued)
         self._wake = asyncio.Event()
         self._stopping = False
@@ -260,6 +267,8 @@ class Recorder:
         self._wake.set()
         if self._task is not None:
             await self._task
+        if self._fields is not None:
+            await self._fields.close()
         await self._pipe.close()
 
     async def record(self, entry: Entry) -> int:
@@ -269,6 +278,10 @@ class Recorder:
         """
         events = len(entry.events) + len(entry.rejected)
         self.check_room(entry.project_id, events)
+        if self._fields is not None:
+            known, entry.extra_fields = self._fields.at_hand(entry.project_id)
+            if not known:
+                entry.extra_fields = await self._fields.of(entry.project_id)
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future(), events + 1)
         self._waiting.add(waiting)
         self._wake.set()
@@ -453,11 +466,23 @@ def _rows(entry: Entry) -> list[_Row]:
         entry.session_id,
         entry.visitor_id,
         entry.tab,
-        entry.page_url,
+        kept_url(entry.page_url),
         entry.received_ms,
     )
+    extra = entry.extra_fields
     return [
-        _Row(session, event.id, visitor, tab, event.seq, event.t, received, event.type, event.url or page, event.props)
+        _Row(
+            session,
+            event.id,
+            visitor,
+            tab,
+            event.seq,
+            event.t,
+            received,
+            event.type,
+            kept_url(event.url) or page,
+            kept_props(event.type, event.props if extra is None else only_allowed(event.type, event.props, extra)),
+        )
         for event in entry.events
     ]
 

@@ -15,11 +15,12 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.personal import Ring, ring_of
 from insights.events.people import Said
 from insights.events.subscriptions import without_subscription
 
 NAMES: Final = ("user_id", "email", "phone", "traits")
-CONSENT: Final = ("analytics", "marketing", "channels")
+CONSENT: Final = ("analytics", "marketing", "channels", "version", "text_id")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -62,30 +63,62 @@ WHERE visitor.project_id = :project AND visitor.id = said.id
 """)
 
 
+# Every one is kept, whatever holds now: it must be shown later what was agreed to, and to which text.
+_CONSENTED = text("""
+INSERT INTO consent (project_id, visitor_id, event_id, said_at, received_at, analytics, marketing, channels, version,
+                     text_id)
+SELECT :project, visitor_id, event_id, said_at, received_at, analytics, marketing, channels, version, text_id
+FROM json_to_recordset(CAST(:rows AS json)) AS said(
+    visitor_id uuid, event_id uuid, said_at timestamptz, received_at timestamptz, analytics boolean,
+    marketing boolean, channels jsonb, version text, text_id text)
+ON CONFLICT DO NOTHING
+""")
+
+
 async def write_said(tx: AsyncSession, project_id: UUID, said: Iterable[Said]) -> None:
     """Brings the visitors' rows up to date. The caller's transaction has written or locked these rows already."""
     said = sorted(said, key=lambda one: (one.at, one.event.id))
     names: dict[UUID, dict[str, Any]] = {}
     consent: dict[UUID, dict[str, Any]] = {}
+    consents: list[dict[str, Any]] = []
+    ring = ring_of(tx)
     for one in said:
         if one.event.type == "identified":
-            _merge(names.setdefault(one.visitor_id, {"id": one.visitor_id}), one.event.props, one.at)
+            _merge(names.setdefault(one.visitor_id, {"id": one.visitor_id}), one.event.props, one.at, ring)
         elif one.event.type == "consent_changed":
-            given = {name: one.event.props[name] for name in CONSENT if name in one.event.props}
+            given: dict[str, Any] = {name: one.event.props[name] for name in CONSENT if name in one.event.props}
             consent[one.visitor_id] = {"id": one.visitor_id, "at": one.at, "consent": given}
-    for statement, rows in ((_IDENTIFY, names), (_CONSENT, consent)):
+            consents.append(
+                {
+                    "visitor_id": one.visitor_id,
+                    "event_id": one.event.id,
+                    "said_at": one.at,
+                    "received_at": one.received_at,
+                    **given,
+                }
+            )
+    told = ((_IDENTIFY, list(names.values())), (_CONSENT, list(consent.values())), (_CONSENTED, consents))
+    for statement, rows in told:
         if rows:
-            await tx.execute(statement, {"project": project_id, "rows": _encode(list(rows.values())).decode()})
+            await tx.execute(statement, {"project": project_id, "rows": _encode(rows).decode()})
 
 
-def _merge(row: dict[str, Any], props: dict[str, Any], at: datetime) -> None:
+def _merge(row: dict[str, Any], props: dict[str, Any], at: datetime, ring: Ring) -> None:
     """Adds an identification to those of the same visitor that were said before it."""
     row["at"] = at
     for name in NAMES:
         value = props.get(name)
         if name == "traits" and isinstance(value, dict):
             value = without_subscription(value)
+        value = _sealed(name, value, ring)
         if not value or (row.get(f"{name}_at") == at and name != "traits" and row[name] > value):
             continue
         row[name] = value
         row[f"{name}_at"] = at
+
+
+def _sealed(name: str, value: Any, ring: Ring) -> Any:
+    """As the visitor's row keeps it. Compared sealed, so that it is compared as PostgreSQL does."""
+    if name == "traits":
+        return ring.seal_json(value)
+    return value if not value or (name == "user_id" and "@" not in value) else ring.seal(value)

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.personal import ring_of
 from insights.identity.links import Key, Kind, Link, Node
 from insights.identity.people import MOST_SAID, MOST_SAID_BY, Refusal, Why
 
@@ -73,6 +74,7 @@ async def read_closure(tx: AsyncSession, project_id: UUID, seeds: Iterable[Node]
     links: dict[Key, Link] = {}
     shared: set[Node] = set()
     refused: dict[Key, Refusal] = {}
+    ring = ring_of(tx)
     most = max(MOST_LINKS, 4 * len(reached))
     for _ in range(MOST_STEPS):
         if not frontier:
@@ -81,7 +83,7 @@ async def read_closure(tx: AsyncSession, project_id: UUID, seeds: Iterable[Node]
             _AROUND,
             {
                 "project": project_id,
-                "nodes": json.dumps([node._asdict() for node in sorted(frontier)]),
+                "nodes": json.dumps([{"kind": n.kind, "value": ring.seal_end(n.value)} for n in sorted(frontier)]),
                 "most_said": MOST_SAID + 1,
                 "most_said_by": MOST_SAID_BY + 1,
             },
@@ -89,13 +91,14 @@ async def read_closure(tx: AsyncSession, project_id: UUID, seeds: Iterable[Node]
         seen: set[Node] = set()
         for kind, value, says, said_by, *link in rows:
             if says > MOST_SAID or said_by > MOST_SAID_BY:
-                shared.add(Node(Kind(kind), value))
+                shared.add(Node(Kind(kind), ring.open(value)))
             if link[0] is None:
                 continue
-            subject, name = Node(Kind(link[0]), link[1]), Node(Kind(link[2]), link[3])
+            subject = Node(Kind(link[0]), ring.open(link[1]))
+            name = Node(Kind(link[2]), ring.open(link[3]))
             links[Key(subject, name)] = Link(subject, name, link[4], link[5], link[6])
             if link[7] is not None:
-                users = link[8]
+                users = ring.open_json(link[8])
                 refused[Key(subject, name)] = Refusal(Why(link[7]), (users[0], users[1]) if users else None)
             seen.update((subject, name))
         if len(links) > most:

@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.personal import Ring, ring_of
 from insights.identity.closure import Closure, TooMany, hold, read_closure, stripes
 from insights.identity.links import Key, Link, Node, said_together
 from insights.identity.people import Division, Refusal, Why, divide
@@ -92,7 +93,8 @@ async def _news(tx: AsyncSession, project_id: UUID, said: Mapping[Key, Link]) ->
     links = list(said.values())
     if not links:
         return {}
-    rows = [{"n": n, **_row(link)} for n, link in enumerate(links)]
+    ring = ring_of(tx)
+    rows = [{"n": n, **_row(link, ring)} for n, link in enumerate(links)]
     known = set(await tx.scalars(_KNOWN, {"project": project_id, "rows": json.dumps(rows)}))
     return {link.key: link for n, link in enumerate(links) if n not in known}
 
@@ -130,16 +132,19 @@ async def _one_by_one(tx: AsyncSession, project_id: UUID, news: Mapping[Key, Lin
 
 
 async def _say(tx: AsyncSession, project_id: UUID, links: Iterable[Link], *, refused: Why | None = None) -> None:
-    rows = [_row(link) for link in sorted(links, key=lambda link: link.key)]
+    ring = ring_of(tx)
+    rows = [_row(link, ring) for link in sorted(links, key=lambda link: link.key)]
     await tx.execute(_SAY, {"project": project_id, "rows": json.dumps(rows), "refused": refused})
 
 
 async def _write_refusals(tx: AsyncSession, project_id: UUID, closure: Closure, division: Division) -> None:
     rows = []
+    ring = ring_of(tx)
     for key in sorted(closure.links):
         refusal = division.refused.get(key)
         if refusal != closure.refused.get(key):
-            rows.append({**_ends(key), "refused": refusal and refusal.why, "users": _users(refusal)})
+            users = ring.seal_json(_users(refusal))
+            rows.append({**_ends(key, ring), "refused": refusal and refusal.why, "users": users})
     if rows:
         await tx.execute(_REFUSE, {"project": project_id, "rows": json.dumps(rows)})
 
@@ -173,18 +178,18 @@ def _users(refusal: Refusal | None) -> list[str] | None:
     return list(refusal.users) if refusal is not None and refusal.users is not None else None
 
 
-def _ends(key: Key) -> dict[str, str]:
+def _ends(key: Key, ring: Ring) -> dict[str, str]:
     return {
         "subject_kind": key.subject.kind,
-        "subject": key.subject.value,
+        "subject": ring.seal_end(key.subject.value),
         "name_kind": key.name.kind,
-        "name": key.name.value,
+        "name": ring.seal_end(key.name.value),
     }
 
 
-def _row(link: Link) -> dict[str, Any]:
+def _row(link: Link, ring: Ring) -> dict[str, Any]:
     return {
-        **_ends(link.key),
+        **_ends(link.key, ring),
         "first_at": link.first_at.isoformat(),
         "event_id": str(link.event_id),
         "session_id": str(link.session_id) if link.session_id is not None else None,

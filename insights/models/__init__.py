@@ -4,6 +4,7 @@ from insights.models.answered_request import AnsweredRequest
 from insights.models.api_key import ApiKey
 from insights.models.audit_entry import AuditEntry
 from insights.models.channel import ChannelSetup
+from insights.models.consent import Consent
 from insights.models.decision import Decision
 from insights.models.dialect_message import DialectMessage
 from insights.models.discount_code import DiscountCode
@@ -22,6 +23,7 @@ from insights.models.model_spend import ModelSpend
 from insights.models.person import Person
 from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySnapshot, Reward
 from insights.models.privacy_request import PrivacyRequest
+from insights.models.privacy_setting import PrivacySetting
 from insights.models.project import Project
 from insights.models.push_subscription import PushSubscription
 from insights.models.rejected_event import RejectedEvent
@@ -39,6 +41,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "ChannelSetup",
+    "Consent",
     "Decision",
     "DialectMessage",
     "DiscountCode",
@@ -63,6 +66,7 @@ __all__ = [
     "PolicyChange",
     "PolicySnapshot",
     "PrivacyRequest",
+    "PrivacySetting",
     "Project",
     "PushSubscription",
     "RejectedEvent",

@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
+from adapters.postgres.personal import PersonalJson, PersonalText
 
 
 class IdentityLink(Tenant, Base):
@@ -28,11 +29,11 @@ class IdentityLink(Tenant, Base):
     )
 
     subject_kind: Mapped[str] = mapped_column(primary_key=True)
-    subject: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(PersonalText(fixed=True), primary_key=True)
     name_kind: Mapped[str] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(PersonalText(fixed=True), primary_key=True)
     first_at: Mapped[datetime]
     event_id: Mapped[UUID]
     session_id: Mapped[UUID | None]
     refused: Mapped[str | None]
-    refused_users: Mapped[list[Any] | None]
+    refused_users: Mapped[list[Any] | None] = mapped_column(PersonalJson())

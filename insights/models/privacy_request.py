@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
+from adapters.postgres.personal import PersonalJson
 
 
 class PrivacyRequest(Tenant, Base):
@@ -26,7 +27,7 @@ class PrivacyRequest(Tenant, Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
-    who: Mapped[dict[str, Any]]
+    who: Mapped[dict[str, Any]] = mapped_column(PersonalJson())
     asked_by: Mapped[str]
     received_at: Mapped[datetime]
     done_at: Mapped[datetime | None]

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
+from adapters.postgres.personal import PersonalText
 
 
 class PushSubscription(Tenant, Base):
@@ -26,7 +27,7 @@ class PushSubscription(Tenant, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     visitor_id: Mapped[UUID]
     kind: Mapped[str]
-    address: Mapped[str]
-    p256dh: Mapped[str | None]
-    auth: Mapped[str | None]
+    address: Mapped[str] = mapped_column(PersonalText())
+    p256dh: Mapped[str | None] = mapped_column(PersonalText())
+    auth: Mapped[str | None] = mapped_column(PersonalText())
     told_at: Mapped[datetime]

@@ -10,6 +10,7 @@ from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
+from adapters.postgres.personal import PersonalBytes, PersonalJson, PersonalText
 
 
 class RejectedEvent(Tenant, Base):
@@ -20,7 +21,7 @@ class RejectedEvent(Tenant, Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     received_at: Mapped[datetime]
-    envelope: Mapped[dict[str, Any]]
-    raw: Mapped[bytes]
-    error: Mapped[str]
+    envelope: Mapped[dict[str, Any]] = mapped_column(PersonalJson())
+    raw: Mapped[bytes] = mapped_column(PersonalBytes())
+    error: Mapped[str] = mapped_column(PersonalText())
     replayed_at: Mapped[datetime | None]

@@ -10,6 +10,7 @@ from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
+from adapters.postgres.personal import PersonalJson, PersonalText
 
 
 class Visitor(Tenant, Base):
@@ -27,10 +28,10 @@ class Visitor(Tenant, Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     first_seen_at: Mapped[datetime]
-    user_id: Mapped[str | None]
-    email: Mapped[str | None]
-    phone: Mapped[str | None]
-    traits: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+    user_id: Mapped[str | None] = mapped_column(PersonalText(addresses=True))
+    email: Mapped[str | None] = mapped_column(PersonalText())
+    phone: Mapped[str | None] = mapped_column(PersonalText())
+    traits: Mapped[dict[str, Any]] = mapped_column(PersonalJson(), server_default="{}")
     consent: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     said_at: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     identified_at: Mapped[datetime | None]

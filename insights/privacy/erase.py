@@ -5,27 +5,30 @@ What remains says nothing of anybody: counts in reports that were made before, a
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Final
+from collections.abc import AsyncIterator, Collection
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Table, delete, or_, select, text
+from sqlalchemy import Table, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.base import Base
 from flows.models import Delivery, FlowRun, RunEvent, Suppression
 from flows.triggers import lock_visitors
-from insights.models import IdentityLink, RejectedEvent, Visitor
+from insights.models import (
+    AnsweredRequest,
+    Decision,
+    IdentityLink,
+    LiveClaim,
+    Person,
+    RejectedEvent,
+    Reward,
+    Visitor,
+)
 from insights.privacy.person import Asked
 
 _BY_VISITOR: Final = "visitor_id"
-
-# A message that was refused is kept as it came, so a name may stand anywhere in it.
-_REJECTED = text("""
-DELETE FROM rejected_event WHERE project_id = :project AND (
-    envelope->>'visitor' = ANY(:visitors)
-    OR EXISTS (SELECT FROM unnest(CAST(:words AS text[])) AS word WHERE position(convert_to(word, 'UTF8') in raw) > 0))
-""")
+_REJECTED_AT_ONCE: Final = 500
 
 
 async def erase_visitors(
@@ -38,7 +41,7 @@ async def erase_visitors(
     visitors = sorted(set(visitor_ids))
     counts: dict[str, int] = {}
     await lock_visitors(tx, visitors)
-    names = await _names(tx, project_id, visitors, asked)
+    names = await names_of(tx, project_id, visitors, asked)
     runs = select(FlowRun.id).where(FlowRun.project_id == project_id, FlowRun.visitor_id.in_(visitors))
     addresses = select(Delivery.recipient).where(
         Delivery.project_id == project_id, Delivery.visitor_id.in_(visitors), Delivery.recipient.is_not(None)
@@ -60,13 +63,29 @@ async def erase_visitors(
             ),
         ),
     )
-    found = await tx.execute(
-        _REJECTED,
-        {"project": project_id, "visitors": [str(v) for v in visitors], "words": [_as_json(name) for name in names]},
+    counts["rejected_event"] = await _erase_rejected(tx, project_id, {str(v) for v in visitors}, names)
+    decisions = select(Decision.id).where(Decision.project_id == project_id, Decision.visitor_id.in_(visitors))
+    counts["reward"] = await _count(
+        tx, delete(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(decisions))
     )
-    counts["rejected_event"] = getattr(found, "rowcount", 0)
+    counts["person"] = await _count(
+        tx, delete(Person).where(Person.project_id == project_id, Person.person_id.in_(visitors))
+    )
+    counts["answered_request"] = await _count(
+        tx,
+        delete(AnsweredRequest).where(
+            AnsweredRequest.project_id == project_id,
+            or_(*(AnsweredRequest.body.contains(word, autoescape=True) for word in [*map(str, visitors), *names])),
+        ),
+    )
+    counts["live_claim"] = await _count(
+        tx,
+        delete(LiveClaim).where(
+            LiveClaim.project_id == project_id, LiveClaim.key.in_([visitor.bytes for visitor in visitors])
+        ),
+    )
     for table in tables_of_visitors():
-        counts[table.name] = await _count(
+        counts[table.name] = counts.get(table.name, 0) + await _count(
             tx, delete(table).where(table.c.project_id == project_id, table.c.visitor_id.in_(visitors))
         )
     counts["visitor"] = await _count(
@@ -78,7 +97,15 @@ async def erase_visitors(
 async def erase_everybody(tx: AsyncSession, project_id: UUID) -> dict[str, int]:
     """Erases all visitors of a project. Its flows, keys and settings stay."""
     counts: dict[str, int] = {}
-    whole = [RunEvent.__table__, Suppression.__table__, IdentityLink.__table__, RejectedEvent.__table__]
+    whole = [
+        AnsweredRequest.__table__,
+        Reward.__table__,
+        LiveClaim.__table__,
+        RunEvent.__table__,
+        Suppression.__table__,
+        IdentityLink.__table__,
+        RejectedEvent.__table__,
+    ]
     for table in (*whole, *tables_of_visitors(), Visitor.__table__):
         assert isinstance(table, Table)  # noqa: S101  (narrows what SQLAlchemy's type widens)
         counts[table.name] = await _count(tx, delete(table).where(table.c.project_id == project_id))
@@ -86,11 +113,12 @@ async def erase_everybody(tx: AsyncSession, project_id: UUID) -> dict[str, int]:
 
 
 def tables_of_visitors() -> list[Table]:
-    """The tables with rows about one visitor each."""
+    """The tables with rows about one visitor each. More are in ``erase_visitors``, by what else their rows name."""
     return [table for table in Base.metadata.sorted_tables if _BY_VISITOR in table.c]
 
 
-async def _names(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], asked: Asked | None) -> set[str]:
+async def names_of(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], asked: Asked | None) -> set[str]:
+    """Every name that these visitors go by, as they were said and as links spell them."""
     rows = await tx.execute(
         select(Visitor.user_id, Visitor.email, Visitor.phone).where(
             Visitor.project_id == project_id, Visitor.id.in_(list(visitors))
@@ -106,6 +134,50 @@ async def _names(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID],
     said |= set(await tx.scalars(followed))
     said |= set(asked.names) if asked is not None else set()
     return said | {name.lower() for name in said}
+
+
+async def _erase_rejected(tx: AsyncSession, project_id: UUID, visitors: set[str], names: Collection[str]) -> int:
+    count = 0
+    async for theirs in rejected_of(tx, project_id, visitors, names):
+        identifiers = [row.id for row in theirs]
+        count += await _count(
+            tx, delete(RejectedEvent).where(RejectedEvent.project_id == project_id, RejectedEvent.id.in_(identifiers))
+        )
+    return count
+
+
+async def rejected_of(
+    tx: AsyncSession, project_id: UUID, visitors: set[str], names: Collection[str]
+) -> AsyncIterator[list[Any]]:
+    """The refused messages that are of these visitors or name them, in parts: id, received_at, raw and error.
+
+    What was refused is kept as it came, sealed whole: a name may stand anywhere in it, so each is opened.
+    """
+    words = [_as_json(name).encode() for name in [*names, *visitors]]
+    last = UUID(int=0)
+    while True:
+        rows = (
+            await tx.execute(
+                select(
+                    RejectedEvent.id,
+                    RejectedEvent.envelope,
+                    RejectedEvent.raw,
+                    RejectedEvent.received_at,
+                    RejectedEvent.error,
+                )
+                .where(RejectedEvent.project_id == project_id, RejectedEvent.id > last)
+                .order_by(RejectedEvent.id)
+                .limit(_REJECTED_AT_ONCE)
+            )
+        ).all()
+        if not rows:
+            return
+        last = rows[-1].id
+        theirs = [
+            row for row in rows if row.envelope.get("visitor") in visitors or any(word in row.raw for word in words)
+        ]
+        if theirs:
+            yield theirs
 
 
 def _as_json(name: str) -> str:

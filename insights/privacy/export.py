@@ -8,31 +8,52 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Visitor
-from insights.privacy.erase import tables_of_visitors
+from flows.models import FlowRun, RunEvent, Suppression
+from insights.models import IdentityLink, Visitor
+from insights.privacy.erase import names_of, rejected_of, tables_of_visitors
+from insights.privacy.person import Asked
 
 
-async def export_visitors(tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID]) -> dict[str, Any]:
-    """Table → rows of these visitors, each a JSON object; tables without any are left out."""
+async def export_visitors(
+    tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID], asked: Asked | None = None
+) -> dict[str, Any]:
+    """Table → rows of these visitors and of the names they go by, each a JSON object; tables without any are left out.
+
+    The same rows that ``erase_visitors`` erases, opened.
+    """
     visitors = sorted(set(visitor_ids))
-    tables: list[tuple[Any, Any]] = [(Visitor.__table__, Visitor.__table__.c.id)]
-    tables += [(table, table.c.visitor_id) for table in tables_of_visitors()]
+    names = await names_of(tx, project_id, visitors, asked)
+    texts = [*names, *map(str, visitors)]
+    runs = select(FlowRun.id).where(FlowRun.project_id == project_id, FlowRun.visitor_id.in_(visitors))
+    tables: list[tuple[Any, Any]] = [(Visitor.__table__, Visitor.__table__.c.id.in_(visitors))]
+    tables += [(table, table.c.visitor_id.in_(visitors)) for table in tables_of_visitors()]
+    tables += [
+        (RunEvent.__table__, RunEvent.run_id.in_(runs)),
+        (IdentityLink.__table__, or_(IdentityLink.subject.in_(texts), IdentityLink.name.in_(texts))),
+        (Suppression.__table__, Suppression.recipient.in_(list(names))),
+    ]
     found: dict[str, Any] = {}
-    for table, column in tables:
-        rows = (
-            await tx.execute(select(table).where(table.c.project_id == project_id, column.in_(visitors)))
-        ).mappings()
+    for table, theirs in tables:
+        rows = (await tx.execute(select(table).where(table.c.project_id == project_id, theirs))).mappings()
         if plain := [{name: _plain(value) for name, value in row.items() if name != "project_id"} for row in rows]:
             found[table.name] = plain
-    return found
+    refused = [
+        {name: _plain(getattr(row, name)) for name in ("id", "received_at", "envelope", "raw", "error")}
+        async for part in rejected_of(tx, project_id, {str(visitor) for visitor in visitors}, names)
+        for row in part
+    ]
+    return {**found, "rejected_event": refused} if refused else found
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return base64.b64encode(value).decode()
     return str(value) if isinstance(value, UUID) else value

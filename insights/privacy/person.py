@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.models import Conversion
@@ -18,17 +18,24 @@ from insights.models import IdentityLink, Visitor
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, as far as the asker says. ``orders``: ids of orders that are theirs."""
+    """Who asks, as far as the asker says. ``orders``: ids of orders that are theirs; ``visitors``: their devices."""
 
     user_id: str | None = None
     email: str | None = None
     phone: str | None = None
     orders: Sequence[str] = ()
+    visitors: Sequence[UUID] = ()
 
     @classmethod
     def of(cls, who: Mapping[str, Any]) -> Asked:
         """Read from ``PrivacyRequest.who``."""
-        return cls(who.get("user_id"), who.get("email"), who.get("phone"), tuple(who.get("orders") or ()))
+        return cls(
+            who.get("user_id"),
+            who.get("email"),
+            who.get("phone"),
+            tuple(who.get("orders") or ()),
+            tuple(UUID(visitor) for visitor in who.get("visitors") or ()),
+        )
 
     @property
     def names(self) -> list[str]:
@@ -41,12 +48,12 @@ async def visitors_asked_for(tx: AsyncSession, project_id: UUID, asked: Asked) -
         condition
         for condition in (
             Visitor.user_id == asked.user_id if asked.user_id else None,
-            func.lower(Visitor.email) == asked.email.lower() if asked.email else None,
+            Visitor.email.in_({asked.email, asked.email.lower()}) if asked.email else None,
             Visitor.phone == asked.phone if asked.phone else None,
         )
         if condition is not None
     ]
-    found: set[UUID] = set()
+    found: set[UUID] = set(asked.visitors)
     if said:
         found |= set(await tx.scalars(select(Visitor.id).where(Visitor.project_id == project_id, or_(*said))))
         found |= await _linked(tx, project_id, asked)
@@ -73,9 +80,22 @@ async def _linked(tx: AsyncSession, project_id: UUID, asked: Asked) -> set[UUID]
     ]
     if not conditions:
         return set()
-    rows = await tx.scalars(
-        select(IdentityLink.subject).where(
-            IdentityLink.project_id == project_id, IdentityLink.subject_kind == "visitor", or_(*conditions)
+    said = await tx.execute(
+        select(IdentityLink.subject_kind, IdentityLink.subject).where(
+            IdentityLink.project_id == project_id, or_(*conditions)
         )
     )
-    return {UUID(subject) for subject in rows}
+    subjects = [(kind, subject) for kind, subject in said]
+    found = {UUID(subject) for kind, subject in subjects if kind == "visitor"}
+    # An address may be known as the customer's alone, and the customer by their devices.
+    if customers := [subject for kind, subject in subjects if kind == "user_id"]:
+        devices = await tx.scalars(
+            select(IdentityLink.subject).where(
+                IdentityLink.project_id == project_id,
+                IdentityLink.subject_kind == "visitor",
+                IdentityLink.name_kind == "user_id",
+                IdentityLink.name.in_(customers),
+            )
+        )
+        found |= {UUID(subject) for subject in devices}
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,16 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from insights.errors import NotFound
-from insights.models import PrivacyRequest, Project
+from insights.models import PrivacyRequest, Project, Visitor
 from insights.privacy.erase import erase_everybody, erase_visitors
 from insights.privacy.export import export_visitors
+from insights.privacy.forgetting import Forget, tell
 from insights.privacy.person import Asked, visitors_asked_for
 from insights.vocabulary.ids import uuid7
 
 log = structlog.get_logger()
-
-Forget = Callable[[UUID, UUID], None]
-"""Drops the live profile of a visitor of a project."""
 
 
 async def ask(tx: AsyncSession, project_id: UUID, kind: str, who: dict[str, Any], asked_by: str, now: datetime) -> UUID:
@@ -51,7 +48,7 @@ async def answer_export(tx: AsyncSession, project_id: UUID, request_id: UUID, no
     if request is None or request.kind != "export_person":
         raise NotFound(f"There is no request {request_id} for what is stored of somebody.")
     asked = Asked.of(request.who)
-    exported = await export_visitors(tx, project_id, await visitors_asked_for(tx, project_id, asked))
+    exported = await export_visitors(tx, project_id, await visitors_asked_for(tx, project_id, asked), asked)
     request.done_at = request.done_at or now
     request.outcome = {name: len(rows) for name, rows in exported.items()}
     return exported
@@ -88,14 +85,17 @@ async def _next(database: Database, project_id: UUID, forget: Forget) -> bool:
             return False
         visitors: set[UUID] = set()
         if request.kind == "erase_shop":
+            visitors = set(await tx.scalars(select(Visitor.id).where(Visitor.project_id == project_id)))
             request.outcome = await erase_everybody(tx, project_id)
         else:
             asked = Asked.of(request.who)
             visitors = await visitors_asked_for(tx, project_id, asked)
             request.outcome = await erase_visitors(tx, project_id, visitors, asked)
+        await tell(tx, project_id, visitors)
         request.who = {}
         request.done_at = datetime.now(UTC)
         log.info("people_erased", kind=request.kind, request=str(request.id), rows=sum(request.outcome.values()))
     for visitor_id in visitors:
+        # At once here; the other processes hear of it.
         forget(project_id, visitor_id)
     return True

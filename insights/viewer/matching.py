@@ -168,7 +168,12 @@ def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
         select(Visitor.id)
         .where(
             Visitor.project_id == project_id,
-            or_(Visitor.email.ilike(pattern, escape="\\"), Visitor.user_id.ilike(pattern, escape="\\")),
+            # Addresses are sealed: they are found whole, not by a part of them.
+            or_(
+                Visitor.email.in_({words, words.lower()}),
+                Visitor.user_id == words,
+                Visitor.user_id.ilike(pattern, escape="\\"),
+            ),
         )
         .correlate(None)
     )

@@ -199,6 +199,8 @@ class ConsentChanged(Props):
     analytics: bool | None = None
     marketing: bool | None = None
     channels: list[Name] | None = None
+    version: Name | None = None
+    text_id: Name | None = None
 
 
 class ActionOutcome(Props):

@@ -41,6 +41,9 @@ export interface Consent {
   marketing?: boolean;
   /** The channels the visitor agreed to: "email", "sms", "push". */
   channels?: string[];
+  /** Which text was agreed to, and in which version: kept with the answer. */
+  text_id?: string;
+  version?: string;
 }
 
 export interface Action {

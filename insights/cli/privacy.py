@@ -1,0 +1,139 @@
+"""``whyleft privacy``: erases somebody at once, hands over what is stored, seals anew after a change of keys."""
+
+from __future__ import annotations
+
+import asyncio
+import json as json_module
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from sqlalchemy import select
+
+from adapters.postgres.engine import Database
+from adapters.postgres.reseal import personal_columns, reseal
+from insights.cli.serve import DataDir
+from insights.cli.session import project_named, with_database
+from insights.cli.trouble import told
+from insights.errors import Refused
+from insights.models import PrivacyRequest, Project
+from insights.privacy import requests
+from insights.privacy.export import export_visitors
+from insights.privacy.person import Asked, visitors_asked_for
+from insights.privacy.retention import retain
+from insights.settings import Settings
+
+app = typer.Typer(help="Erase and export people, and the keys that seal them.", no_args_is_help=True)
+screen = Console()
+
+ProjectName = Annotated[str, typer.Option(help="The project's name.")]
+Visitor = Annotated[UUID | None, typer.Option(help="One of their visitor ids.")]
+Email = Annotated[str, typer.Option(help="Their e-mail address.")]
+UserId = Annotated[str, typer.Option(help="What your shop calls them.")]
+Phone = Annotated[str, typer.Option(help="Their phone number.")]
+
+
+@app.command()
+def erase(
+    project: ProjectName,
+    email: Email = "",
+    user_id: UserId = "",
+    phone: Phone = "",
+    visitor: Visitor = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Erase somebody on all their devices, now.
+
+    Example: [bold]whyleft privacy erase --project shop --email ada@example.org[/bold]
+    """
+    with told():
+        who = _who(email, user_id, phone, visitor)
+
+        async def command(database: Database, settings: Settings) -> dict[str, Any]:
+            found = await project_named(database, project)
+            async with database.transaction(found.id) as tx:
+                asked = await requests.ask(tx, found.id, "erase_person", who, "the operator", datetime.now(UTC))
+            await requests.carry_out(database, lambda project_id, visitor_id: None)
+            async with database.transaction(found.id) as tx:
+                row = await tx.get_one(PrivacyRequest, (found.id, asked))
+                return row.outcome
+
+        outcome = with_database(data_dir, command)
+        rows = ", ".join(f"{count} of {name}" for name, count in outcome.items()) or "nothing: nobody of that name"
+        screen.print(f"Erased {rows}.")
+
+
+@app.command()
+def export(
+    project: ProjectName,
+    email: Email = "",
+    user_id: UserId = "",
+    phone: Phone = "",
+    visitor: Visitor = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Print everything that is stored of somebody, as JSON.
+
+    Example: [bold]whyleft privacy export --project shop --email ada@example.org > ada.json[/bold]
+    """
+    with told():
+        asked = Asked.of(_who(email, user_id, phone, visitor))
+
+        async def command(database: Database, settings: Settings) -> dict[str, Any]:
+            found = await project_named(database, project)
+            async with database.transaction(found.id) as tx:
+                return await export_visitors(tx, found.id, await visitors_asked_for(tx, found.id, asked), asked)
+
+        typer.echo(json_module.dumps(with_database(data_dir, command), indent=2, ensure_ascii=False, default=str))
+
+
+@app.command("retain")
+def retain_now(data_dir: DataDir = None) -> None:
+    """Erase what is older than is kept, now; workers do it every hour.
+
+    Example: [bold]whyleft privacy retain[/bold]
+    """
+    with told():
+
+        async def command(database: Database, settings: Settings) -> dict[str, int]:
+            return await retain(database, settings.keep_days, datetime.now(UTC))
+
+        counts = with_database(data_dir, command)
+        screen.print(f"Erased {', '.join(f'{n} of {name}' for name, n in counts.items()) or 'nothing'}.")
+
+
+@app.command("reseal")
+def reseal_all(data_dir: DataDir = None) -> None:
+    """Seal all personal data by the newest key. Afterwards older keys, but for the last, may be thrown away.
+
+    Example: [bold]whyleft privacy reseal[/bold]
+    """
+    with told():
+        screen.print(f"Sealed {with_database(data_dir, _reseal):,} values anew.")
+
+
+async def _reseal(database: Database, settings: Settings) -> int:
+    async with database.transaction(None) as tx:
+        projects = list(await tx.scalars(select(Project.id)))
+    count = 0
+    for project_id in projects:
+        for table, column in personal_columns():
+            while True:
+                async with database.transaction(project_id) as tx:
+                    done = await reseal(tx, project_id, table, column)
+                count += done
+                if not done:
+                    break
+                # Others write meanwhile.
+                await asyncio.sleep(0)
+    return count
+
+
+def _who(email: str, user_id: str, phone: str, visitor: UUID | None) -> dict[str, Any]:
+    said = {"email": email, "user_id": user_id, "phone": phone, "visitors": [str(visitor)] if visitor else []}
+    who = {name: value for name, value in said.items() if value}
+    if not who:
+        raise Refused("Name the person: --email, --user-id, --phone or --visitor.")
+    return who

@@ -1,0 +1,74 @@
+"""Decides what of an event's words is kept: who somebody is stands in their own row, sealed, not along their timeline.
+
+An e-mail address that a page or a query left in an address or a text is kept as ``[email]``. What an identification
+said of itself is kept as that it was said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Any, Final
+
+from insights.vocabulary.events import PROPS
+
+EMAIL: Final = "[email]"
+SAID: Final = {"email": "[email]@[kept apart]", "phone": "[phone]"}
+"""What stands for them in the timeline; an @ in it tells a profile that there is an address."""
+
+_KNOWN: Final = {type_: frozenset(struct.__struct_fields__) for type_, struct in PROPS.items()}
+
+_ADDRESS: Final = re.compile(r"[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:(?:\.|%2[eE])[\w-]{1,63}){1,8}")
+
+
+def kept_url(url: str | None) -> str | None:
+    """An address without the e-mail addresses in it."""
+    return _ADDRESS.sub(EMAIL, url) if url is not None and ("@" in url or "%40" in url) else url
+
+
+def kept_props(type_: str, props: dict[str, Any]) -> dict[str, Any]:
+    """Props as the timeline keeps them; the very same ones where there is nothing to hide."""
+    if type_ == "identified":
+        return _identification(props)
+    for value in props.values():
+        if value.__class__ is str:
+            if "@" in value or "%40" in value:
+                break
+        elif value.__class__ is dict or value.__class__ is list:
+            break
+    else:
+        return props
+    return {name: value if name.endswith("_id") else _kept(value) for name, value in props.items()}
+
+
+def only_allowed(type_: str, props: dict[str, Any], extra: Collection[str]) -> dict[str, Any]:
+    """Only the props that the catalogue knows or the project asked for, as ``name`` or ``type.name``.
+
+    The props of an event that the catalogue does not know are all beyond it.
+    """
+    if type_ == "custom":
+        inner = props.get("props")
+        if not isinstance(inner, dict):
+            return props
+        name = str(props.get("name", ""))
+        return {**props, "props": {key: inner[key] for key in inner if key in extra or f"{name}.{key}" in extra}}
+    known = _KNOWN.get(type_, frozenset())
+    return {key: props[key] for key in props if key in known or key in extra or f"{type_}.{key}" in extra}
+
+
+def _identification(props: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {name: SAID[name] for name in SAID if props.get(name)}
+    user_id = props.get("user_id")
+    if isinstance(user_id, str) and user_id:
+        kept["user_id"] = EMAIL if "@" in user_id else user_id
+    if props.get("traits"):
+        kept["traits"] = {}
+    return kept
+
+
+def _kept(value: Any) -> Any:
+    if isinstance(value, str):
+        return _ADDRESS.sub(EMAIL, value) if "@" in value or "%40" in value else value
+    if isinstance(value, dict):
+        return {_kept(name): _kept(item) for name, item in value.items()}
+    return [_kept(item) for item in value] if isinstance(value, list) else value

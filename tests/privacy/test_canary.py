@@ -1,0 +1,272 @@
+"""A canary in every place that a visitor's data can go: readable in none, and after the erasure in none at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+import structlog
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from sqlalchemy import insert, text, update
+
+from adapters.postgres.engine import DatabaseUrls
+from adapters.postgres.personal import ring_of
+from insights import logs
+from insights.access.keys import create_key
+from insights.app import create_app
+from insights.models import Session
+from insights.privacy.forgetting import Forgetting
+from insights.privacy.requests import carry_out
+from insights.settings import Settings
+from insights.vocabulary.ids import uuid7
+from insights.wiring import Services, build
+from tests.e2e.server import until
+from tests.live.conftest import RedisServer
+from tests.llm.endpoint import Endpoint, listening
+from tests.privacy.catalogue import data_map, hits, row_about, tables
+
+EMAIL = "Canary.Zyxomma@hidden.example"
+PHONE = "+4915112377701"
+NAME = "Zyxomma"
+STREET = "Kanarienstrasse 77"
+WORDS = [EMAIL, "zyxomma@hidden", "4915112377701", "15112377701", "Zyxomma", "Kanarienstrasse"]
+
+
+class Place:
+    def __init__(self, services: Services, client: httpx.AsyncClient, write: str, secret: str, project: UUID) -> None:
+        self.services, self.client, self.write, self.project = services, client, write, project
+        self.headers = {"authorization": f"Bearer {secret}"}
+        self.visitor = str(uuid4())
+
+    def event(self, type: str, **props: Any) -> dict[str, Any]:
+        identifier = uuid7()
+        return {"id": str(identifier), "t": identifier.int >> 80, "type": type, "props": props}
+
+    async def ask(self, method: str, path: str, **options: Any) -> Any:
+        answer = await self.client.request(method, path, headers=self.headers, **options)
+        assert answer.status_code < 300, answer.text
+        return answer.json() if answer.content else None
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with listening() as endpoint:
+        endpoint.replies = [{"reason": "unclear", "confidence": 0.9, "narrative": "They left.", "evidence": []}]
+        yield endpoint
+
+
+@pytest.fixture
+async def place(database_urls: DatabaseUrls, tmp_path: Path, endpoint: Endpoint) -> AsyncIterator[Place]:
+    settings = Settings(data_dir=tmp_path, llm_base_url=endpoint.url, llm_api_key="k", log_level="debug")
+    logs.configure(settings)
+    services = build(settings, database_urls)
+    services.recorder.start()
+    services.forgetting.start()
+    name = f"shop-{uuid4()}"
+    write = await create_key(services.database, name, "write", [])
+    secret = await create_key(services.database, name, "secret", [])
+    transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        yield Place(services, client, write.key, secret.key, write.project_id)
+    await services.recorder.stop()
+    await services.forgetting.stop()
+    await services.loader.close()
+    await services.keys.close()
+    await services.plans.close()
+    await services.classifiers.close()
+    await services.database.close()
+    structlog.reset_defaults()
+
+
+async def fill(place: Place) -> str:
+    """Says the canary wherever a page, a shop's server or a key's holder can; returns the session."""
+    session = str(uuid7())
+    url = f"https://shop.example/account?mail={EMAIL.replace('@', '%40')}&m={EMAIL}"
+    batch = {
+        "visitor": place.visitor,
+        "session": session,
+        "page": {"url": url, "title": f"Hello {EMAIL}", "referrer": url},
+        "events": [
+            place.event("page_viewed", url=url, path="/account"),
+            place.event(
+                "identified", user_id=EMAIL, email=EMAIL, phone=PHONE,
+                traits={"name": NAME, "address": {"street": STREET}},
+            ),
+            place.event("consent_changed", marketing=True, channels=["email"], text_id="news", version="3"),
+            place.event("searched", query=f"orders of {EMAIL}", results=0),
+            place.event("js_error", message=f"cannot read {EMAIL}", source="a.js"),
+            place.event("cart_added", product_id="mug", name="Mug", price_minor=900, currency="EUR"),
+            place.event("newsletter", who=EMAIL, deep={"er": [EMAIL]}),
+            {**place.event("clicked", who=EMAIL, name=NAME), "t": "never"},
+        ],
+    }  # fmt: skip
+    answer = await place.client.post("/v1/events", params={"key": place.write}, json=batch)
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 7)
+    message = {
+        "type": "identify", "userId": EMAIL, "anonymousId": str(uuid4()), "traits": {"email": EMAIL, "name": NAME},
+        "context": {"ip": "203.0.113.77", "page": {"url": url}},
+    }  # fmt: skip
+    answer = await place.client.post("/v1/identify", json={**message, "writeKey": place.write})
+    assert answer.status_code == 200
+    answer = await place.client.post("/v1/track", json={"event": EMAIL, "userId": 7.5, "writeKey": place.write})
+    assert answer.status_code == 200
+    return session
+
+
+async def close(place: Place, session: str) -> None:
+    async with place.services.database.transaction(place.project) as tx:
+        await tx.execute(update(Session).values(close_at=text("now() - interval '1 minute'")))
+    await until(place.services.closer.close_due)
+
+
+async def test_the_canary_is_readable_nowhere(
+    place: Place, endpoint: Endpoint, database_urls: DatabaseUrls, capfd: pytest.CaptureFixture[str]
+) -> None:
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    meters = place.services.meters
+    meters.tracer = meters.stages._tracer = provider.get_tracer("test")
+    session = await fill(place)
+    await close(place, session)
+    refused = await place.client.get(f"/v1/sessions/{EMAIL}", headers=place.headers)
+    assert refused.status_code in (404, 422)
+    assert hits(database_urls.owner, place.project, [*WORDS, "203.0.113"]) == []
+    assert endpoint.requests, "the model was asked"
+    prompts = json.dumps(endpoint.requests).lower()
+    spans = "".join(span.to_json() for span in exporter.get_finished_spans()).lower()
+    assert exporter.get_finished_spans()
+    out, err = capfd.readouterr()
+    metrics = str([list(metric.samples) for metric in meters.registry.collect()]).lower()
+    for word in WORDS:
+        assert word.lower() not in prompts, word
+        assert word.lower() not in spans, word
+        assert word.lower() not in (out + err).lower(), word
+        assert word.lower() not in metrics, word
+    # What it is for still works: found by every name, and handed over whole.
+    asked = await place.ask("POST", "/v1/privacy/requests", json={"kind": "export", "email": EMAIL.lower()})
+    exported = json.dumps(await place.ask("GET", f"/v1/privacy/requests/{asked['id']}/export"))
+    for word in (EMAIL, PHONE, NAME, STREET, '"version": "3"', '"text_id": "news"', place.visitor):
+        assert word in exported, word
+
+
+async def plant_everywhere(place: Place, database_urls: DatabaseUrls, repository: Path) -> list[str]:
+    """A row about the visitor in every table that the data map says is about visitors; returns all ids used."""
+    visitor, run, decision, session = UUID(place.visitor), uuid4(), uuid4(), uuid7()
+    given: dict[str, dict[str, Any]] = {
+        "flow_run": {"id": run},
+        "run_event": {"run_id": run},
+        "decision": {"id": decision},
+        "reward": {"decision_id": decision},
+        "suppression": {"recipient": EMAIL.lower()},
+        "identity_link": {"subject": str(visitor), "name": EMAIL.lower(), "name_kind": "email"},
+        "live_claim": {"key": visitor.bytes},
+        "rejected_event": {"envelope": {}, "replayed_at": None},
+        "visitor": {"id": visitor, "email": EMAIL, "user_id": EMAIL, "phone": PHONE},
+        "session": {"id": session, "close_at": None},
+        "privacy_request": {"done_at": place.services and None, "who": {"email": EMAIL}},
+        "event": {"id": uuid7()},
+    }
+    whose = {name for name, (owner, _) in data_map(repository).items() if owner == "visitors"}
+    async with place.services.database.transaction(None) as tx:
+        await tx.execute(text("SELECT ensure_event_partitions(current_date, 1)"))
+    for table in tables():
+        if table.name not in whose or table.name == "privacy_request":
+            continue
+        common = {"visitor_id": visitor, "session_id": session, **given.get(table.name, {})}
+        async with place.services.database.transaction(place.project) as tx:
+            await tx.execute(insert(table).values(row_about(table, place.project, common, EMAIL.lower())))
+    async with place.services.database.transaction(place.project) as tx:
+        ring = ring_of(tx)
+    sealed = [ring.seal(word, nth) for word in (EMAIL, EMAIL.lower(), PHONE) for nth in (0, -1)]
+    return [str(visitor), str(run), str(decision), *sealed]
+
+
+async def test_after_the_erasure_there_is_no_row_and_no_word_left(
+    place: Place, database_urls: DatabaseUrls, repository: Path
+) -> None:
+    planted = await plant_everywhere(place, database_urls, repository)
+    found = {name for name, _ in hits(database_urls.owner, place.project, planted)}
+    whose = {name for name, (owner, _) in data_map(repository).items() if owner == "visitors"}
+    assert found >= whose - {"privacy_request", "answered_request", "rejected_event"}
+    asked = await place.ask("POST", "/v1/privacy/requests", json={"kind": "erase", "email": EMAIL})
+    assert await carry_out(place.services.database, place.services.profiles.forget) == 1
+    assert hits(database_urls.owner, place.project, [*WORDS, *planted]) == []
+    [request] = [
+        row for row in (await place.ask("GET", "/v1/privacy/requests"))["requests"] if row["id"] == asked["id"]
+    ]
+    assert request["who"] == {}
+    assert set(request["outcome"]) >= whose - {"privacy_request"}
+    # A second look finds nobody.
+    exported = await place.ask("POST", "/v1/privacy/requests", json={"kind": "export", "email": EMAIL})
+    assert await place.ask("GET", f"/v1/privacy/requests/{exported['id']}/export") == {}
+
+
+async def test_what_was_said_over_http_is_gone_as_well(place: Place, database_urls: DatabaseUrls) -> None:
+    session = await fill(place)
+    await close(place, session)
+    # Everything is sealed, so it is looked for by its sealed forms and by the ids.
+    async with place.services.database.transaction(place.project) as tx:
+        ring = ring_of(tx)
+    marks = [place.visitor, session, *(ring.seal(word, nth) for word in (EMAIL, EMAIL.lower()) for nth in (0, -1))]
+    assert {name for name, _ in hits(database_urls.owner, place.project, marks)} >= {
+        "visitor",
+        "event",
+        "session",
+        "identity_link",
+    }
+    await place.ask("POST", "/v1/privacy/requests", json={"kind": "erase", "visitor": place.visitor})
+    assert await carry_out(place.services.database, place.services.profiles.forget) == 1
+    assert hits(database_urls.owner, place.project, [*WORDS, *marks]) == []
+
+
+async def test_every_process_forgets_the_live_profile_in_memory_and_in_redis(
+    place: Place, database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    await fill(place)
+    redis = RedisServer(tmp_path)
+    redis.start()
+    other = build(Settings(data_dir=tmp_path, redis_url=redis.url, redis_timeout_seconds=2.0), database_urls)
+    await other.profiles.start()
+    hearing = Forgetting(database_urls, other.profiles.forget)
+    hearing.start()
+    visitor = UUID(place.visitor)
+
+    try:
+        copy = await other.profiles.take(place.project, visitor, lambda: other.loader.load(place.project, visitor))
+        other.profiles.keep(place.project, visitor, copy)
+        await until(lambda: _keys(redis))
+        mine = await place.services.profiles.take(
+            place.project, visitor, lambda: place.services.loader.load(place.project, visitor)
+        )
+        place.services.profiles.keep(place.project, visitor, mine)
+        before = len(place.services.profiles)
+        await place.ask("POST", "/v1/privacy/requests", json={"kind": "erase", "visitor": place.visitor})
+
+        # A worker elsewhere does it: what it has in memory is not ours.
+        assert await carry_out(place.services.database, lambda project, visitor: None) == 1
+
+        async def gone() -> bool:
+            return len(place.services.profiles) < before and not await _keys(redis)
+
+        await until(gone)
+    finally:
+        await hearing.stop()
+        await other.profiles.stop()
+        await other.loader.close()
+        await other.database.close()
+        redis.kill()
+
+
+async def _keys(redis: RedisServer) -> list[bytes]:
+    import redis.asyncio as client
+
+    async with client.Redis.from_url(redis.url) as connection:
+        return [key async for key in connection.scan_iter()]

@@ -1,0 +1,158 @@
+"""Sealed columns: plain to the code, unreadable in the database, found whole, and moved to new keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import func, select, text
+
+from adapters.postgres.engine import Database, DatabaseUrls
+from adapters.postgres.personal import KeyUnknown, Ring
+from adapters.postgres.reseal import personal_columns, reseal
+from flows.models import Delivery, Suppression
+from insights.models import IdentityLink, RejectedEvent, Visitor
+
+OLD, NEW, SERVER = b"the old key of thirty-two letters", b"the new key of thirty-two letters", b"the server's own"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def plant(database: Database, project_id: UUID, email: str = "Ada@Shop.example") -> UUID:
+    visitor = uuid4()
+    async with database.transaction(project_id) as tx:
+        tx.add(
+            Visitor(
+                project_id=project_id,
+                id=visitor,
+                first_seen_at=NOW,
+                user_id=email,
+                email=email,
+                phone="+4912345678",
+                traits={"name": "Ada Lovelace", "address": {"street": "St James's Square"}},
+            )
+        )
+        tx.add(Suppression(project_id=project_id, channel="email", recipient=email, reason="said so", at=NOW))
+        tx.add(
+            RejectedEvent(
+                project_id=project_id, id=uuid4(), received_at=NOW, envelope={}, error="x", raw=b'{"e": "Ada@Shop"}\xff'
+            )
+        )
+        tx.add(
+            IdentityLink(
+                project_id=project_id,
+                subject_kind="visitor",
+                subject=str(visitor),
+                name_kind="email",
+                name=email.lower(),
+                first_at=NOW,
+                event_id=uuid4(),
+                refused_users=[email],
+            )
+        )
+    return visitor
+
+
+async def everything(database: Database, project_id: UUID) -> str:
+    said = ""
+    async with database.transaction(project_id) as tx:
+        for table in ("visitor", "suppression", "rejected_event", "identity_link"):
+            rows = await tx.scalars(text(f"SELECT to_jsonb({table})::text FROM {table}"))  # noqa: S608
+            said += "".join(rows)
+        said += "".join(await tx.scalars(text("SELECT encode(raw, 'escape') FROM rejected_event")))
+    return said
+
+
+async def test_the_database_holds_no_word_of_it_and_the_code_reads_all(
+    database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    database = Database(database_urls, ring=Ring([NEW, SERVER]))
+    visitor = await plant(database, project_id)
+    stored = await everything(database, project_id)
+    for word in ("Ada", "ada@", "Lovelace", "James", "4912345678"):
+        assert word not in stored
+    async with database.transaction(project_id) as tx:
+        found = await tx.scalar(select(Visitor).where(Visitor.email == "Ada@Shop.example"))
+        assert found is not None
+        assert (found.id, found.phone, found.traits["name"]) == (visitor, "+4912345678", "Ada Lovelace")
+        assert await tx.scalar(select(func.count()).where(Visitor.user_id.in_(["x", "Ada@Shop.example"]))) == 1
+        assert await tx.get(Suppression, (project_id, "email", "Ada@Shop.example")) is not None
+        assert (await tx.scalars(select(RejectedEvent.raw))).one() == b'{"e": "Ada@Shop"}\xff'
+        link = (await tx.scalars(select(IdentityLink).where(IdentityLink.name == "ada@shop.example"))).one()
+        assert (link.subject, link.refused_users) == (str(visitor), ["Ada@Shop.example"])
+    await database.close()
+
+
+async def test_what_older_keys_sealed_or_nobody_did_is_found_opened_and_sealed_anew(
+    database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    for ring, email in ((Ring(), "plain@x.example"), (Ring([OLD, SERVER]), "old@x.example")):
+        before = Database(database_urls, ring=ring)
+        await plant(before, project_id, email)
+        await before.close()
+    database = Database(database_urls, ring=Ring([NEW, OLD, SERVER]))
+
+    async def found() -> list[str]:
+        async with database.transaction(project_id) as tx:
+            return [
+                email
+                for email in ("plain@x.example", "old@x.example")
+                if await tx.scalar(select(Visitor.id).where(Visitor.email == email))
+                and await tx.scalar(select(Suppression.reason).where(Suppression.recipient == email))
+                and await tx.scalar(select(IdentityLink.subject).where(IdentityLink.name == email))
+            ]
+
+    assert await found() == ["plain@x.example", "old@x.example"]
+    for table, column in personal_columns():
+        while True:
+            async with database.transaction(project_id) as tx:
+                if not await reseal(tx, project_id, table, column):
+                    break
+    assert await found() == ["plain@x.example", "old@x.example"]
+    assert "plain@" not in await everything(database, project_id)
+    await database.close()
+    # The old key is needed no more.
+    database = Database(database_urls, ring=Ring([NEW, SERVER]))
+    async with database.transaction(project_id) as tx:
+        assert set(await tx.scalars(select(Visitor.email))) == {"plain@x.example", "old@x.example"}
+        assert len((await tx.scalars(select(RejectedEvent.raw))).all()) == 2
+    await database.close()
+
+
+async def test_without_its_key_personal_data_is_refused_not_handed_out_sealed(
+    database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    before = Database(database_urls, ring=Ring([OLD]))
+    await plant(before, project_id)
+    await before.close()
+    for ring in (Ring(), Ring([NEW])):
+        database = Database(database_urls, ring=ring)
+        async with database.transaction(project_id) as tx:
+            with pytest.raises(KeyUnknown, match="WHYLEFT_SECRET"):
+                await tx.scalars(select(Visitor.email))
+        await database.close()
+
+
+def test_every_column_that_names_people_is_sealed() -> None:
+    sealed = {(table.name, column) for table, column in personal_columns()}
+    assert sealed >= {
+        ("visitor", "user_id"), ("visitor", "email"), ("visitor", "phone"), ("visitor", "traits"),
+        ("identity_link", "name"), ("identity_link", "subject"), ("suppression", "recipient"),
+        ("delivery", "recipient"), ("delivery", "content"), ("rejected_event", "raw"), ("privacy_request", "who"),
+    }  # fmt: skip
+    assert Delivery.__table__.c.recipient is not None
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_whatever_is_sealed_opens_again_and_says_nothing(words: str) -> None:
+    ring = Ring([NEW, OLD])
+    sealed = ring.seal(words)
+    assert ring.open(sealed) == words
+    assert ring.open(ring.seal(words, -1)) == words
+    assert sealed == ring.seal(words)
+    if words:
+        assert sealed != ring.seal(words, 1)
+    assert Ring([OLD, NEW]).open(sealed) == words
+    assert ring.open_json(ring.seal_json({"a": words})) == {"a": words}
