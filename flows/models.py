@@ -127,6 +127,7 @@ class Delivery(Tenant, Base):
         Index("ix_delivery_provider_id", "project_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
         Index("uq_delivery_dedupe_key", "project_id", "channel", "dedupe_key", unique=True),
         Index("ix_delivery_project_id_run_id", "project_id", "run_id"),
+        Index("ix_delivery_project_id_created_at", "project_id", "created_at"),
         Index("ix_delivery_project_id_visitor_id", "project_id", "visitor_id", "created_at"),
         Index("ix_delivery_recipient", "project_id", "channel", "recipient", "created_at"),
     )

@@ -165,6 +165,7 @@ def create_app(services: Services) -> ASGIApp:
             signing_secret=services.signing_secret,
             secure_cookies=services.settings.public_url.startswith("https://"),
             previews=services.classifiers,
+            channels=tuple(sorted(services.channels.servers)),
         ),
     )
     ingest = Ingest(

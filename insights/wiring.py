@@ -243,7 +243,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     composer = MessageComposer(
         public_url=settings.public_url, shop_url=settings.shop_url, signing_secret=signing_secret
     )
-    ways = ProjectChannels(_channels(settings), sealing, line)
+    ways = channels_of(settings, sealing, line)
     wishes, classifiers = classifiers_of(settings, database)
     way_in = reception(settings, database, recorder, profiles)
     return Services(
@@ -376,6 +376,11 @@ def _open_model(endpoint: Endpoint) -> LanguageModel:
         model=endpoint.model,
         public_only=endpoint.public_only,
     )
+
+
+def channels_of(settings: Settings, sealing: Sealer | None = None, line: Line | None = None) -> ProjectChannels:
+    """The channels of projects, beside the server's own."""
+    return ProjectChannels(_channels(settings), sealing or sealer(settings), line or provider_line(settings))
 
 
 def provider_line(settings: Settings) -> Line:

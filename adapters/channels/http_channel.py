@@ -7,7 +7,7 @@ gets into a result. A channel of more than one call overrides ``send`` and uses 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
@@ -63,6 +63,8 @@ class HttpChannel(ABC, Generic[S, C]):
     settings_model: ClassVar[type[ChannelSettings]]
     credentials_model: ClassVar[type[ChannelCredentials]]
     speaks_json: ClassVar[bool] = True
+    sample: ClassVar[Mapping[str, Any]] = {}
+    """The content that a test sends; {} where a test can only be sent with content of one's own."""
 
     idempotency: ClassVar[Idempotency] = "none"
     key_ttl: ClassVar[timedelta | None] = None

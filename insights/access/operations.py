@@ -44,6 +44,7 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /v1/channels/{channel_id}": _READER,
     "PATCH /v1/channels/{channel_id}": _ADMIN,
     "DELETE /v1/channels/{channel_id}": _ADMIN,
+    "POST /v1/channels/{channel_id}/test": _ADMIN,
     "GET /v1/carts/{token}": _SIGNED,
     "GET /v1/push/key": _READER,
     "GET /v1/push/subscriptions": _READER,

@@ -14,6 +14,7 @@ from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.channels import store
+from insights.channels.trial import send_test
 from insights.models import ChannelSetup
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
@@ -165,6 +166,33 @@ async def change_channel(
         await tx.flush()
         rows = await store.listed(tx, caller.project_id)
         return _out(row, rows, services.settings.public_url)
+
+
+class TestIn(StoredBody):
+    """Whom a test goes to: somebody who expects it."""
+
+    to: str | None = Field(None, max_length=500, description="Your own address or number, where it writes to somebody.")
+    content: dict[str, Any] | None = Field(None, description="In place of the sample.")
+
+
+class TestOut(BaseModel):
+    """What came of it, and what to do. ``result``: accepted, retry, rejected, suppress or unknown."""
+
+    result: str
+    said: str
+    todo: str
+    provider_id: str | None
+
+
+@router.post("/{channel_id}/test", response_model=TestOut)
+async def test_channel(channel_id: UUID, given: TestIn, caller: SecretCaller, services: FromRequest) -> TestOut:
+    """Sends one to yourself and explains the answer."""
+    async with services.database.transaction(caller.project_id) as tx:
+        name = (await store.one(tx, caller.project_id, channel_id)).name
+    trial = await send_test(
+        services.database, services.channels, caller.project_id, name, given.to, datetime.now(UTC), given.content
+    )
+    return TestOut(result=trial.result, said=trial.said, todo=trial.todo, provider_id=trial.provider_id)
 
 
 @router.delete("/{channel_id}", status_code=204)

@@ -8,6 +8,7 @@ import typer
 
 from insights.cli import (
     api,
+    channels,
     demo,
     evaluate,
     flows,
@@ -48,6 +49,7 @@ app.command("backfill")(backfill)
 app.command("settings")(settings.settings)
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
+app.add_typer(channels.app, name="channels")
 app.add_typer(flows.app, name="flows")
 app.add_typer(rejected.app, name="rejected")
 app.add_typer(partitions.app, name="partitions")

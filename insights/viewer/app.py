@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from adapters.postgres.engine import Database
 from insights.viewer.action_pages import ActionPages
+from insights.viewer.channel_pages import ChannelPages
 from insights.viewer.gate import Gate
 from insights.viewer.insight_pages import InsightPages, Previews
 from insights.viewer.lift_pages import LiftPages
@@ -45,13 +46,14 @@ def create_viewer(
     secure_cookies: bool,
     query_seconds: float = 8.0,
     previews: Previews | None = None,
+    channels: tuple[str, ...] = (),
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ASGIApp:
     """The viewer as an application to mount under a path of its own.
 
     ``signing_secret`` signs logins: who changes it logs everyone out. ``secure_cookies``: people come over https.
     ``query_seconds``: a search that takes longer is given up, with advice. ``previews``: whoever asks a model, to
-    show what is sent.
+    show what is sent. ``channels``: the words that the server's own channels carry.
     """
     templates = environment()
     signer = Signer(signing_secret, clock)
@@ -70,6 +72,7 @@ def create_viewer(
         InsightPages(desk, previews),
         ActionPages(desk),
         LiftPages(desk),
+        ChannelPages(desk, channels),
     ]
 
     def say(request: Request, status: int, title: str, text: str) -> Response:

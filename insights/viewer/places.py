@@ -20,4 +20,5 @@ PLACES: Final = (
     Place("sessions", "Sessions", "/sessions", frozenset({"session", "visitor"})),
     Place("actions", "Live actions", "/actions", frozenset({"action", "policy"})),
     Place("lift", "Lift", "/lift"),
+    Place("channels", "Channels", "/channels"),
 )

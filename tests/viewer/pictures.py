@@ -42,6 +42,7 @@ def places(visits: dict[str, Visit]) -> dict[str, str]:
         "visitor": f"/visitors/{visits['broken'].visitor_id}",
         "actions": "/actions",
         "lift": "/lift",
+        "channels": "/channels",
         "nothing-matches": "/sessions?text=nobody",
         "unknown": f"/sessions/{uuid4()}",
     }

@@ -21,6 +21,14 @@ KEY_NAME: Final = "whyleft_delivery"
 """The name under which a delivery's key travels with a mail and comes back in callbacks."""
 
 
+SAMPLE: Final[Mapping[str, Any]] = {
+    "subject": "A test of this channel",
+    "text": "This is a test that you sent yourself. If you read it, mails of this channel arrive.\n",
+    "html": "<p>This is a test that you sent yourself. If you read it, mails of this channel arrive.</p>",
+}
+"""What a test of a mail channel says."""
+
+
 def _sender(text: str) -> str:
     try:
         named_address(text)

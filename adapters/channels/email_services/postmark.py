@@ -24,7 +24,7 @@ from adapters.channels.contract import (
     Unknown,
 )
 from adapters.channels.email_services import postmark_events
-from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.email_services.message import KEY_NAME, SAMPLE, MailKey, MailSettings, mail_parts, without_empty
 from adapters.channels.http_channel import HttpChannel
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.signed_calls import basic, body_of
@@ -61,6 +61,7 @@ class Postmark(HttpChannel[PostmarkSettings, PostmarkCredentials]):
     kind = "postmark"
     title = "Postmark"
     word = "email"
+    sample = SAMPLE
     settings_model = PostmarkSettings
     credentials_model = PostmarkCredentials
     rate: ClassVar[Rate] = Rate(50, 100)

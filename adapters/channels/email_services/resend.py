@@ -24,7 +24,7 @@ from adapters.channels.contract import (
     Unknown,
 )
 from adapters.channels.email_services import resend_events
-from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.email_services.message import KEY_NAME, SAMPLE, MailKey, MailSettings, mail_parts, without_empty
 from adapters.channels.http_channel import HttpChannel, tag_of
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.signed_calls import body_of, standard_webhook
@@ -47,6 +47,7 @@ class Resend(HttpChannel[MailSettings, ResendCredentials]):
     kind = "resend"
     title = "Resend"
     word = "email"
+    sample = SAMPLE
     settings_model = MailSettings
     credentials_model = ResendCredentials
     idempotency: ClassVar[Idempotency] = "key"

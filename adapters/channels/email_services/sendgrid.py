@@ -20,7 +20,7 @@ from adapters.channels.contract import (
     SendIntent,
 )
 from adapters.channels.email_services import sendgrid_events
-from adapters.channels.email_services.message import KEY_NAME, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.email_services.message import KEY_NAME, SAMPLE, MailKey, MailSettings, mail_parts, without_empty
 from adapters.channels.http_channel import HttpChannel
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.signed_calls import body_of, ecdsa, fresh, seconds
@@ -43,6 +43,7 @@ class SendGrid(HttpChannel[SendGridSettings, MailKey]):
     kind = "sendgrid"
     title = "SendGrid"
     word = "email"
+    sample = SAMPLE
     settings_model = SendGridSettings
     credentials_model = MailKey
     rate: ClassVar[Rate] = Rate(100, 200)

@@ -27,7 +27,7 @@ from adapters.channels.contract import (
 )
 from adapters.channels.email_services import sns
 from adapters.channels.email_services.aws_signature import signed_headers
-from adapters.channels.email_services.message import KEY_NAME, MailSettings, mail_parts, without_empty
+from adapters.channels.email_services.message import KEY_NAME, SAMPLE, MailSettings, mail_parts, without_empty
 from adapters.channels.http_channel import ChannelCredentials, HttpChannel, tag_of
 from adapters.channels.line import Answer, Request
 from adapters.channels.signed_calls import iso
@@ -74,6 +74,7 @@ class Ses(HttpChannel[SesSettings, SesCredentials]):
     kind = "ses"
     title = "Amazon SES"
     word = "email"
+    sample = SAMPLE
     settings_model = SesSettings
     credentials_model = SesCredentials
     rate: ClassVar[Rate] = Rate(14, 14)

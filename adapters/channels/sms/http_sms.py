@@ -7,6 +7,7 @@ A repeat is taken to be a second message. Deliveries and opt-outs come back by o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final, Literal
 from urllib.parse import urlencode
@@ -75,6 +76,7 @@ class HttpSms(HttpChannel[HttpSmsSettings, HttpSmsCredentials]):
     kind = "http_sms"
     title = "SMS over HTTP"
     word = "sms"
+    sample: ClassVar[Mapping[str, Any]] = {"text": "A test of this channel that you sent yourself."}
     settings_model = HttpSmsSettings
     credentials_model = HttpSmsCredentials
     rate: ClassVar[Rate] = Rate(5, 10)

@@ -11,8 +11,9 @@ import base64
 import hashlib
 import hmac
 import re
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -108,6 +109,7 @@ class Twilio(HttpChannel[TwilioSettings, TwilioCredentials]):
     kind = "twilio"
     title = "Twilio SMS"
     word = "sms"
+    sample: ClassVar[Mapping[str, Any]] = {"text": "A test of this channel that you sent yourself."}
     settings_model = TwilioSettings
     credentials_model = TwilioCredentials
     rate: ClassVar[Rate] = Rate(1, 10)
