@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock clean check-tools
+.PHONY: help setup run test lint sbom bench lock clean check-tools
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -57,12 +57,16 @@ test: setup $(VENV)/.dev tests/dialects/node/node_modules/.package-lock.json ## 
 	@cd sdk-web && npm run --silent check
 	@$(BIN)/python -m pytest $(ARGS)
 
-lint: setup $(VENV)/.dev ## Formatting, lint, strict types, import floors
+lint: setup $(VENV)/.dev ## Formatting, lint, strict types, import floors, known vulnerabilities
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pip check
+	@$(BIN)/python -m locks.audit
+
+sbom: $(VENV)/.run ## Print the bill of materials (CycloneDX JSON) of what is locked
+	@$(BIN)/python -m locks.bill
 
 bench: setup $(VENV)/.peers ## Measure: prints a table per bench and writes bench/results/*.json
 	@$(BIN)/python -m bench $(ARGS)

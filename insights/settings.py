@@ -15,18 +15,25 @@ class SettingInvalid(ValueError):
     """A setting's text cannot be read; the message names it and says what it takes."""
 
 
-def _setting(default: Any, sentence: str) -> Any:
-    return field(default=default, metadata={"sentence": sentence})
+def _setting(default: Any, sentence: str, *, secret: bool = False) -> Any:
+    return field(default=default, metadata={"sentence": sentence, "secret": secret})
+
+
+def _secret(default: Any, sentence: str) -> Any:
+    return _setting(default, sentence, secret=True)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All settings of a process. ``WHYLEFT_`` plus the upper-case name is the environment variable."""
+    """All settings of a process. ``WHYLEFT_`` plus the upper-case name is the environment variable.
 
-    database_url: str = _setting(
+    A secret may stand in a file instead, which ``…_FILE`` names.
+    """
+
+    database_url: str = _secret(
         "", "PostgreSQL to use, as postgresql://user:password@host/db; empty starts the embedded one."
     )
-    owner_database_url: str = _setting(
+    owner_database_url: str = _secret(
         "",
         "The same database as the role that owns the schema, when WHYLEFT_DATABASE_URL is the application's own login.",
     )
@@ -39,10 +46,10 @@ class Settings:
     )
     public_url: str = _setting("http://127.0.0.1:8321", "Where people and mails reach this server.")
     shop_url: str = _setting("", "Where recovery messages send people back to; empty uses the page they left.")
-    secret: str = _setting(
+    secret: str = _secret(
         "", "Signs cookies and links, 32 characters or more; empty makes one and keeps it in the data folder."
     )
-    sealing_keys: str = _setting(
+    sealing_keys: str = _secret(
         "",
         "Keys that seal credentials and personal data, 32 characters or more, newest first, commas between; else the "
         "secret.",
@@ -51,7 +58,7 @@ class Settings:
         "", "File with those keys instead, one a line; it is read again when a key is met that was not in it."
     )
 
-    operator_token: str = _setting(
+    operator_token: str = _secret(
         "",
         "Opens /v1/projects, where projects are made and archived, to whoever sends it as a bearer token, 32 "
         "characters or more; empty keeps it closed.",
@@ -93,7 +100,7 @@ class Settings:
         600.0, "A browser clock further off than this is corrected by sent_at; smaller differences are left alone."
     )
 
-    redis_url: str = _setting(
+    redis_url: str = _secret(
         "",
         "Redis or Valkey where processes share live profiles, redis://user:password@host:6379/0 or rediss://…; empty "
         "keeps them in memory, for balancers that send a visitor to one process.",
@@ -128,7 +135,7 @@ class Settings:
     metrics_bind: str = _setting(
         "", "Second listener, host:port, with /metrics, /healthz and /readyz for operators only; empty turns it off."
     )
-    metrics_token: str = _setting(
+    metrics_token: str = _secret(
         "", "Opens /metrics on the public port to whoever sends it as a bearer token; empty keeps it closed."
     )
 
@@ -148,7 +155,7 @@ class Settings:
     llm_base_url: str = _setting(
         "", "OpenAI-compatible endpoint, e.g. http://127.0.0.1:8080/v1; empty is OpenAI's own."
     )
-    llm_api_key: str = _setting("", "Key of that endpoint. Without a key and a URL the evidence classifier decides.")
+    llm_api_key: str = _secret("", "Key of that endpoint. Without a key and a URL the evidence classifier decides.")
     llm_model: str = _setting("gpt-5-mini", "Model that names the reason.")
     llm_price_in: float = _setting(
         0.0, "What a million tokens sent to that model cost, for showing cost and holding the ceiling; 0 is unknown."
@@ -162,10 +169,10 @@ class Settings:
     )
     llm_deadline_seconds: float = _setting(20.0, "Longest wait for the model, retries included, before the fallback.")
 
-    smtp_url: str = _setting("", "Mail relay, smtp://user:password@host:port or smtps://…; empty turns e-mail off.")
+    smtp_url: str = _secret("", "Mail relay, smtp://user:password@host:port or smtps://…; empty turns e-mail off.")
     mail_from: str = _setting("Whyleft <no-reply@localhost>", "Sender of recovery e-mails.")
     webhook_url: str = _setting("", "Address that the call_webhook action posts to; empty turns it off.")
-    webhook_secret: str = _setting("", "Secret (whsec_…) that signs those posts by the Standard Webhooks scheme.")
+    webhook_secret: str = _secret("", "Secret (whsec_…) that signs those posts by the Standard Webhooks scheme.")
     webhook_allow_private: bool = _setting(False, "Allow a webhook address inside the private network (yes or no).")
 
     log_level: str = _setting("info", "Least severe log line to print: debug, info, warning or error.")
@@ -176,19 +183,34 @@ class Settings:
         """Settings from ``environ`` (the process's own by default); ``overrides`` win. Raises SettingInvalid."""
         source = os.environ if environ is None else environ
         known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        files = {name + "_FILE": name for name, f in known.items() if f.metadata["secret"]}
+        files = {file: name for file, name in files.items() if file not in known}
         for name in source:
-            if name.startswith(PREFIX) and name not in known and name not in OTHER_VARIABLES:
+            if name.startswith(PREFIX) and name not in known and name not in OTHER_VARIABLES and name not in files:
                 raise SettingInvalid(f"{name} is not a setting: `whyleft settings` lists them all.")
         values: dict[str, Any] = {}
         for name, f in known.items():
             if name in source:
                 values[f.name] = _read(name, source[name], f.default)
+        for file, name in files.items():
+            if file in source:
+                if name in source:
+                    raise SettingInvalid(f"{name} and {file} are both set: keep one of them.")
+                values[known[name].name] = _from_file(file, source[file])
         values.update({name: value for name, value in overrides.items() if value is not None})
         return cls(**values)
 
 
 OTHER_VARIABLES = frozenset({"WHYLEFT_CHROMIUM", "WHYLEFT_SECRET_KEY", "WHYLEFT_WRITE_KEY"})
 """Variables of ours that are no settings of a server: the tests' browser, and the keys that client commands use."""
+
+
+def _from_file(name: str, path: str) -> str:
+    try:
+        # An editor ends a file with a line break, which is no part of a secret.
+        return Path(path).read_text("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        raise SettingInvalid(f"{name}: {path} cannot be read ({type(error).__name__}).") from None
 
 
 def _read(name: str, text: str, default: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from insights.cli.settings import settings
 from insights.settings import PREFIX, SettingInvalid, Settings
 
 
@@ -39,3 +40,28 @@ def test_what_the_environment_says_wins_over_the_default_and_a_flag_over_both() 
     environment = {"WHYLEFT_LOG_JSON": "yes", "WHYLEFT_DATA_DIR": "/a", "HOME": "/root"}
     settings = Settings.from_environment(environment, data_dir=Path("/b"), log_level=None)
     assert (settings.log_json, settings.data_dir, settings.log_level) == (True, Path("/b"), "info")
+
+
+def test_a_secret_may_stand_in_a_file_and_only_a_secret(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("x" * 32 + "\n")
+    assert Settings.from_environment({"WHYLEFT_SECRET_FILE": str(file)}).secret == "x" * 32
+    for environment, advice in (
+        ({"WHYLEFT_SECRET_FILE": str(file), "WHYLEFT_SECRET": "y"}, "both set"),
+        ({"WHYLEFT_SECRET_FILE": str(tmp_path / "none")}, "WHYLEFT_SECRET_FILE: .* cannot be read"),
+        ({"WHYLEFT_LOG_LEVEL_FILE": str(file)}, "is not a setting"),
+    ):
+        with pytest.raises(SettingInvalid, match=advice):
+            Settings.from_environment(environment)
+
+
+def test_whatever_sounds_like_a_secret_is_one_and_is_not_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for field in fields(Settings):
+        sounds = field.name.endswith(("secret", "token", "_key", "_keys", "database_url", "redis_url", "smtp_url"))
+        assert field.metadata["secret"] == sounds, field.name
+        if sounds:
+            monkeypatch.setenv(PREFIX + field.name.upper(), "canary" * 8)
+    settings()
+    assert "canary" not in capsys.readouterr().out

@@ -10,8 +10,6 @@ from rich.table import Table
 from insights.cli.trouble import told
 from insights.settings import PREFIX, Settings
 
-_SECRET = ("secret", "llm_api_key", "webhook_secret", "smtp_url", "database_url", "owner_database_url", "metrics_token")
-
 
 def settings() -> None:
     """Show every setting: environment variable, value in force, what it does.
@@ -23,6 +21,6 @@ def settings() -> None:
         table = Table("variable", "value", "what it does")
         for field in fields(Settings):
             value = getattr(current, field.name)
-            shown = "(set)" if field.name in _SECRET and value else str(value)
+            shown = "(set)" if field.metadata["secret"] and value else str(value)
             table.add_row(PREFIX + field.name.upper(), shown, field.metadata["sentence"])
         Console(highlight=False, markup=False).print(table)

@@ -1,0 +1,1 @@
+"""What is installed: the locks, the bill of materials made of them, and the look for known vulnerabilities."""
