@@ -55,7 +55,7 @@ class Once:
             fingerprint = await self._fingerprint()
             # Two at once: the second waits for the first, and finds its answer.
             name = f"{self._project_id}/{self._key}"
-            await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 3))))
+            await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 4))))
             now = datetime.now(UTC)
             await tx.execute(
                 delete(AnsweredRequest).where(

@@ -14,6 +14,7 @@ from flows.errors import Fault, FlowInvalid
 from flows.models import Flow
 from flows.triggers import cancel_flow
 from flows.watching import listen
+from flows.watching import listen
 from insights.building import drafts
 from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
@@ -123,6 +124,7 @@ async def _stop(
     await listen(tx, project_id, now)
     if cancel_runs:
         await cancel_flow(tx, project_id, built.id, f"flow_{why}", now)
+    await listen(tx, project_id, now)
     return draft
 
 
