@@ -14,7 +14,6 @@ from flows.errors import Fault, FlowInvalid
 from flows.models import Flow
 from flows.triggers import cancel_flow
 from flows.watching import listen
-from flows.watching import listen
 from insights.building import drafts
 from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
@@ -121,7 +120,6 @@ async def _stop(
     (await tx.get_one(Flow, (project_id, built.id))).version_id = None
     draft = await drafts.touch(tx, project_id, built, now)
     await tx.flush()
-    await listen(tx, project_id, now)
     if cancel_runs:
         await cancel_flow(tx, project_id, built.id, f"flow_{why}", now)
     await listen(tx, project_id, now)

@@ -1,0 +1,242 @@
+"""What a flow would have done, over HTTP: to last week's visits, and to one visit step by step. Nothing is changed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.definition import FlowDefinition
+from flows.errors import FlowInvalid
+from insights.access.keys import ResolvedKey
+from insights.api.caller import SecretCaller
+from insights.api.services import FromRequest
+from insights.api.stored import StoredBody
+from insights.building import drafts, publishing
+from insights.building.cases import last_session_of, trigger_of_session
+from insights.building.preview import Preview, Previewer, StepCount
+from insights.building.reading import read
+from insights.building.rehearsal import Rehearsed
+from insights.errors import Refused
+from insights.models import Session
+from insights.plans.holdout import PeopleHeldOut
+from insights.segments.knowledge import VisitorKnowledge
+from insights.wiring import Services
+
+router = APIRouter(prefix="/v1/flows", tags=["flow builder"])
+
+LONGEST = timedelta(days=92)
+
+
+class FlowNamed(StoredBody):
+    """Which flow: a definition, or a stored flow's draft, or one of its versions."""
+
+    definition: dict[str, Any] | None = None
+    flow: UUID | None = None
+    version: int | None = Field(None, ge=1, description="Of the stored flow; without it, the draft.")
+
+
+class PreviewIn(FlowNamed):
+    """Which flow, over which time: the last week unless said otherwise."""
+
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+    most: int = Field(500, ge=1, le=2_000, description="So many of the latest visits are examined.")
+
+
+class StepThroughIn(FlowNamed):
+    """Which flow, for which visit, up to when. ``clock``: as the run stands then; without it, to its end."""
+
+    session: UUID | None = None
+    visitor: UUID | None = Field(None, description="Their last visit with an insight.")
+    clock: AwareDatetime | None = None
+
+
+class LineOut(BaseModel):
+    """One thing that would have happened to the run."""
+
+    at: datetime
+    step: str | None
+    what: str
+    detail: str
+
+
+class SendOut(BaseModel):
+    """A message that would have gone out."""
+
+    step: str
+    action: str
+    channel: str
+    at: datetime
+    content: dict[str, Any] | None = None
+
+
+class SampleOut(BaseModel):
+    """One run as it would have gone. ``status``: done, waiting, cancelled or not_started."""
+
+    visitor: UUID
+    session: UUID | None
+    starts_at: datetime
+    status: Literal["done", "waiting", "cancelled", "not_started"]
+    reason: str
+    step: str
+    lines: list[LineOut]
+    sends: list[SendOut]
+
+
+class StepOut(BaseModel):
+    """Runs at a step. ``ways``: then, otherwise, waited, signalled, or where a split led; ``skipped`` by reason."""
+
+    entered: int
+    waiting: int
+    sent: int
+    done: int
+    ways: dict[str, int]
+    skipped: dict[str, int]
+
+
+class PreviewOut(BaseModel):
+    """What would have happened. ``examined``: visits looked at; ``matched``: the flow asks for them; ``started``: a run
+    began; ``people``, ``reached``: different people among them, and those who would have got something."""
+
+    since: datetime
+    until: datetime
+    examined: int
+    complete: bool
+    matched: int
+    started: int
+    people: int
+    reached: int
+    waiting: int
+    not_started: dict[str, int]
+    ended: dict[str, int]
+    sends: dict[str, int]
+    steps: dict[str, StepOut]
+    sample: list[SampleOut]
+
+
+class SteppedOut(SampleOut):
+    """``asked_for``: whether the flow's trigger asks for this visit; if not, this is how it would go if it did."""
+
+    asked_for: bool
+
+
+@router.post("/preview", response_model=PreviewOut)
+async def preview(body: PreviewIn, caller: SecretCaller, services: FromRequest) -> PreviewOut:
+    """What this flow would have done: the engine's own steps over stored visits, with a moved clock. Nothing is sent or
+    stored. People are taken as they are known today; orders, events and other messages count at their time."""
+    now = datetime.now(UTC)
+    until = min(body.until or now, now)
+    since = body.since or until - timedelta(days=7)
+    if not timedelta(0) < until - since <= LONGEST:
+        raise Refused(f"since: must lie before until, by {LONGEST.days} days at most.", field="since")
+    flow = await _flow(services, caller, body)
+    found = await _previewer(services).preview(caller.project_id, flow, since, until, now, body.most)
+    return _preview_out(found)
+
+
+@router.post("/step-through", response_model=SteppedOut)
+async def step_through(body: StepThroughIn, caller: SecretCaller, services: FromRequest) -> SteppedOut:
+    """One visit's way through a flow with its times, choices and messages, up to a moment that you choose; later ones
+    are taken as if nothing more happened."""
+    if (body.session is None) == (body.visitor is None):
+        raise Refused("session: give either session or visitor.", field="session")
+    flow = await _flow(services, caller, body)
+    async with services.database.transaction(caller.project_id) as tx:
+        session_id = body.session
+        if session_id is None and body.visitor is not None:
+            session_id = await last_session_of(tx, caller.project_id, body.visitor)
+        assert session_id is not None  # noqa: S101  (one of both was given)
+        trigger = await trigger_of_session(tx, caller.project_id, session_id)
+        visit = await tx.get_one(Session, (caller.project_id, session_id))
+    starts_at = visit.closed_at or trigger.occurred_at
+    clock = body.clock or max(datetime.now(UTC), starts_at) + timedelta(days=400)
+    ran, asked = await _previewer(services).step_through(caller.project_id, flow, trigger, session_id, starts_at, clock)
+    return SteppedOut(**_sample(ran, contents=True).model_dump(), asked_for=asked)
+
+
+async def _flow(services: Services, caller: ResolvedKey, body: FlowNamed) -> FlowDefinition:
+    """The flow that is meant. Raises FlowInvalid with everything wrong."""
+    if (body.definition is None) == (body.flow is None):
+        raise Refused("definition: give either definition or flow.", field="definition")
+    async with services.database.transaction(caller.project_id) as tx:
+        document = body.definition if body.definition is not None else await _stored(tx, caller, body)
+        flow, faults = await publishing.check(tx, caller.project_id, document)
+    if flow is None:
+        if body.version is not None and (old := read(document).flow) is not None:
+            return old  # what was published once can be looked at, whatever is gone since
+        raise FlowInvalid(faults)
+    return flow
+
+
+async def _stored(tx: AsyncSession, caller: ResolvedKey, body: FlowNamed) -> dict[str, Any]:
+    assert body.flow is not None  # noqa: S101
+    if body.version is not None:
+        return (await drafts.get_version(tx, caller.project_id, body.flow, body.version)).definition
+    return (await drafts.get_built(tx, caller.project_id, body.flow)).definition
+
+
+def _previewer(services: Services) -> Previewer:
+    return Previewer(
+        services.database,
+        composer=services.composer,
+        knowledge=VisitorKnowledge(),
+        channels=services.channels,
+        holdout=PeopleHeldOut(),
+    )
+
+
+def _preview_out(found: Preview) -> PreviewOut:
+    return PreviewOut(
+        since=found.since,
+        until=found.until,
+        examined=found.examined,
+        complete=found.complete,
+        matched=found.matched,
+        started=found.started,
+        people=found.people,
+        reached=found.reached,
+        waiting=found.waiting,
+        not_started=dict(found.not_started),
+        ended=dict(found.ended),
+        sends=dict(found.sends),
+        steps={name: _step(count) for name, count in found.steps.items()},
+        sample=[_sample(run) for run in found.sample],
+    )
+
+
+def _step(count: StepCount) -> StepOut:
+    return StepOut(
+        entered=count.entered,
+        waiting=count.waiting,
+        sent=count.sent,
+        done=count.done,
+        ways=dict(count.ways),
+        skipped=dict(count.skipped),
+    )
+
+
+def _sample(ran: Rehearsed, *, contents: bool = False) -> SampleOut:
+    return SampleOut(
+        visitor=ran.case.trigger.visitor_id,
+        session=ran.case.session_id,
+        starts_at=ran.case.starts_at,
+        status=ran.status,
+        reason=ran.reason,
+        step=ran.step,
+        lines=[LineOut(at=line.at, step=line.step, what=line.what, detail=line.detail) for line in ran.lines],
+        sends=[
+            SendOut(
+                step=send.step,
+                action=send.action,
+                channel=send.channel,
+                at=send.at,
+                content=dict(send.content) if contents else None,
+            )
+            for send in ran.sends
+        ],
+    )
