@@ -43,6 +43,10 @@ from insights.events.reception import Forgets, Reception
 from insights.events.record import Recorder, SessionTimes
 from insights.events.wire import Limits
 from insights.learning.learner import Learner
+from insights.patterns.letters import Letters
+from insights.patterns.look import Looker
+from insights.patterns.notices import Messenger
+from insights.patterns.tell import Teller
 from insights.plans.book import PlanBook
 from insights.plans.holdout import PeopleHeldOut
 from insights.privacy.forgetting import Forgetting
@@ -91,6 +95,8 @@ class Services:
     runner: Runner
     uptake: Uptake
     learner: Learner
+    looker: Looker
+    messenger: Messenger
     meters: Meters
     exposition: Exposition
     readiness: Readiness
@@ -294,6 +300,15 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             meters=meters,
         ),
         learner=Learner(database, _now),
+        looker=_looker(settings, database, classifiers),
+        messenger=Messenger(
+            database,
+            ways,
+            Letters(database, public_url=settings.public_url, signing_secret=signing_secret),
+            sealing,
+            _now,
+            allow_private=settings.webhook_allow_private,
+        ),
         meters=meters,
         exposition=Exposition(meters.registry, number=place.number, folder=place.folder),
         readiness=Readiness(
@@ -351,6 +366,17 @@ def classifiers_of(settings: Settings, database: Database) -> tuple[WishStore, P
         book=AnswerBook(database, _now),
     )
     return wishes, classifiers
+
+
+def looker_of(settings: Settings, database: Database) -> tuple[Looker, ProjectClassifiers]:
+    """Whoever looks for patterns, and the models to close afterwards."""
+    _, classifiers = classifiers_of(settings, database)
+    return _looker(settings, database, classifiers), classifiers
+
+
+def _looker(settings: Settings, database: Database, classifiers: ProjectClassifiers) -> Looker:
+    teller = Teller(database, classifiers, timedelta(seconds=settings.llm_deadline_seconds))
+    return Looker(database, teller, _now)
 
 
 def default_wishes(settings: Settings) -> InsightWishes:

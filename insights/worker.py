@@ -16,6 +16,8 @@ from flows.feedback import forget_old_reports
 from flows.watching import listen
 from insights.events.places import forget_old
 from insights.models import Project
+from insights.patterns.look import Looker
+from insights.patterns.notices import Messenger
 from insights.privacy.requests import carry_out
 from insights.privacy.retention import retain
 from insights.sources.door import forget_old_receipts
@@ -72,6 +74,8 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     scheduler.add_job(_erase, "interval", minutes=1, args=[services], next_run_time=datetime.now(UTC))
     scheduler.add_job(_listen, "interval", minutes=1, args=[services.database], next_run_time=datetime.now(UTC))
     scheduler.add_job(_retain, "interval", hours=1, args=[services], next_run_time=datetime.now(UTC))
+    scheduler.add_job(_look, "interval", hours=1, args=[services.looker], next_run_time=datetime.now(UTC))
+    scheduler.add_job(_tell, "interval", minutes=1, args=[services.messenger], next_run_time=datetime.now(UTC))
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
@@ -104,6 +108,20 @@ async def _retain(services: Services) -> None:
         await retain(services.database, services.settings.keep_days, datetime.now(UTC))
     except (DBAPIError, OSError, psycopg.Error) as error:
         log.warning("old_visits_not_erased", error=type(error).__name__)
+
+
+async def _look(looker: Looker) -> None:
+    try:
+        await looker.look_everywhere()
+    except (DBAPIError, OSError, TimeoutError) as error:
+        log.warning("look_put_off", error=type(error).__name__)
+
+
+async def _tell(messenger: Messenger) -> None:
+    try:
+        await messenger.send_everywhere()
+    except (DBAPIError, OSError, TimeoutError) as error:
+        log.warning("notices_put_off", error=type(error).__name__)
 
 
 async def _erase(services: Services) -> None:

@@ -37,11 +37,11 @@ UPDATE session SET
     landing_path = new.landing_path, exit_path = new.exit_path,
     paths = ARRAY(SELECT json_array_elements_text(new.paths)), purchased = new.purchased,
     cart_value_minor = new.cart_value_minor, currency = new.currency, source = new.source, client = new.client,
-    stage = new.stage
+    stage = new.stage, product = new.product
 FROM json_to_recordset(:rows) AS new(
     id uuid, close_reason text, started_at timestamptz, last_event_at timestamptz, event_count integer,
     landing_path text, exit_path text, paths json, purchased boolean, cart_value_minor bigint, currency text,
-    source jsonb, client jsonb, stage text, stands boolean)
+    source jsonb, client jsonb, stage text, product text, stands boolean)
 WHERE session.project_id = :project AND session.id = new.id
 """)
 
@@ -299,6 +299,7 @@ def _columns(summary: Summary) -> dict[str, Any]:
         "purchased": summary.purchased,
         "cart_value_minor": summary.cart_value_minor,
         "currency": summary.currency,
+        "product": summary.product,
         "source": summary.source,
         "client": summary.client,
         "stage": stage_reached(summary).value,

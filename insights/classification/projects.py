@@ -17,6 +17,7 @@ from insights.classification.calibration import Calibrations
 from insights.classification.classify import OVERTIME, Classified, Classifier
 from insights.classification.parse import ReasonGiven
 from insights.classification.preview import Preview
+from insights.classification.pricing import Prices
 from insights.classification.prompt import Wishes
 from insights.classification.wish_store import WishStore
 from insights.classification.wishes import Endpoint, InsightWishes
@@ -26,6 +27,18 @@ KEPT_S: Final = 10.0
 """Settings that were changed in another process are seen this much later, at most."""
 MOST_MODELS: Final = 200
 MOST_PROJECTS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A project's model for anything that is not the reason of a session, under the same deadline and ceiling."""
+
+    model: LanguageModel
+    language: str
+    deadline: timedelta
+    prices: Prices
+    ceiling_micros: int | None
+    book: Book
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,20 @@ class ProjectClassifiers:
         """What the project wants now."""
         async with self._database.transaction(project_id) as tx:
             return await self._store.read(tx, project_id, self._defaults)
+
+    async def speaker(self, project_id: UUID) -> Speaker | None:
+        """The model that the project wants now; None where it wants none."""
+        wishes = await self.wishes(project_id)
+        if wishes.endpoint is None:
+            return None
+        return Speaker(
+            self._model(wishes.endpoint),
+            wishes.language,
+            self._deadline,
+            wishes.prices,
+            None if wishes.daily_ceiling is None else round(wishes.daily_ceiling * 1_000_000),
+            self._book,
+        )
 
     async def preview(self, timeline: Timeline) -> Preview:
         """Exactly what is, or would be, sent about a session."""

@@ -26,6 +26,7 @@ from insights.cli import (
 )
 from insights.cli.audit import audit
 from insights.cli.backfill import backfill
+from insights.cli.patterns import patterns
 from insights.cli.replay import replay
 from insights.cli.trouble import told
 
@@ -46,6 +47,7 @@ app.command("replay")(replay)
 app.command("audit")(audit)
 app.command("eval")(evaluate.evaluate)
 app.command("backfill")(backfill)
+app.command("patterns")(patterns)
 app.command("settings")(settings.settings)
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")

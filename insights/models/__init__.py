@@ -20,6 +20,7 @@ from insights.models.live_action import LiveActionEntry, LiveClaim, LiveSpend
 from insights.models.message import Message, MessageVersion
 from insights.models.model_batch import ModelBatch
 from insights.models.model_spend import ModelSpend
+from insights.models.pattern import Pattern, PatternLook
 from insights.models.person import Person
 from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySnapshot, Reward
 from insights.models.privacy_request import PrivacyRequest
@@ -31,6 +32,7 @@ from insights.models.saved_view import SavedView
 from insights.models.segment import Segment, SegmentMember
 from insights.models.session import Session
 from insights.models.shop import Shop
+from insights.models.subscription import Notice, Subscription
 from insights.models.visitor import Visitor
 from insights.models.visitor_tag import VisitorTag
 from insights.models.webhook_receipt import WebhookReceipt
@@ -60,6 +62,9 @@ __all__ = [
     "MessageVersion",
     "ModelBatch",
     "ModelSpend",
+    "Notice",
+    "Pattern",
+    "PatternLook",
     "Person",
     "Policy",
     "PolicyBucket",
@@ -76,6 +81,7 @@ __all__ = [
     "SegmentMember",
     "Session",
     "Shop",
+    "Subscription",
     "Visitor",
     "VisitorTag",
     "WebhookReceipt",

@@ -19,7 +19,7 @@ class Session(Tenant, Base):
     An event that arrives after the close sets ``close_at`` again; an order that nobody knew of opens the session again
     at once. ``ended_at`` is the latest session_ended. ``lease_token`` fences: a worker whose lease ran out writes
     nothing. The summary columns (from ``event_count`` on) are as of the last look, but for ``purchased``, which is true
-    from the order on. ``paths`` are those it saw, each once.
+    from the order on. ``paths`` are those it saw, each once; ``product`` is the id of the one that it was about.
     """
 
     __tablename__ = "session"
@@ -50,5 +50,6 @@ class Session(Tenant, Base):
     purchased: Mapped[bool | None]
     cart_value_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None]
+    product: Mapped[str | None]
     source: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     client: Mapped[dict[str, Any]] = mapped_column(server_default="{}")

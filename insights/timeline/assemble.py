@@ -36,6 +36,7 @@ class Summary:
     products_seen: int
     cart_value_minor: int | None
     currency: str | None
+    product: str | None
     source: dict[str, Any]
     client: dict[str, Any]
 
@@ -85,9 +86,20 @@ def summarise(timeline: Timeline) -> Summary:
         products_seen=len({str(e.props.get("product_id")) for e in events if e.type == "product_viewed"}),
         cart_value_minor=cart_value,
         currency=currency,
+        product=main_product(events),
         source=source if isinstance(source, dict) else {},
         client=client if isinstance(client, dict) else {},
     )
+
+
+def main_product(events: Iterable[TimelineEvent]) -> str | None:
+    """The id of the product that a visit was about: the last one put into the cart, or else looked at."""
+    seen: dict[str, str] = {}
+    for event in events:
+        product = event.props.get("product_id")
+        if event.type in ("cart_added", "product_viewed") and isinstance(product, str) and product:
+            seen[event.type] = product[:200]
+    return seen.get("cart_added") or seen.get("product_viewed")
 
 
 def cart_after(events: Iterable[TimelineEvent]) -> tuple[int | None, str | None]:
