@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
@@ -210,7 +211,7 @@ async def list_subscriptions(caller: SecretCaller, services: FromRequest) -> lis
         notices = await tx.scalars(
             select(Notice)
             .where(Notice.project_id == caller.project_id)
-            .distinct(Notice.subscription_id)
+            .ext(distinct_on(Notice.subscription_id))
             .order_by(Notice.subscription_id, Notice.created_at.desc())
         )
         last = {notice.subscription_id: notice for notice in notices}

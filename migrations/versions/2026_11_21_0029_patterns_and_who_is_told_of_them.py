@@ -8,8 +8,8 @@ from sqlalchemy.dialects import postgresql
 
 from adapters.postgres.tenancy import tenant_policy
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 
