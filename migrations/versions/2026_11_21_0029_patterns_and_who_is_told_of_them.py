@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from adapters.postgres.audit import audit_trigger
 from adapters.postgres.tenancy import tenant_policy
 
 revision = "0029"
@@ -125,6 +126,8 @@ def upgrade() -> None:
     for table in ("pattern", "pattern_look", "subscription", "notice"):
         for statement in tenant_policy(table):
             op.execute(statement)
+    for statement in audit_trigger("subscription", "subscription", noise=["report_at"], secrets=["address", "secret"]):
+        op.execute(statement)
 
 
 def downgrade() -> None:

@@ -8,7 +8,12 @@ from adapters.postgres.engine import DatabaseUrls
 from adapters.postgres.reseal import personal_columns
 from tests.privacy.catalogue import catalogue, data_map, tables
 
-CREDENTIALS = {("channel", "credentials"), ("insight_setting", "api_key"), ("webhook_source", "sealed")}
+CREDENTIALS = {
+    ("channel", "credentials"),
+    ("insight_setting", "api_key"),
+    ("subscription", "secret"),
+    ("webhook_source", "sealed"),
+}
 """Sealed one by one, by the rooms that open them."""
 
 
