@@ -106,7 +106,7 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /v1/messages/{name}/versions": _READER,
     "POST /v1/page": _EVENTS,
     "GET /v1/patterns": _READER,
-    "GET /v1/patterns/actions": _READER,
+    "GET /v1/patterns/actions": _ANYONE,
     "POST /v1/patterns/look": _EDITOR,
     "GET /v1/patterns/{pattern_id}": _READER,
     "GET /v1/policies": _READER,

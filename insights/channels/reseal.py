@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from adapters.postgres.base import Base
 from adapters.postgres.engine import Database
 from insights.channels.store import SEALED_FOR as CHANNEL
-from insights.models import ChannelSetup, InsightSetting, Project, WebhookSource
+from insights.models import ChannelSetup, InsightSetting, Project, Subscription, WebhookSource
 from insights.sealing import CannotOpen, Sealer
 
 
@@ -26,6 +26,7 @@ class _Place:
 
 _PLACES: Final = (
     _Place(ChannelSetup, ChannelSetup.credentials, CHANNEL, lambda row: row.id),
+    _Place(Subscription, Subscription.secret, "subscription", lambda row: row.id),
     _Place(WebhookSource, WebhookSource.sealed, "webhook source", lambda row: row.id),
     _Place(InsightSetting, InsightSetting.api_key, "model key", lambda row: row.project_id),
 )

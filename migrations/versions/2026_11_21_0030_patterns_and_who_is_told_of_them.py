@@ -9,8 +9,8 @@ from sqlalchemy.dialects import postgresql
 from adapters.postgres.audit import audit_trigger
 from adapters.postgres.tenancy import tenant_policy
 
-revision = "0029"
-down_revision = "0028"
+revision = "0030"
+down_revision = "0029"
 branch_labels = None
 depends_on = None
 
