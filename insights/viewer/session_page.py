@@ -15,6 +15,7 @@ from insights.viewer.curve import LINES, draw, sampled
 from insights.viewer.event_words import words_of
 from insights.viewer.one_session import OneSession
 from insights.viewer.refold import refold
+from insights.viewer.replay import replay
 from insights.viewer.verdicts import Verdict, citations, speaker, suggestions, verdicts
 from insights.viewer.wording import REASONS, ago, label, moment, money
 from insights.vocabulary.reasons import Kind, Reason, reasons_of
@@ -67,6 +68,7 @@ def session_context(read: OneSession, now: datetime, *, asked_page: str) -> dict
         "suggestions": suggestions(read.insight) if read.insight is not None else (),
         "meaning": _meaning(read.insight.reason) if read.insight is not None else "",
         "curve": draw(events, again.scores, numbers),
+        "replay": replay(events, numbers),
         "affinity": again.affinity,
         "terms": [(text, again.terms.get(name, ())) for name, text in LINES],
         "verdicts": {verdict.id: verdict for verdict in told},
