@@ -164,7 +164,8 @@ async def _is_well_built(page: Page) -> None:
             doubled: ids.filter((id, i) => ids.indexOf(id) !== i),
             unnamed: all('a, button, summary').filter(e => !name(e) && !e.closest('[aria-hidden=true]'))
               .map(e => e.outerHTML),
-            unlabelled: all('input:not([type=hidden]), select').filter(e => !e.labels.length && !e.getAttribute('aria-label')).map(e => e.outerHTML),
+            unlabelled: all('input:not([type=hidden]), select')
+              .filter(e => !e.labels.length && !e.getAttribute('aria-label')).map(e => e.outerHTML),
             lost: all('[aria-labelledby], [aria-describedby]')
               .flatMap(e => [...lost(e, 'aria-labelledby'), ...lost(e, 'aria-describedby')]),
             hidden_focus: all('[aria-hidden=true] a, [aria-hidden=true] button').filter(e => e.tabIndex >= 0).length,
