@@ -27,6 +27,7 @@ from insights.api import (
     keys,
     lift,
     live_actions,
+    members,
     messages,
     other_dialects,
     patterns,
@@ -96,6 +97,7 @@ def create_app(services: Services) -> ASGIApp:
         await services.forgetting.stop()
         await services.loader.close()
         await services.keys.close()
+        await services.post.close()
         await services.classifiers.close()
         await services.profiles.stop()
         await services.plans.close()
@@ -142,6 +144,7 @@ def create_app(services: Services) -> ASGIApp:
         insight_settings,
         keys,
         projects,
+        members,
         audit_log,
     )
     for room in rooms:
@@ -170,6 +173,8 @@ def create_app(services: Services) -> ASGIApp:
             secure_cookies=services.settings.public_url.startswith("https://"),
             previews=services.classifiers,
             channels=tuple(sorted(services.channels.servers)),
+            post=services.post,
+            sso_header=services.settings.sso_header,
         ),
     )
     ingest = Ingest(

@@ -78,6 +78,11 @@ class Settings:
         "Addresses of your own balancers, like 10.0.0.5,192.0.2.0/24: their X-Forwarded-For is believed, and limits by "
         "address do not count them.",
     )
+    sso_header: str = _setting(
+        "",
+        "Header in which your own proxy names who logged in there by e-mail address, like X-Forwarded-Email; believed "
+        "only from WHYLEFT_TRUSTED_PROXIES, which must set or remove it on every request. Empty: passwords and keys.",
+    )
     address_requests_per_second: float = _setting(
         200.0,
         "Requests a second from one address (an IPv6 /64) to a process, then 429 with Retry-After; 0 is no limit.",

@@ -28,6 +28,7 @@ from adapters.telemetry.meters import Meters
 from flows.runner import Runner
 from flows.uptake import Uptake
 from insights.access.keys import KeyRing
+from insights.access.post import Post
 from insights.channels.callbacks import Callbacks
 from insights.channels.ways import ProjectChannels
 from insights.classification.book import AnswerBook
@@ -76,6 +77,7 @@ class Services:
     signing_secret: bytes
     database: Database
     keys: KeyRing
+    post: Post
     profiles: LiveProfiles
     plans: PlanBook
     loader: ProfileLoader
@@ -215,6 +217,12 @@ def reception(settings: Settings, database: Database, recorder: Recorder, profil
     )
 
 
+def post(settings: Settings) -> Post:
+    """What writes to members."""
+    relay = SmtpChannel(settings.smtp_url, sender=settings.mail_from) if settings.smtp_url else None
+    return Post(relay, f"{settings.public_url.rstrip('/')}/app")
+
+
 def live_profiles(settings: Settings) -> LiveProfiles:
     """Where this process finds live profiles. Raises SettingInvalid."""
     capacity = max(1, settings.live_visitors)
@@ -257,6 +265,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         signing_secret=signing_secret,
         database=database,
         keys=KeyRing(database),
+        post=post(settings),
         profiles=profiles,
         plans=PlanBook(database),
         loader=ProfileLoader(database),

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.engine import Database
 from flows.models import Flow
 from flows.triggers import cancel_flow
+from flows.watching import listen
 from insights.access.keys import tell_processes
 from insights.errors import InUse, NotFound, Refused
 from insights.models import Project
@@ -71,6 +72,8 @@ async def archive_project(database: Database, project_id: UUID, now: datetime) -
             for flow in await tx.scalars(select(Flow).where(Flow.project_id == project_id)):
                 flow.version_id = None
                 await cancel_flow(tx, project_id, flow.id, "the project was archived", now)
+            await tx.flush()
+            await listen(tx, project_id, now)
             await tell_processes(tx, project_id)
         return project
 

@@ -48,6 +48,8 @@ class Gate:
         try:
             if path not in OPERATORS:
                 self._traffic.admit(client, not client.told and _names_another(scope))
+            # For single sign-on: whether the connection's own other end is a proxy of the operator's.
+            scope["whyleft.peer_trusted"] = self._traffic.clients.trusts(str((scope.get("client") or ("",))[0]))
             if client.told:
                 scope["client"] = (client.address, 0)
             if path == self._hot_path:

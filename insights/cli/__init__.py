@@ -14,6 +14,7 @@ from insights.cli import (
     flows,
     gold,
     keys,
+    members,
     partitions,
     privacy,
     projects,
@@ -49,6 +50,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("backfill")(backfill)
 app.command("patterns")(patterns)
 app.command("settings")(settings.settings)
+app.add_typer(members.app, name="members")
 app.add_typer(projects.app, name="projects")
 app.add_typer(keys.app, name="keys")
 app.add_typer(channels.app, name="channels")

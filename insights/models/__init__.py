@@ -17,6 +17,7 @@ from insights.models.insight_setting import InsightSetting
 from insights.models.intent_model import IntentModelVersion
 from insights.models.kept_offer import KeptOffer
 from insights.models.live_action import LiveActionEntry, LiveClaim, LiveSpend
+from insights.models.member import Invitation, Login, LoginThrottle, Member, Membership, PasswordReset
 from insights.models.message import Message, MessageVersion
 from insights.models.model_batch import ModelBatch
 from insights.models.model_spend import ModelSpend
@@ -54,15 +55,21 @@ __all__ = [
     "InsightFeedback",
     "InsightSetting",
     "IntentModelVersion",
+    "Invitation",
     "KeptOffer",
     "LiveActionEntry",
     "LiveClaim",
     "LiveSpend",
+    "Login",
+    "LoginThrottle",
+    "Member",
+    "Membership",
     "Message",
     "MessageVersion",
     "ModelBatch",
     "ModelSpend",
     "Notice",
+    "PasswordReset",
     "Pattern",
     "PatternLook",
     "Person",

@@ -13,17 +13,23 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from adapters.postgres.engine import Database
+from insights.access.logins import Logins
+from insights.access.passwords import Passwords
+from insights.access.post import Post
+from insights.access.throttle import LoginThrottles
 from insights.viewer.action_pages import ActionPages
 from insights.viewer.channel_pages import ChannelPages
 from insights.viewer.gate import Gate
 from insights.viewer.insight_pages import InsightPages, Previews
 from insights.viewer.lift_pages import LiftPages
+from insights.viewer.link_pages import LinkPages
 from insights.viewer.login import ResolveKey, Signer
+from insights.viewer.login_pages import LoginPages
 from insights.viewer.page_group import Desk, PageGroup
 from insights.viewer.pages import Pages
 from insights.viewer.reading import Reader
@@ -47,6 +53,9 @@ def create_viewer(
     query_seconds: float = 8.0,
     previews: Previews | None = None,
     channels: tuple[str, ...] = (),
+    post: Post | None = None,
+    sso_header: str = "",
+    passwords: Passwords | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ASGIApp:
     """The viewer as an application to mount under a path of its own.
@@ -54,17 +63,34 @@ def create_viewer(
     ``signing_secret`` signs logins: who changes it logs everyone out. ``secure_cookies``: people come over https.
     ``query_seconds``: a search that takes longer is given up, with advice. ``previews``: whoever asks a model, to
     show what is sent. ``channels``: the words that the server's own channels carry.
+    show what is sent. ``post`` writes to members. ``sso_header``: names the member, on requests from a trusted proxy.
     """
     templates = environment()
-    signer = Signer(signing_secret, clock)
+    signer = Signer(signing_secret)
     reader = Reader(database, seconds=query_seconds)
+    logins = Logins(database, seconds=query_seconds)
+    throttles = LoginThrottles(database)
+    passwords = passwords or Passwords()
+    post = post or Post(None, "/app")
     gate = Gate(
-        reader,
-        resolve_key=resolve_key,
+        logins,
         signer=signer,
         templates=templates,
         secure_cookies=secure_cookies,
         clock=clock,
+        sso_header=sso_header,
+    )
+    login_pages = LoginPages(
+        database,
+        gate,
+        logins,
+        resolve_key=resolve_key,
+        passwords=passwords,
+        throttles=throttles,
+        clock=clock,
+    )
+    link_pages = LinkPages(
+        database, gate, login_pages, passwords=passwords, throttles=throttles, post=post, clock=clock
     )
     desk = Desk(database, reader, gate, templates, clock)
     groups: list[PageGroup] = [
@@ -117,9 +143,8 @@ def create_viewer(
 
     pages_and_files = Starlette(
         routes=[
-            Route("/login", gate.show, methods=["GET"], name="login"),
-            Route("/login", gate.enter, methods=["POST"]),
-            Route("/logout", gate.leave, methods=["POST"]),
+            *login_pages.routes(),
+            *link_pages.routes(),
             *(route for group in groups for route in group.routes()),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],

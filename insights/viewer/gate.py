@@ -1,4 +1,4 @@
-"""The door: logs people in by secret key and out again, and knows on every page who is looking."""
+"""The door: knows on every page who is looking and what they may do, and signs the forms they are served."""
 
 from __future__ import annotations
 
@@ -6,94 +6,142 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-import structlog
 from jinja2 import Environment
-from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from insights.models import ApiKey, Project
-from insights.viewer.form import read_form
-from insights.viewer.login import LIFETIME, ResolveKey, Signer, inside, key_hash
-from insights.viewer.reading import Reader
+from adapters.postgres.acting import Actor, act_as
+from insights.access.logins import ABSOLUTE, Browser, Logins
+from insights.access.roles import Role
+from insights.traffic.addresses import holder_of, truncated
+from insights.viewer.login import Signer, inside
 from insights.viewer.render import page, root
-
-log = structlog.get_logger()
 
 LOGIN_COOKIE = "whyleft_viewer"
 FORM_COOKIE = "whyleft_form"
-_MAX_KEY = 200
 
-NO_KEY = "Paste a secret key. It begins with wl_s_."
-WRITE_KEY = (
-    "That is a write key: it belongs into the shop's pages and can only report events. The viewer needs the project's "
-    "secret key, which begins with wl_s_."
-)
-UNKNOWN_KEY = (
-    "This key is not known, or was revoked. Check that it was copied whole, or make a new one with "
-    "“whyleft keys create --project NAME --kind secret”."
-)
 FOREIGN_FORM = "That form was open for too long or came from another page, so nothing was done. Please try again."
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Whoever is looking: the project they may see, and the tokens of their forms."""
+    """Whoever is looking: the project they may see, what they may do in it, and the tokens of their forms.
+
+    ``member_id`` and ``email`` are None for somebody who came with a secret key.
+    """
 
     project_id: UUID
     project_name: str
+    role: Role
+    name: str
+    login_id: UUID
+    member_id: UUID | None
+    email: str | None
     logout_token: str
     feedback_token: str
 
+    def may(self, role: str) -> bool:
+        """Whether they may do what ``role`` (reader, editor, admin) may."""
+        return self.role.includes(Role(role))
+
 
 class Gate:
-    """Handlers of login and logout, and the question who is there."""
+    """Who is there, and whether a form is ours. ``sso_header``: where a trusted proxy names who it logged in."""
 
     def __init__(
         self,
-        reader: Reader,
+        logins: Logins,
         *,
-        resolve_key: ResolveKey,
         signer: Signer,
         templates: Environment,
         secure_cookies: bool,
         clock: Callable[[], datetime],
+        sso_header: str = "",
     ) -> None:
-        self._reader = reader
-        self._resolve_key = resolve_key
+        self._logins = logins
         self._signer = signer
         self._templates = templates
         self._secure = secure_cookies
         self._clock = clock
+        self._sso_header = sso_header
 
     async def viewer(self, request: Request) -> Viewer | None:
-        """Who is looking, or None. A key that was revoked since ends its logins."""
+        """Who is looking, or None. A key that was revoked, or a member taken out, ends the login."""
         cookie = request.cookies.get(LOGIN_COOKIE, "")
-        login = self._signer.login(cookie) if cookie else None
-        if login is None:
+        found = await self._logins.find(cookie, self._clock()) if cookie else None
+        if found is None:
             return None
-        async with self._reader.reading(login.project_id) as tx:
-            name = await tx.scalar(
-                select(Project.name)
-                .join(ApiKey, ApiKey.project_id == Project.id)
-                .where(ApiKey.project_id == login.project_id, ApiKey.id == login.key_id)
-                .where(ApiKey.kind == "secret", ApiKey.revoked_at.is_(None))
-            )
-        if name is None:
-            return None
+        named = self.named_by_proxy(request)
+        if named is not None and found.email is not None and named != found.email:
+            return None  # somebody else sits at the proxy's other end now
+        kind, identifier = ("member", found.member_id) if found.member_id else ("key", found.key_id)
+        act_as(Actor(kind, str(identifier), found.name, self.browser(request).network))
         return Viewer(
-            login.project_id,
-            name,
-            self._signer.form_token("logout", cookie),
-            self._signer.form_token("feedback", cookie),
+            project_id=found.project_id,
+            project_name=found.project_name,
+            role=found.role,
+            name=found.name,
+            login_id=found.login_id,
+            member_id=found.member_id,
+            email=found.email,
+            logout_token=self._signer.form_token("logout", cookie),
+            feedback_token=self._signer.form_token("feedback", cookie),
         )
+
+    def named_by_proxy(self, request: Request) -> str | None:
+        """The e-mail address that a trusted proxy says its user has; None without single sign-on."""
+        if not self._sso_header or not request.scope.get("whyleft.peer_trusted", False):
+            return None
+        named = request.headers.getlist(self._sso_header)
+        return named[0].strip().lower() if len(named) == 1 and named[0].strip() else None
+
+    @property
+    def single_sign_on(self) -> bool:
+        """Whether a proxy logs people in."""
+        return bool(self._sso_header)
 
     def token(self, request: Request, form: str) -> str:
         """The token of a form, for whoever is logged in."""
         return self._signer.form_token(form, request.cookies.get(LOGIN_COOKIE, ""))
+
+    def is_ours(self, request: Request, purpose: str, token: str) -> bool:
+        """Whether a posted form was served to whoever is logged in here."""
+        return self._is_ours(request, purpose, request.cookies.get(LOGIN_COOKIE, ""), token)
+
+    def is_strangers(self, request: Request, purpose: str, token: str) -> bool:
+        """Whether a posted form was served to this browser, logged in or not."""
+        return self._is_ours(request, purpose, request.cookies.get(FORM_COOKIE, ""), token)
+
+    def form(self, request: Request, name: str, purpose: str, *, status: int = 200, **context: Any) -> Response:
+        """The template ``name`` with a form for whoever is not logged in."""
+        holder = request.cookies.get(FORM_COOKIE, "")
+        fresh = not (len(holder) == 32 and holder.isalnum() and holder.isascii())
+        if fresh:
+            holder = secrets.token_hex(16)
+        token = self._signer.form_token(purpose, holder)
+        response = page(self._templates, request, name, self._clock(), status=status, token=token, **context)
+        if fresh:
+            self._set(request, response, FORM_COOKIE, holder, None)
+        return response
+
+    def let_in(self, request: Request, token: str, next_page: str = "") -> Response:
+        """Hands over the cookie of a new login, and leads to where they wanted to go."""
+        base = root(request)
+        response = RedirectResponse(inside(next_page, base) or f"{base}/sessions", status_code=303)
+        self._set(request, response, LOGIN_COOKIE, token, int(ABSOLUTE.total_seconds()))
+        return response
+
+    async def show_out(self, request: Request) -> Response:
+        """Ends the login, here and on the server."""
+        await self._logins.end(request.cookies.get(LOGIN_COOKIE, ""), self._clock())
+        response = self.to_login_plainly(request)
+        response.delete_cookie(LOGIN_COOKIE, path=root(request) or "/", secure=self._secure, httponly=True)
+        return response
 
     def to_login(self, request: Request) -> Response:
         """Sends a stranger to the login, which leads back here."""
@@ -103,106 +151,30 @@ class Gate:
             asked["over"] = "1"
         return RedirectResponse(f"{root(request)}/login?{urlencode(asked)}", status_code=303)
 
-    async def show(self, request: Request) -> Response:
-        """The login page."""
-        return self._form(request, next_page=request.query_params.get("next", ""))
-
-    async def enter(self, request: Request) -> Response:
-        """A key was typed in."""
-        form = await read_form(request)
-        next_page = form.get("next", "")
-        holder = request.cookies.get(FORM_COOKIE, "")
-        if not self._is_ours(request, "login", holder, form.get("token", "")):
-            log.info("viewer_login_refused", why="foreign_form")
-            return self._form(request, next_page, error=FOREIGN_FORM, status=403)
-        key = form.get("key", "").strip()
-        if not key:
-            return self._form(request, next_page, error=NO_KEY, status=400)
-        resolved = await self._resolve_key(key) if len(key) <= _MAX_KEY and key.isprintable() else None
-        if resolved is None:
-            log.info("viewer_login_refused", why="unknown_key")
-            return self._form(request, next_page, error=UNKNOWN_KEY, status=401)
-        if resolved.kind != "secret":
-            log.info("viewer_login_refused", why="write_key", project=str(resolved.project_id))
-            return self._form(request, next_page, error=WRITE_KEY, status=401)
-        async with self._reader.reading(resolved.project_id) as tx:
-            key_id = await tx.scalar(
-                select(ApiKey.id).where(
-                    ApiKey.project_id == resolved.project_id,
-                    ApiKey.key_hash == key_hash(key),
-                    ApiKey.revoked_at.is_(None),
-                )
-            )
-        if key_id is None:
-            log.info("viewer_login_refused", why="revoked_key", project=str(resolved.project_id))
-            return self._form(request, next_page, error=UNKNOWN_KEY, status=401)
-        log.info("viewer_login", project=str(resolved.project_id))
-        base = root(request)
-        response = RedirectResponse(inside(next_page, base) or f"{base}/sessions", status_code=303)
-        self._set(
-            request,
-            response,
-            LOGIN_COOKIE,
-            self._signer.cookie(resolved.project_id, key_id),
-            int(LIFETIME.total_seconds()),
-        )
-        return response
-
-    async def leave(self, request: Request) -> Response:
-        """The logout button."""
-        form = await read_form(request)
-        cookie = request.cookies.get(LOGIN_COOKIE, "")
-        if not self._is_ours(request, "logout", cookie, form.get("token", "")):
-            viewer = await self.viewer(request)
-            if viewer is None:
-                return self.to_login_plainly(request)
-            return page(
-                self._templates,
-                request,
-                "message",
-                self._clock(),
-                status=403,
-                viewer=viewer,
-                title="You are still logged in",
-                text=FOREIGN_FORM,
-            )
-        response = self.to_login_plainly(request)
-        response.delete_cookie(LOGIN_COOKIE, path=root(request) or "/", secure=self._secure, httponly=True)
-        return response
-
     def to_login_plainly(self, request: Request) -> Response:
         """To the login, which leads to the start."""
         return RedirectResponse(f"{root(request)}/login", status_code=303)
 
-    def is_ours(self, request: Request, purpose: str, token: str) -> bool:
-        """Whether a posted form was served to whoever is logged in here."""
-        return self._is_ours(request, purpose, request.cookies.get(LOGIN_COOKIE, ""), token)
+    @staticmethod
+    def browser(request: Request) -> Browser:
+        """What is kept of where a request comes from."""
+        host = request.client.host if request.client is not None else ""
+        return Browser(truncated(host), request.headers.get("user-agent", ""))
+
+    @staticmethod
+    def address(request: Request) -> str:
+        """What attempts from this request's address are counted under."""
+        host = request.client.host if request.client is not None else ""
+        try:
+            return holder_of(ip_address(host))
+        except ValueError:
+            return host
 
     def _is_ours(self, request: Request, purpose: str, holder: str, token: str) -> bool:
         # Browsers say where a request comes from; the token is for those that do not.
         if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return False
         return self._signer.form_is_ours(purpose, holder, token)
-
-    def _form(self, request: Request, next_page: str, *, error: str = "", status: int = 200) -> Response:
-        holder = request.cookies.get(FORM_COOKIE, "")
-        fresh = not (len(holder) == 32 and holder.isalnum() and holder.isascii())
-        if fresh:
-            holder = secrets.token_hex(16)
-        response = page(
-            self._templates,
-            request,
-            "login",
-            self._clock(),
-            status=status,
-            error=error,
-            over=request.query_params.get("over") == "1" and not error,
-            next_page=inside(next_page, root(request)) or "",
-            token=self._signer.form_token("login", holder),
-        )
-        if fresh:
-            self._set(request, response, FORM_COOKIE, holder, None)
-        return response
 
     def _set(self, request: Request, response: Response, name: str, value: str, max_age: int | None) -> None:
         response.set_cookie(

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from adapters.postgres.engine import Database
+from insights.access.roles import Role
 from insights.errors import NotFound, WhyleftError
 from insights.viewer.form import read_form
 from insights.viewer.gate import FOREIGN_FORM, Gate, Viewer
@@ -57,13 +58,16 @@ class PageGroup(ABC):
     def _now(self) -> datetime:
         return self._desk.clock()
 
-    def _get(self, path: str, show: Show, *, missing: str = "There is no such page") -> Route:
-        """A page to look at. ``missing`` is the headline when what it is about does not exist."""
+    def _get(self, path: str, show: Show, *, missing: str = "There is no such page", role: Role = Role.READER) -> Route:
+        """A page to look at. ``missing`` is the headline when what it is about does not exist; ``role`` is the least
+        that may look."""
 
         async def handle(request: Request) -> Response:
             viewer = await self._desk.gate.viewer(request)
             if viewer is None:
                 return self._desk.gate.to_login(request)
+            if not viewer.role.includes(role):
+                return self._not_for(request, viewer, role)
             try:
                 return await show(request, viewer)
             except WhyleftError as error:
@@ -72,8 +76,11 @@ class PageGroup(ABC):
 
         return Route(path, handle, methods=["GET"])
 
-    def _post(self, path: str, take: Take, *, form: str, refused: str = "Nothing was changed") -> Route:
-        """A form that was signed for ``form`` (see ``_token``). ``refused`` is the headline when it is not done."""
+    def _post(
+        self, path: str, take: Take, *, form: str, refused: str = "Nothing was changed", role: Role = Role.EDITOR
+    ) -> Route:
+        """A form that was signed for ``form`` (see ``_token``). ``refused`` is the headline when it is not done;
+        ``role`` is the least that may do it."""
 
         async def handle(request: Request) -> Response:
             fields = await read_form(request)
@@ -82,6 +89,8 @@ class PageGroup(ABC):
                 return self._desk.gate.to_login_plainly(request)
             if not self._desk.gate.is_ours(request, form, fields.get("token", "")):
                 return self._say(request, viewer, 403, refused, FOREIGN_FORM)
+            if not viewer.role.includes(role):
+                return self._not_for(request, viewer, role)
             try:
                 return await take(request, viewer, fields)
             except WhyleftError as error:
@@ -98,6 +107,10 @@ class PageGroup(ABC):
         return page(
             self._desk.templates, request, "message", self._now(), status=status, viewer=viewer, title=title, text=text
         )
+
+    def _not_for(self, request: Request, viewer: Viewer, role: Role) -> Response:
+        text = f"You are here as {viewer.role}, and this needs {role}. An admin of the project can give you that role."
+        return self._say(request, viewer, 403, "This is not for your role", text)
 
     def _token(self, request: Request, form: str) -> str:
         """Signs a form for whoever is logged in."""

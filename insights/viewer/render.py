@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from adapters.postgres.acting import acting
 from insights.viewer import wording
 from insights.viewer.places import PLACES
 
@@ -109,4 +110,6 @@ class Headers:
                     headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
             await send(message)
 
-        await self._app(scope, receive, with_headers)
+        # Whoever the page finds out to be acting does so until its answer is out, and no longer.
+        with acting(None):
+            await self._app(scope, receive, with_headers)

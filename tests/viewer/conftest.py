@@ -35,8 +35,7 @@ def viewer(database: Database, keys: Keys, *, secure_cookies: bool = False, **mo
             resolve_key=keys,
             signing_secret=SECRET,
             secure_cookies=secure_cookies,
-            clock=lambda: NOW,
-            **more,
+            **({"clock": lambda: NOW} | more),
         ),
     )
     return outer

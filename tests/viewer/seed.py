@@ -12,10 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from flows.models import Delivery, Flow, FlowRun, FlowVersion, RunEvent
+from insights.access.tokens import hash_of
 from insights.models import ApiKey, Decision, Event, Insight, Project, Session, Visitor
 from insights.timeline.assemble import assemble, summarise, timeline_hash
 from insights.timeline.timeline import TimelineEvent
-from insights.viewer.login import key_hash
 from insights.vocabulary.ids import uuid7
 
 NOW = datetime(2026, 11, 21, 14, 5, 12, tzinfo=UTC)
@@ -50,7 +50,7 @@ class Keys:
             project = await tx.get_one(Project, project_id)
             role = "admin" if kind == "secret" else None
             tx.add(
-                ApiKey(project_id=project_id, id=uuid7(), kind=kind, role=role, prefix=key[:10], key_hash=key_hash(key))
+                ApiKey(project_id=project_id, id=uuid7(), kind=kind, role=role, prefix=key[:10], key_hash=hash_of(key))
             )
         self._known[key] = Key(project_id, project.name, kind)
         return key

@@ -72,7 +72,7 @@ async def test_everything_works_without_javascript(shop: Shop, base: str, browse
     page = await context.new_page()
     await page.goto(f"{base}/sessions?reason=technical_error")
     await page.get_by_label("Secret key of the project").fill(shop.key)
-    await page.get_by_role("button", name="Log in").click()
+    await page.get_by_role("button", name="Log in by key").click()
     await page.wait_for_url("**/sessions?reason=technical_error")
     rows = page.get_by_role("table", name="Sessions, newest first").get_by_role("row")
     await expect(rows).to_have_count(2)

@@ -92,7 +92,7 @@ async def test_it_fits_every_window_and_works_without_javascript(
         page = await context.new_page()
         await page.goto(f"{base}/app/lift")
         await page.get_by_label("Secret key of the project").fill(key)
-        await page.get_by_role("button", name="Log in").click()
+        await page.get_by_role("button", name="Log in by key").click()
         await expect(page.get_by_role("heading", level=1)).to_have_text("Lift")
         await page.get_by_label("Groups by").select_option("segment")
         await page.get_by_role("button", name="Apply").click()

@@ -1,0 +1,277 @@
+"""Decides who belongs to a project and as what: invited by a link that works once, given a role, taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.channels.mail import MailInvalid, address
+from insights.access.logins import end_logins_of_member
+from insights.access.roles import Role
+from insights.access.tokens import be_member, hash_of, hold, in_project, make_token, name_email
+from insights.errors import Conflict, NotFound, Refused
+from insights.models import Invitation, Member, Membership, PasswordReset, Project
+from insights.vocabulary.ids import uuid7
+
+INVITED_FOR: Final = timedelta(days=7)
+RESET_FOR: Final = timedelta(hours=1)
+MOST_INVITATIONS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Belonging:
+    """A member as a project sees them."""
+
+    member_id: UUID
+    email: str
+    role: Role
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A project that a member belongs to."""
+
+    project_id: UUID
+    name: str
+    role: Role
+
+
+def email_of(text: str) -> str:
+    """An e-mail address as members are known by: trimmed, in lower case. Raises Refused."""
+    try:
+        return address(text.strip()).lower()
+    except MailInvalid:
+        raise Refused("email: this is not an e-mail address.", field="email") from None
+
+
+async def members_of(tx: AsyncSession, project_id: UUID) -> list[Belonging]:
+    """Everybody in a project by e-mail address."""
+    rows = await tx.execute(
+        select(Member.id, Member.email, Membership.role, Membership.created_at)
+        .join(Membership, Membership.member_id == Member.id)
+        .where(Membership.project_id == project_id)
+        .order_by(Member.email)
+    )
+    return [Belonging(member_id, email, Role(role), since) for member_id, email, role, since in rows]
+
+
+async def invitations_of(tx: AsyncSession, project_id: UUID, now: datetime) -> Sequence[Invitation]:
+    """Invitations that can still be accepted, the newest first."""
+    return (
+        await tx.scalars(
+            select(Invitation)
+            .where(Invitation.project_id == project_id, Invitation.expires_at > now)
+            .where(Invitation.accepted_at.is_(None), Invitation.revoked_at.is_(None))
+            .order_by(Invitation.id.desc())
+        )
+    ).all()
+
+
+async def places_of(tx: AsyncSession, member_id: UUID) -> list[Place]:
+    """The projects that a member can look into, by name."""
+    await be_member(tx, member_id)
+    rows = await tx.execute(
+        select(Project.id, Project.name, Membership.role)
+        .join(Membership, Membership.project_id == Project.id)
+        .where(Membership.member_id == member_id, Project.archived_at.is_(None))
+        .order_by(Project.name)
+    )
+    return [Place(project_id, name, Role(role)) for project_id, name, role in rows]
+
+
+async def member_named(tx: AsyncSession, email: str) -> Member | None:
+    """The member of an e-mail address."""
+    await name_email(tx, email)
+    return await tx.scalar(select(Member).where(Member.email == email))
+
+
+async def invite(tx: AsyncSession, project_id: UUID, email: str, role: Role, now: datetime) -> tuple[Invitation, str]:
+    """An invitation and its token, which is shown this once. An earlier one to the same address is revoked.
+
+    Raises Refused and Conflict.
+    """
+    email = email_of(email)
+    if any(member.email == email for member in await members_of(tx, project_id)):
+        raise Conflict(f"{email} is a member already. Change their role instead.")
+    open_ones = await invitations_of(tx, project_id, now)
+    if len(open_ones) >= MOST_INVITATIONS:
+        raise Conflict(f"{MOST_INVITATIONS} invitations wait to be accepted. Revoke those that nobody needs.")
+    for earlier in open_ones:
+        if earlier.email == email:
+            earlier.revoked_at = now
+    token, hashed = make_token()
+    invitation = Invitation(
+        project_id=project_id,
+        id=uuid7(),
+        email=email,
+        role=role.value,
+        token_hash=hashed,
+        created_at=now,
+        expires_at=now + INVITED_FOR,
+    )
+    tx.add(invitation)
+    await tx.flush()
+    return invitation, token
+
+
+async def revoke_invitation(tx: AsyncSession, project_id: UUID, invitation_id: UUID, now: datetime) -> None:
+    """Its link works no more. Raises NotFound."""
+    done = await tx.scalar(
+        update(Invitation)
+        .where(Invitation.project_id == project_id, Invitation.id == invitation_id, Invitation.accepted_at.is_(None))
+        .values(revoked_at=func.coalesce(Invitation.revoked_at, now))
+        .returning(Invitation.id)
+    )
+    if done is None:
+        raise NotFound("There is no such invitation in this project, or it was accepted.")
+
+
+async def invitation_of(tx: AsyncSession, token: str, now: datetime) -> tuple[Invitation, str]:
+    """The open invitation of a link, and its project's name; the transaction is in its project then.
+
+    Raises NotFound.
+    """
+    await hold(tx, token)
+    found = await tx.scalar(select(Invitation).where(Invitation.token_hash == hash_of(token)))
+    if found is not None:
+        await in_project(tx, found.project_id)
+        # Locked: the link works once, however many browsers open it at once.
+        found = await tx.scalar(
+            select(Invitation)
+            .where(Invitation.project_id == found.project_id, Invitation.id == found.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    if found is None or found.accepted_at is not None or found.revoked_at is not None or found.expires_at <= now:
+        raise NotFound("This invitation was used, revoked, or is over. Ask whoever sent it for a new one.")
+    project = await tx.scalar(select(Project).where(Project.id == found.project_id, Project.archived_at.is_(None)))
+    if project is None:
+        raise NotFound("The project of this invitation is archived.")
+    return found, project.name
+
+
+async def accept(tx: AsyncSession, invitation: Invitation, password_hash: str | None, now: datetime) -> UUID:
+    """Makes whoever was invited a member of the project; the member's id. ``password_hash``: of somebody new."""
+    member = await member_named(tx, invitation.email)
+    if member is None:
+        member_id = uuid7()
+        await be_member(tx, member_id)
+        member = Member(
+            id=member_id,
+            email=invitation.email,
+            password=password_hash,
+            created_at=now,
+            password_changed_at=now if password_hash else None,
+        )
+        tx.add(member)
+        await tx.flush()
+    elif member.password is None and password_hash is not None:
+        await be_member(tx, member.id)
+        member.password = password_hash
+        member.password_changed_at = now
+        await tx.flush()
+    belongs = await tx.get(Membership, (invitation.project_id, member.id))
+    if belongs is None:
+        tx.add(Membership(project_id=invitation.project_id, member_id=member.id, role=invitation.role, created_at=now))
+    else:
+        belongs.role = invitation.role
+    invitation.accepted_at = now
+    await tx.flush()
+    return member.id
+
+
+async def give_role(tx: AsyncSession, project_id: UUID, member_id: UUID, role: Role, now: datetime) -> Belonging:
+    """Another role. Ends the member's logins into the project: what they may do changed. Raises NotFound, Conflict."""
+    found = await _belonging(tx, project_id, member_id)
+    if found.role is Role.ADMIN and role is not Role.ADMIN:
+        await _keep_an_admin(tx, project_id, member_id)
+    if found.role is not role:
+        await tx.execute(
+            update(Membership)
+            .where(Membership.project_id == project_id, Membership.member_id == member_id)
+            .values(role=role.value)
+        )
+        await end_logins_of_member(tx, member_id, now, project_id=project_id)
+    return Belonging(member_id, found.email, role, found.since)
+
+
+async def remove_member(tx: AsyncSession, project_id: UUID, member_id: UUID, now: datetime) -> None:
+    """Takes somebody out of a project; their logins into it are over. Raises NotFound and Conflict."""
+    found = await _belonging(tx, project_id, member_id)
+    if found.role is Role.ADMIN:
+        await _keep_an_admin(tx, project_id, member_id)
+    await tx.execute(delete(Membership).where(Membership.project_id == project_id, Membership.member_id == member_id))
+    await end_logins_of_member(tx, member_id, now, project_id=project_id)
+
+
+async def set_password(
+    tx: AsyncSession, member_id: UUID, password_hash: str, now: datetime, *, keep: UUID | None = None
+) -> None:
+    """Another password. Every login of the member is over, but ``keep``; so are links to reset it."""
+    await be_member(tx, member_id)
+    await tx.execute(
+        update(Member).where(Member.id == member_id).values(password=password_hash, password_changed_at=now)
+    )
+    await tx.execute(
+        update(PasswordReset)
+        .where(PasswordReset.member_id == member_id, PasswordReset.used_at.is_(None))
+        .values(used_at=now)
+    )
+    await end_logins_of_member(tx, member_id, now, but=keep)
+
+
+async def offer_reset(tx: AsyncSession, member_id: UUID, now: datetime) -> str:
+    """The token of a link that sets a member's password, once."""
+    await be_member(tx, member_id)
+    token, hashed = make_token()
+    tx.add(
+        PasswordReset(id=uuid7(), member_id=member_id, token_hash=hashed, created_at=now, expires_at=now + RESET_FOR)
+    )
+    await tx.flush()
+    return token
+
+
+async def reset_of(tx: AsyncSession, token: str, now: datetime) -> tuple[UUID, str]:
+    """Whose password a link sets: the member's id and e-mail address. Raises NotFound."""
+    await hold(tx, token)
+    found = await tx.scalar(select(PasswordReset).where(PasswordReset.token_hash == hash_of(token)))
+    if found is not None:
+        await be_member(tx, found.member_id)
+        found = await tx.scalar(
+            select(PasswordReset)
+            .where(PasswordReset.id == found.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    if found is None or found.used_at is not None or found.expires_at <= now:
+        raise NotFound("This link was used, or is over. Ask for a new one.")
+    member = await tx.get_one(Member, found.member_id)
+    return member.id, member.email
+
+
+async def _belonging(tx: AsyncSession, project_id: UUID, member_id: UUID) -> Belonging:
+    for member in await members_of(tx, project_id):
+        if member.member_id == member_id:
+            return member
+    raise NotFound(f"There is no member {member_id} in this project.")
+
+
+async def _keep_an_admin(tx: AsyncSession, project_id: UUID, member_id: UUID) -> None:
+    # Locked in one order: two admins who take each other's role at once must not both succeed.
+    admins = (
+        await tx.scalars(
+            select(Membership.member_id)
+            .where(Membership.project_id == project_id, Membership.role == Role.ADMIN.value)
+            .order_by(Membership.member_id)
+            .with_for_update()
+        )
+    ).all()
+    if set(admins) <= {member_id}:
+        raise Conflict("This is the project's only admin. Make somebody else an admin first.")
