@@ -11,14 +11,9 @@ import binascii
 import hashlib
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from flows.models import Suppression
 from insights.errors import Refused
 
 _PURPOSE: Final = b"whyleft unsubscribe 1\0"
@@ -56,21 +51,6 @@ def verify(secret: bytes, token: str) -> Claim:
     except (ValueError, binascii.Error):
         raise Refused(advice, field="token") from None
     return Claim(UUID(bytes=payload[:16]), UUID(bytes=payload[16:32]), channel, recipient)
-
-
-async def apply(tx: AsyncSession, claim: Claim, now: datetime) -> None:
-    """Puts the recipient on the channel's suppression list; doing it again changes nothing."""
-    await tx.execute(
-        upsert(Suppression)
-        .values(
-            project_id=claim.project_id,
-            channel=claim.channel,
-            recipient=claim.recipient,
-            reason="unsubscribed",
-            at=now,
-        )
-        .on_conflict_do_nothing()
-    )
 
 
 def _signature(secret: bytes, payload: bytes) -> bytes:

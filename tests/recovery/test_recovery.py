@@ -23,6 +23,7 @@ from insights.conditions.fields import FIELDS
 from insights.recovery import unsubscribe
 from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
+from insights.recovery.preferences import turn_off
 from insights.recovery.starter import starter_flows
 from insights.recovery.trigger import insight_trigger
 from insights.segments.knowledge import VisitorKnowledge
@@ -212,7 +213,7 @@ async def test_who_unsubscribed_gets_nothing_more_and_the_run_says_why(shop: Sho
     token = str(shop.mails.mails[0]["List-Unsubscribe"]).strip("<>").partition("token=")[2]
     claim = unsubscribe.verify(SECRET, token)
     async with shop.database.transaction(claim.project_id) as tx:
-        await unsubscribe.apply(tx, claim, datetime.now(UTC))
+        await turn_off(tx, claim, claim.channel, claim.recipient, datetime.now(UTC))
     group = await shop.leave(person, "price_hesitation")
     await shop.later(1.1)
     assert len(shop.mails.recipients) == 1
