@@ -12,7 +12,14 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
+from adapters.channels.ads.google_audience import GoogleAudience
+from adapters.channels.ads.meta import MetaAudience, MetaConversions
+from adapters.channels.ads.reddit import RedditAudience, RedditConversions
 from adapters.channels.contract import Channel
+from adapters.channels.customers.braze import Braze
+from adapters.channels.customers.klaviyo import Klaviyo
+from adapters.channels.customers.segment_out import SegmentOut
+from adapters.channels.customers.shopify import Shopify
 from adapters.channels.email_services.postmark import Postmark
 from adapters.channels.email_services.resend import Resend
 from adapters.channels.email_services.sendgrid import SendGrid
@@ -24,6 +31,11 @@ from adapters.channels.push.fcm import Fcm
 from adapters.channels.push.web_push import WebPush
 from adapters.channels.sms.http_sms import HttpSms
 from adapters.channels.sms.twilio import Twilio
+from adapters.channels.work.github import Github
+from adapters.channels.work.hubspot import Hubspot
+from adapters.channels.work.jira import Jira
+from adapters.channels.work.linear import Linear
+from adapters.channels.work.slack import Slack
 
 AnyChannel = HttpChannel[Any, Any]
 
@@ -36,6 +48,20 @@ _ALL: Final[tuple[type[AnyChannel], ...]] = (
     HttpSms,
     WebPush,
     Fcm,
+    Github,
+    Jira,
+    Linear,
+    Slack,
+    Hubspot,
+    MetaConversions,
+    MetaAudience,
+    GoogleAudience,
+    RedditConversions,
+    RedditAudience,
+    Klaviyo,
+    Braze,
+    Shopify,
+    SegmentOut,
 )
 
 KINDS: Final[Mapping[str, type[AnyChannel]]] = {kind.kind: kind for kind in _ALL}

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.channels.contract.examples import email, push, sms
+from tests.channels.contract.examples import ads, customers, email, push, sms, work
 from tests.channels.contract.examples.example import Example
 
 EXAMPLES: Final[dict[str, Example]] = {
-    example.kind: example for example in (*email.EXAMPLES, *sms.EXAMPLES, *push.EXAMPLES)
+    example.kind: example for room in (email, sms, push, work, ads, customers) for example in room.EXAMPLES
 }

@@ -1,0 +1,97 @@
+"""Segment's own way of telling what happened, outwards: any customer data platform that speaks it takes it.
+
+Reference (read 2026-11-21): https://www.twilio.com/docs/segment/connections/sources/catalog/libraries/server/http-api.
+A message id makes a repeat harmless. Content: event, properties, at, user_id or anonymous_id; or ``events``, a list.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+from pydantic import Field, SecretStr
+
+from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, SendIntent
+from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel, text_of
+from adapters.channels.line import Answer, Request, json_request
+from adapters.channels.verdict import said
+
+MOST_EVENTS: Final = 100
+MOST_BYTES: Final = 450_000
+
+
+class SegmentOutSettings(ChannelSettings):
+    """Where it is told."""
+
+    api: str = Field(
+        "https://api.segment.io/v1",
+        description="https://events.eu1.segmentapis.com/v1 for Europe, or that of another platform of this dialect.",
+        pattern="^https://[^ ]+$",
+        max_length=200,
+    )
+
+
+class SegmentOutCredentials(ChannelCredentials):
+    """The source's key."""
+
+    write_key: SecretStr = Field(description="The write key of an HTTP API source.", min_length=8)
+
+
+class SegmentOut(HttpChannel[SegmentOutSettings, SegmentOutCredentials]):
+    """POST /batch."""
+
+    kind = "segment"
+    title = "Segment"
+    word = "cdp"
+    settings_model = SegmentOutSettings
+    credentials_model = SegmentOutCredentials
+    idempotency: ClassVar[Idempotency] = "natural"
+    rate: ClassVar[Rate] = Rate(50, 100)
+
+    def request(self, intent: SendIntent) -> Request:
+        given = intent.content.get("events", [intent.content])
+        if not isinstance(given, list) or not 0 < len(given) <= MOST_EVENTS:
+            raise ContentInvalid(f"events must be 1 to {MOST_EVENTS}.")
+        now = self.line.now()
+        batch = [_track(one, f"{intent.key}/{place}", now) for place, one in enumerate(given)]
+        login = base64.b64encode(f"{self.credentials.write_key.get_secret_value()}:".encode()).decode()
+        request = json_request(
+            "POST",
+            f"{self.settings.api.rstrip('/')}/batch",
+            {"batch": batch},
+            headers={"authorization": f"Basic {login}"},
+        )
+        if len(request.content) > MOST_BYTES:
+            raise ContentInvalid(f"The events are larger than {MOST_BYTES} bytes.")
+        return request
+
+    def read(self, answer: Answer, intent: SendIntent) -> Result | None:
+        if answer.status == 200 and not answer.is_page and answer.whole:
+            if answer.object.get("success") is False:
+                return Rejected(f"Segment refuses this{said(answer)}.")
+            return Accepted() if isinstance(answer.json, dict) else None
+        return None
+
+
+def _track(given: Any, key: str, now: datetime) -> dict[str, Any]:
+    if not isinstance(given, Mapping):
+        raise ContentInvalid("Each of events must be an object.")
+    properties = given.get("properties", {})
+    if not isinstance(properties, Mapping):
+        raise ContentInvalid("properties must be an object.")
+    user, anonymous = (text_of(given, name, 255, required=False) for name in ("user_id", "anonymous_id"))
+    if not (user or anonymous):
+        raise ContentInvalid("Each event needs user_id or anonymous_id.")
+    told = {
+        "type": "track",
+        "messageId": text_of(given, "message_id", 100, required=False) or key,
+        "event": text_of(given, "event", 255),
+        "properties": dict(properties),
+        "timestamp": text_of(given, "at", 40, required=False) or now.isoformat(),
+        "userId": user,
+        "anonymousId": anonymous,
+        "context": {"library": {"name": "whyleft"}},
+    }
+    return {name: value for name, value in told.items() if value != ""}

@@ -1,0 +1,1 @@
+"""Where people work: trackers, chats, CRMs."""

@@ -1,0 +1,20 @@
+"""What a ticket channel can do besides opening tickets: say whether one is still open."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+from adapters.channels.contract import Idempotency
+from adapters.channels.http_channel import C, HttpChannel, S
+
+
+class Tracker(HttpChannel[S, C]):
+    """Opens, comments on and closes tickets; the marker in a ticket is looked up before a repeat."""
+
+    word = "ticket"
+    idempotency: ClassVar[Idempotency] = "lookup"
+
+    @abstractmethod
+    async def is_open(self, ticket: str) -> bool | None:
+        """Whether the ticket is open; None when nobody can say (the tracker is away, the ticket is gone)."""
