@@ -10,17 +10,35 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, cast, func, insert, select, update
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.deliveries import given_up
-from flows.models import Conversion, Delivery, FlowRun, FlowSignal, RunEvent
+from flows.models import Conversion, FlowRun, FlowSignal, RunEvent
 
 _ADDRESS = re.compile(r"[^\s<>@\"']{1,64}@[\w.-]{1,255}")
 
 WAKE_CHANNEL = "flow_run"
 UNFINISHED = ("waiting", "sending")
+
+
+# What is past the gate was decided before this: it finishes, and nothing follows it.
+_END = text("""
+WITH over AS (
+    UPDATE flow_run SET status = 'cancelled', due_at = NULL, ended_at = :now, end_reason = :why, signal = NULL,
+        signal_key = NULL
+    WHERE project_id = :project AND id = ANY(CAST(:resting AS uuid[]))
+), last AS (
+    UPDATE flow_run SET end_reason = :why WHERE project_id = :project AND id = ANY(CAST(:sending AS uuid[]))
+), dropped AS (
+    UPDATE delivery SET status = :given_up, error = :error, decided_at = :now
+    WHERE project_id = :project AND run_id = ANY(CAST(:resting AS uuid[])) AND status = 'retry'
+)
+INSERT INTO run_event (project_id, run_id, at, what, detail)
+SELECT :project, id, :now, 'cancelled', :why
+FROM unnest(CAST(:resting AS uuid[]) || CAST(:sending AS uuid[])) AS id
+""")
 
 
 async def lock_visitor(tx: AsyncSession, visitor_id: UUID) -> None:
@@ -213,26 +231,11 @@ async def _cancel(
 ) -> int:
     """Ends the unfinished runs among ``which``. The caller holds the locks of their visitors."""
     found = await _lock_runs(tx, project_id, [FlowRun.status.in_(UNFINISHED), *which])
-    resting = [run_id for run_id, status in found if status == "waiting"]
-    if resting:
-        await tx.execute(
-            update(FlowRun)
-            .where(FlowRun.project_id == project_id, FlowRun.id.in_(resting))
-            .values(status="cancelled", due_at=None, ended_at=now, end_reason=why, signal=None, signal_key=None)
-        )
-        await tx.execute(
-            update(Delivery)
-            .where(Delivery.project_id == project_id, Delivery.run_id.in_(resting), Delivery.status == "retry")
-            .values(status=given_up("retry"), error=f"Not tried again: {why}", decided_at=now)
-        )
-    # Past the gate: that send was decided before this. It finishes, and nothing follows it.
-    sending = [run_id for run_id, status in found if status == "sending"]
-    if sending:
-        await tx.execute(
-            update(FlowRun).where(FlowRun.project_id == project_id, FlowRun.id.in_(sending)).values(end_reason=why)
-        )
-    for run_id, _ in found:
-        await note(tx, project_id, run_id, now, None, "cancelled", why)
+    if found:
+        resting = [run_id for run_id, status in found if status == "waiting"]
+        sending = [run_id for run_id, status in found if status == "sending"]
+        given = {"project": project_id, "resting": resting, "sending": sending, "why": why, "now": now}
+        await tx.execute(_END, {**given, "error": f"Not tried again: {why}", "given_up": given_up("retry")})
     return len(found)
 
 

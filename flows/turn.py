@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -49,6 +50,8 @@ from flows.triggers import UNFINISHED, lock_signal, note, signal_given_since, un
 
 log = structlog.get_logger()
 
+PARALLEL: Final = 8
+"""Transactions of turns at a time."""
 MAX_FAILURES: Final = 5
 RECORD_AGAIN: Final = 0.2
 MOST_DEFINITIONS: Final = 1_000
@@ -98,7 +101,14 @@ class Turns:
         self._clock = clock
         self._lease = lease
         self._meters = meters
+        self._places = asyncio.Semaphore(PARALLEL)
         self._definitions: dict[tuple[UUID, UUID], FlowDefinition] = {}
+
+    @asynccontextmanager
+    async def _transaction(self, project_id: UUID) -> AsyncIterator[AsyncSession]:
+        """Only so many at a time: turns that wait for providers are many, and connections are few."""
+        async with self._places, self._database.transaction(project_id) as tx:
+            yield tx
 
     async def take(self, lease: Lease) -> None:
         """Moves the run on until it rests or ends. What goes wrong with it stays with it; raises only when the
@@ -124,7 +134,7 @@ class Turns:
             await self._put_back(lease, error)
 
     async def _begin(self, lease: Lease) -> Errand | None:
-        async with self._database.transaction(lease.project_id) as tx:
+        async with self._transaction(lease.project_id) as tx:
             run = await self._locked(tx, lease)
             if run.status == "sending":
                 return await self._interrupted(tx, run)
@@ -298,7 +308,7 @@ class Turns:
 
     async def _record(self, lease: Lease, errand: Errand, answer: Answer) -> Errand | None:
         now = self._clock()
-        async with self._database.transaction(lease.project_id) as tx:
+        async with self._transaction(lease.project_id) as tx:
             run = await self._locked(tx, lease)
             delivery = await tx.get_one(Delivery, (lease.project_id, errand.delivery_id))
             if delivery.status != "intent":
@@ -363,7 +373,7 @@ class Turns:
         now = self._clock()
         why = type(error).__name__
         try:
-            async with self._database.transaction(lease.project_id) as tx:
+            async with self._transaction(lease.project_id) as tx:
                 run = await self._locked(tx, lease)
                 run.attempts += 1
                 if run.attempts >= MAX_FAILURES:

@@ -37,11 +37,16 @@ class Wakeups:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def wait(self, stop: asyncio.Event) -> None:
-        """Returns when there may be work, or when ``stop`` is set."""
+    def ring(self) -> None:
+        """Says from within this process that there may be work."""
+        self._woken.set()
+
+    async def wait(self, stop: asyncio.Event, *, at_most: float | None = None) -> None:
+        """Returns when there may be work, or when ``stop`` is set. ``at_most``: seconds, where less than ``every``."""
+        pause = self._every if at_most is None else min(self._every, at_most)
         waiters = [asyncio.ensure_future(self._woken.wait()), asyncio.ensure_future(stop.wait())]
         try:
-            await asyncio.wait(waiters, timeout=self._every, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waiters, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for waiter in waiters:
                 waiter.cancel()

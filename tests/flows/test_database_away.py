@@ -67,21 +67,21 @@ async def test_a_run_whose_turn_had_not_begun_is_no_failure_and_free_again_at_on
     visitor = await world.start()
     world.database = behind
     runner = world.runner()
-    claim = runner._leases.claim
+    claim = runner._claims.claim_runs
 
-    async def claimed_and_then_away(*arguments: Any) -> Any:
-        leases = await claim(*arguments)
+    async def claimed_and_then_away(*arguments: Any, **options: Any) -> Any:
+        leases = await claim(*arguments, **options)
         door.open = False
         door.cut()
         asyncio.get_running_loop().call_later(0.3, door.cut)
         return leases
 
-    runner._leases.claim = claimed_and_then_away  # type: ignore[method-assign]
+    runner._claims.claim_runs = claimed_and_then_away  # type: ignore[method-assign]
     with pytest.raises(Exception, match=r"connection|closed|terminat"):
         await runner.run_due()
     door.open = True
     door.cut()
-    runner._leases.claim = claim  # type: ignore[method-assign]
+    runner._claims.claim_runs = claim  # type: ignore[method-assign]
     assert await runner.run_due() == 1
     world.database = database
     run = await world.only_run(visitor)
