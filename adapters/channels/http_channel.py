@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from adapters.channels.contract import (
     Accepted,
@@ -36,6 +36,10 @@ class ChannelSettings(BaseModel):
     """What a channel of this kind is told in the open. Its JSON Schema is the form that people fill in."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
+
+    per_second: float | None = Field(
+        None, description="How much may go out a second, where your plan allows another rate.", gt=0, le=10_000
+    )
 
 
 class ChannelCredentials(BaseModel):
@@ -75,6 +79,9 @@ class HttpChannel(ABC, Generic[S, C]):
         self.credentials = credentials
         self.line = line
         self.id = id
+        if settings.per_second is not None:
+            # The class says what is usual; this one's owner knows better.
+            vars(self)["rate"] = Rate(settings.per_second, max(1, round(settings.per_second)))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"

@@ -45,7 +45,7 @@ class ProjectChannels:
         self.servers = servers
         self._sealer = sealer
         self._line = line
-        self._open: dict[UUID, tuple[datetime, Channel]] = {}
+        self._open: dict[UUID, tuple[bytes, Channel]] = {}
 
     async def of(self, tx: AsyncSession, project_id: UUID) -> Mapping[str, Channel]:
         """By word the one that carries it, by name each of the project's; the server's also as "server email"."""
@@ -59,8 +59,9 @@ class ProjectChannels:
 
     def opened(self, row: ChannelSetup) -> Channel:
         """The channel of a row, as of its last change; one that cannot be opened keeps what it is handed waiting."""
+        # Sealed anew with every change: the same bytes are the same settings and credentials.
         known = self._open.get(row.id)
-        if known is not None and known[0] == row.updated_at:
+        if known is not None and known[0] == row.credentials:
             return known[1]
         channel: Channel
         try:
@@ -72,7 +73,7 @@ class ProjectChannels:
             return Unopened(row.word, row.id, str(error))
         if len(self._open) >= MOST_OPEN:
             self._open.clear()
-        self._open[row.id] = (row.updated_at, channel)
+        self._open[row.id] = (row.credentials, channel)
         return channel
 
     async def heard(self, tx: AsyncSession, project_id: UUID, channel: Channel, answer: Result, now: datetime) -> None:

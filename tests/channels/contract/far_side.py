@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,8 +19,9 @@ import httpx
 
 from adapters.channels.line import Line
 
-Fault = Literal["", "refuse", "drop", "hang", "truncate"]
-"""How a reply goes wrong: nobody listens; taken, then hung up; taken, then silence; half of the body, then hung up."""
+Fault = Literal["", "refuse", "full", "drop", "hang", "truncate"]
+"""How a reply goes wrong: nobody listens; nobody picks up; taken, then hung up; taken, then silence; half of the body,
+then hung up."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,22 @@ class Provider:
         writer.write("\r\n".join(lines).encode("latin-1"))
         writer.write(raw[: max(len(raw) // 2, 0)] if reply.fault == "truncate" else raw)
         await writer.drain()
+
+
+@contextlib.contextmanager
+def full_house() -> Iterator[int]:
+    """A port whose queue of connections is full: whoever comes next waits and is never let in."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(("127.0.0.1", port))
+        yield port
 
 
 class LeadsTo(httpx.AsyncBaseTransport):

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Final
 
 from adapters.channels.contract import Accepted, Rejected, Result, Retry, Unknown
 from tests.channels.contract.examples.example import Example
-from tests.channels.contract.far_side import Fault, Reply, line_to, provider
+from tests.channels.contract.far_side import Fault, Reply, full_house, line_to, provider
 
 PAGE: Final = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -27,7 +28,7 @@ class FaultRow:
 
 FAULTS: Final[dict[str, FaultRow]] = {
     "nobody listens": FaultRow(None, Retry, "refuse"),
-    "no answer in time, before it was taken": FaultRow(None, Retry, "refuse"),
+    "no answer in time, before it was taken": FaultRow(None, Retry, "full"),
     "no answer in time, after it was taken": FaultRow(None, Unknown, "hang"),
     "taken, then hung up": FaultRow(None, Unknown, "drop"),
     "429 with Retry-After": FaultRow(Reply(429, {"message": "slow down"}, {"Retry-After": "120"}), Retry, waits=True),
@@ -63,11 +64,13 @@ async def struck(example: Example, fault: str) -> Cell:
     """Sends once at a provider with that fault."""
     row = FAULTS[fault]
     expected = example.faults.get(fault, row.means).__name__
-    async with provider() as far:
+    async with provider() as far, contextlib.AsyncExitStack() as stack:
         reply = row.reply or example.accepted
         far.replies = {**example.beside, example.send: Reply(reply.status, reply.body, reply.headers, row.how)}
         port = 1 if row.how == "refuse" else far.port
-        channel = example.open(line_to(port, timeout=0.3 if row.how == "hang" else 5.0))
+        if row.how == "full":
+            port = stack.enter_context(full_house())
+        channel = example.open(line_to(port, timeout=0.3 if row.how in ("hang", "full") else 5.0))
         result = await channel.send(example.intent())
         return Cell(example.kind, fault, expected, result, sends(example, far.arrived))
 
