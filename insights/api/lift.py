@@ -135,10 +135,11 @@ async def get_lift(
             horizon_days=days,
             detect=detect,
         )
-    return _out(await asyncio.to_thread(lambda: work_out(read.people(), read.question, by)))
+    return lift_out(await asyncio.to_thread(lambda: work_out(read.people(), read.question, by)))
 
 
-def _out(report: Report) -> LiftOut:
+def lift_out(report: Report) -> LiftOut:
+    """The report as JSON."""
     question = report.question
     margin_words = words.margin_words(report)
     return LiftOut(

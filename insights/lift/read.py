@@ -35,14 +35,14 @@ WITH moment AS (
     SELECT visitor_id, session_id, decided_at AS at, policy = 'holdout' AS held_out,
            coalesce(held_back, CASE WHEN policy = 'holdout' THEN rules ELSE action END) AS action, stage
     FROM decision
-    WHERE project_id = :project AND decided_at >= :from AND decided_at < :until
+    WHERE project_id = :project AND decided_at >= :from AND decided_at < :until AND CAST(:flow AS uuid) IS NULL
     UNION ALL
     SELECT delivery.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, delivery.created_at, false,
            delivery.action, NULL
     FROM delivery
     JOIN flow_run AS run ON run.project_id = delivery.project_id AND run.id = delivery.run_id
     WHERE delivery.project_id = :project AND delivery.created_at >= :from AND delivery.created_at < :until
-        AND delivery.action = ANY(:to_visitors)
+        AND delivery.action = ANY(:to_visitors) AND run.flow_id = coalesce(CAST(:flow AS uuid), run.flow_id)
     UNION ALL
     SELECT run.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, skip.at, true,
            version.definition -> 'steps' -> skip.step ->> 'action', NULL
@@ -51,6 +51,7 @@ WITH moment AS (
     JOIN flow_version AS version ON version.project_id = run.project_id AND version.id = run.version_id
     WHERE skip.project_id = :project AND skip.at >= :from AND skip.at < :until
         AND skip.what = 'skipped' AND skip.detail LIKE 'held_out:%'
+        AND run.flow_id = coalesce(CAST(:flow AS uuid), run.flow_id)
 ), first AS (
     SELECT DISTINCT ON (coalesce(person.person_id, moment.visitor_id))
            coalesce(person.person_id, moment.visitor_id) AS person, moment.*
@@ -87,6 +88,16 @@ FROM conversion
 LEFT JOIN person ON person.project_id = :project AND person.visitor_id = conversion.visitor_id
 WHERE conversion.project_id = :project AND conversion.occurred_at > :since AND conversion.occurred_at <= :until
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class OfFlow:
+    """One flow: only its own messages are moments. ``share``: from how many it holds back itself, beside the shop's
+    holdout, since ``since``."""
+
+    flow_id: UUID
+    share: float
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,22 +146,28 @@ async def read_people(
     until: datetime | None = None,
     horizon_days: int = HORIZON_DAYS,
     detect: float = 0.1,
+    flow: OfFlow | None = None,
 ) -> Read:
     """The people whose first moment lies in ``since`` … ``until``, times with a zone; without them, since the holdout
-    became what it is, until now. Raises Refused for a window that is none or holds too many people."""
+    became what it is, until now. With ``flow`` its messages alone are moments. Raises Refused for a window that is none
+    or holds too many people."""
     shop = await tx.scalar(select(Shop).where(Shop.project_id == project_id))
     changed = (shop.holdout_since if shop is not None else None) or BEGINNING
+    if flow is not None:
+        changed = max(changed, flow.since)
     begin, end = max(since or changed, changed), min(until or now, now)
     if since is not None and until is not None and since >= until:
         raise Refused("since: must lie before until.", field="since")
     horizon = timedelta(days=horizon_days)
     unit = await unit_of(tx, project_id)
     share = shop.holdout if shop is not None else 0.0
+    if flow is not None:
+        share = 1 - (1 - share) * (1 - flow.share)
     currency = unit.currency if unit.margin_rate is not None else None
     if share <= 0 or begin >= end:
         first = begin if begin > BEGINNING else end
         return Read(Question(min(first, end), end, now, horizon, share, detect, currency))
-    seen_before = shop is not None and (shop.holdout_before or 0) > 0
+    seen_before = flow is None and shop is not None and (shop.holdout_before or 0) > 0
     values = {
         "project": project_id,
         "from": BEGINNING if seen_before else changed,
@@ -158,6 +175,7 @@ async def read_people(
         "until": end,
         "to_visitors": [action.value for action in TO_VISITORS],
         "most": MOST + 1,
+        "flow": flow.flow_id if flow is not None else None,
     }
     rows = [row async for row in _in_parts(tx, _FIRST, values)]
     if len(rows) > MOST:
