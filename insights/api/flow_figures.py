@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 from uuid import UUID
@@ -210,4 +209,4 @@ def _version(one: VersionFigures) -> VersionFiguresOut:
 
 
 def _messages(messages: Messages) -> MessagesOut:
-    return MessagesOut.model_validate(asdict(messages))
+    return MessagesOut.model_validate(messages, from_attributes=True)
