@@ -1,9 +1,12 @@
-"""Consent: whether a visitor agreed to be written to."""
+"""Consent: whether a visitor agreed to be written to, and whether ad platforms may be told of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+ADS: Final = "ads"
+"""Asked for by name: who agreed to be written to has not agreed that others learn of them."""
 
 
 def consents(consent: Mapping[str, Any], channel: str) -> bool:
@@ -11,4 +14,6 @@ def consents(consent: Mapping[str, Any], channel: str) -> bool:
     if consent.get("marketing") is not True:
         return False
     channels = consent.get("channels")
-    return channels is None or (isinstance(channels, list) and channel in channels)
+    if channels is None:
+        return channel != ADS
+    return isinstance(channels, list) and channel in channels

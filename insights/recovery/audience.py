@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.conditions.consent import consents
+from insights.conditions.consent import ADS, consents
 from insights.conditions.fields import CHANNELS
 from insights.identity.contact import read_contact
 from insights.identity.together import person_of
@@ -35,5 +35,5 @@ class VisitorFacts:
                 "time_zone": await time_zone(tx, project_id, visitor_id),
             },
             "person": {"id": person[0], "devices": list(person)},
-            "consent": {channel: consents(consent, channel) for channel in CHANNELS},
+            "consent": {channel: consents(consent, channel) for channel in (*CHANNELS, ADS)},
         }

@@ -21,7 +21,7 @@ from insights.identity.contact import Contact, read_contact
 from insights.models import Project
 from insights.profiles.language import language
 from insights.profiles.time_zone import time_zone, zone
-from insights.recovery import codes, marks, next_visit, short, tickets
+from insights.recovery import codes, marks, next_visit, short, tickets, tools
 from insights.recovery.links import Links, Target
 from insights.recovery.mail_values import (
     answers_of,
@@ -39,6 +39,7 @@ from insights.recovery.message_faults import SAMPLE
 from insights.recovery.message_render import MessageBroken, MessageTemplates, Rendered
 from insights.recovery.message_store import names_of_messages, published_message
 from insights.recovery.plain import one_line, whole
+from insights.recovery.sightings import SESSIONS_SINCE, sessions_hit
 from insights.recovery.templates import Messages
 from insights.recovery.unsubscribe import Claim, sign
 from insights.settings import SettingInvalid
@@ -78,13 +79,23 @@ class MessageComposer:
             case RecoveryAction.SHOW_POPUP:
                 return await self._next_visit(tx, request)
             case RecoveryAction.CREATE_TICKET:
-                return self._ticket(request)
+                return await self._ticket(tx, request)
             case RecoveryAction.CALL_WEBHOOK:
                 return await self._webhook(tx, request)
             case RecoveryAction.TAG_CUSTOMER:
-                return await marks.tag(tx, request)
+                done = await marks.tag(tx, request)
+                contact = await read_contact(tx, request.project_id, request.visitor_id)
+                return await tools.tagged(tx, request, contact, done) if isinstance(done, Done) else done
             case RecoveryAction.ADD_TO_SEGMENT:
-                return await marks.add_to_segment(tx, request)
+                done = await marks.add_to_segment(tx, request)
+                contact = await read_contact(tx, request.project_id, request.visitor_id)
+                return await tools.in_audience(tx, request, contact, done) if isinstance(done, Done) else done
+            case RecoveryAction.TRIGGER_RETARGETING:
+                return tools.retargeting(request, await read_contact(tx, request.project_id, request.visitor_id))
+            case RecoveryAction.SUPPRESS_MESSAGES:
+                return tools.quiet(request, await read_contact(tx, request.project_id, request.visitor_id))
+            case RecoveryAction.CREATE_CRM_TASK:
+                return await self._crm(tx, request)
             case RecoveryAction.DO_NOTHING:
                 return Skip("do_nothing", "This step does nothing on purpose.")
             case _:
@@ -236,23 +247,41 @@ class MessageComposer:
             "until": until(issued.expires_at, local),
         }
 
-    def _ticket(self, request: SendRequest) -> Composed | Skip:
+    async def _crm(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
+        contact = await read_contact(tx, request.project_id, request.visitor_id)
+        insight = request.trigger.get("insight")
+        told: Mapping[str, Any] = insight if isinstance(insight, Mapping) else {}
+        session = told.get("session_id")
+        named = first_name(contact.traits) if contact is not None else ""
+        values = {
+            "first_name": named,
+            "who": named or (contact.email if contact is not None and contact.email else "A visitor"),
+            "reason": one_line(told.get("reason"), 60).replace("_", " ") or "nobody knows why",
+            "narrative": one_line(told.get("narrative"), 1_000),
+            "session_url": f"{self._public_url}/app/sessions/{session}" if session else "",
+            "total": things_of_cart(request.trigger)[1],
+        }
+        return tools.crm(self.templates, request, contact, values)
+
+    async def _ticket(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
         error = request.trigger.get("error")
         if not isinstance(error, Mapping) or not error.get("fingerprint"):
             return Skip("no_error", "The session holds no failed request and no script error to report.")
-        return Composed(
-            channel="ticket",
-            recipient=None,
-            content=tickets.ticket(
-                request.trigger,
-                public_url=self._public_url,
-                priority=str(request.params.get("priority", "normal")),
-            ),
-            dedupe_key=tickets.dedupe_key(error, request.now),
+        content = tickets.ticket(
+            request.trigger,
+            public_url=self._public_url,
+            priority=str(request.params.get("priority", "normal")),
         )
+        key = tickets.dedupe_key(error, request.now)
+        content["sessions"] = await sessions_hit(
+            tx, request.project_id, str(error["fingerprint"]), since=request.now - SESSIONS_SINCE
+        )
+        return Composed(channel="ticket", recipient=None, content=content, dedupe_key=key)
 
     async def _webhook(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
         visitor = await read_contact(tx, request.project_id, request.visitor_id)
+        if await tools.word_of(tx, request.project_id, request.params.get("channel")) == "cdp":
+            return tools.told_platform(request, visitor)
         return Composed(
             channel="webhook",
             recipient=None,

@@ -17,7 +17,8 @@ from insights.conditions.fields import FIELDS
 from insights.models import FlowDraft
 from insights.recovery.param_faults import faults_of_params
 from insights.recovery.sent_messages import faults_of_sent_messages
-from insights.recovery.starter import starter_flows
+from insights.recovery.starter import quiet_after_purchase, starter_flows
+from insights.recovery.tools import has_channel
 from insights.segments.store import conditions_of_segments, segments_named, unknown_segments
 from insights.vocabulary.actions import TO_VISITORS, RecoveryAction
 from insights.vocabulary.events import PROPS
@@ -64,14 +65,17 @@ async def publish_flow(tx: AsyncSession, project_id: UUID, flow: FlowDefinition,
 
 async def publish_starter_flows(tx: AsyncSession, project_id: UUID, now: datetime, *, wait_scale: float = 1.0) -> int:
     """Publishes each starter flow; returns how many. Doing it again makes no new versions, and a flow that somebody has
-    edited since is left as it is."""
+    edited since is left as it is. Where a mail service is connected, who buys is left in peace there too."""
     rows = await tx.scalars(
         select(Flow.name)
         .join(FlowDraft, (FlowDraft.project_id == Flow.project_id) & (FlowDraft.flow_id == Flow.id))
         .where(Flow.project_id == project_id)
     )
     edited = set(rows)
-    flows = [flow for flow in starter_flows(wait_scale=wait_scale) if flow.name not in edited]
+    wanted = starter_flows(wait_scale=wait_scale)
+    if await has_channel(tx, project_id, "esp"):
+        wanted.append(quiet_after_purchase())
+    flows = [flow for flow in wanted if flow.name not in edited]
     for flow in flows:
         await publish_flow(tx, project_id, flow, now)
     return len(flows)

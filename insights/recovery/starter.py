@@ -21,7 +21,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from flows.definition import Branch, Exit, FlowDefinition, FlowSettings, InsightTrigger, Send, Signal, Wait
+from flows.definition import (
+    Branch,
+    EventTrigger,
+    Exit,
+    FlowDefinition,
+    FlowSettings,
+    InsightTrigger,
+    Send,
+    Signal,
+    Wait,
+)
 from insights.conditions.fields import condition
 from insights.conditions.places import Place
 from insights.vocabulary.actions import RecoveryAction
@@ -32,6 +42,7 @@ DISCOUNT_HOURS: Final = 24
 SHORTEST_WAIT: Final = timedelta(milliseconds=100)
 MAIL_LATENESS: Final = timedelta(hours=12)
 FIX_DEADLINE: Final = timedelta(days=14)
+QUIET_DAYS: Final = 7
 
 # They promise nothing: what a shop really offers is for the shop to write here.
 ANSWERS: Final = [
@@ -100,6 +111,20 @@ def starter_flows(*, wait_scale: float = 1.0) -> list[FlowDefinition]:
         ),
         _nothing_flow(),
     ]
+
+
+def quiet_after_purchase() -> FlowDefinition:
+    """Where a mail service is connected: nothing is to be planned there for who has just bought."""
+    return FlowDefinition(
+        name="bought",
+        description="At once: quiet in the connected mail service too.",
+        trigger=EventTrigger(event="purchased"),
+        start="quiet",
+        steps={
+            "quiet": Send(action=RecoveryAction.SUPPRESS_MESSAGES.value, params={"mode": "quiet", "days": QUIET_DAYS})
+        },
+        settings=FlowSettings(exit_on_conversion=False, reentry=timedelta(0)),
+    )
 
 
 def _trigger(reason: Reason, **narrower: Any) -> InsightTrigger:

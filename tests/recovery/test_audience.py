@@ -41,7 +41,7 @@ async def test_the_facts_say_what_can_be_reached_and_when(database: Database, pr
     assert facts == {
         "visitor": {"email": True, "phone": False, "known": True, "time_zone": "Europe/Berlin"},
         "person": {"id": identifier, "devices": [identifier]},
-        "consent": {"email": True, "sms": False, "push": False, "onsite": False},
+        "consent": {"email": True, "sms": False, "push": False, "onsite": False, "ads": False},
     }
 
 

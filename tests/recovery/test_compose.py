@@ -264,7 +264,13 @@ async def test_every_action_of_the_registry_has_an_answer(
 ) -> None:
     identifier = await visitor(database, project_id)
     result = await compose(database, project_id, identifier, action.value)
-    working = {"send_email": "email", "create_ticket": "ticket", "call_webhook": "webhook"}
+    working = {
+        "send_email": "email",
+        "create_ticket": "ticket",
+        "call_webhook": "webhook",
+        "create_crm_task": "crm",
+        "suppress_messages": "esp",
+    }
     marks = {
         "do_nothing": "do_nothing",
         "tag_customer": "no_tag",
@@ -272,6 +278,7 @@ async def test_every_action_of_the_registry_has_an_answer(
         "send_sms": "no_address",
         "send_push": "no_address",
         "show_popup": "bad_offer",
+        "trigger_retargeting": "no_consent",
     }
     if action in working:
         assert composed(result).channel == working[action]
