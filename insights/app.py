@@ -176,6 +176,7 @@ def create_app(services: Services) -> ASGIApp:
             signing_secret=services.signing_secret,
             secure_cookies=services.settings.public_url.startswith("https://"),
             previews=services.classifiers,
+            api=app,
             channels=tuple(sorted(services.channels.servers)),
             post=services.post,
             sso_header=services.settings.sso_header,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any, Final
+from urllib.parse import quote
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
@@ -9,14 +13,25 @@ from starlette.routing import BaseRoute
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.learning import overview, promotion
 from insights.learning.collect import unit_of
-from insights.plans.entries import list_entries, spent_on
+from insights.models import LiveActionEntry
+from insights.plans.entries import entry_of, get_entry, list_entries, spent_on
 from insights.plans.shop import stored_shop
+from insights.viewer.action_preview import Painted, built_in, painted, painted_entry
 from insights.viewer.gate import Viewer
 from insights.viewer.learning_curve import HEIGHT, LEFT, WIDTH, curve_of
 from insights.viewer.page_group import PageGroup, path_id
+from insights.viewer.render import root
+from insights.viewer.wording import label
 
 FORM = "policy"
 """What the forms of these pages are signed for."""
+
+
+FRAME_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; form-action 'none';"
+    " frame-ancestors 'self'; base-uri 'none'"
+)
+"""What a previewed action may do: be drawn."""
 
 
 class ActionPages(PageGroup):
@@ -25,6 +40,8 @@ class ActionPages(PageGroup):
     def routes(self) -> list[BaseRoute]:
         return [
             self._get("/actions", self.actions),
+            self._get("/actions/{entry}", self.action, missing="No such live action"),
+            self._get("/actions/{entry}/frame", self.frame, missing="No such live action"),
             self._get("/policies/{policy_id}", self.policy, missing="No such policy"),
             self._post("/policies/rollback", self.roll_back, form=FORM),
             self._post("/policies/{policy_id}/promote", self.promote, form=FORM),
@@ -64,6 +81,47 @@ class ActionPages(PageGroup):
             token=self._token(request, FORM),
         )
 
+    async def action(self, request: Request, viewer: Viewer) -> Response:
+        """One action as visitors see it, in each of its languages."""
+        entry, faces = await self._faces(request, viewer)
+        shown = _look(request, faces)
+        content = json.loads(shown.action)["content"]
+        words = [(name, _said(value)) for name, value in content.items() if value]
+        where = request.path_params["entry"]
+        return self._page(
+            request,
+            viewer,
+            "action",
+            name=entry.name if entry is not None else label(where),
+            kind=entry.action if entry is not None else where,
+            own=entry is not None,
+            enabled=entry.enabled if entry is not None else True,
+            entry_id=entry.id if entry is not None else None,
+            faces=faces,
+            shown=shown,
+            words=words,
+            frame=f"{root(request)}/actions/{where}/frame?look={quote(shown.name)}",
+        )
+
+    async def frame(self, request: Request, viewer: Viewer) -> Response:
+        """The page that the preview's frame shows: a sketch, and the SDK's own renderer."""
+        _, faces = await self._faces(request, viewer)
+        shown = _look(request, faces)
+        locale = "en" if shown.locale == "default" else shown.locale
+        answer = self._page(request, viewer, "frame", action=shown.action, locale=locale)
+        answer.headers["Content-Security-Policy"] = FRAME_POLICY
+        answer.headers["X-Frame-Options"] = "SAMEORIGIN"
+        return answer
+
+    async def _faces(self, request: Request, viewer: Viewer) -> tuple[LiveActionEntry | None, list[Painted]]:
+        where = request.path_params["entry"]
+        if (offer := built_in(where)) is not None:
+            return None, painted(offer)
+        entry_id = path_id(request, "entry", "live action")
+        async with self._reader.reading(viewer.project_id) as tx:
+            entry = await get_entry(tx, viewer.project_id, entry_id)
+        return entry, painted_entry(entry_of(entry))
+
     async def policy(self, request: Request, viewer: Viewer) -> Response:
         """What a policy would have earned, estimated from what others decided."""
         policy_id = path_id(request, "policy_id", "policy")
@@ -100,3 +158,18 @@ class ActionPages(PageGroup):
         async with self._database.transaction(viewer.project_id) as tx:
             await promotion.roll_back(tx, viewer.project_id, self._now())
         return self._to(request, "/actions#policy")
+
+
+def _look(request: Request, faces: list[Painted]) -> Painted:
+    """The look that was asked for, or the first."""
+    wanted = request.query_params.get("look", "")
+    return next((face for face in faces if face.name == wanted), faces[0])
+
+
+def _said(value: Any) -> str:
+    """A part of the content as text."""
+    if isinstance(value, dict):
+        return " · ".join(str(part) for part in value.values() if part)
+    if isinstance(value, list):
+        return ", ".join(str(one.get("title", "")) for one in value if isinstance(one, dict))
+    return str(value)

@@ -22,16 +22,20 @@ from insights.access.logins import Logins
 from insights.access.passwords import Passwords
 from insights.access.post import Post
 from insights.access.throttle import LoginThrottles
+from insights.shipped import shipped
 from insights.viewer.action_pages import ActionPages
 from insights.viewer.channel_pages import ChannelPages
+from insights.viewer.flow_pages import FlowPages
 from insights.viewer.gate import Gate
 from insights.viewer.insight_pages import InsightPages, Previews
 from insights.viewer.lift_pages import LiftPages
 from insights.viewer.link_pages import LinkPages
 from insights.viewer.login import ResolveKey, Signer
 from insights.viewer.login_pages import LoginPages
+from insights.viewer.own_api import OwnApi
 from insights.viewer.page_group import Desk, PageGroup
 from insights.viewer.pages import Pages
+from insights.viewer.privacy_pages import PrivacyPages
 from insights.viewer.reading import Reader
 from insights.viewer.render import STATIC, Headers, environment, page
 
@@ -56,14 +60,16 @@ def create_viewer(
     post: Post | None = None,
     sso_header: str = "",
     passwords: Passwords | None = None,
+    api: ASGIApp | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ASGIApp:
     """The viewer as an application to mount under a path of its own.
 
     ``signing_secret`` signs logins: who changes it logs everyone out. ``secure_cookies``: people come over https.
     ``query_seconds``: a search that takes longer is given up, with advice. ``previews``: whoever asks a model, to
-    show what is sent. ``channels``: the words that the server's own channels carry.
-    show what is sent. ``post`` writes to members. ``sso_header``: names the member, on requests from a trusted proxy.
+    show what is sent. ``channels``: the words that the server's own channels carry. ``post`` writes to
+    members. ``sso_header``: names the member, on requests from a trusted proxy.
+    ``api``: the application with the HTTP API; without it there are no pages of flows.
     """
     templates = environment()
     signer = Signer(signing_secret)
@@ -98,8 +104,12 @@ def create_viewer(
         InsightPages(desk, previews),
         ActionPages(desk),
         LiftPages(desk),
+        PrivacyPages(desk),
         ChannelPages(desk, channels),
     ]
+
+    if api is not None:
+        groups.append(FlowPages(desk, OwnApi(api)))
 
     def say(request: Request, status: int, title: str, text: str) -> Response:
         return page(templates, request, "message", clock(), status=status, title=title, text=text)
@@ -146,6 +156,7 @@ def create_viewer(
             *login_pages.routes(),
             *link_pages.routes(),
             *(route for group in groups for route in group.routes()),
+            Mount("/sdk", StaticFiles(directory=shipped("sdk"), check_dir=False)),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         exception_handlers={

@@ -98,9 +98,9 @@ class PageGroup(ABC):
 
         return Route(path, handle, methods=["POST"])
 
-    def _page(self, request: Request, viewer: Viewer, name: str, **context: Any) -> Response:
-        """The template ``name`` with who is looking."""
-        return page(self._desk.templates, request, name, self._now(), viewer=viewer, **context)
+    def _page(self, request: Request, viewer: Viewer, template: str, /, **context: Any) -> Response:
+        """The template with who is looking."""
+        return page(self._desk.templates, request, template, self._now(), viewer=viewer, **context)
 
     def _say(self, request: Request, viewer: Viewer, status: int, title: str, text: str) -> Response:
         """A headline and what to do."""

@@ -16,6 +16,7 @@ from insights.viewer.gate import Viewer
 from insights.viewer.mix import read_mix
 from insights.viewer.one_session import read_session
 from insights.viewer.page_group import Desk, PageGroup, path_id
+from insights.viewer.privacy_pages import FORM as PRIVACY
 from insights.viewer.render import root
 from insights.viewer.saved_views import delete_view, list_views, save_view
 from insights.viewer.session_list import any_session, read_changed, read_page
@@ -145,4 +146,11 @@ class Pages(PageGroup):
                 f"There is no visitor {visitor_id} in the project {viewer.project_name}. One appears with their first "
                 "stored event, and goes when they are erased."
             ) from None
-        return self._page(request, viewer, "visitor", **visitor_context(read))
+        return self._page(
+            request,
+            viewer,
+            "visitor",
+            whole=viewer.may("editor") and request.query_params.get("names") == "whole",
+            privacy_token=self._token(request, PRIVACY),
+            **visitor_context(read),
+        )

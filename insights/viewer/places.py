@@ -18,6 +18,7 @@ class Place:
 
 PLACES: Final = (
     Place("sessions", "Sessions", "/sessions", frozenset({"session", "visitor"})),
+    Place("flows", "Flows", "/flows", frozenset({"flow"})),
     Place("actions", "Live actions", "/actions", frozenset({"action", "policy"})),
     Place("lift", "Lift", "/lift"),
     Place("channels", "Channels", "/channels"),

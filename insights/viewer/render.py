@@ -65,11 +65,11 @@ def environment() -> Environment:
 
 
 def page(
-    templates: Environment, request: Request, name: str, now: datetime, *, status: int = 200, **context: Any
+    templates: Environment, request: Request, template: str, now: datetime, /, *, status: int = 200, **context: Any
 ) -> HTMLResponse:
-    """The template ``name`` as an answer. ``viewer`` (who is logged in) is None unless it is in ``context``."""
+    """The template as an answer. ``viewer`` (who is logged in) is None unless it is in ``context``."""
     context.setdefault("viewer", None)
-    text = templates.get_template(f"{name}.html").render(root=root(request), now=now, **context)
+    text = templates.get_template(f"{template}.html").render(root=root(request), now=now, **context)
     # Pages hold customers' data: no cache keeps them, and "back" after a logout shows nothing.
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})
 

@@ -25,7 +25,7 @@ from insights.identity.trail import (
     read_totals,
     read_visits,
 )
-from insights.models import Event
+from insights.models import Event, Visitor
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.event_words import Words, words_of
 from insights.viewer.wording import short_id
@@ -72,6 +72,7 @@ class VisitorRead:
     orders: tuple[Conversion, ...]
     messages: tuple[Delivery, ...]
     at_start: bool
+    consent: Mapping[str, Any]
 
 
 async def read_visitor(tx: AsyncSession, project_id: UUID, visitor_id: UUID, after: str) -> VisitorRead:
@@ -89,6 +90,7 @@ async def read_visitor(tx: AsyncSession, project_id: UUID, visitor_id: UUID, aft
         orders=await read_orders(tx, project_id, known.visitors),
         messages=await read_messages(tx, project_id, known.visitors),
         at_start=place is None,
+        consent=await _consent(tx, project_id, known.visitors),
     )
 
 
@@ -103,9 +105,23 @@ def visitor_context(read: VisitorRead) -> dict[str, Any]:
         "device_names": names,
         "describe": describe,
         "sentence": sentence,
+        "consent": consent_words(read.consent),
         "title": _title(read.known),
         "older": text_of(older) if older is not None else None,
     }
+
+
+def consent_words(consent: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was said of consent, as (name, words)."""
+    told = []
+    for name in ("analytics", "marketing"):
+        if isinstance(consent.get(name), bool):
+            told.append((name, "yes" if consent[name] else "no"))
+    if isinstance(channels := consent.get("channels"), list) and channels:
+        told.append(("channels", ", ".join(str(channel)[:40] for channel in channels[:20])))
+    if isinstance(at := consent.get("at"), str):
+        told.append(("said at", at[:40]))
+    return told
 
 
 def device_names(devices: Sequence[Device]) -> dict[UUID, str]:
@@ -119,14 +135,14 @@ def describe(device: Device) -> str:
     return " · ".join(str(value)[:40] for value in known if value)
 
 
-def sentence(link: RefusedLink) -> str:
-    """What a refused link said."""
-    subject = _end(link.subject_kind, link.subject)
+def sentence(link: RefusedLink, whole: bool = False) -> str:
+    """What a refused link said; names are masked unless they are wanted ``whole``."""
+    subject = _end(link.subject_kind, link.subject, whole)
     if link.name_kind == Kind.VISITOR:
-        return f"{subject} was said to be the same as {_end(link.name_kind, link.name)}"
+        return f"{subject} was said to be the same as {_end(link.name_kind, link.name, whole)}"
     if link.subject_kind == Kind.USER_ID and link.name_kind == Kind.USER_ID:
-        return f"{subject} was said to have been {_end(link.name_kind, link.name)} before"
-    return f"{subject} was said to go by {_end(link.name_kind, link.name)}"
+        return f"{subject} was said to have been {_end(link.name_kind, link.name, whole)} before"
+    return f"{subject} was said to go by {_end(link.name_kind, link.name, whole)}"
 
 
 def place_of(text: str) -> Place | None:
@@ -144,10 +160,12 @@ def text_of(place: Place) -> str:
     return f"{place.started_at.isoformat().replace('+00:00', 'Z')},{place.session_id}"
 
 
-def _end(kind: str, value: str) -> str:
+def _end(kind: str, value: str, whole: bool) -> str:
     if kind == Kind.VISITOR:
         return f"the visitor {short_id(UUID(value))}"
-    return {"user_id": "the customer", "email": "the address", "phone": "the number"}[kind] + f" {value}"
+    return {"user_id": "the customer", "email": "the address", "phone": "the number"}[
+        kind
+    ] + f" {value if whole else mask(kind, value)}"
 
 
 def _title(known: Acquaintance) -> str:
@@ -164,6 +182,17 @@ def _kind(visit: Visit) -> str | None:
     if visit.session.closed_at is None:
         return None
     return "converted" if visit.session.purchased else "abandoned"
+
+
+async def _consent(tx: AsyncSession, project_id: UUID, visitors: Sequence[UUID]) -> Mapping[str, Any]:
+    """The latest consent that the person gave, on whichever device."""
+    found = await tx.scalar(
+        select(Visitor.consent)
+        .where(Visitor.project_id == project_id, Visitor.id.in_(visitors), Visitor.consent != {})
+        .order_by(Visitor.consented_at.desc().nulls_last(), Visitor.id)
+        .limit(1)
+    )
+    return found or {}
 
 
 async def _moments(tx: AsyncSession, project_id: UUID, sessions: Sequence[UUID]) -> dict[UUID, list[Moment]]:

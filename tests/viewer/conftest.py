@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, async_playwright
+from sqlalchemy import select
+from starlette.types import ASGIApp
 
-from adapters.postgres.engine import Database
+from adapters.postgres.engine import Database, DatabaseUrls
+from flows.models import Flow
+from insights.access.keys import create_key
+from insights.app import create_app
+from insights.recovery.publish import publish_starter_flows
+from insights.settings import Settings
 from insights.viewer import create_viewer
+from insights.wiring import build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.viewer.seed import NOW, Keys, Visit, seed_shop
 
@@ -98,3 +108,58 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         yield browser
         await browser.close()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The whole application as it is served, with a filled shop."""
+
+    app: ASGIApp
+    database: Database
+    project_id: UUID
+    key: str
+    visits: dict[str, Visit]
+    flow_id: UUID
+
+    def pages(self) -> list[str]:
+        """A page of every kind."""
+        broken = self.visits["broken"]
+        return [
+            "/sessions",
+            "/sessions?text=nobody",
+            "/sessions?reason=technical_error",
+            f"/sessions/{broken.id}",
+            f"/sessions/{self.visits['open'].id}",
+            f"/sessions/{broken.id}/sent",
+            f"/sessions/{uuid4()}",
+            f"/visitors/{broken.visitor_id}",
+            "/flows",
+            f"/flows/{self.flow_id}",
+            f"/flows/{self.flow_id}/build",
+            "/channels",
+            "/actions",
+            "/actions/trust_card",
+            "/lift",
+        ]
+
+
+@pytest.fixture
+async def whole(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Whole]:
+    services = build(Settings(data_dir=tmp_path), database_urls)
+    services.recorder.start()
+    now = datetime.now(UTC)
+    key = await create_key(services.database, f"shop-{uuid4()}", "secret", [])
+    visits = await seed_shop(services.database, key.project_id, now=now)
+    async with services.database.transaction(key.project_id) as tx:
+        await publish_starter_flows(tx, key.project_id, now)
+        flow_id = await tx.scalar(
+            select(Flow.id).where(Flow.project_id == key.project_id, Flow.version_id.is_not(None)).order_by(Flow.name)
+        )
+    assert flow_id is not None
+    yield Whole(create_app(services), services.database, key.project_id, key.key, visits, flow_id)
+    await services.recorder.stop()
+    await services.loader.close()
+    await services.keys.close()
+    await services.classifiers.close()
+    await services.plans.close()
+    await services.database.close()

@@ -198,7 +198,7 @@ async def run(
     tx: AsyncSession,
     project_id: UUID,
     visit: Visit,
-    flow: str,
+    flow: str | Flow,
     *,
     status: str = "done",
     step: str = "mail",
@@ -207,13 +207,17 @@ async def run(
     history: Sequence[tuple[str | None, str, str]] = (),
     deliveries: Sequence[dict[str, Any]] = (),
 ) -> None:
-    """A run that a visit's insight started, of a flow of its own."""
+    """A run that a visit's insight started, of a flow of its own, or of one that is published."""
     began = visit.at(-1) + timedelta(minutes=1, seconds=2)
     flow_id, version_id, run_id = uuid4(), uuid4(), uuid4()
-    tx.add(Flow(project_id=project_id, id=flow_id, name=flow, version_id=version_id, created_at=began))
-    tx.add(
-        FlowVersion(project_id=project_id, id=version_id, flow_id=flow_id, number=1, definition={}, published_at=began)
-    )
+    if isinstance(flow, Flow):
+        flow_id, version_id = flow.id, flow.version_id or version_id
+    else:
+        tx.add(Flow(project_id=project_id, id=flow_id, name=flow, version_id=version_id, created_at=began))
+        body = {"name": flow, "trigger": {"on": "insight"}, "start": "done", "steps": {"done": {"do": "exit"}}}
+        version = FlowVersion(project_id=project_id, id=version_id, flow_id=flow_id, number=1, definition=body)
+        version.published_at = began
+        tx.add(version)
     tx.add(
         FlowRun(
             project_id=project_id,
