@@ -28,17 +28,10 @@ class PrivacyPages(PageGroup):
     """Export and erasure of one person, for admins."""
 
     def routes(self) -> list[BaseRoute]:
+        where, admin = "/visitors/{visitor_id}", Role.ADMIN
         return [
-            self._post(
-                "/visitors/{visitor_id}/export",
-                self.export,
-                form=FORM,
-                refused="Nothing was handed over",
-                role=Role.ADMIN,
-            ),
-            self._post(
-                "/visitors/{visitor_id}/erase", self.erase, form=FORM, refused="Nothing was erased", role=Role.ADMIN
-            ),
+            self._post(f"{where}/export", self.export, form=FORM, refused="Nothing was handed over", role=admin),
+            self._post(f"{where}/erase", self.erase, form=FORM, refused="Nothing was erased", role=admin),
         ]
 
     async def export(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:

@@ -50,7 +50,7 @@ function field(name, raw, owner, pointer, required, context) {
   const value = owner[name];
   const label = words(name);
   if (context.isStep(name, schema)) return labelled(label, about, pointer, choice(context.steps(), value, set, "(the end)"));
-  if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set), "cart.value_minor >= 5000 and not visitor.purchased");
+  if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set), "cart.value >= 50.00 EUR");
   if (schema.enum) return labelled(label, about, pointer, choice(schema.enum, value ?? raw.default, set, required ? null : "(not set)"));
   if (schema.type === "boolean") {
     const box = make("input", { type: "checkbox", checked: value ?? raw.default ?? false });
