@@ -10,33 +10,42 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, text
+from sqlalchemy import ARRAY, ColumnElement, Text, cast, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import Cap, FlowDefinition
 from flows.lookup import lookup
-from flows.models import Delivery, FlowRun
+from flows.models import Delivery, FlowPolicy, FlowRun, Suppression
 from flows.policy import Full, ProjectPolicy, Sent, before, full, stored_policy
 from flows.starting import definition_of
 from flows.triggers import UNFINISHED
 
 WENT_OUT = ("intent", "accepted", "unknown")
 
-_STANDING = text("""
-SELECT policy.caps, policy.quiet_hours,
-       EXISTS (SELECT FROM suppression
-               WHERE project_id = :project AND channel = :channel AND recipient = :recipient) AS suppressed
-FROM (SELECT) AS one LEFT JOIN flow_policy AS policy ON policy.project_id = :project
-""")
-
 
 async def standing(
     tx: AsyncSession, project_id: UUID, channel: str, recipient: str | None
 ) -> tuple[ProjectPolicy, bool]:
     """The project's policy, and whether the recipient is on the channel's suppression list."""
-    given = {"project": project_id, "channel": channel, "recipient": recipient}
-    row = (await tx.execute(_STANDING, given)).one()
-    return stored_policy(row.caps, row.quiet_hours), row.suppressed
+    policy = FlowPolicy.project_id == project_id
+    # By the column's own type: recipients are sealed, and plain SQL would find none of them.
+    listed = (
+        exists().where(
+            Suppression.project_id == project_id, Suppression.channel == channel, Suppression.recipient == recipient
+        )
+        if recipient is not None
+        else false()
+    )
+    row = (
+        await tx.execute(
+            select(
+                select(FlowPolicy.caps).where(policy).scalar_subquery(),
+                select(FlowPolicy.quiet_hours).where(policy).scalar_subquery(),
+                listed,
+            )
+        )
+    ).one()
+    return stored_policy(row[0], row[1]), bool(row[2])
 
 
 def devices_of(known: Mapping[str, Any], visitor_id: UUID) -> tuple[UUID, list[UUID]]:
@@ -65,7 +74,10 @@ async def over_a_cap(
     if not caps:
         return None
     person, devices = devices_of(known, run.visitor_id)
-    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{run.project_id}/{person}", 3))))
+    # One address may be several people's, one person has several devices: both are held, in one order everywhere.
+    held = sorted({f"{run.project_id}/{person}", f"{run.project_id}/{channel}/{recipient or person}"})
+    names = func.unnest(cast(held, ARRAY(Text))).column_valued()
+    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(names, 3))))
     theirs: list[ColumnElement[bool]] = [Delivery.visitor_id.in_(devices)]
     if recipient is not None:
         theirs.append((Delivery.channel == channel) & (Delivery.recipient == recipient))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench.chaos import ingest
+from bench.chaos import flows, ingest
 
-BENCHES = {"ingest": ingest.main}
+BENCHES = {"ingest": ingest.main, "flows": flows.main}
 
 if __name__ == "__main__":
     name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")

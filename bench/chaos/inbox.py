@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,25 +13,31 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Inbox:
-    """Counts what reached each recipient."""
+    """Counts what reached each recipient, and to how many senders it hung up after that (``dropped``)."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, drops: float, chance: random.Random) -> None:
         self.received: Counter[str] = Counter()
+        self.dropped = 0
         self.url = ""
         self._seconds = seconds
+        self._drops = drops
+        self._chance = chance
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Half of its time before the mail is in, half after: either may be when the sender dies."""
         await asyncio.sleep(self._seconds / 2)
         self.received.update(envelope.rcpt_tos)
         await asyncio.sleep(self._seconds / 2)
+        if self._chance.random() < self._drops:
+            self.dropped += 1
+            server.transport.abort()
         return "250 OK"
 
 
 @asynccontextmanager
-async def inbox(seconds: float) -> AsyncIterator[Inbox]:
-    """A provider on a free port that answers a message after ``seconds``."""
-    state = Inbox(seconds)
+async def inbox(seconds: float, *, drops: float = 0.0, chance: random.Random | None = None) -> AsyncIterator[Inbox]:
+    """A provider on a free port that answers a message after ``seconds``, and a share ``drops`` of senders never."""
+    state = Inbox(seconds, drops, chance or random.Random(0))  # noqa: S311  no secret: whom to hang up on
     loop = asyncio.get_running_loop()
 
     def factory() -> asyncio.BaseProtocol:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.local_time import at_local, is_quiet, next_local, quiet_until
@@ -108,6 +108,7 @@ def test_cron_lines_mean_what_they_say() -> None:
         assert Cron.parse(line).next(now, utc).isoformat()[:16] == wanted, line
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 2 * 365 * 24 * 60),
     st.sampled_from(ZONES),

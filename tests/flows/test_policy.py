@@ -10,14 +10,16 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
 from adapters.channels.contract import Rate
-from adapters.postgres.engine import Database
+from adapters.postgres.engine import Database, DatabaseUrls
+from adapters.postgres.personal import Ring
 from flows.chance import choose, held_out
 from flows.definition import Cap, QuietHours
+from flows.models import Suppression
 from flows.policy import Sent, full, loud_at
 from flows.store import RunView
 from tests.flows.world import World, plan, words
@@ -169,6 +171,7 @@ async def test_a_provider_that_takes_two_a_second_gets_no_more_and_nobody_is_los
 HOURS = st.tuples(st.times(), st.times()).map(lambda two: [one.replace(second=0, microsecond=0) for one in two])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 525_600), st.sampled_from(["UTC", "Europe/Berlin", "America/St_Johns"]), HOURS, HOURS)
 def test_when_two_rules_of_quiet_hours_hold_a_message_goes_out_outside_of_both(
     minutes: int, zone: str, one: list[time], other: list[time]
@@ -207,3 +210,28 @@ def test_a_split_goes_by_its_weights_and_the_same_way_every_time() -> None:
     assert ways == [choose([1, 3], "f/odds", one) for one in visitors]
     other = [choose([1, 3], "f/other", one) for one in visitors]
     assert ways != other
+
+
+async def test_who_is_suppressed_or_capped_is_so_where_addresses_are_sealed(
+    database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    sealed = Database(database_urls, ring=Ring([b"k" * 32]))
+    try:
+        world = World(sealed, project_id)
+        await world.publish(plan(MAIL, caps=[{"channel": "email", "most": 1}]))
+        # One mailbox, whoever they say they are.
+        first, second = await world.start(), await world.start()
+        await world.drain()
+        assert len(world.provider.reached) == 1
+        assert ["capped"] in [reasons(await world.only_run(one)) for one in (first, second)]
+        async with sealed.transaction(project_id) as tx:
+            tx.add(
+                Suppression(
+                    project_id=project_id, channel="email", recipient="ada@example.org", reason="x", at=world.clock()
+                )
+            )
+        third = await world.start()
+        await world.drain()
+        assert reasons(await world.only_run(third)) == ["suppressed"]
+    finally:
+        await sealed.close()

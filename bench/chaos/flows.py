@@ -1,0 +1,298 @@
+"""Kills workers and PostgreSQL with signal 9 while flows send: is every run at its end, and nothing sent twice?
+
+`python -m bench.chaos flows [--long] [--json]`: two workers, leases of 5 s. Each visitor starts a run that writes
+through a mail provider that delivers every copy, and one that calls a webhook whose receiver honours keys; both take
+their time and now and then take a message and hang up. Beside them runs of a poison flow fail whatever is done. First
+workers are killed, then PostgreSQL; at last one worker is killed for good, and the other must drain the queue. --long:
+1,000 and 20 kills over 100,000 runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from bench.chaos.inbox import Inbox, inbox
+from bench.chaos.provider import Receiver, receiver
+from bench.chaos.stand import Stand, standing
+from bench.report import Figure, report
+from flows.definition import FlowDefinition
+from insights.recovery.publish import publish_flow
+from insights.vocabulary.ids import uuid7
+
+KILLS, KILLS_LONG = 8, 1_000
+DEATHS, DEATHS_LONG = 2, 20
+VISITORS, VISITORS_LONG = 500, 50_000
+POISONED = 20
+TAKES = 0.03
+DROPS = 0.02
+LEASE = 5.0
+SETTLED_WITHIN = 180.0
+SEED = 20261121
+
+_WAIT = {"do": "wait", "for": "PT0.05S"}
+FLOWS: dict[str, dict[str, Any]] = {
+    "mail": {
+        "pause": _WAIT | {"next": "mail"},
+        "mail": {"do": "send", "action": "send_email", "params": {"message": "saved_cart_help"}, "next": "rest"},
+        "rest": _WAIT,
+    },
+    "hook": {
+        "pause": _WAIT | {"next": "hook"},
+        "hook": {"do": "send", "action": "call_webhook", "next": "rest"},
+        "rest": _WAIT,
+    },
+    "poison": {
+        "pause": {"do": "wait", "for": "PT5S", "next": "hook"},
+        "hook": {"do": "send", "action": "call_webhook"},
+    },
+}
+_DUE = """
+SELECT (SELECT count(*) FROM flow_occurrence)
+     + (SELECT count(*) FROM flow_run WHERE status IN ('waiting', 'sending') AND (attempts = 0 OR due_at <= now()))
+"""
+_ENDS = """
+SELECT flow.name, run.status, count(*) FROM flow_run AS run JOIN flow ON flow.id = run.flow_id
+WHERE flow.name IN ('mail', 'hook', 'poison') GROUP BY 1, 2
+"""
+
+
+class Chaos:
+    """An installation under fire. ``in_flight``: sends that a kill may have cut off."""
+
+    def __init__(self, stand: Stand, mails: Inbox, hooks: Receiver, chance: random.Random) -> None:
+        self.stand = stand
+        self.mails = mails
+        self.hooks = hooks
+        self.chance = chance
+        self.visitors: dict[UUID, str] = {}
+        self.in_flight = 0
+
+    async def publish(self) -> None:
+        """The flows of both channels, and the one that fails."""
+        for name, steps in FLOWS.items():
+            trigger = {"on": "event", "event": "custom", "name": "poison" if name == "poison" else "go"}
+            body = {"name": name, "trigger": trigger, "start": "pause", "steps": steps}
+            async with self.stand.database.transaction(self.stand.project_id) as tx:
+                await publish_flow(tx, self.stand.project_id, FlowDefinition.model_validate(body), datetime.now(UTC))
+
+    async def visit(self, name: str) -> None:
+        """One visitor who may be written to, and the event that starts the flows; sent until it is acknowledged."""
+        now, visitor = int(time.time() * 1000), uuid4()
+        mail = f"{visitor.hex}@example.org"
+        if name == "go":
+            self.visitors[visitor] = mail
+        events = [
+            {"type": "identified", "props": {"email": mail}},
+            {"type": "consent_changed", "props": {"marketing": True}},
+            {"type": "custom", "props": {"name": name}},
+        ]
+        batch = {
+            "visitor": str(visitor),
+            "session": str(uuid7(now)),
+            "tab": "t",
+            "sent_at": now,
+            "page": {"url": "https://shop.example/cart"},
+            "events": [{"id": str(uuid7(now)), "seq": n, "t": now, **event} for n, event in enumerate(events)],
+        }
+        async with httpx.AsyncClient(timeout=10) as client:
+            while True:
+                try:
+                    url = f"{self.stand.apis[0].url}/v1/events?key={self.stand.key}"
+                    if (await client.post(url, json=batch)).status_code == 200:
+                        return
+                except httpx.TransportError:
+                    pass
+                await asyncio.sleep(0.1)
+
+    async def crowd(self, visitors: int) -> None:
+        """So many visitors, a few at a time."""
+        places = asyncio.Semaphore(8)
+
+        async def one(name: str) -> None:
+            async with places:
+                await self.visit(name)
+
+        await asyncio.gather(*(one("go") for _ in range(visitors)))
+
+    async def poison(self) -> None:
+        """Runs whose facts no message can be made of: each fails, whoever tries."""
+        for _ in range(POISONED):
+            await self.visit("poison")
+        poison = text("UPDATE flow_run SET facts = '[]' FROM flow WHERE flow.id = flow_id AND flow.name = 'poison'")
+        for _ in range(40):  # a worker starts the runs a moment later
+            await asyncio.sleep(0.1)
+            async with self.stand.database.transaction(self.stand.project_id) as tx:
+                found = await tx.execute(poison)
+            if getattr(found, "rowcount", 0) == POISONED:
+                return
+
+    async def kill_workers(self, kills: int) -> None:
+        """One after the other, each at a moment of its own; it is started again at once."""
+        for number in range(kills):
+            worker = self.stand.workers[number % len(self.stand.workers)]
+            await worker.ready()
+            await asyncio.sleep(self.chance.uniform(0.0, 0.8))
+            await asyncio.to_thread(worker.kill)
+            self.in_flight += await self._intents()
+            worker.start()
+        for worker in self.stand.workers:
+            await worker.ready()
+
+    async def kill_postgres(self, deaths: int) -> None:
+        """The server and all its children; its keeper starts it again."""
+        for _ in range(deaths):
+            await asyncio.sleep(self.chance.uniform(0.5, 1.5))
+            self.in_flight += await self._intents()
+            await self.stand.kill_postgres()
+            await self.stand.answers()
+
+    async def _intents(self) -> int:
+        """Mails whose intent is committed and whose end nobody has written down."""
+        for _ in range(200):
+            try:
+                async with self.stand.database.transaction(self.stand.project_id) as tx:
+                    query = text("SELECT count(*) FROM delivery WHERE channel = 'email' AND status = 'intent'")
+                    return int(await tx.scalar(query) or 0)
+            except (SQLAlchemyError, OSError):
+                await asyncio.sleep(0.05)
+        return 0
+
+    async def settled(self, within: float) -> float | None:
+        """Seconds until nothing is due any more; None when it still was after ``within``."""
+        began = time.perf_counter()
+        while time.perf_counter() - began < within:
+            try:
+                async with self.stand.database.transaction(self.stand.project_id) as tx:
+                    if await tx.scalar(text(_DUE)) == 0:
+                        return time.perf_counter() - began
+            except (SQLAlchemyError, OSError):
+                pass
+            await asyncio.sleep(0.2)
+        return None
+
+
+async def run(*, kills: int, deaths: int, visitors: int) -> list[Figure]:
+    """The figures of one run."""
+    chance = random.Random(SEED)  # noqa: S311  no secret: when to kill
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            inbox(TAKES, drops=DROPS, chance=chance) as mails,
+            receiver(TAKES, DROPS, chance) as hooks,
+            standing(Path(folder), _settings(mails, hooks), apis=1) as stand,
+        ):
+            chaos = Chaos(stand, mails, hooks, chance)
+            await chaos.publish()
+            await chaos.poison()
+            share = visitors // 5
+            await _beside(lambda: chaos.crowd(share * 2), lambda: chaos.kill_workers(kills))
+            await _beside(lambda: chaos.crowd(share * 2), lambda: chaos.kill_postgres(deaths))
+            settled = await chaos.settled(SETTLED_WITHIN)
+            drained = await _one_node_dies(chaos, visitors - share * 4)
+            return await _figures(chaos, kills, deaths, settled, drained)
+
+
+async def _beside(one: Callable[[], Awaitable[None]], other: Callable[[], Awaitable[None]]) -> None:
+    await asyncio.gather(one(), other())
+
+
+async def _one_node_dies(chaos: Chaos, visitors: int) -> float | None:
+    """Seconds after a worker died for good until the other has done its work as well."""
+    arriving = asyncio.create_task(chaos.crowd(visitors))
+    await asyncio.sleep(1)
+    await asyncio.to_thread(chaos.stand.workers[0].kill)
+    chaos.in_flight += await chaos._intents()
+    died = time.perf_counter()
+    await arriving
+    if await chaos.settled(SETTLED_WITHIN) is None:
+        return None
+    return time.perf_counter() - died
+
+
+def _settings(mails: Inbox, hooks: Receiver) -> dict[str, str]:
+    return {
+        "WHYLEFT_SMTP_URL": mails.url,
+        "WHYLEFT_WEBHOOK_URL": hooks.url,
+        "WHYLEFT_WEBHOOK_SECRET": "whsec_" + "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=",
+        "WHYLEFT_WEBHOOK_ALLOW_PRIVATE": "yes",
+        "WHYLEFT_SHOP_URL": "https://shop.example",
+        "WHYLEFT_LEASE_SECONDS": str(int(LEASE)),
+    }
+
+
+async def _figures(chaos: Chaos, kills: int, deaths: int, settled: float | None, drained: float | None) -> list[Figure]:
+    async with chaos.stand.database.transaction(chaos.stand.project_id) as tx:
+        ends: dict[str, dict[str, int]] = {}
+        for name, status, count in await tx.execute(text(_ENDS)):
+            ends.setdefault(name, {})[status] = count
+        query = text("SELECT visitor_id, channel, run_id::text, status FROM delivery")
+        sent = (await tx.execute(query)).all()
+    visitors = len(chaos.visitors)
+    lost = sum(visitors - ends.get(name, {}).get("done", 0) for name in ("mail", "hook"))
+    unknown = {row.visitor_id for row in sent if row.channel == "email" and row.status == "unknown"}
+    mails_lost = sum(
+        mail not in chaos.mails.received and visitor not in unknown for visitor, mail in chaos.visitors.items()
+    )
+    mails_twice = sum(count - 1 for count in chaos.mails.received.values())
+    hooks_lost = sum(row.run_id not in chaos.hooks.done for row in sent if row.channel == "webhook" and row.run_id)
+    hooks_twice = sum(count - 1 for count in chaos.hooks.done.values())
+    hooks_unknown = sum(row.channel == "webhook" and row.status == "unknown" for row in sent)
+    might = chaos.in_flight + chaos.mails.dropped
+    poison = ends.get("poison", {})
+
+    def none(name: str, value: int, of: int) -> Figure:
+        return Figure(name, value, "", bar=0, holds=value == 0, n=of)
+
+    return [
+        Figure("workers killed", kills, "times"),
+        Figure("PostgreSQL killed", deaths, "times"),
+        none("runs lost", lost, visitors * 2),
+        none("mails lost, to a provider that delivers every copy", mails_lost, visitors),
+        none("mails sent twice", mails_twice, sum(chaos.mails.received.values())),
+        none("webhooks lost", hooks_lost, visitors),
+        none("webhooks done twice, by a receiver that honours keys", hooks_twice, chaos.hooks.calls),
+        none("webhooks unknown", hooks_unknown, visitors),
+        Figure(
+            "mails listed as unknown, of those cut off or hung up on",
+            len(unknown),
+            "",
+            bar=might,
+            holds=len(unknown) <= might,
+            n=visitors,
+        ),
+        Figure(
+            "poisoned runs that are put aside or wait for their next try",
+            poison.get("dead", 0) + poison.get("waiting", 0),
+            "",
+            bar=POISONED,
+            holds=poison.get("dead", 0) + poison.get("waiting", 0) == POISONED,
+            n=POISONED,
+        ),
+        _within("all work done after the kills", settled, SETTLED_WITHIN),
+        _within("a worker dies for good: its work is done after", drained, LEASE + 5),
+    ]
+
+
+def _within(name: str, seconds: float | None, bar: float) -> Figure:
+    value = None if seconds is None else round(seconds, 1)
+    unit = f"not within {SETTLED_WITHIN:.0f} s" if seconds is None else "s"
+    return Figure(name, value, unit, bar=bar, holds=seconds is not None and seconds <= bar)
+
+
+def main() -> None:
+    """Prints the table; with --json the last line is the result."""
+    long = "--long" in sys.argv
+    counts = (KILLS_LONG, DEATHS_LONG, VISITORS_LONG) if long else (KILLS, DEATHS, VISITORS)
+    report("chaos-flows", asyncio.run(run(kills=counts[0], deaths=counts[1], visitors=counts[2])))
