@@ -93,22 +93,7 @@ async def show_preferences(
     async with services.database.transaction(claim.project_id) as tx:
         found = await preferences.read(tx, claim)
     name, words = _language(request, found)
-    note = f'<p role="status">{words.saved}</p>' if saved else ""
-    boxes = "".join(
-        f'<label><input type="checkbox" name="channel-{html.escape(choice.channel)}"'
-        f"{' checked' if choice.on else ''}{' disabled' if choice.dead else ''}>"
-        f"<span>{html.escape(words.channels.get(choice.channel, choice.channel))}"
-        f"<small>{html.escape(choice.shown)}{f' · {words.dead}' if choice.dead else ''}</small></span></label>"
-        for choice in found.choices
-    )
-    body = (
-        f"{note}<p>{_filled(words.lead, found, claim)}</p>"
-        f'<form method="post" action="?token={html.escape(token)}"><fieldset>'
-        f"<legend hidden>{_filled(words.title, found, claim)}</legend>{boxes}</fieldset>"
-        f'<button name="do" value="save">{words.save}</button>'
-        f'<button class="second" name="do" value="none">{words.none}</button></form>'
-    )
-    return _page(name, _filled(words.title, found, claim), body)
+    return _answer(page_of(name, words, found, token, saved=saved))
 
 
 @router.post("/preferences", include_in_schema=False)
@@ -150,6 +135,27 @@ async def _form(request: Request) -> dict[str, str]:
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
+def page_of(language: str, words: Words, found: Preferences, token: str, *, saved: bool = False) -> str:
+    """The preference page as HTML."""
+    note = f'<p role="status">{words.saved}</p>' if saved else ""
+    boxes = "".join(
+        f'<label><input type="checkbox" name="channel-{html.escape(choice.channel)}"'
+        f"{' checked' if choice.on else ''}{' disabled' if choice.dead else ''}>"
+        f"<span>{html.escape(words.channels.get(choice.channel, choice.channel))}"
+        f"<small>{html.escape(choice.shown)}{f' · {words.dead}' if choice.dead else ''}</small></span></label>"
+        for choice in found.choices
+    )
+    title = html.escape(words.title.replace("{shop}", found.shop))
+    body = (
+        f"{note}<p>{html.escape(words.lead.replace('{shop}', found.shop))}</p>"
+        f'<form method="post" action="?token={html.escape(token)}"><fieldset>'
+        f"<legend hidden>{title}</legend>{boxes}</fieldset>"
+        f'<button name="do" value="save">{words.save}</button>'
+        f'<button class="second" name="do" value="none">{words.none}</button></form>'
+    )
+    return _document(language, title, body)
+
+
 def _language(request: Request, found: Preferences) -> tuple[str, Words]:
     name = language_of(found.language, request.headers.get("accept-language", ""))
     return name, LANGUAGES[name]
@@ -165,11 +171,18 @@ def _to_preferences(token: str, words: Words) -> str:
 
 
 def _page(language: str, title: str, content: str) -> Response:
-    page = (
+    return _answer(_document(language, title, content))
+
+
+def _document(language: str, title: str, content: str) -> str:
+    return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
         f"<title>{title}</title><style>{_STYLE}</style></head><body><main><h1>{title}</h1>{content}</main></body></html>"
     )
+
+
+def _answer(page: str) -> Response:
     headers = {
         "content-security-policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; "
         "frame-ancestors 'none'; base-uri 'none'",
