@@ -12,7 +12,6 @@ from pathlib import Path
 
 from adapters.channels.contract import Channel
 from adapters.channels.line import Line
-from adapters.channels.public_only import PublicOnly
 from adapters.channels.smtp import SmtpChannel
 from adapters.channels.ticket import TicketOutbox
 from adapters.channels.webhook import WebhookChannel
@@ -421,7 +420,7 @@ def channels_of(settings: Settings, sealing: Sealer | None = None, line: Line | 
 def provider_line(settings: Settings) -> Line:
     """How providers are called: on the public internet alone, unless the operator's webhooks may lead inside."""
     if settings.webhook_allow_private:
-        return Line(transport=lambda: PublicOnly(public=lambda _address: True))
+        return Line(public=lambda _address: True)
     return Line()
 
 

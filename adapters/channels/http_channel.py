@@ -56,8 +56,8 @@ S = TypeVar("S", bound=ChannelSettings)
 C = TypeVar("C", bound=ChannelCredentials)
 
 
-class HttpChannel(ABC, Generic[S, C]):
-    """One provider. The class says what it is; an instance is bound to one project's settings and credentials."""
+class ProviderChannel(ABC, Generic[S, C]):
+    """A channel that a project can set up. An instance is bound to its settings and credentials."""
 
     kind: ClassVar[str]
     """The provider's word: sendgrid, twilio, … Its page is docs/channels/<kind>.md."""
@@ -66,7 +66,6 @@ class HttpChannel(ABC, Generic[S, C]):
     """The channel's word: email, sms, push, ads, crm, ticket, esp, shop, webhook."""
     settings_model: ClassVar[type[ChannelSettings]]
     credentials_model: ClassVar[type[ChannelCredentials]]
-    speaks_json: ClassVar[bool] = True
     sample: ClassVar[Mapping[str, Any]] = {}
     """The content that a test sends; {} where a test can only be sent with content of one's own."""
 
@@ -91,6 +90,32 @@ class HttpChannel(ABC, Generic[S, C]):
         return self.word
 
     @abstractmethod
+    async def send(self, intent: SendIntent) -> Result: ...
+
+    async def lookup(self, key: str) -> Accepted | NotFound | Unsupported:
+        return Unsupported()
+
+    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
+        return await no_callbacks(call)
+
+    def without_secrets(self, text: str) -> str:
+        """``text`` with every credential blotted out: some providers repeat what they were given."""
+        for secret in secrets_of(self.credentials):
+            text = text.replace(secret, "<secret>")
+        return text
+
+    def _clean(self, result: Result) -> Result:
+        if isinstance(result, Accepted):
+            return replace(result, detail=result.detail and self.without_secrets(result.detail))
+        return replace(result, why=self.without_secrets(result.why))
+
+
+class HttpChannel(ProviderChannel[S, C]):
+    """A channel over HTTP: ``request`` and ``read`` are all that most need."""
+
+    speaks_json: ClassVar[bool] = True
+
+    @abstractmethod
     def request(self, intent: SendIntent) -> Request:
         """The call that sends ``intent``. Raises ContentInvalid."""
 
@@ -106,12 +131,6 @@ class HttpChannel(ABC, Generic[S, C]):
             return Rejected(self.without_secrets(sentence))
         return self.judged(await self.call(request), intent)
 
-    async def lookup(self, key: str) -> Accepted | NotFound | Unsupported:
-        return Unsupported()
-
-    async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
-        return await no_callbacks(call)
-
     async def call(self, request: Request) -> Answer | Broken:
         """One call by the policy of the line."""
         return await self.line.call(request)
@@ -122,17 +141,6 @@ class HttpChannel(ABC, Generic[S, C]):
             return self._clean(answer)
         result = self.read(answer, intent) or judge_answer(answer, speaks_json=self.speaks_json)
         return self._clean(result)
-
-    def without_secrets(self, text: str) -> str:
-        """``text`` with every credential blotted out: some providers repeat what they were given."""
-        for secret in secrets_of(self.credentials):
-            text = text.replace(secret, "<secret>")
-        return text
-
-    def _clean(self, result: Result) -> Result:
-        if isinstance(result, Accepted):
-            return result
-        return replace(result, why=self.without_secrets(result.why))
 
 
 def secrets_of(credentials: ChannelCredentials) -> Iterator[str]:

@@ -25,25 +25,27 @@ from adapters.channels.email_services.resend import Resend
 from adapters.channels.email_services.sendgrid import SendGrid
 from adapters.channels.email_services.ses import Ses
 from adapters.channels.errors import ChannelMisconfigured
-from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, HttpChannel
+from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ProviderChannel
 from adapters.channels.line import Line
 from adapters.channels.push.fcm import Fcm
 from adapters.channels.push.web_push import WebPush
 from adapters.channels.sms.http_sms import HttpSms
 from adapters.channels.sms.twilio import Twilio
+from adapters.channels.smtp_relay import SmtpRelay
 from adapters.channels.work.github import Github
 from adapters.channels.work.hubspot import Hubspot
 from adapters.channels.work.jira import Jira
 from adapters.channels.work.linear import Linear
 from adapters.channels.work.slack import Slack
 
-AnyChannel = HttpChannel[Any, Any]
+AnyChannel = ProviderChannel[Any, Any]
 
 _ALL: Final[tuple[type[AnyChannel], ...]] = (
     Resend,
     SendGrid,
     Postmark,
     Ses,
+    SmtpRelay,
     Twilio,
     HttpSms,
     WebPush,

@@ -17,6 +17,7 @@ from typing import Any, Final
 import httpx
 
 from adapters.channels.contract import Rejected, Retry, Unknown
+from adapters.channels.public_address import is_public
 from adapters.channels.public_only import NotPublic, PublicOnly
 
 TIMEOUT: Final = 20.0
@@ -88,17 +89,19 @@ Broken = Rejected | Retry | Unknown
 
 
 class Line:
-    """Calls providers. ``transport`` is for tests; the default reaches the public internet alone."""
+    """Calls providers: on the public internet alone, unless ``public`` says otherwise. ``transport`` is for tests."""
 
     def __init__(
         self,
         *,
-        transport: Callable[[], httpx.AsyncBaseTransport] = PublicOnly,
+        transport: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        public: Callable[[str], bool] = is_public,
         timeout: float = TIMEOUT,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._transport = transport
+        self.public = public
+        self._transport = transport or (lambda: PublicOnly(public=public))
         self._timeout = timeout
         self._clock = clock
         self._sleep = sleep

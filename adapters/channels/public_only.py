@@ -27,6 +27,38 @@ async def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
+class InnerAddress(OSError):
+    """The name leads inside: nothing was connected to."""
+
+
+async def open_socket(
+    host: str, port: int, *, public: Callable[[str], bool] = is_public, resolve: Resolve = resolve
+) -> socket.socket:
+    """A connected socket to one of the addresses that were judged. Raises InnerAddress, OSError."""
+    try:
+        addresses = await resolve(host, port)
+    except UnicodeError:
+        raise OSError(f"The name {host} cannot be resolved.") from None
+    # One inner address among public ones is refused too: which of them is used must not be luck.
+    if not all(public(address) for address in addresses):
+        raise InnerAddress(f"{host} is not on the public internet.")
+    failed = OSError(f"The name {host} has no address.")
+    for address in addresses[:MOST_ADDRESSES]:
+        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        opened.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(opened, (address, port))
+        except OSError as error:
+            opened.close()
+            failed = error
+        except BaseException:
+            opened.close()
+            raise
+        else:
+            return opened
+    raise failed
+
+
 class NotPublic(httpx.ConnectError):
     """The name leads inside: nothing was connected to."""
 

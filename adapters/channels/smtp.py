@@ -14,8 +14,9 @@ import contextlib
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -38,10 +39,14 @@ from adapters.channels.contract import (
 )
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.mail import Mail, MailInvalid, build, named_address
+from adapters.channels.public_only import InnerAddress
 from adapters.channels.smtp_reply import about_message, about_recipient, about_sender
 
 LOGIN_PAUSE: Final = timedelta(minutes=5)
 """A refused login is tried again no sooner: relays lock accounts that try too often."""
+
+Dial = Callable[[str, int], Awaitable[socket.socket]]
+"""Host and port to a connected socket; raises InnerAddress, OSError."""
 
 _Progress = Literal["before", "handed over", "taken"]
 
@@ -50,7 +55,8 @@ class SmtpChannel:
     """Sends through one relay. ``url`` is smtp://user:password@host:port or smtps://…; raises ChannelMisconfigured.
 
     With smtp:// the connection is upgraded where the server offers it; with a password it must be, except to this
-    machine. ``timeout`` (seconds) holds for a whole send. ``tls`` replaces the default certificate check.
+    machine. ``timeout`` (seconds) holds for a whole send. ``tls`` replaces the default certificate check. ``dial``
+    opens the connection: for relays that a customer names.
     """
 
     name: Final = "email"
@@ -66,6 +72,7 @@ class SmtpChannel:
         sender: str,
         timeout: float = 30.0,
         tls: ssl.SSLContext | None = None,
+        dial: Dial | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         advice = "WHYLEFT_SMTP_URL is not a mail relay: write smtp://user:password@host:587 or smtps://host:465."
@@ -89,6 +96,7 @@ class SmtpChannel:
         self._port = port or (465 if self._implicit_tls else 587 if self._user else 25)
         self._timeout = timeout
         self._tls = tls
+        self._dial = dial
         self._clock = clock
 
     async def send(self, intent: SendIntent) -> Result:
@@ -96,7 +104,8 @@ class SmtpChannel:
             mail = build(intent.key, intent.recipient, intent.content, sender=self._sender, at=self._clock())
         except MailInvalid as error:
             return Rejected(str(error))
-        return await _Attempt(self._connection(), mail, self._timeout).run()
+        dial = None if self._dial is None else partial(self._dial, self._host, self._port)
+        return await _Attempt(self._connection(), mail, self._timeout, dial).run()
 
     async def lookup(self, key: str) -> Accepted | NotFound | Unsupported:
         return Unsupported()
@@ -112,7 +121,7 @@ class SmtpChannel:
             upgrade = True
         return aiosmtplib.SMTP(
             hostname=self._host,
-            port=self._port,
+            port=self._port if self._dial is None else None,
             username=self._user,
             password=self._password,
             # Given, because looking up our own full name asks a name server and may hang.
@@ -127,7 +136,14 @@ class SmtpChannel:
 class _Attempt:
     """One mail over one connection, and how far it got."""
 
-    def __init__(self, smtp: aiosmtplib.SMTP, mail: Mail, timeout: float) -> None:
+    def __init__(
+        self,
+        smtp: aiosmtplib.SMTP,
+        mail: Mail,
+        timeout: float,
+        dial: Callable[[], Awaitable[socket.socket]] | None,
+    ) -> None:
+        self._dial = dial
         self._smtp = smtp
         self._mail = mail
         self._timeout = timeout
@@ -148,13 +164,18 @@ class _Attempt:
             return about_recipient(error.code, error.message)
         except aiosmtplib.SMTPDataError as error:
             return about_message(error.code, error.message)
+        except InnerAddress as error:
+            return Rejected(f"{error} Name a relay that is.")
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
             return self._interrupted(error)
         finally:
             self._smtp.close()
 
     async def _talk(self) -> Result:
-        await self._smtp.connect()
+        if self._dial is None:
+            await self._smtp.connect()
+        else:
+            await self._smtp.connect(sock=await self._dial())
         await self._smtp.mail(self._mail.sender)
         await self._smtp.rcpt(self._mail.recipient)
         self._progress = "handed over"

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.channels.contract import Accepted, Channel, Rejected, Result, Retry, SendIntent, Suppress, Unknown
 from adapters.channels.email_services.message import SAMPLE
-from adapters.channels.http_channel import HttpChannel
+from adapters.channels.http_channel import ProviderChannel
 from adapters.postgres.engine import Database
 from insights.channels.store import named
 from insights.channels.ways import ProjectChannels
@@ -53,7 +53,7 @@ async def send_test(
     """Sends a test through the project's channel ``name``, or the server's own of that word, whether it is enabled or
     not. ``content`` takes the place of the sample. Raises NotFound, Refused."""
     channel = await _channel(database, channels, project_id, name)
-    sample = channel.sample if isinstance(channel, HttpChannel) else _OF_THE_SERVERS.get(channel.name, {})
+    sample = channel.sample if isinstance(channel, ProviderChannel) else _OF_THE_SERVERS.get(channel.name, {})
     said = content or sample
     if not said:
         raise Refused(

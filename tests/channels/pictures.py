@@ -27,6 +27,8 @@ from tests.recovery.test_templates import VALUES
 
 OUT = Path(__file__).parents[2] / "docs" / "images" / "channels"
 WIDTH = 620
+SHOWN = VALUES | {"things": [{"name": "Morning mug", "quantity": 2, "price": "€29.00"}, VALUES["viewed"][0]]}
+SHOWN["total"] = "€90.00"
 CHOICES = (
     Choice("email", ("anna@example.com",), "a•••@example.com", on=True),
     Choice("sms", ("+4915112345678",), "•••678", on=False),
@@ -36,7 +38,7 @@ CHOICES = (
 
 async def arrived(name: str) -> EmailMessage:
     """The mail ``name`` as a mail server got it."""
-    mail = Messages().render(name, VALUES)
+    mail = Messages().render(name, SHOWN)
     content = {"subject": mail.subject, "text": mail.text, "html": mail.html}
     content["unsubscribe_url"] = VALUES["unsubscribe_url"]
     async with mail_server() as relay:

@@ -40,7 +40,8 @@ def example(request: pytest.FixtureRequest) -> Example:
 
 
 def test_every_kind_has_an_example_with_its_source_and_date() -> None:
-    assert set(EXAMPLES) == set(KINDS)
+    # SMTP is spoken to mail servers: test_smtp_relay and smtp_faults hold it.
+    assert set(EXAMPLES) == set(KINDS) - {"smtp"}
     for example in EXAMPLES.values():
         assert example.reference.startswith("https://")
         assert date(2026, 11, 1) <= example.read_on <= date(2030, 1, 1)
