@@ -54,6 +54,8 @@ from insights.api import (
 from insights.api.caller import check_declared
 from insights.api.gate import Gate
 from insights.api.ingest import PATH, Ingest
+from insights.api.methods import Methods
+from insights.api.openapi import write_openapi
 from insights.api.safe_headers import policy_of_documentation
 from insights.errors import Unavailable
 from insights.shipped import shipped
@@ -153,7 +155,9 @@ def create_app(services: Services) -> ASGIApp:
     )
     for room in rooms:
         app.include_router(room.router)
-    check_declared(app.routes)
+    # The application's own list names the rooms, not what is in them.
+    routes = [route for room in rooms for route in room.router.routes]
+    check_declared(routes)
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
@@ -182,8 +186,9 @@ def create_app(services: Services) -> ASGIApp:
             sso_header=services.settings.sso_header,
         ),
     )
+    write_openapi(app)
     ingest = Ingest(
-        app,
+        Methods(app, routes),
         keys=services.keys,
         profiles=services.profiles,
         plans=services.plans,
