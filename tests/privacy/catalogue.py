@@ -95,10 +95,11 @@ def catalogue(owner_url: str) -> set[str]:
 def hits(owner_url: str, project_id: UUID, words: list[str]) -> list[tuple[str, str]]:
     """Table and word, for every row of a project that has one of ``words`` in any column of any type."""
     found = []
+    tenants = {table.name for table in tables() if "project_id" in table.c}
     with psycopg.connect(conninfo(owner_url)) as connection:
         for name in sorted(catalogue(owner_url)):
             # As text, and bytes as the text that they may be; ids that are kept as bytes as hexadecimal.
-            mine = "" if name == "project" else f"WHERE project_id = '{project_id}'"
+            mine = f"WHERE project_id = '{project_id}'" if name in tenants else ""
             for (row,) in connection.execute(f'SELECT to_jsonb(t)::text FROM "{name}" t {mine}').fetchall():  # noqa: S608
                 said = row + "".join(_readable(part) for part in re.findall(r'"\\\\x([0-9a-f]*)"', row))
                 plain = said.lower().replace("-", "")
