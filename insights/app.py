@@ -181,6 +181,7 @@ def create_app(services: Services) -> ASGIApp:
             secure_cookies=services.settings.public_url.startswith("https://"),
             previews=services.classifiers,
             api=app,
+            look=services.looker.look,
             channels=tuple(sorted(services.channels.servers)),
             post=services.post,
             sso_header=services.settings.sso_header,

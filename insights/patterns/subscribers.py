@@ -78,6 +78,22 @@ async def subscribe(
                 field="address",
             ) from None
         sealed = sealer.seal(secret, PURPOSE, project_id, identifier)
+    row = await _add(tx, project_id, channel, address, sealed, identifier, patterns=patterns, report=report, now=now)
+    return row, secret
+
+
+async def _add(
+    tx: AsyncSession,
+    project_id: UUID,
+    channel: How,
+    address: str,
+    sealed: bytes | None,
+    identifier: UUID,
+    *,
+    patterns: bool,
+    report: str | None,
+    now: datetime,
+) -> Subscription:
     count = await tx.scalar(select(func.count()).where(Subscription.project_id == project_id))
     if (count or 0) >= MOST:
         raise Refused(f"address: there are {MOST} subscriptions already; delete one first.", field="address")
@@ -105,7 +121,18 @@ async def subscribe(
             Suppression.recipient == address,
         )
     )
-    return row, secret
+    return row
+
+
+async def subscribe_mail(
+    tx: AsyncSession, project_id: UUID, address: str, *, report: str | None, now: datetime
+) -> Subscription:
+    """An e-mail address for patterns, and for a report where one is asked for. Raises Refused, InUse."""
+    try:
+        plain = mail.address(address)
+    except mail.MailInvalid as error:
+        raise Refused(f"address: {error}", field="address") from None
+    return await _add(tx, project_id, "email", plain, None, uuid7(), patterns=True, report=report, now=now)
 
 
 async def unsubscribe(tx: AsyncSession, project_id: UUID, subscription_id: UUID) -> None:

@@ -35,9 +35,11 @@ from insights.viewer.login_pages import LoginPages
 from insights.viewer.own_api import OwnApi
 from insights.viewer.page_group import Desk, PageGroup
 from insights.viewer.pages import Pages
+from insights.viewer.pattern_pages import Look, PatternPages
 from insights.viewer.privacy_pages import PrivacyPages
 from insights.viewer.reading import Reader
 from insights.viewer.render import STATIC, Headers, environment, page
+from insights.viewer.report_pages import ReportPages
 
 log = structlog.get_logger()
 
@@ -61,6 +63,7 @@ def create_viewer(
     sso_header: str = "",
     passwords: Passwords | None = None,
     api: ASGIApp | None = None,
+    look: Look | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> ASGIApp:
     """The viewer as an application to mount under a path of its own.
@@ -69,7 +72,8 @@ def create_viewer(
     ``query_seconds``: a search that takes longer is given up, with advice. ``previews``: whoever asks a model, to
     show what is sent. ``channels``: the words that the server's own channels carry. ``post`` writes to
     members. ``sso_header``: names the member, on requests from a trusted proxy.
-    ``api``: the application with the HTTP API; without it there are no pages of flows.
+    ``api``: the application with the HTTP API; without it there are no pages of flows. ``look``: looks for patterns in
+    a project now.
     """
     templates = environment()
     signer = Signer(signing_secret)
@@ -103,6 +107,8 @@ def create_viewer(
         Pages(desk),
         InsightPages(desk, previews),
         ActionPages(desk),
+        PatternPages(desk, look),
+        ReportPages(desk),
         LiftPages(desk),
         PrivacyPages(desk),
         ChannelPages(desk, channels),

@@ -19,6 +19,8 @@ class Place:
 PLACES: Final = (
     Place("sessions", "Sessions", "/sessions", frozenset({"session", "visitor"})),
     Place("flows", "Flows", "/flows", frozenset({"flow"})),
+    Place("patterns", "Patterns", "/patterns", frozenset({"pattern"})),
+    Place("reports", "Reports", "/reports"),
     Place("actions", "Live actions", "/actions", frozenset({"action", "policy"})),
     Place("lift", "Lift", "/lift"),
     Place("channels", "Channels", "/channels"),

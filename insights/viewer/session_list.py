@@ -92,7 +92,16 @@ async def read_page(
     size: int = PAGE_SIZE,
 ) -> SessionPage:
     """The filtered sessions next to ``cursor`` (the newest without one), newest first."""
-    query = _rows().where(*matching(filters, project_id, now))
+    return await _page_of(tx, project_id, _rows().where(*matching(filters, project_id, now)), cursor, size)
+
+
+async def _page_of(
+    tx: AsyncSession,
+    project_id: UUID,
+    query: Select[Session, str, str, float, str],
+    cursor: Cursor | None,
+    size: int,
+) -> SessionPage:
     backwards = cursor is not None and not cursor.older
     if cursor is not None:
         query = query.where(_beside(cursor))
@@ -114,6 +123,13 @@ async def read_page(
         Cursor(first.started_at, first.id, older=False) if (more if backwards else cursor is not None) else None,
         Cursor(last.started_at, last.id, older=True) if (backwards or more) else None,
     )
+
+
+async def read_where(
+    tx: AsyncSession, project_id: UUID, condition: ColumnElement[bool], cursor: Cursor | None, size: int = PAGE_SIZE
+) -> SessionPage:
+    """The sessions that any condition on sessions and their insights asks for, next to ``cursor``, newest first."""
+    return await _page_of(tx, project_id, _rows().where(condition), cursor, size)
 
 
 def _rows() -> Select[Session, str, str, float, str]:

@@ -28,6 +28,23 @@ REASONS: dict[Reason, tuple[str, str]] = {
 }
 """Reason → (label, what it means)."""
 
+COLOURS: dict[str, str] = {
+    "price_hesitation": "#d99a1e",
+    "ux_friction": "#e0702f",
+    "trust_concern": "#c64f78",
+    "comparison_shopping": "#8a5bc4",
+    "distraction": "#7288b8",
+    "technical_error": "#c9352c",
+    "unclear": "#9aa3ab",
+    "value_fit": "#2c8f5b",
+    "urgency": "#7aa93c",
+    "social_proof": "#2a9d93",
+    "clear_cta": "#3a9cc7",
+    "returning_intent": "#3b6fc4",
+    "recommendation_match": "#1f5f6b",
+}
+"""Reason → its colour on white, for pictures that are saved; pages have them in the stylesheet."""
+
 KINDS: dict[Kind, str] = {Kind.ABANDONED: "Left without buying", Kind.CONVERTED: "Bought"}
 
 STAGES: dict[Stage, str] = {

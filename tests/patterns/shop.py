@@ -118,6 +118,12 @@ class Weeks:
                 await tx.execute(insert(model), rows)
         return [row["id"] for row in self.rows]
 
+    def shifted(self, by: timedelta) -> Weeks:
+        """The same, later."""
+        for row in self.rows:
+            row["at"] += by
+        return self
+
     async def broken_request(self, database: Database, hours: int) -> None:
         """The sessions with a technical error in the last hours met the same failing request."""
         async with database.transaction(self.project_id) as tx:

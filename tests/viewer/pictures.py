@@ -13,26 +13,32 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
 from insights.models import Project
+from insights.patterns.look import Looker
+from insights.patterns.tell import Teller
+from insights.settings import Settings
 from insights.shipped import shipped
+from insights.wiring import classifiers_of
 from tests.browser import ARGUMENTS, chromium_path
 from tests.demo.serving import serving
+from tests.patterns import shop
 from tests.viewer.conftest import viewer
-from tests.viewer.seed import Keys, Visit, seed_shop
+from tests.viewer.seed import NOW, Keys, Visit, seed_shop
 
 ROOT = Path(__file__).parent.parent.parent
 OUT = ROOT / "docs" / "images" / "viewer"
 DESKTOP, PHONE, TALLEST = (1180, 820), (390, 820), 1500
 
 
-def places(visits: dict[str, Visit]) -> dict[str, str]:
+def places(visits: dict[str, Visit], pattern_id: UUID) -> dict[str, str]:
     """Picture → the page on it."""
     return {
         "login": "/login",
@@ -40,6 +46,10 @@ def places(visits: dict[str, Visit]) -> dict[str, str]:
         "session": f"/sessions/{visits['broken'].id}",
         "open-session": f"/sessions/{visits['open'].id}",
         "visitor": f"/visitors/{visits['broken'].visitor_id}",
+        "home": "/",
+        "patterns": "/patterns",
+        "pattern": f"/patterns/{pattern_id}",
+        "reports": "/reports?split=2026-11-20",
         "actions": "/actions",
         "lift": "/lift",
         "channels": "/channels",
@@ -48,17 +58,39 @@ def places(visits: dict[str, Visit]) -> dict[str, str]:
     }
 
 
+async def seed_weeks(database: Database, project_id: UUID, folder: Path) -> UUID:
+    """Two weeks of visits, and the pattern that is found in them."""
+    weeks = shop.Weeks(project_id, seed=3)
+    weeks.page("/cart", rate=3, now=0.55, changed_hours=17, share=0.14, cart=3400, product="moka-pot")
+    for path, reason, share in (
+        ("/product/moka-pot", "price_hesitation", 0.4),
+        ("/checkout", "trust_concern", 0.35),
+        ("/", "comparison_shopping", 0.3),
+    ):
+        weeks.page(path, rate=2, share=share, reason=reason, otherwise="unclear", source="newsletter", cart=1900)
+        weeks.page(path, rate=1, share=0.5, reason="ux_friction", viewport="390x800")
+    weeks.page("/thank-you", rate=1, share=0.45, reason="social_proof", otherwise="value_fit", kind="converted")
+    weeks.shifted(NOW - shop.NOW)
+    await weeks.store(database)
+    await weeks.broken_request(database, 17)
+    _, classifiers = classifiers_of(Settings(data_dir=folder), database)
+    looked = await Looker(database, Teller(database, classifiers, timedelta(seconds=1)), lambda: NOW).look(project_id)
+    assert looked is not None
+    return looked.found[0]
+
+
 @asynccontextmanager
-async def filled() -> AsyncIterator[tuple[str, str, dict[str, Visit]]]:
+async def filled() -> AsyncIterator[tuple[str, str, dict[str, Visit], UUID]]:
     """The address of a viewer over a filled shop, its secret key, and the visits that pages show."""
     with tempfile.TemporaryDirectory() as folder, embedded.start(Path(folder) / "postgres") as server:
         migrate.upgrade(server.owner_url, shipped("migrations"))
         database, keys, project_id = Database(DatabaseUrls(server.owner_url, server.app_url)), Keys(), uuid4()
         async with database.transaction(None) as tx:
             tx.add(Project(id=project_id, name="Quiet Kettle", allowed_origins=[]))
+        pattern_id = await seed_weeks(database, project_id, Path(folder))
         visits = await seed_shop(database, project_id)
         async with serving(viewer(database, keys)) as address:
-            yield f"{address}/app", await keys.make(database, project_id), visits
+            yield f"{address}/app", await keys.make(database, project_id), visits, pattern_id
         await database.close()
 
 
@@ -95,11 +127,11 @@ async def sheet(browser: Browser, taken: list[bytes]) -> bytes:
 
 
 async def main(wanted: list[str], out: Path) -> None:
-    async with filled() as (base, key, visits), async_playwright() as playwright:
+    async with filled() as (base, key, visits, pattern_id), async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
         light = await enter(await browser.new_context(color_scheme="light", reduced_motion="reduce"), base, key)
         dark = await enter(await browser.new_context(color_scheme="dark", reduced_motion="reduce"), base, key)
-        for name, path in places(visits).items():
+        for name, path in places(visits, pattern_id).items():
             if wanted and name not in wanted:
                 continue
             taken = [await picture(page, base + path, DESKTOP) for page in (light, dark)]
