@@ -166,5 +166,5 @@ def _total(rows: Any) -> Today:
 
 
 def behind(project_id: UUID, asked: Asked) -> ColumnElement[bool]:
-    """The condition on sessions joined with their insight, for lists."""
-    return and_(*asked_for(project_id, asked))
+    """The condition on sessions joined with their insight, for lists by start: what closed before had begun before."""
+    return and_(*asked_for(project_id, asked), Session.started_at < asked.until)
