@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from flows.feedback import forget_old_reports
 from flows.watching import listen
+from insights.channels.ticket_watch import watch_tickets
 from insights.events.places import forget_old
 from insights.models import Project
 from insights.patterns.look import Looker
@@ -76,6 +77,7 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     scheduler.add_job(_retain, "interval", hours=1, args=[services], next_run_time=datetime.now(UTC))
     scheduler.add_job(_look, "interval", hours=1, args=[services.looker], next_run_time=datetime.now(UTC))
     scheduler.add_job(_tell, "interval", minutes=1, args=[services.messenger], next_run_time=datetime.now(UTC))
+    scheduler.add_job(_watch, "interval", minutes=10, args=[services])
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
@@ -94,6 +96,13 @@ async def _tick(database: Database) -> None:
         await forget_old_messages(database)
     except (DBAPIError, OSError) as error:
         log.warning("tick_failed", error=type(error).__name__)
+
+
+async def _watch(services: Services) -> None:
+    try:
+        await watch_tickets(services.database, services.channels, datetime.now(UTC))
+    except (DBAPIError, OSError) as error:
+        log.warning("tickets_not_watched", error=type(error).__name__)
 
 
 async def _listen(database: Database) -> None:

@@ -89,6 +89,7 @@ NOT_AUDITED: Final = {
     "run_event": "a log of its own, never changed",
     "saved_view": "a filter of the viewer",
     "session": "happened in the shop",
+    "ticket_watch": "follows from the tickets that were opened",
     "visitor": "happened in the shop",
     "webhook_receipt": "happened in the shop",
 }

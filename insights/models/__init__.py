@@ -34,6 +34,7 @@ from insights.models.segment import Segment, SegmentMember
 from insights.models.session import Session
 from insights.models.shop import Shop
 from insights.models.subscription import Notice, Subscription
+from insights.models.ticket_watch import TicketWatch
 from insights.models.visitor import Visitor
 from insights.models.visitor_tag import VisitorTag
 from insights.models.webhook_receipt import WebhookReceipt
@@ -89,6 +90,7 @@ __all__ = [
     "Session",
     "Shop",
     "Subscription",
+    "TicketWatch",
     "Visitor",
     "VisitorTag",
     "WebhookReceipt",

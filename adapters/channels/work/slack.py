@@ -70,6 +70,7 @@ class Slack(Tracker[SlackSettings, SlackCredentials]):
     settings_model = SlackSettings
     credentials_model = SlackCredentials
     rate: ClassVar[Rate] = Rate(1, 1)
+    says_when_closing: ClassVar[bool] = True
 
     def request(self, intent: SendIntent) -> Request:
         change = change_of(intent)

@@ -14,6 +14,8 @@ class Tracker(HttpChannel[S, C]):
 
     word = "ticket"
     idempotency: ClassVar[Idempotency] = "lookup"
+    says_when_closing: ClassVar[bool] = False
+    """Whether closing writes its comment by itself."""
 
     @abstractmethod
     async def is_open(self, ticket: str) -> bool | None:
