@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -25,9 +25,10 @@ from adapters.postgres.engine import Database
 from adapters.postgres.faults import gone
 from adapters.postgres.leases import Lease
 from adapters.telemetry.meters import Meters
-from flows.conditions import explain
+from flows.conditions import asked_by, explain
 from flows.definition import Branch, FlowDefinition
 from flows.deliveries import MAX_ATTEMPTS, after_interruption, backoff, given_up, judge
+from flows.delivery_facts import asks_for_deliveries, known_of_deliveries
 from flows.engine import (
     Finish,
     Judge,
@@ -46,6 +47,7 @@ from flows.local_time import zone
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun, FlowVersion, Suppression
 from flows.ports import Channels, Composer, Done, Facts, Holdout, Knowledge
+from flows.sent_steps import sent_steps
 from flows.triggers import UNFINISHED, lock_signal, note, signal_given_since, until
 
 log = structlog.get_logger()
@@ -229,6 +231,9 @@ class Turns:
         if not asking:
             return knows_nothing
         known = await self._knowledge.known(tx, run.project_id, run.visitor_id, asking, run.facts, now)
+        asked = asked_by(asking)
+        if asks_for_deliveries(asked):
+            known = replace(known, values={**known.values, **known_of_deliveries(asked, await sent_steps(tx, run))})
         return lambda condition: explain(condition, self._knowledge.fields, known)
 
     async def _sending(self, tx: AsyncSession, run: FlowRun, passed: Passed) -> Errand:

@@ -229,6 +229,7 @@ def _settings(mails: Inbox, hooks: Receiver) -> dict[str, str]:
         "WHYLEFT_WEBHOOK_ALLOW_PRIVATE": "yes",
         "WHYLEFT_SHOP_URL": "https://shop.example",
         "WHYLEFT_LEASE_SECONDS": str(int(LEASE)),
+        "WHYLEFT_LOG_LEVEL": "critical",  # a poisoned run is an error, each time
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from flows.conditions import Condition, Field, Fields, Param, Type, understand
+from flows.delivery_facts import DELIVERY_FIELDS
 from insights.conditions.event_fields import EVENT_FIELDS
 from insights.conditions.places import IN_FLOW, IN_PAGE, PLACE_WORDS, STORED, Place
 from insights.conditions.profile_fields import PROFILE_FIELDS
@@ -87,7 +88,7 @@ _FLOW_FIELDS: Final = (
 )
 
 FIELDS: Final = Fields(
-    (*PROFILE_FIELDS, *_LIVE_FIELDS, *_STORED_FIELDS, *_FLOW_FIELDS, *EVENT_FIELDS),
+    (*PROFILE_FIELDS, *_LIVE_FIELDS, *_STORED_FIELDS, *_FLOW_FIELDS, *DELIVERY_FIELDS, *EVENT_FIELDS),
     PLACE_WORDS,
 )
 

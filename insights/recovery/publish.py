@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from flows.errors import Fault, FlowInvalid
 from flows.models import Flow, FlowVersion
 from flows.store import publish
 from insights.conditions.fields import FIELDS
-from insights.models import FlowDraft
+from insights.models import FlowDraft, PrivacySetting
 from insights.recovery.param_faults import faults_of_params
 from insights.recovery.sent_messages import faults_of_sent_messages
 from insights.recovery.starter import quiet_after_purchase, starter_flows
@@ -36,7 +36,9 @@ WORDS = Vocabulary(
 
 async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> list[Fault]:
     """Everything wrong with a flow, for this project: a segment that its conditions name must be one of its own."""
-    faults = [*validate(flow, ACTIONS, FIELDS, WORDS), *faults_of_params(flow)]
+    days = await tx.scalar(select(PrivacySetting.keep_days).where(PrivacySetting.project_id == project_id))
+    words = WORDS if days is None else replace(WORDS, retention=timedelta(days=days))
+    faults = [*validate(flow, ACTIONS, FIELDS, words), *faults_of_params(flow)]
     faults += await faults_of_sent_messages(tx, project_id, flow)
     conditions = conditions_of(flow)
     named = segments_of(flow)
