@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -17,13 +17,14 @@ from insights.patterns.counts import ITS_INSIGHT
 from insights.vocabulary.reasons import Kind, Reason
 
 MOST_CELLS: Final = 20
+DAY_SECONDS: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which sessions: of a kind, in a cell, closed in [since, until); of one reason or classifier where named."""
+    """Which sessions: of a kind (None: either), in a cell, closed in [since, until); reason and version narrow."""
 
-    kind: Kind
+    kind: Kind | None
     since: datetime
     until: datetime
     dimension: Dimension = Dimension.ALL
@@ -50,8 +51,9 @@ def asked_for(project_id: UUID, asked: Asked) -> list[ColumnElement[bool]]:
         Session.project_id == project_id,
         Session.closed_at >= asked.since,
         Session.closed_at < asked.until,
-        Insight.kind == asked.kind.value,
     ]
+    if asked.kind is not None:
+        made.append(Insight.kind == asked.kind.value)
     if asked.dimension is not Dimension.ALL:
         made.append(inside(asked.dimension, asked.name))
     if asked.reason is not None:
@@ -128,25 +130,34 @@ class Today:
     at_stake: dict[str, int]
 
 
-async def totals(tx: AsyncSession, project_id: UUID, times: Sequence[tuple[datetime, datetime]]) -> list[Today]:
-    """One for each of ``times``, by when the sessions closed."""
-    made = []
-    for since, until in times:
-        rows = await tx.execute(
-            select(
-                Insight.kind,
-                Insight.reason,
-                Session.currency,
-                func.count(),
-                func.sum(Session.cart_value_minor).filter(Session.cart_value_minor > 0),
-            )
-            .select_from(Session)
-            .join(Insight, ITS_INSIGHT)
-            .where(Session.project_id == project_id, Session.closed_at >= since, Session.closed_at < until)
-            .group_by(text("1, 2, 3"))
+async def so_far_by_day(tx: AsyncSession, project_id: UUID, now: datetime, before: int) -> list[Today]:
+    """Today since midnight (UTC), and the same hours of each of the days ``before``; the oldest first, today last."""
+    midnight = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
+    first = midnight - timedelta(days=before)
+    seconds = func.extract("epoch", Session.closed_at - first)
+    rows = await tx.execute(
+        select(
+            cast(func.floor(seconds / DAY_SECONDS), Integer).label("day"),
+            Insight.kind,
+            Insight.reason,
+            Session.currency,
+            func.count(),
+            func.sum(Session.cart_value_minor).filter(Session.cart_value_minor > 0),
         )
-        made.append(_total(rows))
-    return made
+        .select_from(Session)
+        .join(Insight, ITS_INSIGHT)
+        .where(
+            Session.project_id == project_id,
+            Session.closed_at >= first,
+            Session.closed_at < now,
+            seconds % DAY_SECONDS < (now - midnight).total_seconds(),
+        )
+        .group_by(text("1, 2, 3, 4"))
+    )
+    days: list[list[Any]] = [[] for _ in range(before + 1)]
+    for day, *rest in rows:
+        days[int(day)].append(rest)
+    return [_total(one) for one in days]
 
 
 def _total(rows: Any) -> Today:

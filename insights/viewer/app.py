@@ -27,6 +27,7 @@ from insights.viewer.action_pages import ActionPages
 from insights.viewer.channel_pages import ChannelPages
 from insights.viewer.flow_pages import FlowPages
 from insights.viewer.gate import Gate
+from insights.viewer.home_pages import HomePages
 from insights.viewer.insight_pages import InsightPages, Previews
 from insights.viewer.lift_pages import LiftPages
 from insights.viewer.link_pages import LinkPages
@@ -104,6 +105,7 @@ def create_viewer(
     )
     desk = Desk(database, reader, gate, templates, clock)
     groups: list[PageGroup] = [
+        HomePages(desk),
         Pages(desk),
         InsightPages(desk, previews),
         ActionPages(desk),

@@ -132,7 +132,7 @@ class Gate:
     def let_in(self, request: Request, token: str, next_page: str = "") -> Response:
         """Hands over the cookie of a new login, and leads to where they wanted to go."""
         base = root(request)
-        response = RedirectResponse(inside(next_page, base) or f"{base}/sessions", status_code=303)
+        response = RedirectResponse(inside(next_page, base) or f"{base}/", status_code=303)
         self._set(request, response, LOGIN_COOKIE, token, int(ABSOLUTE.total_seconds()))
         return response
 

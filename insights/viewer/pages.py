@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute
 
 from flows.store import list_runs
 from insights.errors import NotFound, Unavailable
@@ -39,7 +39,6 @@ class Pages(PageGroup):
 
     def routes(self) -> list[BaseRoute]:
         return [
-            Route("/", self.home, name="home"),
             self._get("/sessions", self.sessions),
             self._get("/sessions/tail", self.tail),
             self._post("/views", self.save_view, form=VIEWS, refused="The view was not saved"),
@@ -47,10 +46,6 @@ class Pages(PageGroup):
             self._get("/sessions/{session_id}", self.session, missing="No such session"),
             self._get("/visitors/{visitor_id}", self.visitor, missing="No such visitor"),
         ]
-
-    async def home(self, request: Request) -> Response:
-        """To the sessions, or to the login."""
-        return RedirectResponse(f"{root(request)}/sessions", status_code=303)
 
     async def sessions(self, request: Request, viewer: Viewer) -> Response:
         """The list, newest first."""

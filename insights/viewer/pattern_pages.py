@@ -120,7 +120,7 @@ class PatternPages(PageGroup):
             params=[(name, value) for name, value in _telling(row).items() if value not in (None, "", 0)],
             ends=ENDS,
             behind=ReportQuery(
-                kind=asked.kind,
+                kind=Kind(row.kind),
                 dimension=asked.dimension,
                 name=row.name,
                 reason=reason,

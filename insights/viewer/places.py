@@ -17,6 +17,7 @@ class Place:
 
 
 PLACES: Final = (
+    Place("home", "Today", "/"),
     Place("sessions", "Sessions", "/sessions", frozenset({"session", "visitor"})),
     Place("flows", "Flows", "/flows", frozenset({"flow"})),
     Place("patterns", "Patterns", "/patterns", frozenset({"pattern"})),

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from insights.access.roles import Role
 from insights.errors import Refused
 from insights.models import Pattern
 from insights.patterns import subscribers
@@ -96,8 +97,10 @@ class ReportPages(PageGroup):
             self._get("/reports/sessions", self.sessions),
             self._get("/reports/mix.csv", self.as_csv),
             self._get("/reports/mix.svg", self.as_svg),
-            self._post("/reports/subscribe", self.subscribe, form=FORM, refused="Nobody was subscribed"),
-            self._post("/reports/unsubscribe", self.unsubscribe, form=FORM),
+            self._post(
+                "/reports/subscribe", self.subscribe, form=FORM, refused="Nobody was subscribed", role=Role.ADMIN
+            ),
+            self._post("/reports/unsubscribe", self.unsubscribe, form=FORM, role=Role.ADMIN),
         ]
 
     async def report(self, request: Request, viewer: Viewer) -> Response:

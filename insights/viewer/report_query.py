@@ -23,7 +23,7 @@ MOST_NAME: Final = 500
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
     """``split``: the day (UTC) of a change; before is compared with from then on. ``by``: what cells are listed.
-    ``reason`` and ``since``/``until`` narrow a list of sessions."""
+    ``reason`` and ``since``/``until`` narrow a list of sessions, ``both``: whichever kind."""
 
     kind: Kind = Kind.ABANDONED
     dimension: Dimension = Dimension.ALL
@@ -35,6 +35,7 @@ class ReportQuery:
     since: datetime | None = None
     until: datetime | None = None
     version: str | None = None
+    both: bool = False
 
     def link(self, **changes: Any) -> str:
         """As a query string with its question mark, or "" for the usual report."""
@@ -59,7 +60,16 @@ class ReportQuery:
         """The sessions it is about. Whole days (UTC) and today so far, unless times are given."""
         since = self.since or first_day(now, self.days)
         return replace(
-            Asked(self.kind, since, self.until or now, self.dimension, self.name, self.reason, self.version), **changes
+            Asked(
+                None if self.both else self.kind,
+                since,
+                self.until or now,
+                self.dimension,
+                self.name,
+                self.reason,
+                self.version,
+            ),
+            **changes,
         )
 
 
@@ -85,6 +95,7 @@ def read_query(params: Mapping[str, str]) -> ReportQuery:
         since=_moment(params.get("since", "")),
         until=_moment(params.get("until", "")),
         version=params.get("version", "")[:200].replace("\0", "") or None,
+        both=params.get("both", "") == "True",
     )
 
 

@@ -119,7 +119,7 @@ async def test_what_strangers_wrote_is_only_ever_read(
         await page.goto(f"{base}/app/login")
         await page.fill("#key", key)
         await page.keyboard.press("Enter")
-        await page.wait_for_url("**/app/sessions")
+        await page.wait_for_url("**/app/")
         await _look_around(page)
         for payload, visit in visits:
             for place in (f"sessions/{visit.id}", f"visitors/{visit.visitor_id}"):

@@ -31,7 +31,7 @@ async def enter(page: Page, base: str, key: str) -> None:
     await page.keyboard.type(key)
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
-    assert page.url.endswith("/app/sessions")
+    assert page.url.endswith("/app/")
 
 
 def pages(shop: Shop) -> list[str]:

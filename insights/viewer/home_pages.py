@@ -1,0 +1,196 @@
+"""The first page: today against usual, what changed, what it brings, and what needs a human."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from flows.models import Delivery, FlowRun
+from insights.models import ChannelSetup
+from insights.patterns.counts import join_at_once
+from insights.patterns.history import Today, so_far_by_day
+from insights.patterns.read import patterns_before
+from insights.patterns.tell import facts_of
+from insights.patterns.words import headline
+from insights.reports.mix import wilson
+from insights.viewer.gate import Viewer
+from insights.viewer.lift_standing import LiftStanding
+from insights.viewer.page_group import Desk, PageGroup
+from insights.viewer.report_query import ReportQuery, first_day
+from insights.viewer.session_list import any_session
+from insights.viewer.wording import money
+from insights.vocabulary.reasons import Kind, Reason
+
+DAYS_BEFORE: Final = 7
+MOST_PATTERNS: Final = 5
+MOST_REASONS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A figure of today beside what it usually is by this time of day. ``link`` leads to the visits behind it."""
+
+    label: str
+    text: str
+    usual: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonToday:
+    """A reason's share today with its interval, and its usual share (None without usual visits); all 0..1."""
+
+    reason: Reason
+    visits: int
+    share: float
+    low: float
+    high: float
+    usual: float | None
+    link: str
+
+    @property
+    def unusual(self) -> str:
+        """ "more" or "less" than usual by more than chance explains, or ""."""
+        if self.usual is None or self.low <= self.usual <= self.high:
+            return ""
+        return "more" if self.low > self.usual else "less"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Something that only a human can settle."""
+
+    text: str
+    todo: str
+    link: str
+
+
+class HomePages(PageGroup):
+    """The first page after the login."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._lift = LiftStanding(desk.reader, desk.clock)
+
+    def routes(self) -> list[BaseRoute]:
+        return [self._get("/", self.home)]
+
+    async def home(self, request: Request, viewer: Viewer) -> Response:
+        """Today."""
+        now = self._now()
+        async with self._reader.reading(viewer.project_id) as tx:
+            if not await any_session(tx, viewer.project_id):
+                return self._page(
+                    request, viewer, "welcome", origin=f"{request.base_url.scheme}://{request.base_url.netloc}"
+                )
+            await join_at_once(tx, True)
+            days = await so_far_by_day(tx, viewer.project_id, now, DAYS_BEFORE)
+            await join_at_once(tx, False)
+            patterns = await patterns_before(tx, viewer.project_id, MOST_PATTERNS + 1, open_=True)
+            needs = await _needs(tx, viewer.project_id)
+        lift = await self._lift.of(viewer.project_id)
+        if lift is not None and lift.alarm:
+            needs.append(Need("The groups that lift compares do not fit.", lift.alarm, "/lift"))
+        today, before = days[-1], days[:-1]
+        return self._page(
+            request,
+            viewer,
+            "home",
+            numbers=_numbers(today, before, now),
+            left=_reasons(Kind.ABANDONED, today, before, now),
+            bought=_reasons(Kind.CONVERTED, today, before, now),
+            patterns=[(row, headline(facts_of(row))) for row in patterns[:MOST_PATTERNS]],
+            more_patterns=len(patterns) > MOST_PATTERNS,
+            lift=lift,
+            needs=needs,
+            days_before=DAYS_BEFORE,
+        )
+
+
+def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
+    since = first_day(now, 1)
+    whole = ReportQuery(both=True, since=since, until=now)
+    usual = [day for day in before if day.sessions]
+    count = len(usual)
+    visits = sum(day.sessions for day in usual)
+    bought = sum(day.bought for day in usual)
+
+    def share(part: int, of: int) -> str:
+        return f"{100 * part / of:.1f} %" if of else "–"
+
+    def in_carts(days: list[Today], divisor: int) -> str:
+        sums: dict[str, int] = {}
+        for day in days:
+            for code, minor in day.at_stake.items():
+                sums[code] = sums.get(code, 0) + minor
+        return ", ".join(money(round(minor / divisor), code) for code, minor in sorted(sums.items()) if minor)
+
+    left = ReportQuery(kind=Kind.ABANDONED, since=since, until=now)
+    orders = ReportQuery(kind=Kind.CONVERTED, since=since, until=now)
+    return [
+        Number("Visits today", f"{today.sessions:,}", f"{visits / count:,.0f}" if count else "", whole.link()),
+        Number("Bought", share(today.bought, today.sessions), share(bought, visits) if count else "", orders.link()),
+        Number(
+            "Left in carts",
+            in_carts([today], 1) or "nothing",
+            (in_carts(usual, count) or "nothing") if count else "",
+            left.link(),
+        ),
+    ]
+
+
+def _reasons(kind: Kind, today: Today, before: list[Today], now: datetime) -> list[ReasonToday]:
+    total = sum(count for (its, _), count in today.reasons.items() if its is kind)
+    usual = sum(count for day in before for (its, _), count in day.reasons.items() if its is kind)
+    made = []
+    for (its, reason), count in sorted(today.reasons.items(), key=lambda item: (-item[1], item[0][1])):
+        if its is not kind:
+            continue
+        low, high = wilson(count / total, total)
+        was = sum(day.reasons.get((kind, reason), 0) for day in before)
+        link = ReportQuery(kind=kind, reason=reason, since=first_day(now, 1), until=now).link()
+        made.append(ReasonToday(reason, count, count / total, low, high, was / usual if usual else None, link))
+    return made[:MOST_REASONS]
+
+
+async def _needs(tx: AsyncSession, project_id: UUID) -> list[Need]:
+    needs = []
+    unknown = await tx.scalar(
+        select(func.count())
+        .select_from(Delivery)
+        .where(Delivery.project_id == project_id, Delivery.status == "unknown", Delivery.fate.is_(None))
+    )
+    if unknown:
+        needs.append(
+            Need(
+                f"{unknown:,} message{'' if unknown == 1 else 's'} may or may not have gone out.",
+                "Look in the provider's log; nothing is sent again until you say so.",
+                "/channels",
+            )
+        )
+    failing = await tx.scalars(
+        select(ChannelSetup.name).where(
+            ChannelSetup.project_id == project_id, ChannelSetup.enabled, ChannelSetup.failures > 0
+        )
+    )
+    needs += [Need(f"{name} fails.", "See what the provider says, and mend it.", "/channels") for name in failing]
+    dead = await tx.scalar(
+        select(func.count()).select_from(FlowRun).where(FlowRun.project_id == project_id, FlowRun.status == "dead")
+    )
+    if dead:
+        needs.append(
+            Need(
+                f"{dead:,} flow run{'' if dead == 1 else 's'} gave up.",
+                "GET /v1/runs/dead says why; POST …/replay puts one back to work.",
+                "/channels",
+            )
+        )
+    return needs

@@ -1,0 +1,111 @@
+"""The first page: today beside usual, what changed, what needs a human; every number leads to its visits."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from adapters.postgres.engine import Database
+from flows.models import Delivery
+from tests.patterns import shop as past
+from tests.patterns.conftest import Lookers, lookers
+from tests.viewer.conftest import Shop, log_in
+from tests.viewer.seed import NOW, Keys
+from tests.viewer.test_patterns_page import counted
+
+__all__ = ["lookers"]
+
+
+@pytest.fixture
+async def shop(database: Database, project_id: UUID, keys: Keys, client: httpx.AsyncClient) -> Shop:
+    """A project without a session, and someone logged in to it."""
+    key = await keys.make(database, project_id)
+    assert (await log_in(client, key)).status_code == 303
+    return Shop(project_id, key, {}, client)
+
+
+async def some_weeks(database: Database, shop: Shop) -> past.Weeks:
+    weeks = past.Weeks(shop.project_id)
+    weeks.page("/cart", rate=4, now=0.6, changed_hours=16, cart=2500).page("/", rate=3)
+    weeks.page("/thanks", rate=1, kind="converted", reason="social_proof", otherwise="value_fit", share=0.5)
+    await weeks.shifted(NOW - past.NOW).store(database)
+    return weeks
+
+
+async def test_before_the_first_visit_it_teaches(shop: Shop) -> None:
+    assert "Waiting for the first visitor" in await shop.see("/")
+
+
+async def test_today_stands_beside_the_same_hours_of_the_days_before(database: Database, shop: Shop) -> None:
+    weeks = await some_weeks(database, shop)
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    today = [row for row in weeks.rows if midnight <= row["at"] < NOW]
+    usual = sum(
+        midnight - timedelta(days=day) <= row["at"] < NOW - timedelta(days=day)
+        for row in weeks.rows
+        for day in range(1, 8)
+    )
+    page = await shop.see("/")
+    assert f"<b>{len(today):,}</b>" in page and f"usually {usual / 7:,.0f}" in page
+    bought = sum(row["kind"] == "converted" for row in today)
+    assert f"<b>{100 * bought / len(today):.1f} %</b>" in page
+
+
+async def test_every_number_leads_to_its_visits(database: Database, shop: Shop) -> None:
+    weeks = await some_weeks(database, shop)
+    midnight = NOW.replace(hour=0, minute=0, second=0)
+    page = await shop.see("/")
+    (visits, *_) = re.findall(r'href="/app(/reports/sessions[^"]*)"', page)
+    assert await counted(shop, unescape(visits)) == sum(midnight <= row["at"] < NOW for row in weeks.rows)
+    told = re.findall(r'href="/app(/reports/sessions[^"]*)" aria-label="[^,]+, (\d+) visits', page)
+    assert len(told) == 4
+    for link, number in told:
+        assert await counted(shop, unescape(link)) == int(number)
+
+
+async def test_what_changed_is_there_and_what_is_unusual_says_so(
+    database: Database, shop: Shop, lookers: Lookers
+) -> None:
+    await some_weeks(database, shop)
+    assert "Nothing beyond chance" in await shop.see("/")
+    await lookers(NOW).look(shop.project_id)
+    page = await shop.see("/")
+    assert re.search(r'/app/patterns/[0-9a-f-]{36}"><bdi>Technical error up from', page)
+    assert 'class="tag bad">more' in page
+
+
+async def test_what_only_a_human_can_settle_comes_first(database: Database, shop: Shop) -> None:
+    await some_weeks(database, shop)
+    assert "Needs you" not in await shop.see("/")
+    async with database.transaction(shop.project_id) as tx:
+        tx.add(
+            Delivery(
+                project_id=shop.project_id,
+                id=uuid4(),
+                run_id=uuid4(),
+                step="mail",
+                action="send_email",
+                visitor_id=uuid4(),
+                channel="email",
+                recipient="anna@example.com",
+                dedupe_key="one",
+                content={},
+                status="unknown",
+                attempts=1,
+                created_at=NOW,
+            )
+        )
+    page = await shop.see("/")
+    assert "Needs you" in page and "1 message may or may not have gone out." in page
+    assert page.index("Needs you") < page.index("Visits today")
+
+
+async def test_lift_that_cannot_be_told_yet_is_not_a_number(database: Database, shop: Shop) -> None:
+    await some_weeks(database, shop)
+    page = await shop.see("/")
+    assert re.search(r'href="/app/lift"><span class="label">Lift so far</span><b>(too early|…)</b>', page)
