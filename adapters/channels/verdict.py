@@ -36,7 +36,7 @@ def judge_answer(answer: Answer, *, speaks_json: bool = True) -> Result:
     strange = speaks_json and answer.is_page
     if 200 <= status < 300:
         if speaks_json and answer.body and (strange or answer.json is None):
-            return Unknown(f"The provider answered {status} with something unreadable: somebody in between may have.")
+            return Unknown(f"The provider answered {status} with something unreadable: look in its log.")
         return Accepted()
     if 300 <= status < 400:
         return Rejected(f"The provider redirects ({status}), and redirects are not followed: set the final address.")

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from adapters.channels.contract import Channel
+from adapters.channels.recording import RecordingChannel
 from adapters.postgres.engine import Database
 from flows.models import Delivery
 from flows.ports import Composed
@@ -243,3 +244,59 @@ async def test_a_rate_of_ones_own_takes_the_place_of_the_usual(shop: Shop, far: 
     async with shop.database.transaction(shop.project_id) as tx:
         channels = await shop.ways.of(tx, shop.project_id)
     assert (channels["main"].rate.per_second, channels["main"].rate.burst) == (0.01, 1)
+
+
+async def test_the_servers_own_carries_what_a_project_has_no_channel_for(shop: Shop, far: Provider) -> None:
+    shop.servers["email"] = RecordingChannel()
+    assert (await shop.send()).channel_id is None
+    first = await shop.set_up("resend", "main")
+    await shop.start()
+    await shop.drain()
+    assert len(far.arrived) == 1
+    async with shop.database.transaction(shop.project_id) as tx:
+        await change(tx, SEALER, shop.project_id, first, Wanted(enabled=False), shop.clock())
+    await shop.start()
+    await shop.drain()
+    assert (len(far.arrived), len(shop.servers["email"].intents)) == (1, 2)  # type: ignore[attr-defined]
+
+
+async def test_another_projects_channel_carries_nothing(shop: Shop, far: Provider) -> None:
+    other = uuid4()
+    async with shop.database.transaction(other) as tx:
+        await create(tx, SEALER, other, "resend", "main", Wanted(SENDER, KEY), shop.clock())
+    await shop.publish(plan())
+    visitor = await shop.start()
+    await shop.drain()
+    lines = [line.detail for run in await shop.runs(visitor) for line in run.history]
+    assert any("No email channel is set up for this project" in line for line in lines)
+    assert far.arrived == []
+
+
+async def test_whatever_a_send_meets_no_log_line_shows_a_credential(
+    shop: Shop, far: Provider, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    async with shop.database.transaction(shop.project_id) as tx:
+        wanted = Wanted({**SENDER, "per_second": 1000}, KEY)
+        await create(tx, SEALER, shop.project_id, "resend", "main", wanted, shop.clock())
+    await shop.publish(plan())
+    for reply in (
+        Reply(200, {"id": "1"}),
+        Reply(401, {"message": f"the key {KEY['api_key']} is invalid"}),
+        Reply(500, f"{KEY['api_key']}"),
+        Reply(fault="drop"),
+        Reply(fault="truncate", body={"key": KEY["api_key"]}),
+    ):
+        far.otherwise = reply
+        await shop.start()
+        await shop.drain()
+    channel = shop.ways.opened(await shop.channel())
+    del channel.line  # type: ignore[attr-defined]  # a fault of ours, deep in a send
+    await shop.start()
+    await shop.drain()
+    async with shop.database.transaction(shop.project_id) as tx:
+        errors = [error for error in await tx.scalars(select(Delivery.error)) if error]
+    printed = capsys.readouterr()
+    shown = printed.out + printed.err + caplog.text + repr(errors) + repr(await shop.channel())
+    assert "channel_failed" in shown
+    assert "canary" not in shown

@@ -113,6 +113,7 @@ async def test_a_bounce_is_read_with_whose_it_is_and_when(kind: str) -> None:
     assert timedelta(0) <= NOW - event.at <= timedelta(seconds=2)
     assert event.provider_id
     assert event.id
+    assert "anna" not in event.id
     assert "anna@" not in (event.detail or "")
 
 

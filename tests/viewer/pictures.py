@@ -21,9 +21,11 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
+from insights.channels.store import Wanted, create
 from insights.models import Project
 from insights.patterns.look import Looker
 from insights.patterns.tell import Teller
+from insights.sealing import Sealer
 from insights.settings import Settings
 from insights.shipped import shipped
 from insights.wiring import classifiers_of
@@ -79,6 +81,18 @@ async def seed_weeks(database: Database, project_id: UUID, folder: Path) -> UUID
     return looked.found[0]
 
 
+async def set_up_channels(database: Database, project_id: UUID) -> None:
+    """One channel that goes well, and one whose key is refused."""
+    sealer = Sealer([b"a key of the pictures, 32 bytes.."])
+    async with database.transaction(project_id) as tx:
+        mail = Wanted({"sender": "Quiet Kettle <hello@kettle.example>"}, {"api_key": "re_12345678"})
+        good = await create(tx, sealer, project_id, "resend", "main-mail", mail, NOW)
+        good.last_ok_at = NOW - timedelta(minutes=4)
+        ill = await create(tx, sealer, project_id, "postmark", "spare-mail", mail, NOW)
+        ill.last_error = "The provider refuses the credentials (401): make a new key, or give this one the rights."
+        ill.last_error_at, ill.failures = NOW - timedelta(minutes=2), 3
+
+
 @asynccontextmanager
 async def filled() -> AsyncIterator[tuple[str, str, dict[str, Visit], UUID]]:
     """The address of a viewer over a filled shop, its secret key, and the visits that pages show."""
@@ -89,6 +103,7 @@ async def filled() -> AsyncIterator[tuple[str, str, dict[str, Visit], UUID]]:
             tx.add(Project(id=project_id, name="Quiet Kettle", allowed_origins=[]))
         pattern_id = await seed_weeks(database, project_id, Path(folder))
         visits = await seed_shop(database, project_id)
+        await set_up_channels(database, project_id)
         async with serving(viewer(database, keys)) as address:
             yield f"{address}/app", await keys.make(database, project_id), visits, pattern_id
         await database.close()

@@ -5,6 +5,7 @@ Reference: https://postmarkapp.com/developer/webhooks/webhooks-overview and the 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -48,8 +49,8 @@ def events(body: Any, now: datetime) -> list[ProviderEvent]:
     detail = body.get("OriginalLink") or body.get("Details") or body.get("Description")
     return [
         ProviderEvent(
-            # Postmark numbers bounces alone; the rest is told apart by what it is, of which message, and when.
-            id="/".join(str(part) for part in (record, message, body.get("ID") or stamp, recipient))[:200],
+            # Postmark numbers bounces alone; the rest is told apart by what it is, of which message, when and to whom.
+            id=hashlib.sha256(repr((record, message, body.get("ID") or stamp, recipient)).encode()).hexdigest(),
             kind=kind,
             at=iso(stamp) or now,
             key=key if isinstance(key, str) else None,
