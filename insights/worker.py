@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from flows.feedback import forget_old_reports
 from flows.watching import listen
+from insights.channels.platform_feed import feed_platforms
 from insights.channels.ticket_watch import watch_tickets
 from insights.events.places import forget_old
 from insights.models import Project
@@ -78,6 +79,7 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     scheduler.add_job(_look, "interval", hours=1, args=[services.looker], next_run_time=datetime.now(UTC))
     scheduler.add_job(_tell, "interval", minutes=1, args=[services.messenger], next_run_time=datetime.now(UTC))
     scheduler.add_job(_watch, "interval", minutes=10, args=[services])
+    scheduler.add_job(_feed, "interval", minutes=1, args=[services])
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
@@ -103,6 +105,13 @@ async def _watch(services: Services) -> None:
         await watch_tickets(services.database, services.channels, datetime.now(UTC))
     except (DBAPIError, OSError) as error:
         log.warning("tickets_not_watched", error=type(error).__name__)
+
+
+async def _feed(services: Services) -> None:
+    try:
+        await feed_platforms(services.database, services.channels, datetime.now(UTC))
+    except (DBAPIError, OSError) as error:
+        log.warning("platforms_not_fed", error=type(error).__name__)
 
 
 async def _listen(database: Database) -> None:

@@ -20,6 +20,7 @@ from adapters.channels.customers.braze import Braze
 from adapters.channels.customers.klaviyo import Klaviyo
 from adapters.channels.customers.segment_out import SegmentOut
 from adapters.channels.customers.shopify import Shopify
+from adapters.channels.customers.signed_webhook import SignedWebhook
 from adapters.channels.email_services.postmark import Postmark
 from adapters.channels.email_services.resend import Resend
 from adapters.channels.email_services.sendgrid import SendGrid
@@ -64,6 +65,7 @@ _ALL: Final[tuple[type[AnyChannel], ...]] = (
     Braze,
     Shopify,
     SegmentOut,
+    SignedWebhook,
 )
 
 KINDS: Final[Mapping[str, type[AnyChannel]]] = {kind.kind: kind for kind in _ALL}

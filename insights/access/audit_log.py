@@ -78,6 +78,7 @@ NOT_AUDITED: Final = {
     "pattern": "found by the process; older ones are kept",
     "pattern_look": "counted by the process",
     "person": "happened in the shop",
+    "platform_feed": "how far the process came",
     "policy_bucket": "counted by the process",
     "policy_change": "a log of its own, never changed",
     "policy_snapshot": "learned by the process",

@@ -23,6 +23,7 @@ from insights.models.model_batch import ModelBatch
 from insights.models.model_spend import ModelSpend
 from insights.models.pattern import Pattern, PatternLook
 from insights.models.person import Person
+from insights.models.platform_feed import PlatformFeed
 from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySnapshot, Reward
 from insights.models.privacy_request import PrivacyRequest
 from insights.models.privacy_setting import PrivacySetting
@@ -74,6 +75,7 @@ __all__ = [
     "Pattern",
     "PatternLook",
     "Person",
+    "PlatformFeed",
     "Policy",
     "PolicyBucket",
     "PolicyChange",

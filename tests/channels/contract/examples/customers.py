@@ -6,6 +6,8 @@ import base64
 from datetime import date
 from typing import Any, Final
 
+from standardwebhooks.webhooks import Webhook
+
 from adapters.channels.contract import Accepted, Rejected, Retry, Unknown
 from tests.channels.contract.examples.example import Case, Example
 from tests.channels.contract.far_side import Call, Reply
@@ -79,7 +81,35 @@ def _call_error(code: str) -> Reply:
     return Reply(200, {"errors": [{"message": code.title(), "extensions": {"code": code}}]})
 
 
+SECRET: Final = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes, yes").decode()
+STEP: Final[dict[str, Any]] = {"type": "recovery.step", "data": {"name": "Tüte"}}
+
+
+def _webhook(call: Call) -> bool:
+    return (
+        call.host == "hooks.shop.example"
+        and Webhook(SECRET).verify(call.body, call.headers) == STEP
+        and call.headers["webhook-id"] != ""
+    )
+
+
 EXAMPLES: Final = (
+    Example(
+        kind="webhook",
+        reference="https://www.standardwebhooks.com",
+        read_on=TODAY,
+        settings={"url": "https://hooks.shop.example/whyleft"},
+        credentials={"secret": SECRET},
+        recipient=None,
+        content=STEP,
+        impossible={"data": object()},
+        send="POST /whyleft",
+        accepted=Reply(200, b""),
+        sent=_webhook,
+        # Anything but 2xx was not taken, says the scheme.
+        faults={"500": Retry, "a page inside 200": Accepted, "half of a 200's body": Accepted},
+        cases={"it is gone": Case(Reply(410, b""), Rejected, "gone")},
+    ),
     Example(
         kind="klaviyo",
         reference="https://developers.klaviyo.com/en/reference/create_event",
