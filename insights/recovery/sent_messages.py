@@ -1,19 +1,27 @@
-"""Decides whether the messages that a flow sends are there, and get all that they speak of."""
+"""Decides whether what a flow's steps say is there, and whether they bring all that it speaks of."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from uuid import UUID
 
+from liquid.exceptions import LiquidError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions.faults import did_you_mean
 from flows.definition import FlowDefinition, Send
 from flows.errors import Fault
+from insights.recovery import short
 from insights.recovery.document_faults import escaped
 from insights.recovery.message_render import MessageTemplates
 from insights.recovery.message_store import names_of_messages, published_needs
+from insights.recovery.message_values import missing_in, needs_of
 from insights.recovery.templates import Messages
+from insights.vocabulary.actions import RecoveryAction
+
+_OWN_WORDS = {RecoveryAction.SEND_SMS: ("text",), RecoveryAction.SEND_PUSH: ("title", "body")}
+"""Action → the parameters that are words of the step's own, in Liquid."""
 
 
 @cache
@@ -23,24 +31,64 @@ def _library() -> tuple[MessageTemplates, Messages]:
 
 
 async def faults_of_sent_messages(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> list[Fault]:
-    """A message that there is none of, and one that speaks of what its step does not bring."""
-    sent = {
+    """A message that there is none of, words that cannot be read, and values that the step does not bring."""
+    sends = {name: step for name, step in flow.steps.items() if isinstance(step, Send)}
+    faults = [
+        fault
+        for name, step in sends.items()
+        if step.action in _OWN_WORDS
+        for fault in _short_words(step, f"/steps/{escaped(name)}/params")
+    ]
+    mails = {
         name: step
-        for name, step in flow.steps.items()
-        if isinstance(step, Send) and isinstance(step.params.get("message"), str)
+        for name, step in sends.items()
+        if step.action == RecoveryAction.SEND_EMAIL and isinstance(step.params.get("message"), str)
     }
-    if not sent:
-        return []
+    if not mails:
+        return faults
     templates, shipped = _library()
-    named = [step.params["message"] for step in sent.values()]
+    named = [step.params["message"] for step in mails.values()]
     needs = await published_needs(tx, project_id, named, templates, shipped)
-    faults = []
-    for step_id, step in sent.items():
+    for step_id, step in mails.items():
         name, at = step.params["message"], f"/steps/{escaped(step_id)}/params"
         if name not in needs:
             known = await names_of_messages(tx, project_id, shipped)
             faults.append(Fault(f"{at}/message", f"no message {name[:60]!r} is published", did_you_mean(name, known)))
-        for param in sorted(needs.get(name, ())):
-            if step.params.get(param) is None:
-                faults.append(Fault(f"{at}/{param}", f"is missing: the message {name!r} speaks of it", f"add {param}"))
+        faults += _unmet(step, needs.get(name, set()), at, f"the message {name!r}")
     return faults
+
+
+def _short_words(step: Send, at: str) -> Iterator[Fault]:
+    """What is wrong with the words of a short message or a push."""
+    templates, _ = _library()
+    own = {param: step.params[param] for param in _OWN_WORDS[RecoveryAction(step.action)] if param in step.params}
+    name = step.params.get("message")
+    if not own and isinstance(name, str):
+        if name not in short.TEXTS:
+            yield Fault(f"{at}/message", f"no text {name[:60]!r} comes along", did_you_mean(name, short.TEXTS))
+            return
+        shipped = short.TEXTS[name] if step.action == RecoveryAction.SEND_SMS else "".join(short.TITLES[name])
+        yield from _unmet(step, needs_of(templates.parse(shipped, html=False)), at, f"the text {name!r}")
+    for param, source in own.items():
+        if not isinstance(source, str):
+            continue  # said of the parameters
+        try:
+            template = templates.parse(source, html=False)
+        except LiquidError as error:
+            yield Fault(f"{at}/{param}", f"cannot be read: {error.message}", "mend the Liquid there")
+            continue
+        for missing in missing_in(template):
+            yield Fault(
+                f"{at}/{param}",
+                f"there is no value {missing.name}",
+                missing.fix,
+                missing.index,
+                missing.index + len(missing.name),
+            )
+        yield from _unmet(step, needs_of(template), at, f"its {param}")
+
+
+def _unmet(step: Send, needed: set[str], at: str, who: str) -> Iterator[Fault]:
+    for param in sorted(needed):
+        if step.params.get(param) is None:
+            yield Fault(f"{at}/{param}", f"is missing: {who} speaks of it", f"add {param}")

@@ -202,6 +202,36 @@ async def test_a_flow_that_sends_what_is_not_there_or_not_given_cannot_be_publis
     assert (await call(api, "DELETE", "messages/mine")).status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("action", "params", "pointer"),
+    [
+        ("send_sms", {"message": "cart_reminder"}, None),
+        ("send_sms", {"message": "cart_reminderr"}, "message"),
+        ("send_sms", {"message": "discount_24h"}, "discount_percent"),
+        ("send_sms", {"text": "{{ shop }}: {{ nobody }}"}, "text"),
+        ("send_sms", {"text": "{% if"}, "text"),
+        ("send_sms", {"text": "{{ code.text }}", "discount_percent": 5}, None),
+        ("send_sms", {}, ""),
+        ("send_push", {"title": "{{ shop }}", "body": "{{ code.text }}"}, "discount_percent"),
+        ("send_push", {"title": "{{ shop }}", "hours": 9_999}, "hours"),
+        ("send_push", {"message": "it_is_fixed", "channel": "phones"}, None),
+        ("show_popup", {"action": "cart_save", "content": {"default": {"title": "Back?"}}}, None),
+        ("show_popup", {"content": {}}, "action"),
+    ],
+)
+async def test_what_a_step_says_in_a_few_words_is_checked_as_well(
+    api: Api, action: str, params: dict[str, Any], pointer: str | None
+) -> None:
+    step = {"do": "send", "action": action, "params": params}
+    plan = {"definition": {"name": "f", "trigger": {"on": "insight"}, "start": "a", "steps": {"a": step}}}
+    answer = (await call(api, "POST", "flows/validate", json=plan)).json()
+    found = [fault["pointer"] for fault in answer["faults"]]
+    if pointer is None:
+        assert found == []
+    else:
+        assert f"/steps/a/params/{pointer}".rstrip("/") in found, answer["faults"]
+
+
 async def test_a_preview_shows_the_data_of_a_real_visit(api: Api) -> None:
     visitor, visit = uuid4(), None
     batch = api.batch(
