@@ -19,7 +19,7 @@ from insights.api.etag import IfMatch, etag_of, version_of
 from insights.api.once import Answer, OnceOnly
 from insights.api.services import FromRequest
 from insights.building import drafts, publishing
-from insights.building.bundle import bundle, flow_in
+from insights.building.bundle import bundle, flow_in, read_in
 from insights.building.changes import difference
 from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
@@ -75,11 +75,16 @@ async def take_starter(
 
 @router.post("/import", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
 async def import_flow(body: shapes.ImportIn, caller: SecretCaller, once: OnceOnly) -> Response:
-    """A draft out of an exported file."""
+    """A draft out of an exported file, with drafts of the messages it sends that this project has none of."""
     definition = flow_in(body.file)
     if body.name is not None:
         definition = definition | {"name": body.name}
-    return await once.do(lambda tx: _created(tx, caller, definition))
+
+    async def work(tx: AsyncSession) -> Answer:
+        built = await read_in(tx, caller.project_id, body.file, definition, datetime.now(UTC))
+        return await _made(tx, caller, built)
+
+    return await once.do(work)
 
 
 @router.post("", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
@@ -190,11 +195,12 @@ async def clone(flow_id: UUID, body: shapes.CloneIn, caller: SecretCaller, once:
 
 @router.get("/{flow_id}/export")
 async def export(flow_id: UUID, caller: SecretCaller, services: FromRequest, response: Response) -> dict[str, Any]:
-    """The draft as one file."""
+    """The draft as one file, with the shop's own messages that it sends."""
     async with services.database.transaction(caller.project_id) as tx:
         built = await drafts.get_built(tx, caller.project_id, flow_id)
+        file = await bundle(tx, caller.project_id, built)
     response.headers["content-disposition"] = f'attachment; filename="flow-{built.id}.json"'
-    return bundle(built)
+    return file
 
 
 @router.get("/{flow_id}/versions", response_model=shapes.Versions)
@@ -265,7 +271,10 @@ def _changing(
 
 
 async def _created(tx: AsyncSession, caller: ResolvedKey, definition: dict[str, Any]) -> Answer:
-    built = await drafts.create(tx, caller.project_id, definition, datetime.now(UTC))
+    return await _made(tx, caller, await drafts.create(tx, caller.project_id, definition, datetime.now(UTC)))
+
+
+async def _made(tx: AsyncSession, caller: ResolvedKey, built: BuiltFlow) -> Answer:
     shown = await _shown(tx, caller, built)
     return Answer(shown.body, {**shown.headers, "location": f"/v1/flows/{built.id}"}, 201)
 

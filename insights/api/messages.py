@@ -35,7 +35,7 @@ from insights.wiring import Services
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 
-Named = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9_-]{0,59}$")]
+Named = Annotated[str, StringConstraints(pattern=f"^{store.NAME.pattern}$")]
 Name = Annotated[str, Path(min_length=1, max_length=60)]
 
 

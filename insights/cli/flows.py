@@ -25,7 +25,7 @@ from flows.definition import (
 )
 from flows.errors import FlowInvalid
 from insights.building import drafts, publishing
-from insights.building.bundle import bundle, flow_in
+from insights.building.bundle import bundle, flow_in, read_in
 from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
 from insights.cli.rejected import ProjectName
@@ -107,7 +107,7 @@ def export(
         async def command(database: Database, settings: Settings) -> dict[str, Any]:
             identifier = (await project_named(database, project)).id
             async with database.transaction(identifier) as tx:
-                return bundle(await _named(tx, identifier, name))
+                return await bundle(tx, identifier, await _named(tx, identifier, name))
 
         typer.echo(json.dumps(with_database(data_dir, command), indent=2, ensure_ascii=False))
 
@@ -125,7 +125,8 @@ def import_(
     Example: [bold]whyleft flows import flow.json --project shop --publish[/bold]
     """
     with told():
-        definition = _read(file)
+        document = _document(file)
+        definition = flow_in(document)
         if name is not None:
             definition = definition | {"name": name}
 
@@ -138,7 +139,7 @@ def import_(
                 if wanted in known:
                     built = await drafts.save(tx, identifier, known[wanted].id, definition, now, None)
                 else:
-                    built = await drafts.create(tx, identifier, definition, now)
+                    built = await read_in(tx, identifier, document, definition, now)
                 return (await publishing.publish(tx, identifier, built.id, now, None))[0] if publish else built
 
         built = with_database(data_dir, command)
@@ -153,7 +154,7 @@ def validate(project: ProjectName, file: File, data_dir: DataDir = None) -> None
     Example: [bold]whyleft flows validate flow.json --project shop[/bold]
     """
     with told():
-        definition = _read(file)
+        definition = flow_in(_document(file))
 
         async def command(database: Database, settings: Settings) -> None:
             identifier = (await project_named(database, project)).id
@@ -166,9 +167,9 @@ def validate(project: ProjectName, file: File, data_dir: DataDir = None) -> None
         typer.echo("Nothing is wrong with it.")
 
 
-def _read(file: Path) -> dict[str, Any]:
+def _document(file: Path) -> Any:
     try:
-        return flow_in(json.loads(file.read_text("utf-8")))
+        return json.loads(file.read_text("utf-8"))
     except OSError as error:
         raise Refused(f"{file} cannot be read: {error.strerror or error}.") from None
     except ValueError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -23,6 +24,7 @@ from insights.recovery.message_faults import faults_of_message, needs_of_message
 from insights.recovery.message_render import MessageTemplates
 from insights.recovery.templates import Messages
 
+NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,59}")
 MOST_MESSAGES: Final = 300
 """In a project."""
 

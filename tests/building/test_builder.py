@@ -195,8 +195,31 @@ async def test_a_copy_and_a_file_carry_the_whole_flow(api: Api) -> None:
     file = (await call(api, "GET", f"/{flow['id']}/export")).json()
     read = await call(api, "POST", "/import", json={"file": file, "name": "imported"})
     assert read.json()["definition"] == PLAN | {"name": "imported"}
-    for bad in ({}, {"format": "whyleft-flow", "version": 9}, {"format": "whyleft-flow", "version": 1, "flow": []}):
+    ours = {"format": "whyleft-flow", "version": 1}
+    for bad in (
+        {},
+        ours | {"version": 9},
+        ours | {"flow": []},
+        ours | {"flow": PLAN, "messages": []},
+        ours | {"flow": PLAN, "messages": {"A b": {"content": {}}}},
+    ):
         assert (await call(api, "POST", "/import", json={"file": bad})).status_code == 400
+
+
+async def test_a_file_carries_the_messages_that_the_flow_sends(api: Api) -> None:
+    content = {"locales": {"en": {"subject": "Hello", "html": "<p>{{ shop }}</p>"}}}
+    for name in ("mine", "others"):
+        body = {"name": name, "content": content}
+        await api.client.post("/v1/messages", headers=api.headers, json=body)
+    flow = await create(api, steps={"pause": {"do": "send", "action": "send_email", "params": {"message": "mine"}}})
+    file = (await call(api, "GET", f"/{flow['id']}/export")).json()
+    assert set(file["messages"]) == {"mine"}
+    await api.client.delete("/v1/messages/mine", headers=api.headers)
+    read = await call(api, "POST", "/import", json={"file": file, "name": "again"})
+    assert read.status_code == 201
+    found = (await api.client.get("/v1/messages/mine", headers=api.headers)).json()
+    assert (found["content"], found["published"]) == (content, None)
+    assert list(pointers(read.json())) == ["/steps/pause/params/message"]
 
 
 async def test_every_starter_can_be_taken_over_and_published(api: Api) -> None:
