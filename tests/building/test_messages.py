@@ -22,6 +22,7 @@ from insights.recovery.message_faults import SAMPLE, faults_of_message
 from insights.recovery.message_render import MessageBroken, MessageTemplates
 from tests.api.conftest import Api
 from tests.recovery.sessions import MUG, session
+from tests.segments.people import close_visits
 
 TEMPLATES = MessageTemplates()
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -83,11 +84,11 @@ def test_what_is_wrong_in_each_language_is_told_at_once() -> None:
 
 
 def test_mjml_is_rendered_with_its_values_and_no_font_of_somebody_elses() -> None:
-    written = content({"html": MJML, "text": ""}, format="mjml")
+    written = content({"html": MJML, "text": "", "preview": "For <you>"}, format="mjml")
     assert faults_of_message(written, TEMPLATES) == []
     hostile = SAMPLE | {"things": [{"name": "</mj-text><mj-image src='x'/>&", "quantity": 1, "price": "€1"}]}
     mail = TEMPLATES.render(written, None, hostile)
-    assert "<mj-" not in mail.html
+    assert "<mj-" not in mail.html and ">For &lt;you&gt;</div>" in mail.html and 'lang="en"' in mail.html
     assert "<img" not in mail.html and "googleapis" not in mail.html
     assert "</mj-text><mj-image src='x'/>&: €1" in mail.text
     assert "Go: https://shop.example/" in mail.text
@@ -245,8 +246,7 @@ async def test_a_preview_shows_the_data_of_a_real_visit(api: Api) -> None:
     )
     visit = batch["session"]
     assert (await api.send(batch)).status_code == 200
-    await call(api, "POST", f"sessions/{visit}/close")
-    await api.services.closer.close_due()
+    await close_visits(api)
     words = {
         "subject": "To {{ first_name }} {{ form.name }}",
         "html": "",
@@ -260,7 +260,7 @@ async def test_a_preview_shows_the_data_of_a_real_visit(api: Api) -> None:
     of_visitor = (
         await call(api, "POST", "messages/preview", json={"message": "cart_reminder", "visitor": str(visitor)})
     ).json()
-    assert "Morning mug" in of_visitor["html"]
+    assert "Morning mug" in of_visitor.get("html", ""), of_visitor
     sample = (await call(api, "POST", "messages/preview", json={"message": "cart_reminder"})).json()
     assert sample["with_data_of"] is None
     missing = await call(api, "POST", "messages/preview", json={"message": "nothing"})
