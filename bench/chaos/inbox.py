@@ -20,7 +20,7 @@ class Inbox:
         self.dropped = 0
         self.url = ""
         self._seconds = seconds
-        self._drops = drops
+        self.drops = drops
         self._chance = chance
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
@@ -28,7 +28,7 @@ class Inbox:
         await asyncio.sleep(self._seconds / 2)
         self.received.update(envelope.rcpt_tos)
         await asyncio.sleep(self._seconds / 2)
-        if self._chance.random() < self._drops:
+        if self._chance.random() < self.drops:
             self.dropped += 1
             server.transport.abort()
         return "250 OK"

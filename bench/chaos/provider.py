@@ -21,7 +21,7 @@ class Receiver:
         self.url = ""
         self._seen: set[str] = set()
         self._seconds = seconds
-        self._drops = drops
+        self.drops = drops
         self._chance = chance
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,7 +47,7 @@ class Receiver:
             await asyncio.sleep(self._seconds / 2)
         finally:
             self.active -= 1
-        if self._chance.random() < self._drops:
+        if self._chance.random() < self.drops:
             self.dropped += 1
             return False
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
