@@ -22,7 +22,7 @@ from flows.engine import SendNow
 from flows.local_time import zone
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun
-from flows.policy import ProjectPolicy, caps_for, loud_at
+from flows.policy import NO_POLICY, ProjectPolicy, caps_for, loud_at
 from flows.ports import Composed, Composer, Done, Facts, Holdout, SendRequest, Skip
 from flows.triggers import converted_since, until
 
@@ -153,7 +153,9 @@ async def _decide(
         known = await facts.facts(tx, run.project_id, run.visitor_id)
     if composed.needs_consent and lookup(known, f"consent.{word}") is not True:
         return Skip("no_consent", f"The visitor has not agreed to messages by {word}.")
-    policy, suppressed = await standing(tx, run.project_id, word, recipient)
+    policy, suppressed = NO_POLICY, False
+    if recipient is not None or composed.needs_consent:
+        policy, suppressed = await standing(tx, run.project_id, word, recipient)
     if suppressed:
         return Skip("suppressed", f"The recipient is on the suppression list of {word}.")
     if composed.needs_consent:
@@ -244,7 +246,7 @@ async def _write_intent(
     tx: AsyncSession, run: FlowRun, send: SendNow, composed: Composed, channel: Channel, now: datetime
 ) -> Passed | Skip:
     key = composed.dedupe_key or await _key_of_visit(tx, run, send.step_id)
-    identifier = await tx.scalar(
+    written = await tx.scalar(
         upsert(Delivery)
         .values(
             project_id=run.project_id,
@@ -264,10 +266,10 @@ async def _write_intent(
             created_at=now,
         )
         .on_conflict_do_nothing(index_elements=["project_id", "channel", "dedupe_key"])
-        .returning(Delivery.id)
+        .returning(Delivery)
     )
-    if identifier is not None:
-        return Passed(await tx.get_one(Delivery, (run.project_id, identifier)), channel)
+    if written is not None:
+        return Passed(written, channel)
     other = await tx.scalar(
         select(Delivery.status).where(
             Delivery.project_id == run.project_id, Delivery.channel == composed.channel, Delivery.dedupe_key == key

@@ -26,6 +26,9 @@ class ProjectPolicy(Part):
     quiet_hours: QuietHours | None = None
 
 
+NO_POLICY: Final = ProjectPolicy()
+
+
 @dataclass(frozen=True, slots=True)
 class Sent:
     """A message to the person that went out, or may have."""

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
+from sqlalchemy import Text, cast, func, insert, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,26 +45,21 @@ from flows.errors import LeaseLost
 from flows.gate import Passed, Postpone, carrier, open_delivery, pass_gate
 from flows.local_time import zone
 from flows.lookup import lookup
-from flows.models import Delivery, FlowRun, FlowVersion, Suppression
+from flows.models import Delivery, FlowRun, FlowVersion, RunEvent, Suppression
 from flows.ports import Channels, Composer, Done, Facts, Holdout, Knowledge
 from flows.sent_steps import sent_steps
-from flows.triggers import UNFINISHED, lock_signal, note, signal_given_since, until
+from flows.triggers import UNFINISHED, lock_signal, signal_given_since, until
 
 log = structlog.get_logger()
 
 PARALLEL: Final = 8
 """Transactions of turns at a time."""
+_LINES: Final = "lines of histories"
 MAX_FAILURES: Final = 5
 RECORD_AGAIN: Final = 0.2
 MOST_DEFINITIONS: Final = 1_000
 SHARE_OF_LEASE: Final = 0.8
 """A channel that has not answered by then is cut off: its run must not be taken over while it may still speak."""
-
-_LOCK = text("""
-SELECT pg_advisory_xact_lock(hashtextextended(visitor_id::text, 0)) IS NOT NULL
-FROM flow_run WHERE project_id = :project AND id = :run
-""")
-"""The lock of the run's visitor, as ``lock_visitor`` takes it, in the same round trip that finds out who it is."""
 
 Answer = Result | NotFound | Unsupported
 
@@ -111,6 +106,8 @@ class Turns:
         """Only so many at a time: turns that wait for providers are many, and connections are few."""
         async with self._places, self._database.transaction(project_id) as tx:
             yield tx
+            if lines := tx.info.pop(_LINES, None):
+                await tx.execute(insert(RunEvent), lines)
 
     async def take(self, lease: Lease) -> None:
         """Moves the run on until it rests or ends. What goes wrong with it stays with it; raises only when the
@@ -144,9 +141,13 @@ class Turns:
 
     async def _locked(self, tx: AsyncSession, lease: Lease) -> FlowRun:
         """The run, with its visitor and its row locked, still ours. Raises LeaseLost."""
-        if await tx.scalar(_LOCK, {"project": lease.project_id, "run": lease.id}) is None:
-            raise LeaseLost
-        run = await tx.get(FlowRun, (lease.project_id, lease.id), with_for_update=True)
+        visitor = func.pg_advisory_xact_lock(func.hashtextextended(cast(FlowRun.visitor_id, Text), 0))
+        run = await tx.scalar(
+            select(FlowRun)
+            # The visitor's lock first, as ``lock_visitor`` takes it, then the row, as it is once both are ours.
+            .where(FlowRun.project_id == lease.project_id, FlowRun.id == lease.id, visitor.is_not(None))
+            .with_for_update()
+        )
         if run is None or run.lease_token != lease.token or run.status not in UNFINISHED:
             raise LeaseLost
         return run
@@ -162,7 +163,7 @@ class Turns:
             stood_at = run.step
             ahead = advance(flow, Position(run.step, run.waiting), occurrence, run.facts, now, by, who)
             for step_id, word, why in ahead.passed:
-                await note(tx, run.project_id, run.id, now, step_id, word, why)
+                _say(tx, run.project_id, run.id, now, step_id, word, why)
             if occurrence == "sent":
                 # What follows a send is due from now on. What follows a wait was due when the wait was over, however
                 # late this worker is: the gate refuses what is too late.
@@ -190,10 +191,10 @@ class Turns:
                         return None
                     occurrence = "sent"
                     if isinstance(decision, Done):
-                        await note(tx, run.project_id, run.id, now, send.step_id, "done", decision.detail)
+                        _say(tx, run.project_id, run.id, now, send.step_id, "done", decision.detail)
                         continue
                     why = f"{decision.reason}: {decision.detail}"
-                    await note(tx, run.project_id, run.id, now, send.step_id, "skipped", why)
+                    _say(tx, run.project_id, run.id, now, send.step_id, "skipped", why)
                     if decision.reason == "converted":
                         await self._finish(tx, run, "cancelled", "converted", now)
                         return None
@@ -205,7 +206,7 @@ class Turns:
         # A provider may be full for long: its wait is told once.
         if decision.fresh or run.wanted_at is None:
             why = f"{decision.reason}: {decision.detail}"
-            await note(tx, run.project_id, run.id, now, send.step_id, "postponed", why)
+            _say(tx, run.project_id, run.id, now, send.step_id, "postponed", why)
         run.wanted_at = decision.until if decision.fresh else run.wanted_at or run.due_at
         run.due_at, run.lease_until = decision.until, None
 
@@ -242,7 +243,7 @@ class Turns:
         run.status = "sending"
         # The lease was taken with a whole batch: what is sent last needs as long as what was sent first.
         run.lease_until = now + self._lease
-        await note(tx, run.project_id, run.id, now, delivery.step, "sending", delivery.channel)
+        _say(tx, run.project_id, run.id, now, delivery.step, "sending", delivery.channel)
         return _errand(delivery, passed.channel)
 
     async def _rest(self, tx: AsyncSession, run: FlowRun, rest: WaitUntil, now: datetime) -> None:
@@ -257,12 +258,12 @@ class Turns:
                 run.signalled, run.due_at = True, now
             else:
                 run.signal, run.signal_key = rest.signal, rest.key
-        await note(tx, run.project_id, run.id, now, run.step, "waiting", detail)
+        _say(tx, run.project_id, run.id, now, run.step, "waiting", detail)
 
     async def _finish(self, tx: AsyncSession, run: FlowRun, status: str, reason: str, now: datetime) -> None:
         run.status, run.due_at, run.lease_until = status, None, None
         run.ended_at, run.end_reason, run.wanted_at = now, reason, None
-        await note(tx, run.project_id, run.id, now, run.step, "ended", reason)
+        _say(tx, run.project_id, run.id, now, run.step, "ended", reason)
 
     async def _interrupted(self, tx: AsyncSession, run: FlowRun) -> Errand | None:
         """A try whose end nobody saw: the intent is there, its outcome is not."""
@@ -363,7 +364,7 @@ class Turns:
             status, error = "accepted", None
         delivery.status, delivery.error, delivery.decided_at = status, error, now
         word = "unanswered" if status == "intent" else status
-        await note(tx, run.project_id, run.id, now, delivery.step, word, error or delivery.channel)
+        _say(tx, run.project_id, run.id, now, delivery.step, word, error or delivery.channel)
         log.info("delivery_" + word, channel=delivery.channel, delivery=str(delivery.id))
 
     async def _after_send(self, tx: AsyncSession, run: FlowRun) -> Errand | None:
@@ -385,7 +386,7 @@ class Turns:
                     await self._finish(tx, run, "dead", f"failed {run.attempts} times: {why}", now)
                 else:
                     run.due_at, run.lease_until = now + backoff(run.attempts), None
-                    await note(tx, lease.project_id, run.id, now, run.step, "failed", why)
+                    _say(tx, lease.project_id, run.id, now, run.step, "failed", why)
         except (LeaseLost, DBAPIError, OSError):
             # The lease runs out by itself; whoever claims the run next finds it as it was.
             log.warning("run_not_put_back", run=str(lease.id))
@@ -408,3 +409,11 @@ async def _suppress(tx: AsyncSession, delivery: Delivery, why: str, now: datetim
 def _errand(delivery: Delivery, channel: Channel, *, ask: bool = False) -> Errand:
     intent = SendIntent(key=str(delivery.id), recipient=delivery.recipient, content=delivery.content)
     return Errand(delivery.id, channel, intent, ask)
+
+
+def _say(
+    tx: AsyncSession, project_id: UUID, run_id: UUID, now: datetime, step: str | None, what: str, detail: str = ""
+) -> None:
+    """Adds one line to a run's history; all those of a transaction are written at its end."""
+    lines: list[dict[str, Any]] = tx.info.setdefault(_LINES, [])
+    lines.append({"project_id": project_id, "run_id": run_id, "at": now, "step": step, "what": what, "detail": detail})
