@@ -211,6 +211,14 @@ async def remove_member(tx: AsyncSession, project_id: UUID, member_id: UUID, now
     await end_logins_of_member(tx, member_id, now, project_id=project_id)
 
 
+async def make_admin(tx: AsyncSession, project_id: UUID, member_id: UUID, now: datetime) -> None:
+    """Makes a member the first admin of a project; the transaction is in that project then."""
+    await be_member(tx, member_id)
+    await in_project(tx, project_id)
+    tx.add(Membership(project_id=project_id, member_id=member_id, role=Role.ADMIN.value, created_at=now))
+    await tx.flush()
+
+
 async def set_password(
     tx: AsyncSession, member_id: UUID, password_hash: str, now: datetime, *, keep: UUID | None = None
 ) -> None:

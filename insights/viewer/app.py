@@ -23,6 +23,7 @@ from insights.access.passwords import Passwords
 from insights.access.post import Post
 from insights.access.throttle import LoginThrottles
 from insights.shipped import shipped
+from insights.viewer.account_pages import AccountPages
 from insights.viewer.action_pages import ActionPages
 from insights.viewer.channel_pages import ChannelPages
 from insights.viewer.flow_pages import FlowPages
@@ -41,6 +42,7 @@ from insights.viewer.privacy_pages import PrivacyPages
 from insights.viewer.reading import Reader
 from insights.viewer.render import STATIC, Headers, environment, page
 from insights.viewer.report_pages import ReportPages
+from insights.viewer.settings_pages import SettingsPages
 
 log = structlog.get_logger()
 
@@ -114,10 +116,12 @@ def create_viewer(
         LiftPages(desk),
         PrivacyPages(desk),
         ChannelPages(desk, channels),
+        AccountPages(desk, login_pages, passwords, throttles),
     ]
 
     if api is not None:
         groups.append(FlowPages(desk, OwnApi(api)))
+        groups.append(SettingsPages(desk, OwnApi(api), login_pages))
 
     def say(request: Request, status: int, title: str, text: str) -> Response:
         return page(templates, request, "message", clock(), status=status, title=title, text=text)

@@ -69,7 +69,7 @@ class LinkPages:
         form = await read_form(request)
         link = form.get("link", "")
         if not self._gate.is_strangers(request, "invitation", form.get("token", "")):
-            return await self._invitation(request, link, error=FOREIGN_FORM, status=403)
+            return self._foreign(request)
         now = self._clock()
         try:
             async with self._database.transaction(None) as tx:
@@ -144,7 +144,7 @@ class LinkPages:
         form = await read_form(request)
         link = form.get("link", "")
         if not self._gate.is_strangers(request, "password", form.get("token", "")):
-            return await self._password(request, link, error=FOREIGN_FORM, status=403)
+            return self._foreign(request)
         now = self._clock()
         try:
             hashed = await self._new_password(form)
@@ -210,6 +210,9 @@ class LinkPages:
             shortest=SHORTEST,
             longest=LONGEST,
         )
+
+    def _foreign(self, request: Request) -> Response:
+        return self._gate.form(request, "message", "none", status=403, title="Nothing was done", text=FOREIGN_FORM)
 
     def _over(self, request: Request, detail: str) -> Response:
         return self._gate.form(

@@ -25,4 +25,5 @@ PLACES: Final = (
     Place("actions", "Live actions", "/actions", frozenset({"action", "policy"})),
     Place("lift", "Lift", "/lift"),
     Place("channels", "Channels", "/channels"),
+    Place("settings", "Settings", "/settings"),
 )

@@ -1,0 +1,249 @@
+"""Settings in the viewer: keys, members, project, model, privacy, changes; and no form is taken without its token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from html import unescape
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+from starlette.routing import BaseRoute, Mount, Route
+
+from adapters.postgres.engine import DatabaseUrls
+from insights.access.keys import create_key
+from insights.access.roles import Role
+from insights.app import create_app
+from insights.settings import Settings
+from insights.viewer.gate import LOGIN_COOKIE
+from insights.wiring import Services, build
+from tests.viewer.conftest import hidden, log_in
+from tests.viewer.people import PASSWORD, enter, make_member
+
+
+@pytest.fixture
+async def services(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Services]:
+    built = build(Settings(data_dir=tmp_path), database_urls)
+    yield built
+    await built.keys.close()
+    await built.database.close()
+
+
+class Somebody:
+    """A browser at the whole application."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+
+    async def see(self, path: str, status: int = 200) -> str:
+        answer = await self.client.get(f"/app{path}")
+        assert answer.status_code == status, answer.text[:2000]
+        return unescape(answer.text)
+
+    async def send(self, page: str, path: str, **fields: str) -> httpx.Response:
+        """Fills in a form of ``page``."""
+        shown = (await self.client.get(f"/app{page}")).text
+        forms = shown.split("</header>")[-1]
+        return await self.client.post(f"/app{path}", data={"token": hidden(forms, "token"), **fields})
+
+
+@pytest.fixture
+async def nobody(services: Services) -> AsyncIterator[Somebody]:
+    transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8321") as client:
+        yield Somebody(client)
+
+
+@pytest.fixture
+async def admin(nobody: Somebody, services: Services) -> Somebody:
+    """A member who is admin of a project of their own."""
+    made = await create_key(services.database, f"shop-{uuid4()}", "secret", [])
+    email = f"ada-{uuid4()}@example.org"
+    await make_member(services.database, made.project_id, email, now=datetime.now(UTC))
+    assert (await enter(nobody.client, email)).status_code == 303
+    nobody.email, nobody.project_id = email, made.project_id  # type: ignore[attr-defined]
+    return nobody
+
+
+async def test_a_key_is_made_shown_once_rotated_and_revoked(admin: Somebody) -> None:
+    made = await admin.send(
+        "/settings/keys", "/settings/keys", kind="secret", role="reader", name="BI <export>", scopes=""
+    )
+    [key] = set(re.findall(r"wl_s_[\w-]{32}", made.text))
+    assert "BI &lt;export&gt;" in made.text
+    shown = await admin.see("/settings/keys")
+    assert key not in shown
+    assert key[:10] in shown
+    row = shown.split(f"<code>{key[:10]}")[1]
+    path = re.findall(r"/settings/keys/[0-9a-f-]{36}/rotate", row)[0]
+    rotated = await admin.send("/settings/keys", path, hours="48")
+    assert "good for 48 more hours" in rotated.text
+    revoked = await admin.send("/settings/keys", path.replace("rotate", "revoke"))
+    assert revoked.status_code == 303
+    assert "revoked" in await admin.see("/settings/keys")
+    wrong = await admin.send("/settings/keys", "/settings/keys", kind="secret", role="reader", scopes="read:everything")
+    assert (wrong.status_code, "no scope" in wrong.text) == (400, True)
+
+
+async def test_somebody_is_invited_given_a_role_and_taken_out(admin: Somebody, services: Services) -> None:
+    invited = await admin.send("/settings/members", "/settings/members", email="bob@example.org", role="editor")
+    link = unescape(re.findall(r"http://127\.0\.0\.1:8321(/app/invitation\?link=[\w-]+)", invited.text)[0])
+    assert link not in await admin.see("/settings/members")
+    transport = admin.client._transport
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8321") as client:
+        bob = Somebody(client)
+        form = await client.get(link)
+        said = {
+            "link": link.split("=")[1],
+            "password": PASSWORD,
+            "again": PASSWORD,
+            "token": hidden(form.text, "token"),
+        }
+        assert (await client.post("/app/invitation", data=said)).status_code == 303
+        assert "Bob" not in await bob.see("/settings/you")
+        assert "bob@example.org" in await bob.see("/settings/you")
+        assert "needs admin" in await bob.see("/settings/keys", 403)
+        assert "Members</a>" not in await bob.see("/settings/you")
+        shown = await admin.see("/settings/members")
+        row = shown.split("<bdi>bob@example.org")[1]
+        path = re.findall(r"/settings/members/[0-9a-f-]{36}/role", row)[0]
+        assert (await admin.send("/settings/members", path, role="reader")).status_code == 303
+        assert (await client.get("/app/sessions")).status_code == 303
+        await enter(client, "bob@example.org")
+        await bob.see("/sessions")
+        assert (await admin.send("/settings/members", path.replace("role", "remove"))).status_code == 303
+        assert (await client.get("/app/sessions")).status_code == 303
+
+
+async def test_the_only_admin_cannot_take_themselves_out(admin: Somebody) -> None:
+    shown = await admin.see("/settings/members")
+    [path] = set(re.findall(r"/settings/members/[0-9a-f-]{36}/remove", shown))
+    refused = await admin.send("/settings/members", path)
+    assert (refused.status_code, "only admin" in refused.text) == (409, True)
+
+
+async def test_a_project_is_renamed_made_and_archived(admin: Somebody) -> None:
+    first = await admin.send(
+        "/settings/project", "/settings/project", name="Quiet Kettle 1", origins="https://a.example\nhttps://b.example"
+    )
+    assert first.status_code == 303
+    assert "https://b.example" in await admin.see("/settings/project")
+    before = admin.client.cookies[LOGIN_COOKIE]
+    name = f"Second {uuid4()}"
+    made = await admin.send("/settings/project", "/settings/projects", name=name)
+    assert made.status_code == 303
+    assert admin.client.cookies[LOGIN_COOKIE] != before
+    assert name in await admin.see("/settings/you")
+    [other] = re.findall(r'name="project" value="([0-9a-f-]{36})"', await admin.see("/settings/you"))
+    assert (await admin.send("/settings/project", "/settings/project/archive", name="no")).status_code == 400
+    assert (await admin.send("/settings/you", "/settings/you/project", project=str(uuid4()))).status_code == 404
+    assert (await admin.send("/settings/project", "/settings/project/archive", name=name)).status_code == 303
+    assert (await admin.client.get("/app/sessions")).status_code == 303
+    await enter(admin.client, admin.email)  # type: ignore[attr-defined]
+    assert "Quiet Kettle 1" in await admin.see("/sessions")
+    assert other
+
+
+async def test_model_and_privacy_are_set_and_an_empty_field_goes_back(admin: Somebody) -> None:
+    fields = {
+        "base_url": "https://93.184.216.34/v1",
+        "model": "m-1",
+        "api_key": "sk-of-the-project",
+        "threshold": "0,6",
+    }
+    assert (await admin.send("/settings/model", "/settings/model", **fields)).status_code == 303
+    shown = await admin.see("/settings/model")
+    assert 'value="m-1"' in shown
+    assert 'value="0.6"' in shown
+    assert "sk-of-the-project" not in shown
+    wrong = await admin.send("/settings/model", "/settings/model", **{**fields, "threshold": "much"})
+    assert (wrong.status_code, "not a number" in wrong.text) == (400, True)
+    assert (await admin.send("/settings/privacy", "/settings/privacy", keep_days="400")).status_code == 303
+    assert 'value="400"' in await admin.see("/settings/privacy")
+    assert (await admin.send("/settings/privacy", "/settings/privacy", keep_days="")).status_code == 303
+    assert 'value="400"' not in await admin.see("/settings/privacy")
+
+
+async def test_changes_are_listed_under_the_name_of_who_made_them(admin: Somebody) -> None:
+    await admin.send("/settings/keys", "/settings/keys", kind="write", name="<i>pages</i>", role="reader", scopes="")
+    page = (await admin.client.get("/app/settings/changes", params={"subject": "key"})).text
+    assert admin.email in page  # type: ignore[attr-defined]
+    assert "&lt;i&gt;pages&lt;/i&gt;" in page
+    assert "<i>pages" not in page
+    assert "•••" in page
+    assert "Nothing of this kind" in (await admin.client.get("/app/settings/changes?subject=segment")).text
+    assert (await admin.client.get("/app/settings/changes?before=x")).status_code == 422
+
+
+async def test_a_password_is_changed_and_every_other_browser_logged_out(admin: Somebody) -> None:
+    email, new = admin.email, "another sentence, long enough"  # type: ignore[attr-defined]
+    async with httpx.AsyncClient(transport=admin.client._transport, base_url="http://127.0.0.1:8321") as other:
+        await enter(other, email)
+        said = {"current": PASSWORD, "password": new, "again": new}
+        wrong = await admin.send("/settings/you", "/settings/you/password", **(said | {"current": "x"}))
+        assert (wrong.status_code, "present password" in wrong.text) == (400, True)
+        before = admin.client.cookies[LOGIN_COOKIE]
+        assert (await admin.send("/settings/you", "/settings/you/password", **said)).status_code == 303
+        assert admin.client.cookies[LOGIN_COOKIE] != before
+        await admin.see("/settings/you")
+        assert (await other.get("/app/sessions")).status_code == 303
+        assert (await enter(other, email)).status_code == 401
+        assert (await enter(other, email, new)).status_code == 303
+        [path] = set(re.findall(r"/settings/you/logins/[0-9a-f-]{36}", await admin.see("/settings/you")))
+        assert (await admin.send("/settings/you", path)).status_code == 303
+        assert (await other.get("/app/sessions")).status_code == 303
+        await admin.see("/settings/you")
+
+
+async def test_a_login_by_key_has_the_keys_role_and_no_page_of_its_own(nobody: Somebody, services: Services) -> None:
+    name = f"shop-{uuid4()}"
+    reader = await create_key(services.database, name, "secret", [], role=Role.READER)
+    assert (await log_in(nobody.client, reader.key)).status_code == 303
+    await nobody.see("/sessions")
+    assert "You came with a secret key" in await nobody.see("/settings/you")
+    await nobody.see("/settings/keys", 403)
+    refused = await nobody.client.post(
+        "/app/settings/keys", data={"token": hidden((await nobody.client.get("/app/settings/you")).text, "token")}
+    )
+    assert refused.status_code == 403
+    limited = await create_key(services.database, name, "secret", [], scopes=["read:sessions"])
+    assert (await log_in(nobody.client, limited.key)).status_code == 403
+
+
+def routes_of(routes: list[BaseRoute]) -> Iterator[Route]:
+    for route in routes:
+        if isinstance(route, Route):
+            yield route
+        elif isinstance(route, Mount):
+            yield from routes_of(list(route.routes or []))
+
+
+async def test_no_form_of_the_viewer_is_taken_without_its_token(admin: Somebody, services: Services) -> None:
+    """Every route that takes anything but GET, as the application lists them: a new one is covered by default."""
+    app = create_app(services)
+    while not hasattr(app, "routes"):
+        app = app._app  # type: ignore[attr-defined]
+    viewer = next(route for route in app.routes if isinstance(route, Mount) and route.path == "/app").app
+    while not hasattr(viewer, "routes"):
+        viewer = viewer._app  # type: ignore[attr-defined]
+    tried = 0
+    page = await admin.client.get("/app/settings/you")
+    logout = hidden(page.text, "token")
+    for route in routes_of(viewer.routes):
+        for method in sorted((route.methods or set()) - {"GET", "HEAD"}):
+            path = "/app" + re.sub(r"{\w+(:\w+)?}", str(uuid4()), route.path)
+            for data, headers in (
+                ({}, {}),
+                ({"token": "x" * 43}, {}),
+                # Of another form of the same person, and the right cookie from another site.
+                ({"token": logout if route.path != "/logout" else "x"}, {}),
+                ({"token": logout}, {"sec-fetch-site": "cross-site"}),
+            ):
+                answer = await admin.client.request(method, path, data=data, headers=headers)
+                assert answer.status_code == 403, (method, path, data, headers, answer.status_code, answer.text[:300])
+                tried += 1
+    assert tried > 100
+    await admin.see("/settings/you")
