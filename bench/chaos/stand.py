@@ -21,7 +21,9 @@ from adapters.postgres.engine import Database, DatabaseUrls
 from bench.processes import Process, environment
 from insights.access.keys import create_key
 from insights.recovery.publish import publish_starter_flows
+from insights.settings import Settings
 from insights.shipped import shipped
+from insights.wiring import personal_ring
 
 KILLS_A_LIFE = 4
 """After so many kills the server's keeper is started afresh: it pauses longer each time its server dies."""
@@ -74,7 +76,7 @@ async def standing(folder: Path, settings: dict[str, str], *, apis: int = 2, wor
     server = await asyncio.to_thread(embedded.start, folder / "postgres")
     migrate.upgrade(server.owner_url, shipped("migrations"))
     urls = DatabaseUrls(owner=server.owner_url, app=server.app_url)
-    database = Database(urls)
+    database = Database(urls, ring=personal_ring(Settings(data_dir=folder)))
     key = await create_key(database, "chaos", "write", [])
     async with database.transaction(key.project_id) as tx:
         await publish_starter_flows(tx, key.project_id, datetime.now(UTC), wait_scale=1e-6)

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from bench.chaos.client import Ledger
+from flows.models import Delivery
 from insights.settings import Settings
 
 UNDER_WAY = """
@@ -85,7 +86,9 @@ async def find(database: Database, project_id: UUID, ledger: Ledger, received: M
     """The truth about one project."""
     async with database.transaction(project_id) as tx:
         stored = [row[0] for row in await tx.execute(text("SELECT id FROM event"))]
-        deliveries = (await tx.execute(text("SELECT recipient, status FROM delivery WHERE channel = 'email'"))).all()
+        deliveries = (
+            await tx.execute(select(Delivery.recipient, Delivery.status).where(Delivery.channel == "email"))
+        ).all()
         accounted = {recipient for recipient, status in deliveries if status in ("accepted", "unknown")}
         accepted = {recipient for recipient, status in deliveries if status == "accepted"}
         return Truth(

@@ -313,7 +313,7 @@ async def test_pages_are_found_by_what_the_sessions_row_keeps(shop: Shop, databa
         await tx.execute(delete(Event).where(Event.session_id == broken.id, Event.type == "page_viewed"))
     assert await everything(shop, "?page=/cart") == [broken.id]
     assert await everything(shop, "?page=/ca*") == [broken.id]
-    assert await everything(shop, "?page=*art&text=ada@") == [broken.id]
+    assert await everything(shop, "?page=*art&text=ada@example.org") == [broken.id]
     assert await everything(shop, "?page=/p*t/ke*e&reason=technical_error") == [broken.id]
     assert await everything(shop, "?page=/c.rt") == []
     assert await everything(shop, "?page=/c_rt") == []

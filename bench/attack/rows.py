@@ -1,0 +1,95 @@
+"""The rows of what must hold, and the tests that try to break each: a row without one fails the bench."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``tests``: what pytest is given. ``long``: left out of a short run."""
+
+    name: str
+    number: str
+    tests: tuple[str, ...]
+    long: bool = False
+
+
+ROWS = (
+    Row(
+        "kill -9 worker between gate and provider",
+        "sends lost or twice",
+        ("tests/flows/test_interrupted_sends.py",),
+        long=True,
+    ),
+    Row("database away in mid-flow", "runs lost", ("tests/flows/test_database_away.py",)),
+    Row("Redis away or slow", "requests not served", ("tests/live/test_in_redis.py",), long=True),
+    Row(
+        "a model that hangs, drips, lies, refuses", "visits without an insight", ("tests/llm/test_model.py",), long=True
+    ),
+    Row(
+        "parallel uses of one code; deciders on one budget; fresh visitor ids",
+        "given away too often",
+        ("tests/recovery/test_codes.py", "tests/api/test_live_actions.py"),
+    ),
+    Row("late, duplicated, reordered events", "other sessions", ("tests/late/test_sessions.py",), long=True),
+    Row("keys: every operation by every role", "not refused", ("tests/access/test_role_matrix.py",)),
+    Row("tenants: forced row-level security", "leaks", ("tests/schema/test_migrations.py",)),
+    Row("origins: null, suffixes, subdomains", "reflected", ("tests/api/test_ingest.py",)),
+    Row("flood, oversize, gzip bomb, deep, slow", "let through", ("tests/traffic", "tests/attack/test_parsers.py")),
+    Row("SSRF: metadata, decimal, IPv6, redirects, rebinding", "connects", ("tests/channels/test_ssrf.py",)),
+    Row("SSRF: model endpoints and webhooks", "connects", ("tests/channels/test_public_only.py",)),
+    Row("templates of customers", "escapes", ("tests/recovery/test_templates.py",)),
+    Row("XSS in the viewer", "fired", ("tests/viewer/test_hostile.py",)),
+    Row("XSS in the shop", "fired", ("tests/sdk/test_sdk_hostile.py",), long=True),
+    Row("CSRF and logins", "not refused", ("tests/viewer/test_login.py",)),
+    Row("webhooks in: tampered, replayed", "taken", ("tests/sources/test_webhooks.py",)),
+    Row("PII: canaries in tables, logs, prompts, spans; then erased", "hits", ("tests/privacy",)),
+    Row("prompt injections", "followed", ("tests/classification/test_injections.py",), long=True),
+    Row("supply chain: pinned, hashed, no secret in the tree", "findings", ("tests/supply",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a row's tests."""
+
+    tried: int
+    broken: tuple[str, ...]
+
+
+async def attempt(rows: Sequence[Row]) -> dict[Row, Outcome]:
+    """Runs the tests of several rows in one process, and sorts what came of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        tests = [test for row in rows for test in row.tests]
+        command = [sys.executable, "-m", "pytest", "-q", "--no-header", f"--junitxml={report}", *tests]
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+        )
+        await process.wait()
+        cases = list(ElementTree.parse(report).iter("testcase")) if report.exists() else []  # noqa: S314  (our own)
+    return {row: _outcome([case for case in cases if _is_of(row, case)]) for row in rows}
+
+
+def _is_of(row: Row, case: ElementTree.Element) -> bool:
+    place = str(case.get("classname")).replace(".", "/")
+    return any(f"{place}/".startswith(test.removesuffix(".py") + "/") for test in row.tests)
+
+
+def _outcome(cases: Sequence[ElementTree.Element]) -> Outcome:
+    skipped = [case for case in cases if case.find("skipped") is not None]
+    broken = [
+        f"{case.get('classname')}.{case.get('name')}"
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+    return Outcome(len(cases) - len(skipped), tuple(broken))
