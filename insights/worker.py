@@ -15,6 +15,7 @@ from adapters.postgres.engine import Database
 from flows.feedback import forget_old_reports
 from flows.watching import listen
 from insights.channels.platform_feed import feed_platforms
+from insights.channels.shop_codes import CodeMirror
 from insights.channels.ticket_watch import watch_tickets
 from insights.events.places import forget_old
 from insights.models import Project
@@ -80,6 +81,8 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     scheduler.add_job(_tell, "interval", minutes=1, args=[services.messenger], next_run_time=datetime.now(UTC))
     scheduler.add_job(_watch, "interval", minutes=10, args=[services])
     scheduler.add_job(_feed, "interval", minutes=1, args=[services])
+    # Somebody may be typing it in already.
+    scheduler.add_job(_mirror, "interval", seconds=5, args=[CodeMirror(services.database, services.channels)])
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
@@ -105,6 +108,13 @@ async def _watch(services: Services) -> None:
         await watch_tickets(services.database, services.channels, datetime.now(UTC))
     except (DBAPIError, OSError) as error:
         log.warning("tickets_not_watched", error=type(error).__name__)
+
+
+async def _mirror(codes: CodeMirror) -> None:
+    try:
+        await codes.round(datetime.now(UTC))
+    except (DBAPIError, OSError) as error:
+        log.warning("codes_not_mirrored", error=type(error).__name__)
 
 
 async def _feed(services: Services) -> None:

@@ -72,6 +72,7 @@ NOT_AUDITED: Final = {
     "live_spend": "counted by the process",
     "message": "does nothing until it is published",
     "message_version": "never changed: each is kept with its time",
+    "mirrored_code": "follows from the codes that were issued",
     "model_batch": "made by the process",
     "model_spend": "counted by the process",
     "notice": "made by the process; each says what became of it",

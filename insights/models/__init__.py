@@ -19,6 +19,7 @@ from insights.models.kept_offer import KeptOffer
 from insights.models.live_action import LiveActionEntry, LiveClaim, LiveSpend
 from insights.models.member import Invitation, Login, LoginThrottle, Member, Membership, PasswordReset
 from insights.models.message import Message, MessageVersion
+from insights.models.mirrored_code import MirroredCode
 from insights.models.model_batch import ModelBatch
 from insights.models.model_spend import ModelSpend
 from insights.models.pattern import Pattern, PatternLook
@@ -68,6 +69,7 @@ __all__ = [
     "Membership",
     "Message",
     "MessageVersion",
+    "MirroredCode",
     "ModelBatch",
     "ModelSpend",
     "Notice",

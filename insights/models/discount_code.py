@@ -18,6 +18,7 @@ class DiscountCode(Tenant, Base):
     __table_args__ = (
         CheckConstraint("percent BETWEEN 1 AND 90", name="percent"),
         Index("uq_discount_code_issue_key", "project_id", "issue_key", unique=True),
+        Index("ix_discount_code_project_id_issued_at", "project_id", "issued_at"),
     )
 
     code: Mapped[str] = mapped_column(primary_key=True)

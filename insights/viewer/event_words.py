@@ -201,7 +201,8 @@ def _consent(props: Props) -> str:
 
 
 def _action(props: Props) -> str:
-    return label(text(props, "action", 60))
+    answer = text(props, "answer", 120)
+    return label(text(props, "action", 60)) + (f": “{answer}”" if answer else "")
 
 
 def _ended(props: Props) -> str:

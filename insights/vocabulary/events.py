@@ -204,8 +204,11 @@ class ConsentChanged(Props):
 
 
 class ActionOutcome(Props):
+    """``answer``: what they chose or wrote in a form or carousel."""
+
     decision_id: Name
     action: Name
+    answer: Text | None = None
 
 
 class SessionEnded(Props):

@@ -75,6 +75,7 @@ def test_every_word_of_ours_has_a_label() -> None:
         ("consent_changed", {"analytics": True, "marketing": False}, "analytics: yes · marketing: no"),
         ("coupon_tried", {"accepted": False}, "refused"),
         ("action_clicked", {"action": "trust_card"}, "Trust card"),
+        ("action_clicked", {"action": "short_form", "answer": "too dear"}, "Short form: “too dear”"),
         ("session_ended", {"reason": "closed"}, "tab or browser closed"),
         ("page_viewed", {"title": "Home", "source": {"utm_source": "x", "utm_campaign": "y"}}, "Home · from x / y"),
         ("searched", {"query": "mug", "results": 0}, "“mug” · 0 results"),
