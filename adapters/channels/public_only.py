@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Final
 
 import httpx
@@ -25,6 +27,12 @@ async def resolve(host: str, port: int) -> list[str]:
     """The system's own answer, IPv4 and IPv6, in its order."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+@cache
+def trusted() -> ssl.SSLContext:
+    """Whose certificates are believed: read once, for reading them takes longer than most calls."""
+    return httpx.create_ssl_context()
 
 
 class InnerAddress(OSError):
@@ -71,7 +79,7 @@ class PublicOnly(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, *, resolve: Resolve = resolve, public: Callable[[str], bool] = is_public) -> None:
-        self._inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        self._inner = httpx.AsyncHTTPTransport(verify=trusted(), limits=httpx.Limits(max_keepalive_connections=0))
         self._resolve = resolve
         self._public = public
 

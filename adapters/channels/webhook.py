@@ -36,7 +36,7 @@ from adapters.channels.contract import (
 )
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.public_address import is_public
-from adapters.channels.public_only import MOST_ADDRESSES, Resolve, resolve
+from adapters.channels.public_only import MOST_ADDRESSES, Resolve, resolve, trusted
 from adapters.channels.verdict import retry_after
 
 MOST_BODY: Final = 256 * 1024
@@ -140,7 +140,9 @@ class WebhookChannel:
         }
         result: Result = Retry("The webhook has no address.")
         # trust_env off: a proxy from the environment would connect for us, unjudged.
-        async with httpx.AsyncClient(timeout=self._timeout, trust_env=False, follow_redirects=False) as client:
+        async with httpx.AsyncClient(
+            verify=trusted(), timeout=self._timeout, trust_env=False, follow_redirects=False
+        ) as client:
             for address in addresses:
                 request = client.build_request(
                     "POST",

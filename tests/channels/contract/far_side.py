@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import httpx
 
 from adapters.channels.line import Line
+from adapters.channels.public_only import trusted
 
 Fault = Literal["", "refuse", "full", "drop", "hang", "truncate"]
 """How a reply goes wrong: nobody listens; nobody picks up; taken, then hung up; taken, then silence; half of the body,
@@ -133,7 +134,7 @@ class LeadsTo(httpx.AsyncBaseTransport):
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        self._inner = httpx.AsyncHTTPTransport(verify=trusted(), limits=httpx.Limits(max_keepalive_connections=0))
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         request.url = request.url.copy_with(scheme="http", host="127.0.0.1", port=self._port)

@@ -183,7 +183,7 @@ hostile = st.recursive(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.text(min_size=1, max_size=40),
     recipient=st.one_of(st.none(), st.text(max_size=40), st.emails()),
@@ -197,7 +197,7 @@ async def test_whatever_it_is_handed_a_kind_answers_and_never_raises(
     assert isinstance(result, RESULTS)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(status=st.integers(200, 599), body=st.one_of(st.binary(max_size=80), hostile.map(lambda x: json.dumps(x))))
 async def test_whatever_the_provider_answers_a_kind_makes_one_of_the_results_of_it(
     example: Example, status: int, body: bytes | str
