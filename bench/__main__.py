@@ -5,7 +5,20 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHES = ("ingest", "closing", "flows", "decide", "learn", "ope", "intent", "uplift", "conditions", "insights", "sdk")
+BENCHES = (
+    "ingest",
+    "closing",
+    "flows",
+    "decide",
+    "learn",
+    "ope",
+    "intent",
+    "uplift",
+    "conditions",
+    "insights",
+    "viewer",
+    "sdk",
+)
 
 
 def main() -> int:

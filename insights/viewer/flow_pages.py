@@ -16,6 +16,7 @@ from insights.viewer.gate import Viewer
 from insights.viewer.own_api import FORM as SCRIPT
 from insights.viewer.own_api import TOKEN_HEADER, Answer, OwnApi, refusal
 from insights.viewer.page_group import Desk, PageGroup, path_id
+from insights.viewer.wording import REASONS
 
 FORM: Final = "flows"
 """What the forms of these pages are signed for."""
@@ -83,7 +84,8 @@ class FlowPages(PageGroup):
         flow_id = path_id(request, "flow_id", "flow")
         built = (await self._asked(request, viewer, "GET", f"/v1/flows/{flow_id}")).body
         versions = (await self._asked(request, viewer, "GET", f"/v1/flows/{flow_id}/versions")).body["versions"]
-        stats = await self._api.ask(request, viewer, "GET", f"/v1/flows/{flow_id}/stats")
+        figures = await self._api.ask(request, viewer, "GET", f"/v1/flows/{flow_id}/figures")
+        total = figures.body["total"] if figures.ok else None
         runs = (await self._asked(request, viewer, "GET", "/v1/runs", query=f"flow={flow_id}&limit=20")).body["runs"]
         diff = None
         if built["changed"] and built["live_version"] is not None:
@@ -97,7 +99,9 @@ class FlowPages(PageGroup):
             flow=built,
             tree=tree_of(shown, built["faults"] if built["published"] is None else ()),
             versions=versions,
-            stats=stats.body if stats.ok else None,
+            total=total,
+            counts=_counts(figures.body, built["live_version"]) if figures.ok else None,
+            currency=next(iter(total["revenue_minor"]), None) if total else None,
             runs=[run for run in runs if run["flow"] == built["name"]],
             diff=diff,
             revision=built["revision"],
@@ -116,6 +120,7 @@ class FlowPages(PageGroup):
             etag=answer.headers.get("etag", ""),
             tree=tree_of(answer.body["definition"], answer.body["faults"]),
             counts=None,
+            labels={str(reason): words[0] for reason, words in REASONS.items()},
             api_token=self._token(request, SCRIPT),
         )
 
@@ -200,3 +205,12 @@ class FlowPages(PageGroup):
         refused = Refused(detail)
         refused.status = answer.status  # type: ignore[misc]
         raise refused
+
+
+def _counts(figures: dict[str, Any], live: int | None) -> dict[str, Any] | None:
+    """What the live version did, as the tree is told what a preview would do; None while nothing ran."""
+    its = next((version for version in figures["versions"] if version["version"] == live), None)
+    if its is None or not its["started"]:
+        return None
+    steps = {name: {**step, "sent": step["messages"]["sent"]} for name, step in its["steps"].items()}
+    return {"started": its["started"], "examined": None, "not_started": its["not_started"], "steps": steps}

@@ -125,6 +125,7 @@ class Whole:
         """A page of every kind."""
         broken = self.visits["broken"]
         return [
+            "/",
             "/sessions",
             "/sessions?text=nobody",
             "/sessions?reason=technical_error",
@@ -136,6 +137,8 @@ class Whole:
             "/flows",
             f"/flows/{self.flow_id}",
             f"/flows/{self.flow_id}/build",
+            "/patterns",
+            "/reports",
             "/channels",
             "/actions",
             "/actions/trust_card",

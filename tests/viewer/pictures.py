@@ -13,54 +13,78 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from sqlalchemy import select
 
 from adapters.postgres import embedded, migrate
-from adapters.postgres.engine import Database, DatabaseUrls
+from adapters.postgres.engine import DatabaseUrls
+from flows.models import Flow
+from insights.access.keys import create_key
+from insights.app import create_app
 from insights.channels.store import Wanted, create
-from insights.models import Project
 from insights.patterns.look import Looker
 from insights.patterns.tell import Teller
-from insights.sealing import Sealer
+from insights.recovery.publish import publish_starter_flows
 from insights.settings import Settings
 from insights.shipped import shipped
-from insights.wiring import classifiers_of
+from insights.wiring import Services, build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.demo.serving import serving
 from tests.patterns import shop
-from tests.viewer.conftest import viewer
-from tests.viewer.seed import NOW, Keys, Visit, seed_shop
+from tests.viewer.seed import Visit, seed_shop
 
 ROOT = Path(__file__).parent.parent.parent
 OUT = ROOT / "docs" / "images" / "viewer"
-DESKTOP, PHONE, TALLEST = (1180, 820), (390, 820), 1500
+DESKTOP, PHONE, TALLEST = (1180, 820), (390, 820), 1900
 
 
-def places(visits: dict[str, Visit], pattern_id: UUID) -> dict[str, str]:
+@dataclass(frozen=True)
+class Filled:
+    """A viewer over a filled shop. ``base`` ends in /app."""
+
+    base: str
+    key: str
+    visits: dict[str, Visit]
+    flow: UUID
+    pattern: UUID
+    split: str
+
+
+def places(filled: Filled) -> dict[str, str]:
     """Picture → the page on it."""
+    visits = filled.visits
     return {
         "login": "/login",
+        "home": "/",
         "sessions": "/sessions",
         "session": f"/sessions/{visits['broken'].id}",
+        "replay": f"/sessions/{visits['broken'].id}#replay",
         "open-session": f"/sessions/{visits['open'].id}",
+        "sent": f"/sessions/{visits['broken'].id}/sent",
         "visitor": f"/visitors/{visits['broken'].visitor_id}",
-        "home": "/",
         "patterns": "/patterns",
-        "pattern": f"/patterns/{pattern_id}",
-        "reports": "/reports?split=2026-11-20",
+        "pattern": f"/patterns/{filled.pattern}",
+        "reports": f"/reports?split={filled.split}",
+        "flows": "/flows",
+        "flow": f"/flows/{filled.flow}",
+        "builder": f"/flows/{filled.flow}/build",
         "actions": "/actions",
+        "action": "/actions/trust_card",
         "lift": "/lift",
         "channels": "/channels",
+        "settings": "/settings",
+        "members": "/members",
         "nothing-matches": "/sessions?text=nobody",
         "unknown": f"/sessions/{uuid4()}",
     }
 
 
-async def seed_weeks(database: Database, project_id: UUID, folder: Path) -> UUID:
+async def seed_weeks(services: Services, project_id: UUID, now: datetime) -> UUID:
     """Two weeks of visits, and the pattern that is found in them."""
     weeks = shop.Weeks(project_id, seed=3)
     weeks.page("/cart", rate=3, now=0.55, changed_hours=17, share=0.14, cart=3400, product="moka-pot")
@@ -72,87 +96,120 @@ async def seed_weeks(database: Database, project_id: UUID, folder: Path) -> UUID
         weeks.page(path, rate=2, share=share, reason=reason, otherwise="unclear", source="newsletter", cart=1900)
         weeks.page(path, rate=1, share=0.5, reason="ux_friction", viewport="390x800")
     weeks.page("/thank-you", rate=1, share=0.45, reason="social_proof", otherwise="value_fit", kind="converted")
-    weeks.shifted(NOW - shop.NOW)
-    await weeks.store(database)
-    await weeks.broken_request(database, 17)
-    _, classifiers = classifiers_of(Settings(data_dir=folder), database)
-    looked = await Looker(database, Teller(database, classifiers, timedelta(seconds=1)), lambda: NOW).look(project_id)
+    weeks.shifted(now - shop.NOW)
+    await weeks.store(services.database)
+    await weeks.broken_request(services.database, 17)
+    teller = Teller(services.database, services.classifiers, timedelta(seconds=1))
+    looked = await Looker(services.database, teller, lambda: now).look(project_id)
     assert looked is not None
     return looked.found[0]
 
 
-async def set_up_channels(database: Database, project_id: UUID) -> None:
+async def set_up_channels(services: Services, project_id: UUID, now: datetime) -> None:
     """One channel that goes well, and one whose key is refused."""
-    sealer = Sealer([b"a key of the pictures, 32 bytes.."])
-    async with database.transaction(project_id) as tx:
+    async with services.database.transaction(project_id) as tx:
         mail = Wanted({"sender": "Quiet Kettle <hello@kettle.example>"}, {"api_key": "re_12345678"})
-        good = await create(tx, sealer, project_id, "resend", "main-mail", mail, NOW)
-        good.last_ok_at = NOW - timedelta(minutes=4)
-        ill = await create(tx, sealer, project_id, "postmark", "spare-mail", mail, NOW)
+        good = await create(tx, services.sealer, project_id, "resend", "main-mail", mail, now)
+        good.last_ok_at = now - timedelta(minutes=4)
+        ill = await create(tx, services.sealer, project_id, "postmark", "spare-mail", mail, now)
         ill.last_error = "The provider refuses the credentials (401): make a new key, or give this one the rights."
-        ill.last_error_at, ill.failures = NOW - timedelta(minutes=2), 3
+        ill.last_error_at, ill.failures = now - timedelta(minutes=2), 3
 
 
 @asynccontextmanager
-async def filled() -> AsyncIterator[tuple[str, str, dict[str, Visit], UUID]]:
-    """The address of a viewer over a filled shop, its secret key, and the visits that pages show."""
+async def filled() -> AsyncIterator[Filled]:
+    """The product over a shop with visits, insights, decisions and flows."""
     with tempfile.TemporaryDirectory() as folder, embedded.start(Path(folder) / "postgres") as server:
         migrate.upgrade(server.owner_url, shipped("migrations"))
-        database, keys, project_id = Database(DatabaseUrls(server.owner_url, server.app_url)), Keys(), uuid4()
-        async with database.transaction(None) as tx:
-            tx.add(Project(id=project_id, name="Quiet Kettle", allowed_origins=[]))
-        pattern_id = await seed_weeks(database, project_id, Path(folder))
-        visits = await seed_shop(database, project_id)
-        await set_up_channels(database, project_id)
-        async with serving(viewer(database, keys)) as address:
-            yield f"{address}/app", await keys.make(database, project_id), visits, pattern_id
-        await database.close()
+        services = build(Settings(data_dir=Path(folder)), DatabaseUrls(server.owner_url, server.app_url))
+        key = await create_key(services.database, "Quiet Kettle", "secret", [])
+        now = datetime.now(UTC)
+        visits = await seed_shop(services.database, key.project_id, now=now)
+        async with services.database.transaction(key.project_id) as tx:
+            await publish_starter_flows(tx, key.project_id, now)
+            flow = await tx.scalar(select(Flow.id).where(Flow.name == "distraction"))
+            flow = flow or await tx.scalar(select(Flow.id).where(Flow.version_id.is_not(None)).order_by(Flow.name))
+        assert flow is not None
+        await set_up_channels(services, key.project_id, now)
+        pattern = await seed_weeks(services, key.project_id, now)
+        split = f"{now - timedelta(days=1):%Y-%m-%d}"
+        async with serving(create_app(services)) as address:
+            yield Filled(f"{address}/app", key.key, visits, flow, pattern, split)
+        await services.keys.close()
+        await services.plans.close()
+        await services.database.close()
 
 
-async def enter(context: BrowserContext, base: str, key: str) -> Page:
+async def enter(context: BrowserContext, filled: Filled) -> Page:
     page = await context.new_page()
-    await page.goto(f"{base}/login")
-    await page.fill("#key", key)
+    await page.goto(f"{filled.base}/login")
+    await page.fill("#key", filled.key)
     async with page.expect_navigation():
         await page.keyboard.press("Enter")
     return page
 
 
-async def picture(page: Page, address: str, size: tuple[int, int]) -> bytes:
+async def prepare(page: Page, name: str) -> None:
+    """Brings a page into the state that its picture shows."""
+    if name == "builder":
+        await page.get_by_role("button", name="Preview last week").click()
+        await page.locator("[data-builder-said]:not(:empty)").wait_for()
+        await page.locator("[data-builder-tree] .step.send .step-face, [data-builder-tree] .step-face").first.click()
+        await page.wait_for_load_state("networkidle")
+        await page.wait_for_timeout(500)
+
+
+async def picture(page: Page, address: str, size: tuple[int, int], name: str) -> bytes | None:
+    """The page as far down as is worth looking at; None where there is no such page."""
     await page.set_viewport_size({"width": size[0], "height": size[1]})
-    await page.goto(address)
+    await page.goto("about:blank")
+    answer = await page.goto(address)
+    if answer is None or (answer.status >= 400 and name != "unknown"):
+        return None
     await page.wait_for_load_state("networkidle")
+    await prepare(page, name)
+    top = 0
+    if "#" in address:
+        top = await page.evaluate(
+            "Math.round(document.querySelector(location.hash).getBoundingClientRect().top + scrollY)"
+        )
     tall = await page.evaluate("document.documentElement.scrollHeight")
-    return await page.screenshot(
-        full_page=True, clip={"x": 0, "y": 0, "width": size[0], "height": min(max(tall, size[1]), TALLEST)}
-    )
+    high = min(max(tall, size[1]) - top, TALLEST if size == PHONE else int(TALLEST * 0.75))
+    return await page.screenshot(full_page=True, clip={"x": 0, "y": top, "width": size[0], "height": high})
 
 
 async def sheet(browser: Browser, taken: list[bytes]) -> bytes:
-    """The pictures beside each other, light and dark at half the size of the phone's."""
-    page = await browser.new_page(viewport={"width": 1300, "height": 100})
+    """The pictures beside each other."""
+    page = await browser.new_page(viewport={"width": 1500, "height": 100})
     images = "".join(f'<img src="data:image/png;base64,{base64.b64encode(one).decode()}">' for one in taken)
     await page.set_content(
-        "<style>body{margin:0;padding:10px;display:grid;grid-template-columns:5fr 5fr 2.2fr;gap:10px;"
+        "<style>body{margin:0;padding:10px;display:grid;grid-template-columns:5fr 5fr 2fr;gap:10px;"
         f"align-items:start;background:#8a9299}}img{{display:block;width:100%;border-radius:4px}}</style>{images}"
     )
-    made = await page.screenshot(type="jpeg", quality=72, full_page=True)
+    made = await page.screenshot(type="jpeg", quality=70, full_page=True)
     await page.close()
     return made
 
 
 async def main(wanted: list[str], out: Path) -> None:
-    async with filled() as (base, key, visits, pattern_id), async_playwright() as playwright:
+    async with filled() as shop, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-        light = await enter(await browser.new_context(color_scheme="light", reduced_motion="reduce"), base, key)
-        dark = await enter(await browser.new_context(color_scheme="dark", reduced_motion="reduce"), base, key)
-        for name, path in places(visits, pattern_id).items():
+        light = await enter(await browser.new_context(color_scheme="light", reduced_motion="reduce"), shop)
+        dark = await enter(await browser.new_context(color_scheme="dark", reduced_motion="reduce"), shop)
+        for name, path in places(shop).items():
             if wanted and name not in wanted:
                 continue
-            taken = [await picture(page, base + path, DESKTOP) for page in (light, dark)]
-            taken.append(await picture(light, base + path, PHONE))
+            address = shop.base + path
+            shots = [await picture(page, address, DESKTOP, name) for page in (light, dark)]
+            shots.append(await picture(light, address, PHONE, name))
+            taken = [shot for shot in shots if shot is not None]
+            if len(taken) < len(shots):
+                sys.stdout.write(f"{name}: there is no such page\n")
+                continue
             target = out / f"{name}.jpg"
             target.write_bytes(await sheet(browser, taken))
+            if name == "session" and out == OUT:
+                (OUT.parent / "session.png").write_bytes(taken[0])
             sys.stdout.write(f"{target}: {target.stat().st_size:,} B\n")
         await browser.close()
 

@@ -175,7 +175,8 @@ const context = () => ({
   steps: () => names().filter((name) => name !== selected),
   isStep: (name, one) => ["next", "then", "otherwise"].includes(name) && one.type === "string",
   words: (pointer) => pointer === "/trigger/reasons" ? [...schema.insights.abandoned, ...schema.insights.converted] : null,
-  choices: () => null,
+  choices: (pointer) => pointer === "/trigger/kind" ? Object.keys(schema.insights) : null,
+  labels: JSON.parse(desk.dataset.labels),
   durations: "durations",
   change: (again = false) => {
     edited();

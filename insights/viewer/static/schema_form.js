@@ -51,6 +51,8 @@ function field(name, raw, owner, pointer, required, context) {
   const label = words(name);
   if (context.isStep(name, schema)) return labelled(label, about, pointer, choice(context.steps(), value, set, "(the end)"));
   if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set), "cart.value >= 50.00 EUR");
+  const known = schema.type === "string" && context.choices(pointer);
+  if (known) return labelled(label, about, pointer, choice(known, value, set, "(any)"));
   if (schema.enum) return labelled(label, about, pointer, choice(schema.enum, value ?? raw.default, set, required ? null : "(not set)"));
   if (schema.type === "boolean") {
     const box = make("input", { type: "checkbox", checked: value ?? raw.default ?? false });
@@ -74,7 +76,6 @@ function field(name, raw, owner, pointer, required, context) {
     input.setAttribute("list", context.durations);
   }
   if (schema.maxLength) input.maxLength = schema.maxLength;
-  if (context.choices(pointer)) input.setAttribute("list", context.choices(pointer));
   input.oninput = () => set(input.value);
   return labelled(label, about, pointer, input);
 }
@@ -84,6 +85,7 @@ function labelled(label, about, pointer, control, hint) {
   control.id = id;
   control.dataset.pointer = pointer;
   if (hint && !control.placeholder) control.placeholder = hint;
+  about = about?.replaceAll("``", "");
   const help = about ? make("span", { className: "help", id: `${id}-h`, textContent: about }) : null;
   control.setAttribute("aria-describedby", `${help ? `${id}-h ` : ""}${id}-p`);
   const problem = make("span", { className: "problem-text", id: `${id}-p` });
@@ -141,7 +143,7 @@ function array(label, about, pointer, schema, owner, name, context) {
         else delete owner[name];
         context.change();
       };
-      return make("label", {}, box, ` ${words(one)}`);
+      return make("label", {}, box, ` ${context.labels[one] || words(one)}`);
     });
     const set = make("fieldset", { className: "boxes" }, make("legend", { textContent: label }), ...boxes);
     set.dataset.pointer = pointer;
@@ -188,7 +190,7 @@ function group(label, about, pointer, schema, owner, name, required, context) {
     context.change(true);
   };
   const inside = has || required ? fields(schema, owner[name], pointer, context) : null;
-  const set = make("fieldset", {}, make("legend", { textContent: label }), about ? make("p", { className: "help", textContent: about }) : null, inside, required ? null : toggle);
+  const set = make("fieldset", {}, make("legend", { textContent: label }), about ? make("p", { className: "help", textContent: about.replaceAll("``", "") }) : null, inside, required ? null : toggle);
   set.dataset.pointer = pointer;
   return set;
 }
