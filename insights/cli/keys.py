@@ -178,7 +178,9 @@ def reseal_all(
     data_dir: DataDir = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Seal every stored credential anew with the newest key; after that, older keys can be taken away.
+    """Seal every stored credential anew with the newest key.
+
+    Personal data is sealed by the same keys: older ones can be taken away after `whyleft privacy reseal` too.
 
     The keys are WHYLEFT_SEALING_KEYS or the lines of WHYLEFT_SEALING_KEYS_FILE, newest first. Servers go on meanwhile.
     Exit status 1 when something was sealed with a key that is not among them.
