@@ -186,19 +186,25 @@ async def _flow(tx: AsyncSession, project_id: UUID, flow_id: UUID, *, lock: bool
 
 async def _latest(tx: AsyncSession, project_id: UUID, flow_id: UUID | None = None) -> dict[UUID, list[FlowVersion]]:
     """Flow → the version published last, and the live one if that is another."""
-    newest = func.max(FlowVersion.number).over(partition_by=FlowVersion.flow_id)
+    of = FlowVersion.project_id == project_id
+    newest = select(FlowVersion.flow_id, func.max(FlowVersion.number).label("number")).where(of)
     query = (
-        select(FlowVersion, newest, Flow.version_id)
+        select(FlowVersion)
         .join(Flow, (Flow.project_id == FlowVersion.project_id) & (Flow.id == FlowVersion.flow_id))
-        .where(FlowVersion.project_id == project_id)
+        .where(of)
+        .order_by(FlowVersion.number.desc())
     )
     if flow_id is not None:
+        newest = newest.where(FlowVersion.flow_id == flow_id)
         query = query.where(FlowVersion.flow_id == flow_id)
+    last = newest.group_by(FlowVersion.flow_id).subquery()
+    query = query.join(last, last.c.flow_id == FlowVersion.flow_id).where(
+        (FlowVersion.number == last.c.number) | (FlowVersion.id == Flow.version_id)
+    )
     found: dict[UUID, list[FlowVersion]] = {}
-    for version, number, live_id in await tx.execute(query):
-        if version.number == number or version.id == live_id:
-            found.setdefault(version.flow_id, []).append(version)
-    return {key: sorted(versions, key=lambda one: one.number, reverse=True) for key, versions in found.items()}
+    for version in await tx.scalars(query):
+        found.setdefault(version.flow_id, []).append(version)
+    return found
 
 
 def _built(flow: Flow, draft: FlowDraft | None, versions: list[FlowVersion]) -> BuiltFlow:

@@ -10,11 +10,12 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import FlowDefinition
 from flows.matching import is_event
+from insights.building import questions
 from insights.building.drafts import Version
 from insights.learning.collect import unit_of
 from insights.learning.rewards import GivenBack, Order, Unit, refund_of
@@ -24,77 +25,6 @@ from insights.vocabulary.ids import first_uuid_of_day
 
 PURCHASE: Final = "purchased"
 LONGEST_VISIT: Final = timedelta(days=1)
-
-_RUNS: Final = text("""
-SELECT version_id, status, coalesce(split_part(end_reason, ':', 1), '') AS reason,
-       CASE WHEN status IN ('waiting', 'sending') THEN step END AS step, count(*) AS runs
-FROM flow_run
-WHERE project_id = :project AND flow_id = :flow AND started_at >= :since AND started_at < :until
-GROUP BY 1, 2, 3, 4
-""")
-_STEPS: Final = text("""
-SELECT run.version_id, line.step, line.what,
-       CASE WHEN line.what = 'skipped' THEN split_part(line.detail, ':', 1)
-            WHEN line.what = 'split' THEN line.detail ELSE '' END AS detail,
-       count(DISTINCT run.id) AS runs
-FROM flow_run AS run
-JOIN run_event AS line ON line.project_id = run.project_id AND line.run_id = run.id
-WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
-    AND line.step IS NOT NULL
-GROUP BY GROUPING SETS ((1, 2, 3, 4), (1, 2))
-""")
-_DELIVERIES: Final = text("""
-SELECT run.version_id, delivery.step, delivery.status, told.kind, count(DISTINCT delivery.id) AS messages
-FROM flow_run AS run
-JOIN delivery ON delivery.project_id = run.project_id AND delivery.run_id = run.id
-LEFT JOIN delivery_event AS told ON told.project_id = delivery.project_id AND told.delivery_id = delivery.id
-WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
-GROUP BY GROUPING SETS ((1, 2, 3), (1, 2, 4))
-""")
-# Each order is put down to the last message of the flow before it, within the version's own time.
-_ORDERS: Final = text("""
-WITH sent AS (
-    SELECT delivery.id, run.version_id, delivery.step, delivery.created_at,
-           coalesce(person.person_id, delivery.visitor_id) AS person, success.within
-    FROM flow_run AS run
-    JOIN delivery ON delivery.project_id = run.project_id AND delivery.run_id = run.id
-    JOIN unnest(CAST(:versions AS uuid[]), CAST(:withins AS interval[])) AS success(version_id, within)
-        ON success.version_id = run.version_id
-    LEFT JOIN person ON person.project_id = run.project_id AND person.visitor_id = delivery.visitor_id
-    WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
-        AND delivery.status IN ('accepted', 'unknown') AND delivery.action = ANY(:to_visitors)
-), bought AS (
-    SELECT conversion.*, coalesce(person.person_id, conversion.visitor_id) AS person
-    FROM conversion
-    LEFT JOIN person ON person.project_id = :project AND person.visitor_id = conversion.visitor_id
-    WHERE conversion.project_id = :project AND conversion.occurred_at > :since
-)
-SELECT DISTINCT ON (bought.key) bought.key, bought.occurred_at, bought.value_minor, bought.currency,
-       sent.version_id, sent.step, sent.id AS delivery_id
-FROM bought
-JOIN sent ON sent.person = bought.person AND bought.occurred_at > sent.created_at
-    AND bought.occurred_at <= sent.created_at + sent.within
-ORDER BY bought.key, sent.created_at DESC
-""")
-_SENT: Final = text("""
-SELECT delivery.id, run.version_id, delivery.step, delivery.created_at,
-       coalesce(person.person_id, delivery.visitor_id) AS person
-FROM flow_run AS run
-JOIN delivery ON delivery.project_id = run.project_id AND delivery.run_id = run.id
-LEFT JOIN person ON person.project_id = run.project_id AND person.visitor_id = delivery.visitor_id
-WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
-    AND delivery.status IN ('accepted', 'unknown') AND delivery.action = ANY(:to_visitors)
-ORDER BY delivery.created_at
-LIMIT 100000
-""")
-_PERSON: Final = text("""
-SELECT coalesce(person.person_id, event.visitor_id) AS person, event.id, event.occurred_at, event.type, event.props
-FROM event
-LEFT JOIN person ON person.project_id = event.project_id AND person.visitor_id = event.visitor_id
-WHERE event.project_id = :project AND event.session_id >= :first AND event.type = :type AND event.occurred_at > :since
-ORDER BY event.occurred_at
-LIMIT 200000
-""")
 
 
 @dataclass(slots=True)
@@ -189,13 +119,13 @@ async def figures_of(
         "until": until,
         "to_visitors": [action.value for action in TO_VISITORS],
     }
-    for row in await tx.execute(_RUNS, values):
+    for row in await tx.execute(questions.RUNS, values):
         if row.version_id in found:
             _count_runs(found[row.version_id], row)
-    for row in await tx.execute(_STEPS, values):
+    for row in await tx.execute(questions.LINES, values):
         if (step := _step(found, row)) is not None:
             _count_line(step, row)
-    for row in await tx.execute(_DELIVERIES, values):
+    for row in await tx.execute(questions.DELIVERIES, values):
         if (step := _step(found, row)) is not None:
             _count_message(step.messages, row)
     unit = await unit_of(tx, project_id)
@@ -271,7 +201,7 @@ async def _attribute(
     purchases = {key: goal for key, goal in goals.items() if goal.event == PURCHASE and not goal.props}
     if purchases:
         windows = {"versions": list(purchases), "withins": [goal.within for goal in purchases.values()]}
-        rows = (await tx.execute(_ORDERS, {**values, **windows})).all()
+        rows = (await tx.execute(questions.ORDERS, {**values, **windows})).all()
         refunds = await _refunds(tx, project_id, {row.key for row in rows}, values["since"])
         reached: set[UUID] = set()
         for row in rows:
@@ -307,11 +237,11 @@ async def _reached_goals(
     first = first_uuid_of_day((values["since"] - LONGEST_VISIT).date())
     told: dict[UUID, list[Any]] = defaultdict(list)
     asked = {"project": project_id, "first": first, "type": event, "since": values["since"]}
-    for row in await tx.execute(_PERSON, asked):
+    for row in await tx.execute(questions.EVENTS, asked):
         told[row.person].append(row)
     counted: set[UUID] = set()
     # The last message before it, as with orders.
-    for row in reversed((await tx.execute(_SENT, dict(values))).all()):
+    for row in reversed((await tx.execute(questions.SENT, dict(values))).all()):
         goal = goals.get(row.version_id)
         step = _step(found, row)
         if goal is None or step is None or goal.event != event:

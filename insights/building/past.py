@@ -42,14 +42,13 @@ MOST_EVENTS: Final = 2_000
 
 
 class Past:
-    """What was, in one transaction. ``now`` is the real present."""
+    """What was, in one transaction."""
 
     def __init__(
         self,
         tx: AsyncSession,
         project_id: UUID,
         flow: FlowDefinition,
-        now: datetime,
         *,
         composer: Composer,
         knowledge: Knowledge,
@@ -60,7 +59,6 @@ class Past:
         self._tx = tx
         self._project_id = project_id
         self._flow = flow
-        self._now = now
         self._composer = composer
         self._knowledge = knowledge
         self._all_channels = channels

@@ -106,7 +106,7 @@ class Previewer:
     ) -> tuple[Rehearsed, bool]:
         """One visit's way through the flow up to ``clock``, and whether the flow asks for it at all."""
         async with self._database.transaction(project_id) as tx:
-            past = await self._past(tx, project_id, flow, clock)
+            past = await self._past(tx, project_id, flow)
             case = await case_of_session(tx, project_id, trigger, session_id, starts_at)
             asked = await past.asks_for(case)
             ran = await Rehearsal(flow, case, await past.known(case), past, clock).run()
@@ -118,7 +118,7 @@ class Previewer:
     ) -> list[Rehearsed]:
         ran: list[Rehearsed] = []
         async with self._database.transaction(project_id) as tx:
-            past = await self._past(tx, project_id, flow, now)
+            past = await self._past(tx, project_id, flow)
             for cases in people:
                 theirs: list[Rehearsed] = []
                 for case in cases:
@@ -132,12 +132,11 @@ class Previewer:
             await tx.rollback()
         return ran
 
-    async def _past(self, tx: AsyncSession, project_id: UUID, flow: FlowDefinition, now: datetime) -> Past:
+    async def _past(self, tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> Past:
         past = Past(
             tx,
             project_id,
             flow,
-            now,
             composer=self._composer,
             knowledge=self._knowledge,
             channels=self._channels,

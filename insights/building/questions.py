@@ -1,0 +1,78 @@
+"""What is asked of the store about a flow's runs, messages and what followed them: one statement each."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import text
+
+RUNS: Final = text("""
+SELECT version_id, status, coalesce(split_part(end_reason, ':', 1), '') AS reason,
+       CASE WHEN status IN ('waiting', 'sending') THEN step END AS step, count(*) AS runs
+FROM flow_run
+WHERE project_id = :project AND flow_id = :flow AND started_at >= :since AND started_at < :until
+GROUP BY 1, 2, 3, 4
+""")
+LINES: Final = text("""
+SELECT run.version_id, line.step, line.what,
+       CASE WHEN line.what = 'skipped' THEN split_part(line.detail, ':', 1)
+            WHEN line.what = 'split' THEN line.detail ELSE '' END AS detail,
+       count(DISTINCT run.id) AS runs
+FROM flow_run AS run
+JOIN run_event AS line ON line.project_id = run.project_id AND line.run_id = run.id
+WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
+    AND line.step IS NOT NULL
+GROUP BY GROUPING SETS ((1, 2, 3, 4), (1, 2))
+""")
+DELIVERIES: Final = text("""
+SELECT run.version_id, delivery.step, delivery.status, told.kind, count(DISTINCT delivery.id) AS messages
+FROM flow_run AS run
+JOIN delivery ON delivery.project_id = run.project_id AND delivery.run_id = run.id
+LEFT JOIN delivery_event AS told ON told.project_id = delivery.project_id AND told.delivery_id = delivery.id
+WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
+GROUP BY GROUPING SETS ((1, 2, 3), (1, 2, 4))
+""")
+# Each order is put down to the last message of the flow before it, within the version's own time.
+ORDERS: Final = text("""
+WITH sent AS (
+    SELECT delivery.id, run.version_id, delivery.step, delivery.created_at,
+           coalesce(person.person_id, delivery.visitor_id) AS person, success.within
+    FROM flow_run AS run
+    JOIN delivery ON delivery.project_id = run.project_id AND delivery.run_id = run.id
+    JOIN unnest(CAST(:versions AS uuid[]), CAST(:withins AS interval[])) AS success(version_id, within)
+        ON success.version_id = run.version_id
+    LEFT JOIN person ON person.project_id = run.project_id AND person.visitor_id = delivery.visitor_id
+    WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
+        AND delivery.status IN ('accepted', 'unknown') AND delivery.action = ANY(:to_visitors)
+), bought AS (
+    SELECT conversion.*, coalesce(person.person_id, conversion.visitor_id) AS person
+    FROM conversion
+    LEFT JOIN person ON person.project_id = :project AND person.visitor_id = conversion.visitor_id
+    WHERE conversion.project_id = :project AND conversion.occurred_at > :since
+)
+SELECT DISTINCT ON (bought.key) bought.key, bought.occurred_at, bought.value_minor, bought.currency,
+       sent.version_id, sent.step, sent.id AS delivery_id
+FROM bought
+JOIN sent ON sent.person = bought.person AND bought.occurred_at > sent.created_at
+    AND bought.occurred_at <= sent.created_at + sent.within
+ORDER BY bought.key, sent.created_at DESC
+""")
+SENT: Final = text("""
+SELECT delivery.id, run.version_id, delivery.step, delivery.created_at,
+       coalesce(person.person_id, delivery.visitor_id) AS person
+FROM flow_run AS run
+JOIN delivery ON delivery.project_id = run.project_id AND delivery.run_id = run.id
+LEFT JOIN person ON person.project_id = run.project_id AND person.visitor_id = delivery.visitor_id
+WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
+    AND delivery.status IN ('accepted', 'unknown') AND delivery.action = ANY(:to_visitors)
+ORDER BY delivery.created_at
+LIMIT 100000
+""")
+EVENTS: Final = text("""
+SELECT coalesce(person.person_id, event.visitor_id) AS person, event.id, event.occurred_at, event.type, event.props
+FROM event
+LEFT JOIN person ON person.project_id = event.project_id AND person.visitor_id = event.visitor_id
+WHERE event.project_id = :project AND event.session_id >= :first AND event.type = :type AND event.occurred_at > :since
+ORDER BY event.occurred_at
+LIMIT 200000
+""")
