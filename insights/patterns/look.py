@@ -36,7 +36,7 @@ from insights.patterns.finding import Found, Standing, own_changes, quieten, sha
 from insights.patterns.notices import announce
 from insights.patterns.tell import Teller
 from insights.patterns.trigger import start_flows
-from insights.patterns.words import Facts, narrative
+from insights.patterns.words import Facts, cell_words, narrative
 from insights.reports.changes import USUAL, Counts, Rules, find_changes, is_back
 from insights.reports.confusion import corrected_mix
 from insights.vocabulary.ids import uuid7
@@ -153,7 +153,7 @@ class Looker:
         evidence = await read_evidence(tx, project_id, cell, reason, began_at, now)
         label = label_of(cell, evidence)
         shown = await _corrected(tx, project_id, found, field)
-        also = [one.name or "everywhere" for one in found.also]
+        also = [cell_words(one.dimension, one.name) for one in found.also]
         facts = Facts(
             cell.dimension,
             label,

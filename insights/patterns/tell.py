@@ -22,7 +22,7 @@ from insights.classification.classify import FEWEST_BYTES_A_TOKEN, MOST_CALLS, M
 from insights.classification.projects import ProjectClassifiers, Speaker
 from insights.models import Pattern
 from insights.patterns.actions import PARAMS, choices
-from insights.patterns.words import LONGEST, Facts, complaint
+from insights.patterns.words import LONGEST, Facts, cell_words, complaint
 from insights.privacy.redact import redact_path
 from insights.reports.advice import ADVICE, AggregateAction
 from insights.vocabulary.reasons import Kind, Reason
@@ -145,7 +145,7 @@ def facts_of(row: Pattern) -> Facts:
         row.sessions,
         row.cell_sessions,
         row.began_at,
-        [one["name"] or "everywhere" for one in row.also],
+        [cell_words(one["dimension"], one["name"]) for one in row.also],
         row.at_stake,
     )
 

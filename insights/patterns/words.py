@@ -95,7 +95,7 @@ def cell_words(dimension: str, label: str) -> str:
         case "page":
             return f"on {label}"
         case "source":
-            return f"from {label}"
+            return "who came directly" if label == "direct" else f"from {label}"
         case "device":
             return f"on {label}s"
         case "country":

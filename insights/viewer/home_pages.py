@@ -32,6 +32,8 @@ from insights.vocabulary.reasons import Kind, Reason
 DAYS_BEFORE: Final = 7
 MOST_PATTERNS: Final = 5
 MOST_REASONS: Final = 5
+LEAST_VISITS: Final = 5
+"""Fewer with a reason are called neither more nor less than usual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class ReasonToday:
     @property
     def unusual(self) -> str:
         """ "more" or "less" than usual by more than chance explains, or ""."""
-        if self.usual is None or self.low <= self.usual <= self.high:
+        if self.usual is None or self.low <= self.usual <= self.high or self.visits < LEAST_VISITS:
             return ""
         return "more" if self.low > self.usual else "less"
 

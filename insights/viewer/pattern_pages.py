@@ -20,7 +20,7 @@ from insights.patterns.history import Asked, behind, over_time
 from insights.patterns.look import Looked
 from insights.patterns.read import pattern_named, patterns_before
 from insights.patterns.tell import facts_of
-from insights.patterns.words import headline
+from insights.patterns.words import cell_words, headline
 from insights.reports.advice import ADVICE
 from insights.viewer.filters import Filters
 from insights.viewer.gate import Viewer
@@ -119,6 +119,7 @@ class PatternPages(PageGroup):
             advice=next((sentence for one, sentence in ADVICE.values() if one.value == row.action), ""),
             params=[(name, value) for name, value in _telling(row).items() if value not in (None, "", 0)],
             ends=ENDS,
+            cell_words=cell_words,
             behind=ReportQuery(
                 kind=Kind(row.kind),
                 dimension=asked.dimension,

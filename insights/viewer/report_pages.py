@@ -28,7 +28,6 @@ from insights.reports.mix import wilson
 from insights.viewer.filters import Filters, read_request
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import PageGroup
-from insights.viewer.render import root
 from insights.viewer.report_query import DAYS, ReportQuery, first_day, read_query
 from insights.viewer.session_list import read_where
 from insights.viewer.share_chart import Chart, Happened, draw
@@ -115,7 +114,8 @@ class ReportPages(PageGroup):
             "reports",
             asked=asked,
             report=read,
-            chart=_chart(read, asked, f"{root(request)}/patterns/"),
+            chart=_chart(read, asked),
+            changed=[(row, headline(facts_of(row))) for row in _marked(read, asked)],
             colours=COLOURS,
             where=cell_words(asked.dimension, asked.name),
             dimensions=DIMENSIONS,
@@ -165,7 +165,7 @@ class ReportPages(PageGroup):
         """The chart by itself."""
         asked = read_query(request.query_params)
         read = await self._read(viewer, asked)
-        chart = _chart(read, asked, "")
+        chart = _chart(read, asked)
         made = self._desk.templates.get_template("report.svg").render(
             chart=chart, colours=COLOURS, title=f"Reasons {cell_words(asked.dimension, asked.name)}"
         )
@@ -241,12 +241,17 @@ def _cell(name: str, bucket: Bucket) -> CellLine:
     return CellLine(name, bucket.sessions, reason, hits, hits / bucket.sessions, low, high)
 
 
-def _chart(read: Report, asked: ReportQuery, pattern_link: str) -> Chart | None:
-    happened = [
-        Happened(row.began_at, Reason(row.reason), headline(facts_of(row)), f"{pattern_link}{row.id}")
+def _marked(read: Report, asked: ReportQuery) -> list[Pattern]:
+    """The patterns of the cell that is looked at; everywhere, all of them."""
+    return [
+        row
         for row in read.patterns
         if asked.dimension is Dimension.ALL or (row.dimension, row.name) == (asked.dimension.value, asked.name)
     ]
+
+
+def _chart(read: Report, asked: ReportQuery) -> Chart | None:
+    happened = [Happened(row.began_at, Reason(row.reason), headline(facts_of(row))) for row in _marked(read, asked)]
     if asked.split is not None:
         at = datetime.combine(asked.split, time(), UTC)
         happened.append(Happened(at, None, f"Your change, {asked.split:%-d %b}"))

@@ -19,11 +19,10 @@ GAP: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A vertical line: when something changed. ``href`` leads to it, where there is a page of it."""
+    """A vertical line: when something changed."""
 
     x: float
     title: str
-    href: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,6 @@ class Happened:
     at: datetime
     reason: Reason | None
     title: str
-    href: str = ""
 
 
 def draw(
@@ -117,11 +115,11 @@ def draw(
                 "M" + " L".join([*upper, *reversed(lower)]) + "Z" if len(dots) > 1 else "",
                 "M" + " L".join(f"{x} {y}" for x, y, _ in dots) if len(dots) > 1 else "",
                 tuple(dots),
-                tuple(Mark(x_at(one.at), one.title, one.href) for one in happened if one.reason is reason),
+                tuple(Mark(x_at(one.at), one.title) for one in happened if one.reason is reason),
                 _percent(hits / total) if totals else "",
             )
         )
-    everywhere = tuple(Mark(x_at(one.at), one.title, one.href) for one in happened if one.reason is None)
+    everywhere = tuple(Mark(x_at(one.at), one.title) for one in happened if one.reason is None)
     some = max(1, len(buckets) // 7)
     starts = [since + number * step for number in range(0, len(buckets), some)]
     return Chart(

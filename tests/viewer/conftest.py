@@ -13,7 +13,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from playwright.async_api import Browser, async_playwright
-from sqlalchemy import select
+from sqlalchemy import select, update
 from starlette.types import ASGIApp
 
 from adapters.postgres.engine import Database, DatabaseUrls
@@ -25,6 +25,8 @@ from insights.settings import Settings
 from insights.viewer import create_viewer
 from insights.wiring import build
 from tests.browser import ARGUMENTS, chromium_path
+from tests.patterns.shop import NOW as WEEKS_END
+from tests.patterns.shop import Weeks
 from tests.viewer.seed import NOW, Keys, Visit, seed_shop
 
 SECRET = b"a secret of thirty-two characters"
@@ -120,12 +122,19 @@ class Whole:
     key: str
     visits: dict[str, Visit]
     flow_id: UUID
+    pattern_id: UUID
 
     def pages(self) -> list[str]:
         """A page of every kind."""
         broken = self.visits["broken"]
         return [
             "/",
+            "/patterns",
+            "/patterns?show=over",
+            f"/patterns/{self.pattern_id}",
+            "/reports?split=2026-11-20",
+            "/reports?dimension=page&name=/nowhere",
+            "/reports/sessions?reason=technical_error",
             "/sessions",
             "/sessions?text=nobody",
             "/sessions?reason=technical_error",
@@ -153,13 +162,20 @@ async def whole(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Wh
     now = datetime.now(UTC)
     key = await create_key(services.database, f"shop-{uuid4()}", "secret", [])
     visits = await seed_shop(services.database, key.project_id, now=now)
+    weeks = Weeks(key.project_id).page("/cart", rate=2, now=0.7, changed_hours=16, cart=2500).page("/", rate=2)
+    await weeks.shifted(now - WEEKS_END).store(services.database)
+    async with services.database.transaction(key.project_id) as tx:
+        # What the seed published is no flow that could be read.
+        await tx.execute(update(Flow).where(Flow.project_id == key.project_id).values(version_id=None))
+    looked = await services.looker.look(key.project_id)
+    assert looked is not None and looked.found
     async with services.database.transaction(key.project_id) as tx:
         await publish_starter_flows(tx, key.project_id, now)
         flow_id = await tx.scalar(
             select(Flow.id).where(Flow.project_id == key.project_id, Flow.version_id.is_not(None)).order_by(Flow.name)
         )
     assert flow_id is not None
-    yield Whole(create_app(services), services.database, key.project_id, key.key, visits, flow_id)
+    yield Whole(create_app(services), services.database, key.project_id, key.key, visits, flow_id, looked.found[0])
     await services.recorder.stop()
     await services.loader.close()
     await services.keys.close()
