@@ -162,7 +162,9 @@ async def whole(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Wh
     now = datetime.now(UTC)
     key = await create_key(services.database, f"shop-{uuid4()}", "secret", [])
     visits = await seed_shop(services.database, key.project_id, now=now)
-    weeks = Weeks(key.project_id).page("/cart", rate=2, now=0.7, changed_hours=16, cart=2500).page("/", rate=2)
+    weeks = Weeks(key.project_id)
+    for path, share in (("/checkout", 0.7), ("/about", 0.12)):
+        weeks.page(path, rate=2, now=share, changed_hours=16, reason="trust_concern", otherwise="unclear", cart=2500)
     await weeks.shifted(now - WEEKS_END).store(services.database)
     async with services.database.transaction(key.project_id) as tx:
         # What the seed published is no flow that could be read.

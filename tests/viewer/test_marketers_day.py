@@ -24,6 +24,14 @@ async def test_from_a_reason_to_its_sessions_to_a_flow_and_its_delivery(whole: W
         await page.fill("#key", whole.key)
         await page.keyboard.press("Enter")
 
+        # What changed? A pattern leads to the visits behind it.
+        await page.get_by_role("link", name="Patterns", exact=True).click()
+        await page.get_by_role("link", name="Trust concern up from").click()
+        await page.get_by_role("link", name="All of them").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text("The visits behind it")
+        await expect(page.locator("a.row-link").first).to_be_visible()
+        await page.get_by_role("link", name="Sessions", exact=True).click()
+
         # Why do they leave? The reason leads to its visits, a visit to its evidence.
         await page.get_by_role("link", name="Technical error").last.click()
         await page.locator("a.row-link").first.click()
