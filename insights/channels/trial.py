@@ -17,13 +17,24 @@ from adapters.postgres.engine import Database
 from insights.channels.store import named
 from insights.channels.ways import ProjectChannels
 from insights.errors import NotFound, Refused
+from insights.models import PushSubscription
+from insights.recovery.short import told_of
 
 _OF_THE_SERVERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "email": SAMPLE,
     "webhook": {"type": "test", "data": {"note": "A test of this channel that you sent yourself."}},
     "ticket": {"title": "A test of this channel", "body": "You sent it yourself. Close it."},
 }
-_TO_SOMEBODY: Final = frozenset({"email", "sms"})
+_TO_SOMEBODY: Final[Mapping[str, str]] = {
+    "email": "an e-mail address of your own",
+    "sms": "a phone number of your own such as +4915112345678",
+    "push": "the id of a subscription of your own (GET /v1/push/subscriptions)",
+    "ads": "an e-mail address of your own",
+    "esp": "an e-mail address of your own",
+    "shop": "the e-mail address of a customer account of your own",
+}
+_BY_ADDRESS: Final = frozenset({"ads", "esp", "shop"})
+"""What knows people by an address inside the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +71,11 @@ async def send_test(
             f"content: {name} has no sample of its own; send the content that its page lists.", field="content"
         )
     if channel.name in _TO_SOMEBODY and not to:
-        what = "an e-mail address" if channel.name == "email" else "a phone number such as +4915112345678"
-        raise Refused(f"to: {name} writes to somebody; give {what} of your own.", field="to")
+        raise Refused(f"to: {name} reaches somebody; give {_TO_SOMEBODY[channel.name]}.", field="to")
+    if channel.name in _BY_ADDRESS and to:
+        said = {**said, "email": to}
+    if channel.name == "push" and to:
+        said = {**said, "subscription": await _subscription(database, project_id, to)}
     result = await channel.send(SendIntent(f"test-{uuid4()}", to, said))
     if channel.id is not None:
         try:
@@ -95,6 +109,19 @@ def explained(name: str, result: Result, to: str | None) -> Trial:
         case Unknown():
             look = "Look in the provider's own log. A flow repeats it only where a second copy does no harm."
             return Trial(name, "unknown", f"Nobody can say whether it went out. {result.why}", look, None)
+
+
+async def _subscription(database: Database, project_id: UUID, to: str) -> dict[str, Any]:
+    """The subscription of this id. Raises Refused."""
+    try:
+        identifier = UUID(to)
+    except ValueError:
+        identifier = UUID(int=0)
+    async with database.transaction(project_id) as tx:
+        found = await tx.get(PushSubscription, (project_id, identifier))
+    if found is None:
+        raise Refused(f"to: there is no push subscription {to[:60]!r} in this project.", field="to")
+    return told_of(found)
 
 
 async def _channel(database: Database, channels: ProjectChannels, project_id: UUID, name: str) -> Channel:

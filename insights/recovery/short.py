@@ -98,7 +98,7 @@ async def push_of(
         "body": body,
         "url": url if isinstance(url, str) else values["link"],
         "topic": f"{request.project_id}/{one_line(request.params.get('topic'), 60) or 'recovery'}",
-        "subscription": _told(found),
+        "subscription": told_of(found),
     }
     if (hours := whole(request.params.get("hours"))) is not None:
         content["hours"] = hours
@@ -138,7 +138,8 @@ async def _subscription(
     return found
 
 
-def _told(found: PushSubscription) -> dict[str, Any]:
+def told_of(found: PushSubscription) -> dict[str, Any]:
+    """A subscription as a push's content holds it."""
     if found.kind == "app":
         return {"token": found.address}
     return {"endpoint": found.address, "keys": {"p256dh": found.p256dh, "auth": found.auth}}

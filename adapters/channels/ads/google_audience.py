@@ -6,11 +6,12 @@ Reference (read 2026-11-21): https://developers.google.com/data-manager/api/refe
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator
 
-from adapters.channels.ads.person import person_of, removes, sha256, without_dots
+from adapters.channels.ads.person import SAMPLE, person_of, removes, sha256, without_dots
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
 from adapters.channels.google_account import Token, forget_token, is_account, service_account, token_for
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
@@ -52,6 +53,7 @@ class GoogleAudience(HttpChannel[GoogleAudienceSettings, GoogleAudienceCredentia
     credentials_model = GoogleAudienceCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(5, 20)
+    sample: ClassVar[Mapping[str, Any]] = SAMPLE
 
     def request(self, intent: SendIntent) -> Request:
         person = person_of(intent)

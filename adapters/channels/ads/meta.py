@@ -7,12 +7,13 @@ copies apart; one event older than seven days would fail its whole request, so i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
 from pydantic import Field, SecretStr
 
-from adapters.channels.ads.person import Person, happening_of, person_of, removes, sha256
+from adapters.channels.ads.person import SAMPLE, Person, happening_of, person_of, removes, sha256
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent, Unknown
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, HttpChannel, S
 from adapters.channels.line import Answer, Request, json_request
@@ -76,6 +77,7 @@ class MetaConversions(_Meta[MetaConversionsSettings]):
     title = "Meta Conversions API"
     settings_model = MetaConversionsSettings
     rate: ClassVar[Rate] = Rate(20, 50)
+    sample: ClassVar[Mapping[str, Any]] = SAMPLE
 
     def request(self, intent: SendIntent) -> Request:
         happened = happening_of(intent, self.line.now())
@@ -115,6 +117,7 @@ class MetaAudience(_Meta[MetaAudienceSettings]):
     title = "Meta custom audience"
     settings_model = MetaAudienceSettings
     rate: ClassVar[Rate] = Rate(2, 10)
+    sample: ClassVar[Mapping[str, Any]] = SAMPLE
 
     def request(self, intent: SendIntent) -> Request:
         person = person_of(intent)

@@ -17,6 +17,12 @@ from adapters.channels.contract import SendIntent
 from adapters.channels.http_channel import ContentInvalid, text_of
 from adapters.channels.sms.phone import PhoneInvalid, e164
 
+SAMPLE: Final[Mapping[str, Any]] = {
+    "event": "WhyleftTest",
+    "do": "add",
+    # Whoever tests it is told of themselves.
+    "consent": {"marketing": True, "channels": ["ads"]},
+}
 OLDEST: Final = timedelta(days=7)
 _AHEAD: Final = timedelta(minutes=5)
 _GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
@@ -92,7 +98,7 @@ def happening_of(intent: SendIntent, now: datetime) -> Happening:
 
 def removes(intent: SendIntent) -> bool:
     """Whether somebody leaves an audience. Raises ContentInvalid."""
-    wanted = intent.content.get("do", "add")
+    wanted = intent.content.get("do") or "add"
     if wanted not in ("add", "remove"):
         raise ContentInvalid("do must be add or remove.")
     return bool(wanted == "remove")

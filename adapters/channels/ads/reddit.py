@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr
 
-from adapters.channels.ads.person import happening_of, person_of, removes, sha256, without_dots
+from adapters.channels.ads.person import SAMPLE, happening_of, person_of, removes, sha256, without_dots
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
 from adapters.channels.line import Answer, Broken, Request, json_request
@@ -61,6 +62,7 @@ class RedditConversions(HttpChannel[RedditConversionsSettings, RedditConversions
     credentials_model = RedditConversionsCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(10, 20)
+    sample: ClassVar[Mapping[str, Any]] = SAMPLE
 
     def request(self, intent: SendIntent) -> Request:
         happened, person = happening_of(intent, self.line.now()), person_of(intent)
@@ -122,6 +124,7 @@ class RedditAudience(HttpChannel[RedditAudienceSettings, RedditAudienceCredentia
     credentials_model = RedditAudienceCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(1, 2)
+    sample: ClassVar[Mapping[str, Any]] = SAMPLE
 
     def request(self, intent: SendIntent) -> Request:
         person = person_of(intent)

@@ -7,6 +7,7 @@ entries come inside a 201.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from pydantic import Field, SecretStr
@@ -47,6 +48,7 @@ class Braze(HttpChannel[BrazeSettings, BrazeCredentials]):
     settings_model = BrazeSettings
     credentials_model = BrazeCredentials
     rate: ClassVar[Rate] = Rate(100, 250)
+    sample: ClassVar[Mapping[str, Any]] = {"do": "event", "event": "Whyleft Test"}
 
     def request(self, intent: SendIntent) -> Request:
         do, customer = wanted(intent, "event", "profile", "quiet", "suppress", "resume"), customer_of(intent)

@@ -32,7 +32,7 @@ class Customer:
 
 def wanted(intent: SendIntent, *known: str) -> str:
     """What is to be done. Raises ContentInvalid."""
-    do = intent.content.get("do", "event")
+    do = intent.content.get("do") or "event"
     if do not in known:
         raise ContentInvalid(f"do must be one of {', '.join(known)}.")
     return str(do)
@@ -55,7 +55,7 @@ def customer_of(intent: SendIntent) -> Customer:
 
 def properties_of(intent: SendIntent) -> dict[str, Any]:
     """Raises ContentInvalid."""
-    given = intent.content.get("properties", {})
+    given = intent.content.get("properties") or {}
     if not isinstance(given, Mapping) or len(given) > MOST_PROPERTIES:
         raise ContentInvalid(f"properties must be up to {MOST_PROPERTIES} names with their values.")
     return {str(name): value for name, value in given.items()}
@@ -75,7 +75,7 @@ def time_of(intent: SendIntent, name: str, otherwise: datetime) -> datetime:
 
 def listed(intent: SendIntent, name: str) -> list[str]:
     """A list of short texts. Raises ContentInvalid."""
-    given = intent.content.get(name, [])
+    given = intent.content.get(name) or []
     if not isinstance(given, list | tuple) or len(given) > 100:
         raise ContentInvalid(f"{name} must be a list.")
     return [str(one)[:255] for one in given]

@@ -6,6 +6,7 @@ unique_id and a profile's address make a repeat harmless.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from pydantic import Field, SecretStr
@@ -42,6 +43,7 @@ class Klaviyo(HttpChannel[KlaviyoSettings, KlaviyoCredentials]):
     credentials_model = KlaviyoCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(10, 75)
+    sample: ClassVar[Mapping[str, Any]] = {"do": "event", "event": "Whyleft Test"}
     speaks_json: ClassVar[bool] = False
 
     def request(self, intent: SendIntent) -> Request:

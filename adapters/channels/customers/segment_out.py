@@ -49,9 +49,10 @@ class SegmentOut(HttpChannel[SegmentOutSettings, SegmentOutCredentials]):
     credentials_model = SegmentOutCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(50, 100)
+    sample: ClassVar[Mapping[str, Any]] = {"event": "Whyleft Test", "anonymous_id": "whyleft-test"}
 
     def request(self, intent: SendIntent) -> Request:
-        given = intent.content.get("events", [intent.content])
+        given = intent.content.get("events") or [intent.content]
         if not isinstance(given, list) or not 0 < len(given) <= MOST_EVENTS:
             raise ContentInvalid(f"events must be 1 to {MOST_EVENTS}.")
         now = self.line.now()
@@ -78,7 +79,7 @@ class SegmentOut(HttpChannel[SegmentOutSettings, SegmentOutCredentials]):
 def _track(given: Any, key: str, now: datetime) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise ContentInvalid("Each of events must be an object.")
-    properties = given.get("properties", {})
+    properties = given.get("properties") or {}
     if not isinstance(properties, Mapping):
         raise ContentInvalid("properties must be an object.")
     user, anonymous = (text_of(given, name, 255, required=False) for name in ("user_id", "anonymous_id"))

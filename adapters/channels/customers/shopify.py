@@ -63,6 +63,7 @@ class Shopify(HttpChannel[ShopifySettings, ShopifyCredentials]):
     credentials_model = ShopifyCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(2, 20)
+    sample: ClassVar[Mapping[str, Any]] = {"do": "tag", "set": ["whyleft-test"]}
 
     def request(self, intent: SendIntent) -> Request:
         """The call that changes something; whom and what it is about is asked for first, where that is needed."""

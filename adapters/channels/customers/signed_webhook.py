@@ -7,8 +7,9 @@ into in between. Content: the JSON object to post.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, SecretStr, field_validator
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
@@ -57,6 +58,7 @@ class SignedWebhook(HttpChannel[SignedWebhookSettings, SignedWebhookCredentials]
     # Receivers are asked to remember ids for a day.
     key_ttl: ClassVar[timedelta | None] = timedelta(hours=23)
     rate: ClassVar[Rate] = Rate(20, 50)
+    sample: ClassVar[Mapping[str, Any]] = {"type": "test", "data": {"note": "A test of this channel."}}
     speaks_json: ClassVar[bool] = False
 
     def request(self, intent: SendIntent) -> Request:

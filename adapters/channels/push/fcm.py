@@ -6,6 +6,7 @@ Reference (read 2026-11-21): https://firebase.google.com/docs/reference/fcm/rest
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from pydantic import Field, SecretStr, field_validator
@@ -45,6 +46,7 @@ class Fcm(HttpChannel[FcmSettings, FcmCredentials]):
     credentials_model = FcmCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(100, 500)
+    sample: ClassVar[Mapping[str, Any]] = {"title": "A test of this channel", "body": "You sent it yourself."}
 
     def request(self, intent: SendIntent) -> Request:
         note = note_of(intent)

@@ -7,7 +7,8 @@ the place of the first one where it was not shown yet; where it was, the browser
 from __future__ import annotations
 
 import json
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -62,6 +63,7 @@ class WebPush(HttpChannel[WebPushSettings, WebPushCredentials]):
     credentials_model = WebPushCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(100, 200)
+    sample: ClassVar[Mapping[str, Any]] = {"title": "A test of this channel", "body": "You sent it yourself."}
     speaks_json: ClassVar[bool] = False
 
     @property

@@ -7,6 +7,7 @@ do "properties", properties {name: value}. The recipient is the contact's e-mail
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -59,6 +60,11 @@ class Hubspot(HttpChannel[HubspotSettings, HubspotCredentials]):
     credentials_model = HubspotCredentials
     idempotency: ClassVar[Idempotency] = "lookup"
     rate: ClassVar[Rate] = Rate(8, 50)
+    sample: ClassVar[Mapping[str, Any]] = {
+        "do": "task",
+        "title": "A test of this channel",
+        "body": "You sent it yourself.",
+    }
 
     def request(self, intent: SendIntent) -> Request:
         return self._properties(intent) if _wants(intent) == "properties" else self._task(intent, None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from adapters.channels.contract import Idempotency
 from adapters.channels.http_channel import C, HttpChannel, S
@@ -14,6 +15,11 @@ class Tracker(HttpChannel[S, C]):
 
     word = "ticket"
     idempotency: ClassVar[Idempotency] = "lookup"
+    sample: ClassVar[Mapping[str, Any]] = {
+        "title": "A test of this channel",
+        "what": "You sent it yourself. Close it.",
+        "fingerprint": "test",
+    }
     says_when_closing: ClassVar[bool] = False
     """Whether closing writes its comment by itself."""
 

@@ -69,6 +69,18 @@ def test_every_credential_is_kept_from_view(example: Example) -> None:
         assert str(value) not in shown
 
 
+async def test_every_kind_has_a_sample_that_it_takes(example: Example) -> None:
+    sample = dict(KINDS[example.kind].sample)
+    assert sample, "whyleft channels test would have nothing to send"
+    # What a test adds: an address that the tool knows people by, and the subscription of a push.
+    added = {"email": "anna@example.com", "subscription": example.content.get("subscription")}
+    async with provider() as far:
+        far.replies = {**example.beside}
+        far.otherwise = example.accepted
+        result = await example.open(line_to(far.port)).send(SendIntent("k", example.recipient, {**sample, **added}))
+    assert far.arrived, result
+
+
 async def test_an_accepted_message_arrives_once_as_the_reference_has_it(example: Example) -> None:
     async with provider() as far:
         far.replies = {**example.beside, example.send: example.accepted}
