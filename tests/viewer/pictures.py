@@ -78,7 +78,8 @@ def places(filled: Filled) -> dict[str, str]:
         "lift": "/lift",
         "channels": "/channels",
         "settings": "/settings",
-        "members": "/members",
+        "members": "/settings/members",
+        "you": "/settings/you",
         "nothing-matches": "/sessions?text=nobody",
         "unknown": f"/sessions/{uuid4()}",
     }
@@ -208,8 +209,6 @@ async def main(wanted: list[str], out: Path) -> None:
                 continue
             target = out / f"{name}.jpg"
             target.write_bytes(await sheet(browser, taken))
-            if name == "session" and out == OUT:
-                (OUT.parent / "session.png").write_bytes(taken[0])
             sys.stdout.write(f"{target}: {target.stat().st_size:,} B\n")
         await browser.close()
 
