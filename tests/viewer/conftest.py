@@ -155,6 +155,8 @@ class Whole:
             "/actions",
             "/actions/trust_card",
             "/lift",
+            *(f"/settings/{part}" for part in ("keys", "members", "project", "model", "privacy", "changes", "you")),
+            "/forgotten",
         ]
 
 
