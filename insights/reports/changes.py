@@ -43,7 +43,7 @@ class Rules:
     recent: int = 30
     baseline: int = 14 * 24
     block: int = 6
-    rate: float = 0.015
+    rate: float = 0.02
     hold: int = 3
     least_sessions: int = 30
     least_before: int = 100
