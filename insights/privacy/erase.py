@@ -23,6 +23,7 @@ from insights.models import (
     Person,
     RejectedEvent,
     Reward,
+    Session,
     Visitor,
 )
 from insights.privacy.person import Asked
@@ -40,6 +41,9 @@ async def erase_visitors(
     """
     visitors = sorted(set(visitor_ids))
     counts: dict[str, int] = {}
+    # Sessions before visitors and runs, as everybody takes them.
+    theirs = select(Session.id).where(Session.project_id == project_id, Session.visitor_id.in_(visitors))
+    await tx.execute(theirs.order_by(Session.id).with_for_update())
     await lock_visitors(tx, visitors)
     names = await names_of(tx, project_id, visitors, asked)
     runs = select(FlowRun.id).where(FlowRun.project_id == project_id, FlowRun.visitor_id.in_(visitors))

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
@@ -57,32 +57,37 @@ async def answer_export(tx: AsyncSession, project_id: UUID, request_id: UUID, no
 async def carry_out(database: Database, forget: Forget) -> int:
     """Erases whoever is to be erased, in every project; returns how many requests that were.
 
-    Workers that meet pass each other by.
+    Workers that meet pass each other by. What fails is tried again the next time, and holds up no other.
     """
     async with database.transaction(None) as tx:
         projects = list(await tx.scalars(select(Project.id).order_by(Project.id)))
     done = 0
     for project_id in projects:
-        while await _next(database, project_id, forget):
-            done += 1
+        async with database.transaction(project_id) as tx:
+            waiting = list(await tx.scalars(_waiting(project_id).order_by(PrivacyRequest.received_at)))
+        for request_id in waiting:
+            try:
+                done += await _carry_out(database, project_id, request_id, forget)
+            except Exception:
+                log.exception("privacy_request_failed", project=str(project_id), request=str(request_id))
     return done
 
 
-async def _next(database: Database, project_id: UUID, forget: Forget) -> bool:
+def _waiting(project_id: UUID) -> Select[UUID]:
+    return select(PrivacyRequest.id).where(
+        PrivacyRequest.project_id == project_id,
+        PrivacyRequest.done_at.is_(None),
+        PrivacyRequest.kind != "export_person",
+    )
+
+
+async def _carry_out(database: Database, project_id: UUID, request_id: UUID, forget: Forget) -> bool:
+    """Whether it was done here; otherwise another worker has it."""
     async with database.transaction(project_id) as tx:
-        request = await tx.scalar(
-            select(PrivacyRequest)
-            .where(
-                PrivacyRequest.project_id == project_id,
-                PrivacyRequest.done_at.is_(None),
-                PrivacyRequest.kind != "export_person",
-            )
-            .order_by(PrivacyRequest.received_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
-        )
-        if request is None:
+        mine = _waiting(project_id).where(PrivacyRequest.id == request_id).with_for_update(skip_locked=True)
+        if await tx.scalar(mine) is None:
             return False
+        request = await tx.get_one(PrivacyRequest, (project_id, request_id))
         visitors: set[UUID] = set()
         if request.kind == "erase_shop":
             visitors = set(await tx.scalars(select(Visitor.id).where(Visitor.project_id == project_id)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from flows.models import Conversion
 from insights.models import Event, PrivacyRequest, Session, Visitor
-from insights.privacy.requests import carry_out
+from insights.privacy.requests import ask, carry_out
 from tests.api.conftest import Api, api
 from tests.sources.test_webhooks import SECRET, make, order, rows, shopify
 
@@ -58,6 +59,23 @@ async def test_a_customer_may_have_what_is_stored_and_a_shop_may_leave(api: Api)
     assert await carry_out(api.services.database, lambda project, visitor: None) == 1
     for table in (Visitor, Event, Session, Conversion):
         assert await rows(api, table) == []
+
+
+async def test_a_request_that_cannot_be_read_holds_up_no_other(api: Api) -> None:
+    batch = api.batch(api.event("identified", {"email": "gone@shop.example"}))
+    await api.send(batch)
+    now = datetime.now(UTC)
+    async with api.services.database.transaction(api.project_id) as tx:
+        broken = await ask(tx, api.project_id, "erase_person", {"email": "x@shop.example"}, "test", now)
+        await tx.flush()
+        await tx.execute(text("UPDATE privacy_request SET who = '\"pd1.nobody.AAAA\"'"))
+        later = now + timedelta(seconds=1)
+        await ask(tx, api.project_id, "erase_person", {"email": "gone@shop.example"}, "test", later)
+    assert await carry_out(api.services.database, lambda project, visitor: None) == 1
+    assert await rows(api, Visitor) == []
+    async with api.services.database.transaction(api.project_id) as tx:
+        left = await tx.scalars(select(PrivacyRequest.id).where(PrivacyRequest.done_at.is_(None)))
+        assert list(left) == [broken]
 
 
 async def everything(api: Api) -> str:
