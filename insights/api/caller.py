@@ -67,7 +67,7 @@ async def operator_caller(
         raise KeyRefused(
             f"This is closed: WHYLEFT_OPERATOR_TOKEN is not set, or has fewer than {SHORTEST_TOKEN} characters."
         )
-    if not hmac.compare_digest(credentials.credentials.encode(), token.encode()):
+    if not hmac.compare_digest(credentials.credentials.encode(errors="replace"), token.encode()):
         raise KeyRefused("This is not the operator's token. Keys of a project do not open this.")
     with acting(Actor("operator", None, "the operator's token", _network(request))):
         yield None

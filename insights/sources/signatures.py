@@ -36,7 +36,8 @@ class Genuine:
 
 def verify(provider: str, secret: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Genuine:
     """``headers`` by lower-case names. Raises SignatureWrong."""
-    genuine = _SCHEMES[provider](secret, headers, body, now)
+    storable = {name: value.encode(errors="replace").decode() for name, value in headers.items()}
+    genuine = _SCHEMES[provider](secret, storable, body, now)
     return Genuine(_bounded(genuine.id), genuine.topic[:_LONGEST_ID])
 
 

@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
@@ -30,6 +32,16 @@ class Shop:
         with psycopg.connect(conninfo(self.owner_url), autocommit=True, row_factory=dict_row) as connection:
             connection.execute("SELECT set_config('row_security', 'off', false)")
             return connection.execute(statement.encode(), values).fetchall()
+
+    def known_as(self, visitor: UUID) -> list[dict[str, Any]]:
+        """The names of a visitor, which the database holds sealed, by what the server tells the shop."""
+        headers = {"authorization": f"Bearer {self.secret}"}
+        with httpx.Client(base_url=f"{self.url}/v1/privacy", headers=headers) as client:
+            asked = client.post("/requests", json={"kind": "export", "visitor": str(visitor)}).raise_for_status().json()
+            told = client.get(f"/requests/{asked['id']}/export").raise_for_status().json()
+        return [
+            {"user_id": row["user_id"], "email": row["email"]} for row in told["visitor"] if row["id"] == str(visitor)
+        ]
 
 
 @pytest.fixture(scope="module")

@@ -81,8 +81,7 @@ async def test_the_python_client_delivers_all_its_calls(shop: Shop, options: dic
     assert by_type["purchased"]["value_minor"] == 2500
     assert {row["props"]["name"] for row in mine if row["type"] == "custom"} == {"screen", "group"}
     assert stored
-    who = shop.rows("SELECT user_id, email FROM visitor WHERE id = %(id)s", id=visitors[0]["visitor_id"])
-    assert who == [{"user_id": user, "email": f"{user}@shop.example"}]
+    assert shop.known_as(visitors[0]["visitor_id"]) == [{"user_id": user, "email": f"{user}@shop.example"}]
 
 
 async def test_the_node_client_delivers_all_its_calls(shop: Shop) -> None:
@@ -104,8 +103,7 @@ async def test_the_node_client_delivers_all_its_calls(shop: Shop) -> None:
         "purchased",
     ]
     assert len({row["session_id"] for row in mine}) == 1
-    who = shop.rows("SELECT user_id, email FROM visitor WHERE id = %(id)s", id=bought["visitor_id"])
-    assert who == [{"user_id": "node-user", "email": "node@shop.example"}]
+    assert shop.known_as(bought["visitor_id"]) == [{"user_id": "node-user", "email": "node@shop.example"}]
 
 
 async def test_a_server_that_dies_meanwhile_loses_nothing_and_counts_nothing_twice(

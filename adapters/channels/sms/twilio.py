@@ -163,8 +163,9 @@ class Twilio(HttpChannel[TwilioSettings, TwilioCredentials]):
         signed = call.url + "".join(name + value for name, value in sorted(set(pairs)))
         secret = self.credentials.auth_token.get_secret_value().encode()
         # SHA-1 is Twilio's choice; as a MAC it still holds.
-        expected = base64.b64encode(hmac.digest(secret, signed.encode(), hashlib.sha1)).decode()
-        if not hmac.compare_digest(expected, call.headers.get("x-twilio-signature", "").strip()):
+        expected = base64.b64encode(hmac.digest(secret, signed.encode(errors="replace"), hashlib.sha1))
+        given = call.headers.get("x-twilio-signature", "").strip()
+        if not hmac.compare_digest(expected, given.encode(errors="replace")):
             raise CallbackRefused(
                 "X-Twilio-Signature does not fit: check auth_token, and that Twilio calls the very address shown here."
             )
