@@ -152,7 +152,8 @@ async def test_what_people_said_corrects_the_shares(
 ) -> None:
     await broken_cart(weeks).store(database)
     async with database.transaction(project_id) as tx:
-        rows = list(await tx.scalars(select(Insight).where(Insight.project_id == project_id).limit(400)))
+        stored = select(Insight).where(Insight.project_id == project_id).order_by(Insight.created_at)
+        rows = list(await tx.scalars(stored.limit(400)))
         wrong = 0
         for row in rows:
             # Every second technical error was a distraction.
