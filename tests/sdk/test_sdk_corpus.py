@@ -62,22 +62,33 @@ async def visit(site: Site, visitor: BrowserContext, case: Case, path: str) -> N
     await page.goto("about:blank")
 
 
-@pytest.mark.parametrize("cases", GROUPS, ids=[group[0].name for group in GROUPS])
-async def test_each_page_makes_the_signals_on_its_label(
+async def judged(
     site: Site, visitor: BrowserContext, cases: tuple[Case, ...]
-) -> None:
-    paths = {f"/page/{number}": case for number, case in enumerate(cases)}
+) -> dict[str, tuple[list[str], list[str]]]:
+    """The cases whose signals are not those of their label: name, what was heard, the label."""
+    paths = {f"/page/{len(site.pages)}/{number}": case for number, case in enumerate(cases)}
     await asyncio.gather(*(visit(site, visitor, case, path) for path, case in paths.items()))
     await asyncio.sleep(0.3)
     heard: dict[str, set[str]] = {path: set() for path in paths}
     for batch in site.batches:
         path = batch["page"]["url"].removeprefix(site.origin)
         heard.setdefault(path, set()).update(event["type"] for event in batch["events"])
-    wrong = {
+    return {
         case.name: (sorted(heard[path] & JUDGED), sorted(case.signals))
         for path, case in paths.items()
         if heard[path] & JUDGED != case.signals
     }
+
+
+@pytest.mark.parametrize("cases", GROUPS, ids=[group[0].name for group in GROUPS])
+async def test_each_page_makes_the_signals_on_its_label(
+    site: Site, visitor: BrowserContext, cases: tuple[Case, ...]
+) -> None:
+    wrong = await judged(site, visitor, cases)
+    # Ten pages side by side take the processor from each other, and a click waits for its effect only so long.
+    for case in [case for case in cases if case.name in wrong]:
+        if not await judged(site, visitor, (case,)):
+            del wrong[case.name]
     assert not wrong, "page: (heard, label)"
 
 

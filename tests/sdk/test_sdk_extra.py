@@ -157,6 +157,7 @@ async def test_a_visitor_who_allows_it_is_subscribed_and_gets_the_push(
     session.on("ServiceWorker.workerRegistrationUpdated", registered)
     await session.send("ServiceWorker.enable")
     registration = await asyncio.wait_for(found, 10)
+    await page.wait_for_function("navigator.serviceWorker.ready.then(({active}) => active?.state === 'activated')")
     message = {"title": "Your cart", "body": "Two items wait.", "url": "/cart"}
     await session.send(
         "ServiceWorker.deliverPushMessage",
