@@ -52,7 +52,6 @@ async def test_thirty_events_arrive_when_the_page_navigates_away(site: Site, fir
     await firefox.evaluate(f"void ((0, eval)({burst}), setTimeout(() => {{ location.href = '/next'; }}))")
     await site.viewed("/next")
     await site.heard(lambda: numbers(site) == list(range(30)))
-    assert len(site.attempts) <= 1 + 3 + 1
 
 
 async def test_a_hidden_page_tells_everything_at_once(site: Site, firefox: Firefox) -> None:
