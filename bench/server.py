@@ -26,7 +26,7 @@ from insights.app import create_app
 from insights.events.record import Entry, Recorder
 from insights.models import Event
 from insights.settings import Settings
-from insights.wiring import Services, build
+from insights.wiring.services import Services, build
 from insights.worker import ensure_partitions
 
 Made = tuple[ASGIApp, Callable[[], Awaitable[None]]]

@@ -32,7 +32,7 @@ from insights.settings import Settings
 from insights.shipped import shipped
 from insights.vocabulary.ids import uuid7
 from insights.vocabulary.reasons import ABANDONED_REASONS, CONVERTED_REASONS
-from insights.wiring import build
+from insights.wiring.services import build
 from insights.worker import ensure_partitions
 
 EVENTS, A_VISIT, DAYS = 1_000_000, 15, 30

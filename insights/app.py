@@ -59,8 +59,8 @@ from insights.api.openapi import write_openapi
 from insights.api.safe_headers import policy_of_documentation
 from insights.errors import Unavailable
 from insights.shipped import shipped
-from insights.viewer import create_viewer
-from insights.wiring import Services
+from insights.viewer.app import create_viewer
+from insights.wiring.services import Services
 
 
 class UntilReady:

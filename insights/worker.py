@@ -24,7 +24,7 @@ from insights.patterns.notices import Messenger
 from insights.privacy.requests import carry_out
 from insights.privacy.retention import retain
 from insights.sources.door import forget_old_receipts
-from insights.wiring import Services
+from insights.wiring.services import Services
 
 log = structlog.get_logger()
 

@@ -23,7 +23,7 @@ from insights.access.keys import create_key
 from insights.recovery.publish import publish_starter_flows
 from insights.settings import Settings
 from insights.shipped import shipped
-from insights.wiring import personal_ring
+from insights.wiring.secrets import personal_ring
 
 KILLS_A_LIFE = 4
 """After so many kills the server's keeper is started afresh: it pauses longer each time its server dies."""

@@ -25,7 +25,7 @@ from insights.errors import Refused
 from insights.models import Session
 from insights.plans.holdout import PeopleHeldOut
 from insights.segments.knowledge import VisitorKnowledge
-from insights.wiring import Services
+from insights.wiring.services import Services
 
 router = APIRouter(prefix="/v1/flows", tags=["flow builder"])
 

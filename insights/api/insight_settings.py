@@ -17,7 +17,8 @@ from insights.classification.wishes import InsightWishes
 from insights.errors import Refused
 from insights.models import InsightSetting, ModelSpend
 from insights.privacy.redact import WITHHOLDABLE
-from insights.wiring import Services, default_wishes
+from insights.wiring.classifiers import default_wishes
+from insights.wiring.services import Services
 
 router = APIRouter(prefix="/v1/settings/insights", tags=["settings"])
 

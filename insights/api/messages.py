@@ -46,7 +46,7 @@ from insights.recovery.message_render import MessageBroken, Rendered
 from insights.recovery.message_store import MessageInvalid
 from insights.recovery.message_values import VALUES, Value
 from insights.vocabulary.actions import RecoveryAction
-from insights.wiring import Services
+from insights.wiring.services import Services
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
 

@@ -22,7 +22,7 @@ from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.errors import Conflict, Refused
 from insights.models import AnsweredRequest
-from insights.wiring import Services
+from insights.wiring.services import Services
 
 KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 255

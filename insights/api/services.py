@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from insights.wiring import Services
+from insights.wiring.services import Services
 
 
 def _services(request: Request) -> Services:

@@ -15,7 +15,7 @@ from insights.api.services import FromRequest
 from insights.errors import NotFound, Refused
 from insights.recovery.links import Target
 from insights.recovery.tracking import cart_of_run, note_visit
-from insights.wiring import Services
+from insights.wiring.services import Services
 
 log = structlog.get_logger()
 

@@ -15,12 +15,13 @@ import typer
 from adapters.postgres.engine import DatabaseUrls
 from insights import logs, serving
 from insights.app import UntilReady, create_app
+from insights.cli.options import DataDir
 from insights.cli.processes import drain_of, operators, operators_listener
-from insights.cli.serve import DataDir
 from insights.cli.trouble import told
 from insights.processes import Group
 from insights.settings import Settings
-from insights.wiring import Place, build, shared_database
+from insights.wiring.database import shared_database
+from insights.wiring.services import Place, build
 
 log = structlog.get_logger()
 

@@ -16,12 +16,12 @@ from insights import logs
 from insights.classification.backfill import MOST_SESSIONS, Batches, OpenBatch, Tally, name_again, sessions_to_name
 from insights.classification.book import AnswerBook
 from insights.classification.closing import SessionCloser
-from insights.cli.serve import DataDir
+from insights.cli.options import DataDir
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import Refused
 from insights.settings import Settings
-from insights.wiring import classifiers_of
+from insights.wiring.classifiers import classifiers_of
 
 
 def backfill(

@@ -16,18 +16,16 @@ from adapters.channels.kinds import KINDS
 from adapters.postgres.engine import Database
 from insights.channels import store
 from insights.channels.trial import Trial, send_test
-from insights.cli.serve import DataDir
+from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import Refused
 from insights.models import ChannelSetup
 from insights.settings import Settings
-from insights.wiring import channels_of, sealer
+from insights.wiring.channels import channels_of
+from insights.wiring.secrets import sealer
 
 app = typer.Typer(help="Channels of a project.", no_args_is_help=True, rich_markup_mode="rich")
-
-ProjectName = Annotated[str, typer.Option(help="The project's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("kinds")

@@ -11,12 +11,12 @@ import typer
 from rich.table import Table
 
 from insights import logs, serving
-from insights.cli.serve import DataDir
+from insights.cli.options import DataDir
 from insights.cli.trouble import screen, told
 from insights.demo.outcome import Outcome
 from insights.demo.run import Demo, Ports
 from insights.settings import Settings
-from insights.wiring import open_database
+from insights.wiring.database import open_database
 
 
 def demo(

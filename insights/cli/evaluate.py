@@ -20,12 +20,13 @@ from insights import logs
 from insights.classification.calibration import UNCALIBRATED, CalibrationInvalid, Calibrations, as_file
 from insights.classification.classify import Classifier
 from insights.classification.pricing import Prices
+from insights.cli.options import AsJson
 from insights.cli.trouble import screen, told
 from insights.evaluation.gold import GoldInvalid, GoldStory, read_stories, shipped_stories
 from insights.evaluation.run import PARALLEL, Run, Speaker, as_json, fitted, read_back, run_over
 from insights.evaluation.scores import compare, score
 from insights.settings import Settings
-from insights.wiring import known_calibrations
+from insights.wiring.classifiers import known_calibrations
 
 TITLES: dict[Speaker, str] = {
     "model": "model",
@@ -48,7 +49,7 @@ def evaluate(
         typer.Option(help="Fit confidence on the tuning half and write it to this file.", show_default=False),
     ] = None,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Questions at a time.")] = PARALLEL,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Measure who names the reasons: a model of yours, or the evidence rules.
 

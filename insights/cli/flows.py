@@ -28,8 +28,7 @@ from insights.building import drafts, publishing
 from insights.building.bundle import bundle, flow_in, read_in
 from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
-from insights.cli.rejected import ProjectName
-from insights.cli.serve import DataDir
+from insights.cli.options import DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import told
 from insights.errors import NotFound, Refused

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from adapters.postgres.engine import Database
-from insights.cli.serve import DataDir
+from insights.cli.options import DataDir
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import NotFound, Refused

@@ -19,13 +19,13 @@ from insights.access.keys import NewKey, create_key
 from insights.access.origins import origin_of
 from insights.access.roles import Role
 from insights.channels.reseal import Resealed, reseal
-from insights.cli.serve import DataDir
+from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import Refused
 from insights.models import ApiKey
 from insights.settings import Settings
-from insights.wiring import sealer
+from insights.wiring.secrets import sealer
 
 app = typer.Typer(help="Keys of a project.", no_args_is_help=True, rich_markup_mode="rich")
 
@@ -35,10 +35,6 @@ class Kind(StrEnum):
 
     WRITE = "write"
     SECRET = "secret"  # noqa: S105
-
-
-ProjectName = Annotated[str, typer.Option(help="The project's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.callback()
@@ -176,7 +172,7 @@ def _state(key: ApiKey, now: datetime) -> str:
 @app.command("reseal")
 def reseal_all(
     data_dir: DataDir = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Seal every stored credential anew with the newest key.
 

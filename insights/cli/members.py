@@ -14,19 +14,17 @@ from adapters.postgres.engine import Database
 from insights.access import members
 from insights.access.members import Belonging
 from insights.access.roles import Role
-from insights.cli.serve import DataDir
+from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import NotFound
 from insights.models import Invitation
 from insights.settings import Settings
-from insights.wiring import post
+from insights.wiring.post import post
 
 app = typer.Typer(help="People who may look into projects.", no_args_is_help=True, rich_markup_mode="rich")
 
-ProjectName = Annotated[str, typer.Option(help="The project's name.")]
 Email = Annotated[str, typer.Argument(help="E-mail address.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")

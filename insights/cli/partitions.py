@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.partitions import drop_before, kept_since, partitions
-from insights.cli.serve import DataDir
+from insights.cli.options import DataDir
 from insights.cli.trouble import told
 from insights.settings import Settings
-from insights.wiring import shared_database
+from insights.wiring.database import shared_database
 
 app = typer.Typer(help="Events by the day: list them, drop old ones.", no_args_is_help=True)
 screen = Console()

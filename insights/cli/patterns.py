@@ -8,8 +8,7 @@ import typer
 from rich.console import Console
 
 from adapters.postgres.engine import Database
-from insights.cli.rejected import ProjectName
-from insights.cli.serve import DataDir
+from insights.cli.options import DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import told
 from insights.models import Pattern
@@ -18,7 +17,7 @@ from insights.patterns.read import patterns_before
 from insights.patterns.tell import facts_of
 from insights.patterns.words import headline
 from insights.settings import Settings
-from insights.wiring import looker_of
+from insights.wiring.classifiers import looker_of
 
 
 def patterns(

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from adapters.postgres.engine import Database
 from adapters.postgres.reseal import personal_columns, reseal
-from insights.cli.serve import DataDir
+from insights.cli.options import DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import told
 from insights.errors import Refused
@@ -28,7 +28,6 @@ from insights.settings import Settings
 app = typer.Typer(help="Erase and export people, and the keys that seal them.", no_args_is_help=True)
 screen = Console()
 
-ProjectName = Annotated[str, typer.Option(help="The project's name.")]
 Visitor = Annotated[UUID | None, typer.Option(help="One of their visitor ids.")]
 Email = Annotated[str, typer.Option(help="Their e-mail address.")]
 UserId = Annotated[str, typer.Option(help="What your shop calls them.")]

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 from insights import serving
 from insights.api.health import Operators
 from insights.settings import SettingInvalid, Settings
-from insights.wiring import Services
+from insights.wiring.services import Services
 
 
 def operators_listener(settings: Settings, *, shared: bool = False) -> socket.socket | None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from adapters.postgres.engine import Database
 from insights.access import projects
 from insights.access.origins import origin_of
-from insights.cli.serve import DataDir
+from insights.cli.options import AsJson, DataDir
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import told
 from insights.models import Project
@@ -22,7 +22,6 @@ from insights.settings import Settings
 app = typer.Typer(help="Projects: each a tenant of its own.", no_args_is_help=True, rich_markup_mode="rich")
 
 Name = Annotated[str, typer.Argument(help="The project's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Origins = Annotated[
     list[str] | None, typer.Option("--origin", help="Origin whose pages may report, https://shop.example. Repeatable.")
 ]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.engine import Database
-from insights.cli.serve import DataDir
+from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import told
 from insights.events.record import Recorder
@@ -19,12 +19,10 @@ from insights.events.rejected import list_rejected, replay_rejected
 from insights.models import RejectedEvent
 from insights.profiles.in_memory import ProfilesInMemory
 from insights.settings import Settings
-from insights.wiring import event_limits, reception, session_times
+from insights.wiring.bounds import event_limits, session_times
+from insights.wiring.intake import reception
 
 app = typer.Typer(help="Events that could not be accepted.", no_args_is_help=True, rich_markup_mode="rich")
-
-ProjectName = Annotated[str, typer.Option(help="The project's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("list")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import structlog
@@ -11,15 +10,15 @@ import typer
 
 from insights import logs, serving
 from insights.app import create_app
+from insights.cli.options import DataDir
 from insights.cli.processes import drain_of, operators, operators_listener
 from insights.cli.trouble import screen, told
 from insights.settings import Settings
-from insights.wiring import build, open_database
+from insights.wiring.database import open_database
+from insights.wiring.services import build
 from insights.worker import ensure_partitions, work
 
 log = structlog.get_logger()
-
-DataDir = Annotated[Path | None, typer.Option(help="Folder of the embedded database and other state.")]
 
 
 def serve(

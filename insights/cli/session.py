@@ -15,7 +15,8 @@ from adapters.postgres.engine import Database
 from insights.errors import NotFound
 from insights.models import Project
 from insights.settings import Settings
-from insights.wiring import open_database, personal_ring, running_database
+from insights.wiring.database import open_database, running_database
+from insights.wiring.secrets import personal_ring
 
 Result = TypeVar("Result")
 

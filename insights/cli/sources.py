@@ -13,17 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from adapters.postgres.engine import Database
-from insights.cli.serve import DataDir
+from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.settings import Settings
 from insights.sources.store import NewSource, Source, create_source, list_sources, revoke_source
-from insights.wiring import sealer
+from insights.wiring.secrets import sealer
 
 app = typer.Typer(help="Who may report by webhook.", no_args_is_help=True, rich_markup_mode="rich")
-
-ProjectName = Annotated[str, typer.Option(help="The project's name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 class ProviderName(StrEnum):

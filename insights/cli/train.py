@@ -13,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from adapters.postgres.engine import Database
+from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import Refused
@@ -28,10 +29,6 @@ from insights.vocabulary.ids import ms_to_datetime
 
 app = typer.Typer(help="Learn from the stored sessions.", no_args_is_help=True)
 
-ProjectName = Annotated[str, typer.Option(help="Name of the project.")]
-DataDir = Annotated[Path | None, typer.Option(help="Data folder of the embedded PostgreSQL.", show_default="settings")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-
 
 @app.command("intent")
 def intent(
@@ -41,7 +38,7 @@ def intent(
     plot: Annotated[
         Path | None, typer.Option(help="Write the calibration plot to this SVG file.", show_default=False)
     ] = None,
-    json: Json = False,
+    json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Fit the intent scores to what came of stored sessions, and use them if they foretell later ones better.
@@ -82,7 +79,7 @@ def intent(
 
 
 @app.command("versions")
-def versions(project: ProjectName, json: Json = False, data_dir: DataDir = None) -> None:
+def versions(project: ProjectName, json: AsJson = False, data_dir: DataDir = None) -> None:
     """List the stored versions, the newest first."""
     with told():
 

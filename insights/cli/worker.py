@@ -8,11 +8,12 @@ import gc
 import structlog
 
 from insights import logs, serving
+from insights.cli.options import DataDir
 from insights.cli.processes import drain_of, operators, operators_listener
-from insights.cli.serve import DataDir
 from insights.cli.trouble import told
 from insights.settings import Settings
-from insights.wiring import build, shared_database
+from insights.wiring.database import shared_database
+from insights.wiring.services import build
 from insights.worker import work
 
 log = structlog.get_logger()

@@ -28,7 +28,7 @@ from insights.demo.visitors import Visit, VisitRefused, play_all
 from insights.errors import WhyleftError
 from insights.recovery.publish import publish_starter_flows
 from insights.settings import Settings
-from insights.wiring import Services, build
+from insights.wiring.services import Services, build
 from insights.worker import ensure_partitions, work
 
 PROJECT = "Quiet Kettle"

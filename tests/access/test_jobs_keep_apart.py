@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from adapters.postgres.base import Base
 from insights import worker
-from insights.wiring import Services
+from insights.wiring.services import Services
 from tests.access.conftest import Next
 from tests.access.neighbour import fill
 from tests.api.conftest import Api

@@ -16,7 +16,7 @@ from insights.access.keys import create_key
 from insights.app import create_app
 from insights.settings import Settings
 from insights.vocabulary.ids import uuid7
-from insights.wiring import Services, build
+from insights.wiring.services import Services, build
 
 SHOP = "https://shop.example"
 

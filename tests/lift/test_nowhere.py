@@ -32,7 +32,7 @@ from insights.segments.knowledge import VisitorKnowledge
 from insights.settings import Settings
 from insights.vocabulary.actions import RecoveryAction
 from insights.vocabulary.ids import uuid7
-from insights.wiring import Services, build
+from insights.wiring.services import Services, build
 from tests.channels.servers import MailServer, mail_server
 
 SHARE = 0.5

@@ -21,7 +21,7 @@ from insights.models import Decision
 from insights.profiles.store import Copy
 from insights.settings import Settings
 from insights.vocabulary.ids import uuid7
-from insights.wiring import Services, build
+from insights.wiring.services import Services, build
 
 CART = {"product_id": "moka", "category": "brewers", "price_minor": 2900, "quantity": 1, "currency": "EUR"}
 

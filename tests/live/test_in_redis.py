@@ -13,7 +13,7 @@ import redis.asyncio as redis_py
 
 from adapters.postgres.engine import DatabaseUrls
 from insights.settings import SettingInvalid, Settings
-from insights.wiring import live_profiles
+from insights.wiring.intake import live_profiles
 from tests.live.conftest import RedisServer
 from tests.live.shop import CART, Shop, Visitor, fields, opened
 

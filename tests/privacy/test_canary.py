@@ -26,7 +26,7 @@ from insights.privacy.forgetting import Forgetting
 from insights.privacy.requests import carry_out
 from insights.settings import Settings
 from insights.vocabulary.ids import uuid7
-from insights.wiring import Services, build
+from insights.wiring.services import Services, build
 from tests.e2e.server import until
 from tests.live.conftest import RedisServer
 from tests.llm.endpoint import Endpoint, listening

@@ -18,7 +18,7 @@ from insights.access.keys import create_key
 from insights.app import create_app
 from insights.settings import Settings
 from insights.vocabulary.ids import uuid7
-from insights.wiring import build
+from insights.wiring.services import build
 
 
 class Door:

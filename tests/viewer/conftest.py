@@ -22,8 +22,8 @@ from insights.access.keys import create_key
 from insights.app import create_app
 from insights.recovery.publish import publish_starter_flows
 from insights.settings import Settings
-from insights.viewer import create_viewer
-from insights.wiring import build
+from insights.viewer.app import create_viewer
+from insights.wiring.services import build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.patterns.shop import NOW as WEEKS_END
 from tests.patterns.shop import Weeks

@@ -32,7 +32,7 @@ from insights.patterns.tell import Teller
 from insights.recovery.publish import publish_starter_flows
 from insights.settings import Settings
 from insights.shipped import shipped
-from insights.wiring import Services, build
+from insights.wiring.services import Services, build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.demo.serving import serving
 from tests.patterns import shop

@@ -19,7 +19,7 @@ from insights.access.roles import Role
 from insights.app import create_app
 from insights.settings import Settings
 from insights.viewer.gate import LOGIN_COOKIE
-from insights.wiring import Services, build
+from insights.wiring.services import Services, build
 from tests.viewer.conftest import hidden, log_in
 from tests.viewer.people import PASSWORD, enter, make_member
 

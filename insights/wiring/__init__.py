@@ -1,0 +1,1 @@
+"""Builds a process out of its settings."""

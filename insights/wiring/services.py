@@ -1,0 +1,224 @@
+"""The services of one process: one readable list of what hangs on what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from adapters.channels.line import Line
+from adapters.postgres import migrate
+from adapters.postgres.engine import Database, DatabaseUrls
+from adapters.telemetry import tracing
+from adapters.telemetry.exposition import Exposition
+from adapters.telemetry.meters import Meters
+from flows.runner import Runner
+from flows.uptake import Uptake
+from insights.access.keys import KeyRing
+from insights.access.post import Post
+from insights.channels.callbacks import Callbacks
+from insights.channels.ways import ProjectChannels
+from insights.classification.closing import SessionCloser
+from insights.classification.projects import ProjectClassifiers
+from insights.classification.wish_store import WishStore
+from insights.decisions.guardrails import Limits as ActionLimits
+from insights.events.field_book import FieldBook
+from insights.events.reception import Reception
+from insights.events.record import Recorder
+from insights.events.wire import Limits
+from insights.learning.learner import Learner
+from insights.patterns.letters import Letters
+from insights.patterns.look import Looker
+from insights.patterns.notices import Messenger
+from insights.plans.book import PlanBook
+from insights.plans.holdout import PeopleHeldOut
+from insights.privacy.forgetting import Forgetting
+from insights.profiles.loading import ProfileLoader
+from insights.profiles.store import LiveProfiles
+from insights.readiness import Readiness
+from insights.recovery.audience import VisitorFacts
+from insights.recovery.compose import MessageComposer
+from insights.recovery.scene import VisitScene
+from insights.sealing import Sealer
+from insights.segments.knowledge import VisitorKnowledge
+from insights.segments.people import ShopPeople
+from insights.settings import Settings
+from insights.shipped import shipped
+from insights.sources.door import Door
+from insights.traffic.limits import Traffic
+from insights.wiring.bounds import event_limits, session_times, traffic_of
+from insights.wiring.channels import channels_of, provider_line
+from insights.wiring.classifiers import classifiers_of, looker
+from insights.wiring.clock import now
+from insights.wiring.intake import live_profiles, reception
+from insights.wiring.post import post
+from insights.wiring.secrets import personal_ring, sealer, signing_secret_of
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a process may use. Nothing in it has started yet."""
+
+    settings: Settings
+    signing_secret: bytes
+    database: Database
+    keys: KeyRing
+    post: Post
+    profiles: LiveProfiles
+    plans: PlanBook
+    loader: ProfileLoader
+    recorder: Recorder
+    reception: Reception
+    sealer: Sealer
+    line: Line
+    channels: ProjectChannels
+    composer: MessageComposer
+    callbacks: Callbacks
+    door: Door
+    limits: Limits
+    action_limits: ActionLimits
+    wishes: WishStore
+    classifiers: ProjectClassifiers
+    closer: SessionCloser
+    runner: Runner
+    uptake: Uptake
+    learner: Learner
+    looker: Looker
+    messenger: Messenger
+    meters: Meters
+    exposition: Exposition
+    readiness: Readiness
+    traffic: Traffic
+    forgetting: Forgetting
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which process of a group this is. ``folder``: where the group's processes find each other."""
+
+    number: int = 0
+    folder: Path | None = None
+
+
+def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
+    """The services of one process."""
+    database = Database(urls, ring=personal_ring(settings))
+    meters = Meters(tracing.tracer())
+    profiles = live_profiles(settings)
+    recorder = Recorder(
+        database,
+        times=session_times(settings),
+        max_queued=settings.max_queued_events,
+        # What is known of a person has changed: the next request of each of their devices reads it again.
+        on_people_changed=profiles.forget_all,
+        on_flushed=meters.flushed,
+        fields=FieldBook(database),
+    )
+    _watch(meters, database, recorder, profiles)
+    traffic = traffic_of(settings)
+    meters.watch("whyleft_requests_turned_away", "Requests answered 429 by a limit.", lambda: traffic.turned_away)
+    signing_secret = signing_secret_of(settings)
+    sealing = sealer(settings)
+    line = provider_line(settings)
+    composer = MessageComposer(
+        public_url=settings.public_url, shop_url=settings.shop_url, signing_secret=signing_secret
+    )
+    ways = channels_of(settings, sealing, line)
+    wishes, classifiers = classifiers_of(settings, database)
+    way_in = reception(settings, database, recorder, profiles)
+    return Services(
+        settings=settings,
+        signing_secret=signing_secret,
+        database=database,
+        keys=KeyRing(database),
+        post=post(settings),
+        profiles=profiles,
+        plans=PlanBook(database),
+        loader=ProfileLoader(database),
+        recorder=recorder,
+        reception=way_in,
+        sealer=sealing,
+        line=line,
+        channels=ways,
+        composer=composer,
+        callbacks=Callbacks(database, ways),
+        door=Door(database, way_in, sealing),
+        limits=event_limits(settings),
+        action_limits=ActionLimits(
+            actions_per_session=settings.actions_per_session,
+            gap_ms=int(settings.action_gap_seconds * 1000),
+            deadline_ms=settings.decision_deadline_ms,
+        ),
+        wishes=wishes,
+        classifiers=classifiers,
+        closer=SessionCloser(
+            database, classifiers, now, lease=timedelta(seconds=settings.lease_seconds), meters=meters
+        ),
+        runner=Runner(
+            database,
+            channels=ways,
+            composer=composer,
+            facts=VisitorFacts(),
+            knowledge=VisitorKnowledge(),
+            holdout=PeopleHeldOut(),
+            clock=now,
+            lease=timedelta(seconds=settings.lease_seconds),
+            meters=meters,
+        ),
+        uptake=Uptake(
+            database,
+            knowledge=VisitorKnowledge(),
+            people=ShopPeople(),
+            scene=VisitScene(),
+            clock=now,
+            lease=timedelta(seconds=settings.lease_seconds),
+            meters=meters,
+        ),
+        learner=Learner(database, now),
+        looker=looker(settings, database, classifiers),
+        messenger=Messenger(
+            database,
+            ways,
+            Letters(database, public_url=settings.public_url, signing_secret=signing_secret),
+            sealing,
+            now,
+            allow_private=settings.webhook_allow_private,
+        ),
+        meters=meters,
+        exposition=Exposition(meters.registry, number=place.number, folder=place.folder),
+        readiness=Readiness(
+            database,
+            migrate.revisions(shipped("migrations")),
+            lambda: recorder.saturated,
+            lambda: profiles.trouble,
+        ),
+        traffic=traffic,
+        forgetting=Forgetting(urls, profiles.forget),
+    )
+
+
+def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: LiveProfiles) -> None:
+    meters.watch("whyleft_recorder_queued_events", "Events that wait for their commit.", lambda: recorder.queued)
+    meters.watch("whyleft_live_profiles", "Visitors whose profile is in memory.", lambda: len(profiles))
+    meters.watch(
+        "whyleft_live_store_lost",
+        "1 while the store that processes share cannot be reached.",
+        lambda: profiles.trouble is not None,
+    )
+    meters.watch("whyleft_live_store_failures", "How often it was lost.", lambda: profiles.failures)
+    meters.watch(
+        "whyleft_profiles_stale",
+        "Requests whose profile was behind what another process wrote.",
+        lambda: recorder.stale,
+    )
+    meters.watch(
+        "whyleft_decisions_withheld",
+        "Decisions not carried out for that; each was made once more.",
+        lambda: recorder.withheld,
+    )
+    meters.watch(
+        "whyleft_database_connections_in_use", "Connections taken out of the pool now.", database.connections_in_use
+    )
+    meters.watch(
+        "whyleft_database_connections_most", "Connections the pool may have.", lambda: database.most_connections
+    )
