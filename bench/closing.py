@@ -27,7 +27,8 @@ from bench.report import Figure, report
 from bench.visits import visits
 from insights.access.keys import ensure_project
 from insights.classification.closing import WAKE_CHANNEL
-from insights.events.record import Recorder, SessionTimes
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.recovery.publish import publish_starter_flows
 from insights.shipped import shipped
 

@@ -37,7 +37,8 @@ from insights.classification.evidence import NAME, classify_by_evidence
 from insights.classification.prompt import ask_about
 from insights.classification.suggestion_params import PARAMS
 from insights.classification.suggestions import suggestions_for
-from insights.events.record import Recorder, SessionTimes
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.shipped import shipped
 from insights.timeline.assemble import assemble
 from insights.timeline.timeline import Timeline, TimelineEvent

@@ -23,7 +23,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from adapters.postgres.engine import Database, DatabaseUrls
 from insights import logs, serving
 from insights.app import create_app
-from insights.events.record import Entry, Recorder
+from insights.events.entry import Entry
+from insights.events.record import Recorder
 from insights.models import Event
 from insights.settings import Settings
 from insights.wiring.services import Services, build

@@ -7,7 +7,7 @@ from itertools import cycle, islice
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from insights.events.record import Entry
+from insights.events.entry import Entry
 from insights.events.wire import WireEvent
 from insights.vocabulary.ids import uuid7
 

@@ -13,7 +13,9 @@ import psycopg
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from bench.batches import bodies
 from bench.report import Figure
-from insights.events.record import Entry, Recorder, SessionTimes
+from insights.events.entry import Entry
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.events.wire import Limits, read_batch
 from insights.models import Project
 

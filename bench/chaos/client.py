@@ -15,7 +15,7 @@ from uuid import UUID
 import httpx
 
 from bench.visits import BUYS, FAILS, HESITATES, LEAVES, Step, visit
-from insights.events.record import Entry
+from insights.events.entry import Entry
 
 BATCH = 4
 """Events of one request."""

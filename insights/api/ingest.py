@@ -33,7 +33,8 @@ from insights.decisions.plan import Plan
 from insights.decisions.set_aside import device_key, reservation_of
 from insights.decisions.situation import VERSION as SITUATION
 from insights.errors import KeyMissing, KeyRefused, NotAllowed, OriginRefused, TooMany, Unavailable, WhyleftError
-from insights.events.record import Entry, Recorder
+from insights.events.entry import Entry
+from insights.events.record import Recorder
 from insights.events.wire import SERVERS_ONLY, Batch, Limits, Reading, WireEvent, read_batch, refuse_types
 from insights.intents.model import PRIOR
 from insights.intents.score import score

@@ -39,7 +39,7 @@ from insights.classification.conclusions import (
     write_insights,
 )
 from insights.errors import NotFound, SessionStillOpen
-from insights.events.record import GOODBYE
+from insights.events.flush import GOODBYE
 from insights.models import Session
 from insights.segments import membership
 

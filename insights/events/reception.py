@@ -20,8 +20,9 @@ from insights.errors import Unavailable
 from insights.events import attach
 from insights.events.dialects import ga4, generic, segment, shopify, shopify_pixel
 from insights.events.dialects.translation import Envelope, Translated, Untranslatable
+from insights.events.entry import Entry
 from insights.events.places import place
-from insights.events.record import Entry, Recorder
+from insights.events.record import Recorder
 from insights.events.wire import SERVERS_ONLY, Limits, Rejection, WireEvent, event_or_reason, unstorable
 from insights.vocabulary.events import AFTERWARDS
 

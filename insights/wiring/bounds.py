@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from insights.events.record import SessionTimes
+from insights.events.flush import SessionTimes
 from insights.events.wire import Limits
 from insights.settings import SettingInvalid, Settings
 from insights.traffic.addresses import ProxiesInvalid

@@ -16,7 +16,9 @@ from flows.store import publish
 from insights.classification.classify import Classified, Classifier
 from insights.classification.closing import SessionCloser
 from insights.conditions.fields import FIELDS
-from insights.events.record import Entry, Recorder, SessionTimes
+from insights.events.entry import Entry
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.events.wire import WireEvent
 from insights.models import Insight, Session
 from insights.recovery.starter import starter_flows

@@ -3,7 +3,7 @@ from __future__ import annotations
 from uuid import UUID, uuid4
 
 from insights.events.claims import Claim, claims_of, settle
-from insights.events.record import Entry
+from insights.events.entry import Entry
 
 ADA, BOB = uuid4(), uuid4()
 

@@ -12,7 +12,9 @@ from sqlalchemy import func, select
 
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from insights.errors import Refused, Unavailable
-from insights.events.record import Entry, Recorder, SessionTimes
+from insights.events.entry import Entry
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.events.wire import WireEvent
 from insights.models import Event, Session, Visitor
 from insights.vocabulary.ids import uuid7, uuid7_ms

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from insights.events.record import Entry, Recorder
+from insights.events.entry import Entry
+from insights.events.record import Recorder
 from insights.events.wire import WireEvent
 from insights.vocabulary.ids import uuid7
 

@@ -19,8 +19,9 @@ from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.store import publish
 from insights.conditions.fields import FIELDS
+from insights.events.flush import SessionTimes
 from insights.events.people import same_visitor
-from insights.events.record import Recorder, SessionTimes
+from insights.events.record import Recorder
 from insights.identity.together import hold_people, person_of
 from insights.models import Event, IdentityLink, Person, Visitor
 from insights.segments.knowledge import VisitorKnowledge

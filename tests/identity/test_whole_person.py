@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from adapters.postgres.engine import Database
 from insights.decisions.plan import Plan
-from insights.events.record import Recorder, SessionTimes
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.identity.contact import Contact, read_contact
 from insights.identity.together import person_of
 from insights.models import IdentityLink, Person

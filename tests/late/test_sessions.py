@@ -18,7 +18,7 @@ from sqlalchemy import select, update
 from adapters.postgres.engine import Database
 from flows.triggers import UNFINISHED
 from insights.classification.classify import Classified, Classifier
-from insights.events.record import Entry
+from insights.events.entry import Entry
 from insights.events.wire import WireEvent
 from insights.models import Insight, Project, Session, Visitor
 from insights.profiles.rebuild import rebuild

@@ -16,7 +16,8 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from bench.visits import FAILS, visit
 from insights.access.keys import KeyRing, create_key
-from insights.events.record import Recorder, SessionTimes
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.shipped import shipped
 
 _TABLES = """

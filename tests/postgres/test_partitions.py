@@ -14,7 +14,8 @@ from adapters.postgres import partitions
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from adapters.postgres.partitions import PartitionsNotDropped, drop_before
 from bench.visits import LEAVES, visit
-from insights.events.record import Recorder, SessionTimes
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.models import Event, Project, Session
 
 OLD = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import event
 
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
-from insights.events.record import Entry, Recorder, SessionTimes
+from insights.events.entry import Entry
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.events.wire import WireEvent
 from insights.profiles.loading import ProfileLoader
 from insights.vocabulary.ids import uuid7, uuid7_ms

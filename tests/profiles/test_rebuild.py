@@ -10,7 +10,9 @@ import pytest
 
 from adapters.postgres.engine import Database
 from insights.decisions.decide import Limits, decide
-from insights.events.record import Entry, Recorder, SessionTimes
+from insights.events.entry import Entry
+from insights.events.flush import SessionTimes
+from insights.events.record import Recorder
 from insights.events.wire import WireEvent
 from insights.intents.score import score
 from insights.models import Session
