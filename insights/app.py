@@ -52,10 +52,12 @@ from insights.api import (
     webhooks,
 )
 from insights.api.caller import check_declared
+from insights.api.deciding import Deciding
 from insights.api.gate import Gate
 from insights.api.ingest import PATH, Ingest
 from insights.api.methods import Methods
 from insights.api.openapi import write_openapi
+from insights.api.reporting import Reporters
 from insights.api.safe_headers import policy_of_documentation
 from insights.errors import Unavailable
 from insights.shipped import shipped
@@ -190,13 +192,16 @@ def create_app(services: Services) -> ASGIApp:
     write_openapi(app)
     ingest = Ingest(
         Methods(app, routes),
-        keys=services.keys,
-        profiles=services.profiles,
-        plans=services.plans,
-        loader=services.loader,
+        reporters=Reporters(services.keys, services.traffic),
+        deciding=Deciding(
+            profiles=services.profiles,
+            plans=services.plans,
+            loader=services.loader,
+            recorder=services.recorder,
+            limits=services.action_limits,
+        ),
         recorder=services.recorder,
         limits=services.limits,
-        action_limits=services.action_limits,
         max_body_bytes=services.settings.max_body_bytes,
         meters=services.meters,
         traffic=services.traffic,

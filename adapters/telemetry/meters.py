@@ -32,6 +32,12 @@ class Requests(Collector):
         """Counts one response."""
         self.answers[status] = self.answers.get(status, 0) + 1
 
+    def took(self, accepted: int, duplicates: int, rejected: int) -> None:
+        """Counts the events of one request."""
+        self.accepted += accepted
+        self.duplicates += duplicates
+        self.rejected += rejected
+
     def collect(self) -> Iterable[Metric]:
         """What Prometheus reads."""
         requests = CounterMetricFamily(

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from insights.access.keys import ResolvedKey
 from insights.api.body import ClientGone, read_body
-from insights.api.ingest import allows, check_reports, key_of, unreachable
+from insights.api.reporting import allows, check_reports, key_of, unreachable
 from insights.api.services import FromRequest
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Refused
 from insights.events.dialects.segment import TYPES

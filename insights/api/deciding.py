@@ -1,0 +1,196 @@
+"""Decides on a batch: by the visitor's live profile before the commit, once more after it where the profile was behind.
+
+What may go wrong with a decision never costs the shop its events.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from insights.api.asking import Asked
+from insights.api.reporting import unreachable
+from insights.decisions.decide import Choice, decide
+from insights.decisions.guardrails import Limits
+from insights.decisions.kept import mark_shown
+from insights.decisions.logged import row_of
+from insights.decisions.plan import Plan
+from insights.decisions.set_aside import device_key, reservation_of
+from insights.errors import WhyleftError
+from insights.events.entry import Entry
+from insights.events.record import Recorder
+from insights.intents.score import score
+from insights.plans.book import PlanBook
+from insights.profiles.loading import ProfileLoader
+from insights.profiles.order import fold_in_place
+from insights.profiles.pages import event_path
+from insights.profiles.profile import Profile
+from insights.profiles.store import Copy, LiveProfiles
+from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.ids import ProjectId, VisitorId
+
+FRESH_MS = 60_000
+"""Older news is stored, but nothing is decided on it: the moment to show something has passed."""
+
+log = structlog.get_logger()
+
+
+class Deciding:
+    """Live profiles, plans and the decisions that are made by them."""
+
+    def __init__(
+        self, *, profiles: LiveProfiles, plans: PlanBook, loader: ProfileLoader, recorder: Recorder, limits: Limits
+    ) -> None:
+        self._profiles = profiles
+        self._plans = plans
+        self._loader = loader
+        self._recorder = recorder
+        self._limits = limits
+
+    async def plan_of(self, project_id: ProjectId) -> Plan:
+        """What the project decides by now. Raises Unavailable."""
+        try:
+            return await self._plans.plan_of(project_id)
+        except (DBAPIError, OSError, TimeoutError) as error:
+            raise unreachable(error) from error
+
+    async def take(self, project_id: ProjectId, visitor_id: VisitorId) -> Copy:
+        """The visitor's profile, to be given back with ``settle`` or ``forget``. Raises Unavailable."""
+        try:
+            return await self._profiles.take(project_id, visitor_id, lambda: self._loader.load(project_id, visitor_id))
+        except (DBAPIError, OSError, TimeoutError) as error:
+            raise unreachable(error) from error
+
+    def forget(self, project_id: ProjectId, visitor_id: UUID) -> None:
+        """The profile holds what was perhaps never stored: it must be built again."""
+        self._profiles.forget(project_id, visitor_id)
+
+    def settle(self, project_id: ProjectId, entry: Entry, copy: Copy) -> None:
+        """Gives a profile back, once ``entry`` is recorded."""
+        # Whether it is right was compared in the commit itself: what is not is built again.
+        if entry.before is None or entry.stale or entry.undecided:
+            log.debug("profile_forgotten", stale=entry.stale, withheld=entry.undecided)
+            self._profiles.forget(project_id, entry.visitor_id)
+        else:
+            self._profiles.keep(project_id, entry.visitor_id, copy)
+
+    def choose(self, copy: Copy, entry: Entry, asked: Asked, marks: list[int]) -> Choice | None:
+        """Folds the batch into the profile, claims to know the visitor by it, and decides on what is new.
+
+        ``entry`` says afterwards what is to be written of that. ``marks``: the ends of the stages are added.
+        """
+        try:
+            batch = asked.batch
+            folded = fold_in_place(copy.profile, batch.session, batch.events, entry.page_url)
+            if not folded:
+                # Of what came late the profile does not know yet: nothing is claimed, nor decided on half a visit.
+                entry.before = None if folded is None else copy.version
+                return None
+            entry.before, entry.fresh = copy.version, folded
+            copy.version += folded
+            marks.append(time.perf_counter_ns())
+            choice = self._decide(copy.profile, entry, asked, marks)
+        except Exception:
+            # A broken decision must never cost the shop its events.
+            log.exception("decision_failed")
+            entry.before = None
+            return None
+        if choice is not None:
+            # Before the commit, so that a second request of this visitor that arrives meanwhile sees it.
+            _claim(copy, entry, choice, asked, marks[0])
+        return choice
+
+    async def choose_again(self, stored: Entry, asked: Asked) -> Choice | None:
+        """Decides once more, by the profile that is built from what is stored now, the batch among it.
+
+        The events are safe already: whatever goes wrong here, nothing is shown and nothing is said.
+        """
+        started = time.perf_counter_ns()
+        project_id = ProjectId(stored.project_id)
+        try:
+            copy = await self.take(project_id, VisitorId(stored.visitor_id))
+        except WhyleftError:
+            return None
+        entry = replace(
+            stored,
+            events=(),
+            rejected=(),
+            decision=None,
+            before=copy.version,
+            fresh=0,
+            stale=False,
+            undecided=False,
+            reservation=None,
+            no_room=False,
+        )
+        try:
+            choice = self._decide(copy.profile, stored, asked, [])
+            if choice is not None:
+                _claim(copy, entry, choice, asked, started)
+                await self._recorder.record(entry)
+        except BaseException as error:
+            self._profiles.forget(project_id, stored.visitor_id)
+            if not isinstance(error, Exception):
+                raise
+            log.warning("decision_failed", error=type(error).__name__)
+            return None
+        self.settle(project_id, entry, copy)
+        return None if entry.undecided else choice
+
+    def _decide(self, profile: Profile, entry: Entry, asked: Asked, marks: list[int]) -> Choice | None:
+        received_ms = entry.received_ms
+        last = asked.batch.events[-1]
+        if received_ms - last.t > FRESH_MS:
+            return None
+        plan = asked.plan
+        intent = score(profile, received_ms, plan.intent)
+        marks.append(time.perf_counter_ns())
+        if marks[-1] - marks[0] > self._limits.deadline_ms * 1_000_000:
+            # Late already, by a profile that had to be built: what is certain costs least.
+            plan = replace(plan, learned=None)
+        return decide(
+            profile,
+            intent,
+            visitor_id=asked.batch.visitor,
+            decision_id=asked.decision_id,
+            now_ms=received_ms,
+            event_type=last.type,
+            path=event_path(last.type, last.url or entry.page_url, last.props.get("path")),
+            limits=self._limits,
+            plan=plan,
+            locale=asked.locale,
+        )
+
+
+def _claim(copy: Copy, entry: Entry, choice: Choice, asked: Asked, started: int) -> None:
+    """Marks what is to be shown, says what has to be set aside for it, and has the decision written with the entry."""
+    profile, shown = copy.profile, choice.shown
+    if choice.action is not LiveAction.DO_NOTHING:
+        profile.mark_served(choice.action, entry.received_ms, choice.stage)
+        if shown is not None:
+            if shown.kept and shown.entry_id is not None:
+                mark_shown(profile, shown.entry_id)
+            entry.reservation = reservation_of(
+                shown,
+                visitor_id=entry.visitor_id,
+                decision_id=asked.decision_id,
+                device=device_key(asked.plan.salt, asked.address, asked.browser),
+                cart_minor=profile.cart_minor,
+                code=choice.code,
+                now_ms=entry.received_ms,
+            )
+    entry.decision = {
+        "id": asked.decision_id,
+        "visitor_id": entry.visitor_id,
+        "session_id": entry.session_id,
+        "event_id": asked.batch.events[-1].id,
+        "decided_at": entry.received_ms,
+        **row_of(choice),
+        "latency_us": (time.perf_counter_ns() - started) // 1_000,
+        "given_minor": None if entry.reservation is None else entry.reservation.cost_minor,
+    }
+    copy.version += 1
