@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from flows.feedback import forget_old_reports
 from flows.watching import listen
+from insights.channels.erasing import erase_elsewhere
 from insights.channels.platform_feed import feed_platforms
 from insights.channels.shop_codes import CodeMirror
 from insights.channels.ticket_watch import watch_tickets
@@ -21,6 +22,7 @@ from insights.events.places import forget_old
 from insights.models import Project
 from insights.patterns.look import Looker
 from insights.patterns.notices import Messenger
+from insights.privacy.elsewhere import forget_names
 from insights.privacy.requests import carry_out
 from insights.privacy.retention import retain
 from insights.sources.door import forget_old_receipts
@@ -56,6 +58,7 @@ async def forget_old_messages(database: Database) -> None:
             await forget_old(tx, project_id)
             await forget_old_receipts(tx, project_id)
             await forget_old_reports(tx, project_id, datetime.now(UTC))
+            await forget_names(tx, project_id, datetime.now(UTC))
 
 
 async def listen_for_flows(database: Database) -> None:
@@ -75,6 +78,7 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     # database function takes an advisory lock.
     scheduler.add_job(_tick, "interval", hours=1, args=[services.database], next_run_time=datetime.now(UTC))
     scheduler.add_job(_erase, "interval", minutes=1, args=[services], next_run_time=datetime.now(UTC))
+    scheduler.add_job(_erase_elsewhere, "interval", minutes=1, args=[services])
     scheduler.add_job(_listen, "interval", minutes=1, args=[services.database], next_run_time=datetime.now(UTC))
     scheduler.add_job(_retain, "interval", hours=1, args=[services], next_run_time=datetime.now(UTC))
     scheduler.add_job(_look, "interval", hours=1, args=[services.looker], next_run_time=datetime.now(UTC))
@@ -157,3 +161,10 @@ async def _erase(services: Services) -> None:
         await carry_out(services.database, services.profiles.forget)
     except (DBAPIError, OSError) as error:
         log.warning("people_not_erased", error=type(error).__name__)
+
+
+async def _erase_elsewhere(services: Services) -> None:
+    try:
+        await erase_elsewhere(services.database, services.channels, datetime.now(UTC))
+    except (DBAPIError, OSError) as error:
+        log.warning("providers_not_asked_to_erase", error=type(error).__name__)

@@ -7,7 +7,7 @@ gets into a result. A channel of more than one call overrides ``send`` and uses 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, TypeVar
@@ -24,10 +24,12 @@ from adapters.channels.contract import (
     Rate,
     Rejected,
     Result,
+    Retry,
     SendIntent,
     Unsupported,
     no_callbacks,
 )
+from adapters.channels.erasing import NOBODY, NOTHING_TO_GO_BY, CannotErase, Erased, Named, settled
 from adapters.channels.line import Answer, Broken, Line, Request
 from adapters.channels.verdict import judge_answer
 
@@ -40,6 +42,7 @@ class ChannelSettings(BaseModel):
     per_second: float | None = Field(
         None, description="How much may go out a second, where your plan allows another rate.", gt=0, le=10_000
     )
+    erase: bool = Field(True, description="Whether people who are erased here are erased there, too.")
 
 
 class ChannelCredentials(BaseModel):
@@ -73,6 +76,11 @@ class ProviderChannel(ABC, Generic[S, C]):
     key_ttl: ClassVar[timedelta | None] = None
     rate: ClassVar[Rate]
 
+    by_hand: ClassVar[str] = ""
+    """Where somebody erases a person at a provider that has no call for it; "" where ``erase`` calls it."""
+    when_erased: ClassVar[str] = "It was asked to erase them."
+    """What the provider's yes to an erasure means."""
+
     def __init__(self, settings: S, credentials: C, line: Line, *, id: UUID | None = None) -> None:
         self.settings = settings
         self.credentials = credentials
@@ -97,6 +105,10 @@ class ProviderChannel(ABC, Generic[S, C]):
 
     async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
         return await no_callbacks(call)
+
+    async def erase(self, person: Named) -> Erased:
+        """Makes the provider forget somebody; a repeat does nothing more."""
+        return CannotErase(self.by_hand)
 
     def without_secrets(self, text: str) -> str:
         """``text`` with every credential blotted out: some providers repeat what they were given."""
@@ -130,6 +142,56 @@ class HttpChannel(ProviderChannel[S, C]):
             sentence = str(error) if isinstance(error, ContentInvalid) else "The content cannot be written as JSON."
             return Rejected(self.without_secrets(sentence))
         return self.judged(await self.call(request), intent)
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """The calls that make the provider forget ``person``, one after the other; [] where nothing names them there.
+        What must be asked for before, and fails, is the answer."""
+        raise NotImplementedError(f"{type(self).__name__} says neither how it erases nor who does it by hand.")
+
+    def read_erased(self, answer: Answer) -> Result | None:
+        """What the provider's own words about an erasure mean; None: what its status means."""
+        return None
+
+    async def erase(self, person: Named) -> Erased:
+        if self.by_hand:
+            return CannotErase(self.by_hand)
+        try:
+            requests = await self.erasing(person)
+        except (ContentInvalid, TypeError, ValueError):
+            return Rejected("A name of theirs cannot be written as the provider wants it.")
+        if isinstance(requests, Retry | Rejected):
+            return requests
+        known = False
+        for request in requests:
+            answer = await self.call(replace(request, harmless=True))
+            if isinstance(answer, Answer) and answer.status == 404 and not answer.is_page:
+                continue
+            result = self.judged_erasure(answer)
+            if not isinstance(result, Accepted):
+                return result
+            known = known or result.detail != NOBODY
+        return Accepted(detail=self.when_erased if known else NOBODY if requests else NOTHING_TO_GO_BY)
+
+    def judged_erasure(self, answer: Answer | Broken) -> Accepted | Retry | Rejected:
+        """The result of an answer to one call of an erasure."""
+        result: Result = (
+            answer
+            if not isinstance(answer, Answer)
+            else (self.read_erased(answer) or judge_answer(answer, speaks_json=self.speaks_json))
+        )
+        return settled(self._clean(result))
+
+    async def asked(self, request: Request) -> Answer | Retry | Rejected:
+        """The answer to a question that an erasure begins with: a success that can be read, or why there is none."""
+        answer = await self.call(replace(request, harmless=True))
+        if isinstance(answer, Answer) and answer.status == 200 and answer.json is not None:
+            return answer
+        result = self.judged_erasure(answer)
+        return (
+            Retry("The provider's answer is unreadable, and nothing was erased yet.")
+            if isinstance(result, Accepted)
+            else result
+        )
 
     async def call(self, request: Request) -> Answer | Broken:
         """One call by the policy of the line."""

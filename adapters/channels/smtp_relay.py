@@ -51,6 +51,9 @@ class SmtpRelay(ProviderChannel[SmtpSettings, SmtpCredentials]):
     settings_model = SmtpSettings
     credentials_model = SmtpCredentials
     rate: ClassVar[Rate] = Rate(10, 20)
+    by_hand: ClassVar[str] = (
+        "A mail server has no call for it: its log and the mailbox of the sender may name the address."
+    )
 
     def __init__(
         self,

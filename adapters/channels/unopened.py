@@ -19,6 +19,7 @@ from adapters.channels.contract import (
     Unsupported,
     no_callbacks,
 )
+from adapters.channels.erasing import Erased, Named
 
 PAUSE: Final = timedelta(minutes=15)
 
@@ -36,6 +37,9 @@ class Unopened:
         self._why = why
 
     async def send(self, intent: SendIntent) -> Result:
+        return Retry(self._why, after=PAUSE)
+
+    async def erase(self, person: Named) -> Erased:
         return Retry(self._why, after=PAUSE)
 
     async def lookup(self, key: str) -> Accepted | NotFound | Unsupported:

@@ -16,12 +16,13 @@ from sqlalchemy import text
 
 from adapters.postgres.engine import Database
 
-Table = Literal["session", "flow_run", "flow_occurrence", "flow_schedule"]
+Table = Literal["session", "flow_run", "flow_occurrence", "flow_schedule", "provider_erasure"]
 _DUE: dict[Table, str] = {
     "session": "close_at",
     "flow_run": "due_at",
     "flow_occurrence": "due_at",
     "flow_schedule": "due_at",
+    "provider_erasure": "due_at",
 }
 
 

@@ -78,6 +78,7 @@ NOT_AUDITED: Final = {
     "notice": "made by the process; each says what became of it",
     "pattern": "found by the process; older ones are kept",
     "pattern_look": "counted by the process",
+    "provider_erasure": "made by the process; the request it follows from is noted",
     "person": "happened in the shop",
     "platform_feed": "how far the process came",
     "policy_bucket": "counted by the process",

@@ -123,6 +123,7 @@ NEEDS: Final[dict[str, Need]] = {
     "POST /v1/policies/rollback": _EDITOR,
     "GET /v1/policies/{policy_id}/evaluation": _READER,
     "POST /v1/policies/{policy_id}/promote": _EDITOR,
+    "POST /v1/privacy/providers/{erasure_id}": _ADMIN,
     "GET /v1/privacy/requests": _ADMIN,
     "POST /v1/privacy/requests": _ADMIN,
     "GET /v1/privacy/requests/{request_id}/export": _ADMIN,

@@ -15,7 +15,7 @@ from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.errors import Refused
 from insights.models import PrivacySetting
-from insights.privacy import requests
+from insights.privacy import elsewhere, requests
 from insights.privacy.retention import FEWEST_DAYS
 
 router = APIRouter(prefix="/v1/privacy", tags=["privacy"])
@@ -59,6 +59,49 @@ class PersonAsked(BaseModel):
     id: UUID
 
 
+class ProviderErasureOut(BaseModel):
+    """What a connected provider was asked to erase. ``failed`` and ``by_hand`` need a person; ``said`` tells why and
+    where."""
+
+    id: UUID
+    channel_id: UUID
+    name: str
+    kind: str
+    status: Literal["waiting", "done", "by_hand", "kept", "failed"]
+    said: str
+    attempts: int
+    asked_at: datetime
+    told_at: datetime | None
+    due_at: datetime | None
+
+
+class PrivacyRequestOut(BaseModel):
+    """What somebody asked for. ``outcome``: rows of each table that were erased or handed over; ``providers``: what
+    each connected one said to an erasure."""
+
+    id: UUID
+    kind: str
+    who: dict[str, Any]
+    asked_by: str
+    received_at: datetime
+    done_at: datetime | None
+    outcome: dict[str, Any]
+    providers: list[ProviderErasureOut]
+
+
+class PrivacyRequestList(BaseModel):
+    """Requests, newest first."""
+
+    requests: list[PrivacyRequestOut]
+
+
+class ResolvedIn(StoredBody):
+    """What a person decides: ``retry`` asks the provider again, ``done`` says that it was done there by hand."""
+
+    do: Literal["retry", "done"]
+    by: str | None = Field(None, min_length=1, max_length=200, description="Who did it.")
+
+
 @router.get("/settings", response_model=PrivacySettingsOut)
 async def get_privacy_settings(caller: SecretCaller, services: FromRequest) -> PrivacySettingsOut:
     """For how long visits are kept, and which fields of them."""
@@ -99,3 +142,39 @@ async def ask_for_somebody(person: PersonIn, caller: SecretCaller, services: Fro
             tx, caller.project_id, f"{person.kind}_person", who, "the shop", datetime.now(UTC)
         )
     return PersonAsked(id=identifier)
+
+
+@router.get("/requests", response_model=PrivacyRequestList)
+async def get_privacy_requests(caller: SecretCaller, services: FromRequest) -> PrivacyRequestList:
+    """What people asked for, what was done about it here, and what every connected provider said to an erasure."""
+    async with services.database.transaction(caller.project_id) as tx:
+        found = await requests.list_requests(tx, caller.project_id)
+        reports = await elsewhere.reports_of(tx, caller.project_id, [row.id for row in found])
+        return PrivacyRequestList(
+            requests=[
+                PrivacyRequestOut(
+                    **{name: getattr(row, name) for name in PrivacyRequestOut.model_fields if name != "providers"},
+                    providers=[ProviderErasureOut(**elsewhere.plain(told)) for told in reports.get(row.id, [])],
+                )
+                for row in found
+            ]
+        )
+
+
+@router.get("/requests/{request_id}/export", response_model=dict[str, Any])
+async def get_export(request_id: UUID, caller: SecretCaller, services: FromRequest) -> dict[str, Any]:
+    """Everything that is stored of who asked, by table. The request counts as done."""
+    async with services.database.transaction(caller.project_id) as tx:
+        return await requests.answer_export(tx, caller.project_id, request_id, datetime.now(UTC))
+
+
+@router.post("/providers/{erasure_id}", response_model=ProviderErasureOut)
+async def resolve_erasure(
+    erasure_id: UUID, given: ResolvedIn, caller: SecretCaller, services: FromRequest
+) -> ProviderErasureOut:
+    """Tries an erasure at a provider again that failed, or takes down that somebody did it there by hand."""
+    async with services.database.transaction(caller.project_id) as tx:
+        row = await elsewhere.resolve(
+            tx, caller.project_id, erasure_id, given.do, given.by or "the shop", datetime.now(UTC)
+        )
+        return ProviderErasureOut(**elsewhere.plain(row))

@@ -1,9 +1,9 @@
-"""Webhooks in over HTTP, their sources, and the requests of people that came with them."""
+"""Webhooks in over HTTP, and their sources."""
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from insights.api.body import ClientGone, read_body
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.errors import Refused
-from insights.privacy import requests
 from insights.sources.store import Source, create_source, list_sources, revoke_source
 
 router = APIRouter(prefix="/v1", tags=["webhooks"])
@@ -60,24 +59,6 @@ class SourceList(BaseModel):
     """Sources, oldest first."""
 
     sources: list[SourceOut]
-
-
-class PrivacyRequestOut(BaseModel):
-    """What somebody asked for. ``outcome``: rows of each table that were erased or handed over."""
-
-    id: UUID
-    kind: str
-    who: dict[str, Any]
-    asked_by: str
-    received_at: datetime
-    done_at: datetime | None
-    outcome: dict[str, Any]
-
-
-class PrivacyRequestList(BaseModel):
-    """Requests, newest first."""
-
-    requests: list[PrivacyRequestOut]
 
 
 @router.post(
@@ -126,21 +107,6 @@ async def remove_source(source_id: UUID, caller: SecretCaller, services: FromReq
     async with services.database.transaction(caller.project_id) as tx:
         await revoke_source(tx, caller.project_id, source_id)
     return Response(status_code=204)
-
-
-@router.get("/privacy/requests", response_model=PrivacyRequestList, tags=["privacy"])
-async def get_privacy_requests(caller: SecretCaller, services: FromRequest) -> PrivacyRequestList:
-    """What people asked for through Shopify, and what was done about it."""
-    async with services.database.transaction(caller.project_id) as tx:
-        found = await requests.list_requests(tx, caller.project_id)
-    return PrivacyRequestList(requests=[PrivacyRequestOut.model_validate(row, from_attributes=True) for row in found])
-
-
-@router.get("/privacy/requests/{request_id}/export", response_model=dict[str, Any], tags=["privacy"])
-async def get_export(request_id: UUID, caller: SecretCaller, services: FromRequest) -> dict[str, Any]:
-    """Everything that is stored of who asked, by table. The request counts as done."""
-    async with services.database.transaction(caller.project_id) as tx:
-        return await requests.answer_export(tx, caller.project_id, request_id, datetime.now(UTC))
 
 
 def _source(source: Source, public_url: str) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def erase(
         outcome = with_database(data_dir, command)
         rows = ", ".join(f"{count} of {name}" for name, count in outcome.items()) or "nothing: nobody of that name"
         screen.print(f"Erased {rows}.")
+        screen.print("A worker asks connected providers, too: GET /v1/privacy/requests says what each answered.")
 
 
 @app.command()

@@ -29,6 +29,7 @@ from insights.models.policy import Policy, PolicyBucket, PolicyChange, PolicySna
 from insights.models.privacy_request import PrivacyRequest
 from insights.models.privacy_setting import PrivacySetting
 from insights.models.project import Project
+from insights.models.provider_erasure import ProviderErasure
 from insights.models.push_subscription import PushSubscription
 from insights.models.rejected_event import RejectedEvent
 from insights.models.saved_view import SavedView
@@ -85,6 +86,7 @@ __all__ = [
     "PrivacyRequest",
     "PrivacySetting",
     "Project",
+    "ProviderErasure",
     "PushSubscription",
     "RejectedEvent",
     "Reward",

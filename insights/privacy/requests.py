@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.engine import Database
 from insights.errors import NotFound
 from insights.models import PrivacyRequest, Project, Visitor
+from insights.privacy.elsewhere import hand_on
 from insights.privacy.erase import erase_everybody, erase_visitors
 from insights.privacy.export import export_visitors
 from insights.privacy.forgetting import Forget, tell
@@ -95,6 +96,7 @@ async def _carry_out(database: Database, project_id: UUID, request_id: UUID, for
         else:
             asked = Asked.of(request.who)
             visitors = await visitors_asked_for(tx, project_id, asked)
+            await hand_on(tx, request, visitors, asked, datetime.now(UTC))
             request.outcome = await erase_visitors(tx, project_id, visitors, asked)
         await tell(tx, project_id, visitors)
         request.who = {}

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from insights.access.roles import Role
+from insights.channels.store import listed
 from insights.errors import Refused
 from insights.identity.acquaintance import read_acquaintance
 from insights.privacy.export import export_visitors
@@ -60,11 +61,18 @@ class PrivacyPages(PageGroup):
             known = await read_acquaintance(tx, viewer.project_id, visitor_id)
             who = {"visitors": [str(device) for device in known.visitors]}
             await ask(tx, viewer.project_id, "erase_person", who, viewer.name, self._now())
+            connected = ", ".join(channel.name for channel in await listed(tx, viewer.project_id))
         return self._say(
             request,
             viewer,
             202,
             "They are being erased",
             "Everything stored of this person goes within a minute, on all their devices. What counts nobody, like the "
-            "figures of a report, stays.",
+            "figures of a report, stays. "
+            + (
+                f"Your connected tools are asked to erase them, too ({connected}): Settings, Privacy says what each "
+                "of them answered."
+                if connected
+                else "No tool is connected that would have to forget them, too."
+            ),
         )

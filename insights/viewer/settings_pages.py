@@ -58,6 +58,7 @@ class SettingsPages(PageGroup):
             self._post("/settings/model", self.change_model, form=FORM, role=admin),
             self._get("/settings/privacy", self.privacy, role=admin),
             self._post("/settings/privacy", self.change_privacy, form=FORM, role=admin),
+            self._post("/settings/privacy/providers/{erasure_id}", self.resolve_erasure, form=FORM, role=admin),
             self._get("/settings/changes", self.changes, role=admin),
         ]
 
@@ -192,6 +193,13 @@ class SettingsPages(PageGroup):
         fields = form.get("extra_fields", "").split() if form.get("limit_fields") else None
         body = {"keep_days": None if days is None else int(days), "extra_fields": fields}
         await self._ask(request, viewer, "PATCH", "/v1/privacy/settings", body)
+        return self._to(request, "/settings/privacy")
+
+    async def resolve_erasure(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """Asks a provider again to erase somebody, or takes down that it was done there by hand."""
+        body = {"do": form.get("do", ""), "by": viewer.name}
+        path = f"/v1/privacy/providers/{path_id(request, 'erasure_id', 'erasure')}"
+        await self._ask(request, viewer, "POST", path, body)
         return self._to(request, "/settings/privacy")
 
     async def changes(self, request: Request, viewer: Viewer) -> Response:

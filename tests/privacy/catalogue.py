@@ -21,7 +21,7 @@ NOW = datetime.now(UTC)
 
 def data_map(repository: Path) -> dict[str, tuple[str, set[str]]]:
     """Table → whose it is and which columns are sealed, as docs/privacy.md says."""
-    lines = (repository / "docs/privacy.md").read_text().splitlines()
+    lines = (repository / "docs/privacy.md").read_text().partition("## The map")[2].splitlines()
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("| `")]
     return {
         name.strip("`"): (whose, {word.strip() for word in sealed.split(",") if word.strip()})

@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from adapters.channels.ads.person import SAMPLE, person_of, removes, sha256, without_dots
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
+from adapters.channels.erasing import Erased, Named, by_removing
 from adapters.channels.google_account import Token, forget_token, is_account, service_account, token_for
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
 from adapters.channels.line import Answer, Request, json_request
@@ -54,6 +55,9 @@ class GoogleAudience(HttpChannel[GoogleAudienceSettings, GoogleAudienceCredentia
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(5, 20)
     sample: ClassVar[Mapping[str, Any]] = SAMPLE
+
+    async def erase(self, person: Named) -> Erased:
+        return await by_removing(self.send, person, "email", "phone")
 
     def request(self, intent: SendIntent) -> Request:
         person = person_of(intent)

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr
 
 from adapters.channels.ads.person import SAMPLE, Person, happening_of, person_of, removes, sha256
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent, Unknown
+from adapters.channels.erasing import Erased, Named, by_removing
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, HttpChannel, S
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.verdict import NEW_KEY_PAUSE, said
@@ -78,6 +79,10 @@ class MetaConversions(_Meta[MetaConversionsSettings]):
     settings_model = MetaConversionsSettings
     rate: ClassVar[Rate] = Rate(20, 50)
     sample: ClassVar[Mapping[str, Any]] = SAMPLE
+    by_hand: ClassVar[str] = (
+        "Meta has no call that deletes one person's events; it holds them as hashes. They can be erased with the "
+        "whole dataset alone: Events Manager, Settings."
+    )
 
     def request(self, intent: SendIntent) -> Request:
         happened = happening_of(intent, self.line.now())
@@ -118,6 +123,9 @@ class MetaAudience(_Meta[MetaAudienceSettings]):
     settings_model = MetaAudienceSettings
     rate: ClassVar[Rate] = Rate(2, 10)
     sample: ClassVar[Mapping[str, Any]] = SAMPLE
+
+    async def erase(self, person: Named) -> Erased:
+        return await by_removing(self.send, person, "email", "phone", "user_id")
 
     def request(self, intent: SendIntent) -> Request:
         person = person_of(intent)

@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr
 
 from adapters.channels.ads.person import SAMPLE, happening_of, person_of, removes, sha256, without_dots
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
+from adapters.channels.erasing import Erased, Named, by_removing
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
 from adapters.channels.line import Answer, Broken, Request, json_request
 from adapters.channels.verdict import NEW_KEY_PAUSE, judge_answer, said
@@ -63,6 +64,10 @@ class RedditConversions(HttpChannel[RedditConversionsSettings, RedditConversions
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(10, 20)
     sample: ClassVar[Mapping[str, Any]] = SAMPLE
+    by_hand: ClassVar[str] = (
+        "Reddit has no call that deletes one person's events; it holds them as hashes. Ask its support: "
+        "https://www.reddithelp.com."
+    )
 
     def request(self, intent: SendIntent) -> Request:
         happened, person = happening_of(intent, self.line.now()), person_of(intent)
@@ -125,6 +130,9 @@ class RedditAudience(HttpChannel[RedditAudienceSettings, RedditAudienceCredentia
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(1, 2)
     sample: ClassVar[Mapping[str, Any]] = SAMPLE
+
+    async def erase(self, person: Named) -> Erased:
+        return await by_removing(self.send, person, "email")
 
     def request(self, intent: SendIntent) -> Request:
         person = person_of(intent)

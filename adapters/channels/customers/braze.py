@@ -7,18 +7,22 @@ entries come inside a 201.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from pydantic import Field, SecretStr
 
-from adapters.channels.contract import Accepted, Rate, Rejected, Result, SendIntent
+from adapters.channels.contract import Accepted, Rate, Rejected, Result, Retry, SendIntent
 from adapters.channels.customers.customer import QUIET, Customer, customer_of, properties_of, time_of, wanted
+from adapters.channels.erasing import NOBODY, Named
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, HttpChannel, text_of
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.verdict import short
 
 MOST_NAME: Final = 255
+MOST_DELETED: Final = 50
+_WHOSE: Final = (["identified", "most_recently_updated"], ["unidentified", "most_recently_updated"])
+"""An address may be that of two profiles, with and without an id: both go."""
 
 
 class BrazeSettings(ChannelSettings):
@@ -36,7 +40,9 @@ class BrazeSettings(ChannelSettings):
 class BrazeCredentials(ChannelCredentials):
     """A REST key."""
 
-    api_key: SecretStr = Field(description="A key with users.track and subscription.status.set.", min_length=8)
+    api_key: SecretStr = Field(
+        description="A key with users.track, subscription.status.set and users.delete.", min_length=8
+    )
 
 
 class Braze(HttpChannel[BrazeSettings, BrazeCredentials]):
@@ -49,6 +55,7 @@ class Braze(HttpChannel[BrazeSettings, BrazeCredentials]):
     credentials_model = BrazeCredentials
     rate: ClassVar[Rate] = Rate(100, 250)
     sample: ClassVar[Mapping[str, Any]] = {"do": "event", "event": "Whyleft Test"}
+    when_erased: ClassVar[str] = "Braze deletes the profiles."
 
     def request(self, intent: SendIntent) -> Request:
         do, customer = wanted(intent, "event", "profile", "quiet", "suppress", "resume"), customer_of(intent)
@@ -83,6 +90,25 @@ class Braze(HttpChannel[BrazeSettings, BrazeCredentials]):
             words = first.get("type") if isinstance(first, dict) else first
             return Rejected(f"Braze took the request and refused what was in it ({short(words)}).")
         return Accepted() if answer.object.get("message") == "success" else None
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """POST /users/delete, one kind of name a call (…/endpoints/user_data/post_user_delete)."""
+        named: list[tuple[str, list[Any]]] = [("external_ids", list(person.user_ids))]
+        for whose in _WHOSE:
+            emails = [{"email": email, "prioritization": whose} for email in person.emails]
+            phones = [{"phone": phone, "prioritization": whose} for phone in person.phones]
+            named += [("email_addresses", emails), ("phone_numbers", phones)]
+        return [
+            self._post("/users/delete", {kind: names[start : start + MOST_DELETED]})
+            for kind, names in named
+            for start in range(0, len(names), MOST_DELETED)
+        ]
+
+    def read_erased(self, answer: Answer) -> Result | None:
+        result = self.read(answer, SendIntent("erasure", None, {}))
+        if isinstance(result, Accepted) and answer.object.get("deleted") == 0:
+            return Accepted(detail=NOBODY)
+        return result
 
     def _post(self, path: str, body: dict[str, Any]) -> Request:
         login = {"authorization": f"Bearer {self.credentials.api_key.get_secret_value()}"}

@@ -7,13 +7,14 @@ A message id makes a repeat harmless. Content: event, properties, at, user_id or
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from pydantic import Field, SecretStr
 
-from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, SendIntent
+from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
+from adapters.channels.erasing import CannotErase, Erased, Named
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel, text_of
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.verdict import said
@@ -37,6 +38,9 @@ class SegmentOutCredentials(ChannelCredentials):
     """The source's key."""
 
     write_key: SecretStr = Field(description="The write key of an HTTP API source.", min_length=8)
+    public_api_token: SecretStr | None = Field(
+        None, description="A token of the Public API (Workspace Owner), so that people can be erased.", min_length=8
+    )
 
 
 class SegmentOut(HttpChannel[SegmentOutSettings, SegmentOutCredentials]):
@@ -50,6 +54,24 @@ class SegmentOut(HttpChannel[SegmentOutSettings, SegmentOutCredentials]):
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(50, 100)
     sample: ClassVar[Mapping[str, Any]] = {"event": "Whyleft Test", "anonymous_id": "whyleft-test"}
+    when_erased: ClassVar[str] = "Segment took the request, and passes it on to the destinations that support it."
+
+    async def erase(self, person: Named) -> Erased:
+        if self.credentials.public_api_token is None:
+            return CannotErase(
+                "Segment erases by a token of its Public API alone, and this channel has none (public_api_token): "
+                "ask for it there, under Privacy, Deletion and Suppression, or in the other platform of this dialect."
+            )
+        return await super().erase(person)
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """POST /regulations (https://docs.segmentapis.com/tag/Deletion-and-Suppression): by user id alone."""
+        if not person.user_ids or self.credentials.public_api_token is None:
+            return []
+        host = "eu1.api.segmentapis.com" if ".eu1." in self.settings.api else "api.segmentapis.com"
+        wanted = {"regulationType": "DELETE_ONLY", "subjectType": "USER_ID", "subjectIds": list(person.user_ids)}
+        login = {"authorization": f"Bearer {self.credentials.public_api_token.get_secret_value()}"}
+        return [json_request("POST", f"https://{host}/regulations", wanted, headers=login)]
 
     def request(self, intent: SendIntent) -> Request:
         given = intent.content.get("events") or [intent.content]

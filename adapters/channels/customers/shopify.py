@@ -7,7 +7,7 @@ code {code, percent, until}; draft {email, items [{variant_id, quantity}], code}
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr
 
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent, Unknown
 from adapters.channels.customers.customer import listed, wanted
+from adapters.channels.erasing import NOBODY, Named
 from adapters.channels.graphql import codes_of, data_of, errors_of, graphql
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel, text_of
 from adapters.channels.line import Answer, Broken, Request
@@ -23,6 +24,11 @@ from adapters.channels.work.report import marker_of
 
 VERSION: Final = "2026-01"
 _CUSTOMER: Final = "query ($email: String!) { customerByIdentifier(identifier: {emailAddress: $email}) { id } }"
+_CUSTOMER_BY: Final = "query ($by: CustomerIdentifierInput!) { customerByIdentifier(identifier: $by) { id } }"
+_ERASE: Final = (
+    "mutation ($id: ID!) { customerRequestDataErasure(customerId: $id) { "
+    "customerId userErrors { code field message } } }"
+)
 _TAGS: Final = (
     "mutation ($id: ID!, $set: [String!]!, $remove: [String!]!) { "
     "tagsAdd(id: $id, tags: $set) { userErrors { field message } } "
@@ -49,7 +55,8 @@ class ShopifyCredentials(ChannelCredentials):
     """A custom app's token."""
 
     access_token: SecretStr = Field(
-        description="shpat_…, with write_customers, write_discounts and write_draft_orders.", min_length=8
+        description="shpat_…, with write_customers, write_discounts, write_draft_orders, write_customer_data_erasure.",
+        min_length=8,
     )
 
 
@@ -64,6 +71,7 @@ class Shopify(HttpChannel[ShopifySettings, ShopifyCredentials]):
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(2, 20)
     sample: ClassVar[Mapping[str, Any]] = {"do": "tag", "set": ["whyleft-test"]}
+    when_erased: ClassVar[str] = "Shopify took the request; it erases once its own waiting time after an order is over."
 
     def request(self, intent: SendIntent) -> Request:
         """The call that changes something; whom and what it is about is asked for first, where that is needed."""
@@ -144,6 +152,36 @@ class Shopify(HttpChannel[ShopifySettings, ShopifyCredentials]):
             return _drafted(draft)
         known = {"tagsAdd", "discountCodeBasicCreate", "draftOrderCreate"} & set(data)
         return Accepted() if known else Unknown("Shopify's answer says nothing of what was asked.")
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """customerRequestDataErasure for every customer with one of these addresses or numbers."""
+        named = [{"emailAddress": email} for email in person.emails]
+        named += [{"phoneNumber": phone} for phone in person.phones]
+        customers: set[str] = set()
+        for by in named:
+            asked = await self.asked(self._ask(_CUSTOMER_BY, {"by": by}))
+            if not isinstance(asked, Answer):
+                return asked
+            if data_of(asked) is None:
+                refused = self.judged_erasure(asked)
+                return refused if isinstance(refused, Retry | Rejected) else Retry("Shopify could not be asked.")
+            found = data_of(asked, "customerByIdentifier", "id")
+            customers |= {found} if isinstance(found, str) else set()
+        return [self._ask(_ERASE, {"id": customer}) for customer in sorted(customers)]
+
+    def read_erased(self, answer: Answer) -> Result | None:
+        refused = self._refused(answer)
+        if refused is not None or answer.status != 200:
+            return refused
+        said_of = data_of(answer, "customerRequestDataErasure")
+        if not isinstance(said_of, Mapping):
+            return Unknown("Shopify's answer cannot be read.")
+        complaints = [one for one in said_of.get("userErrors") or () if isinstance(one, Mapping)]
+        if any(one.get("code") == "DOES_NOT_EXIST" for one in complaints):
+            return Accepted(detail=NOBODY)
+        if complaints:
+            return Rejected(f"Shopify does not erase them: {short(complaints[0].get('message'))}.")
+        return Accepted()
 
     def _refused(self, answer: Answer) -> Result | None:
         errors = errors_of(answer)

@@ -7,7 +7,7 @@ into in between. Content: the JSON object to post.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
+from adapters.channels.erasing import Named
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
 from adapters.channels.line import Answer, Request
 from adapters.channels.verdict import retry_after
@@ -60,6 +61,16 @@ class SignedWebhook(HttpChannel[SignedWebhookSettings, SignedWebhookCredentials]
     rate: ClassVar[Rate] = Rate(20, 50)
     sample: ClassVar[Mapping[str, Any]] = {"type": "test", "data": {"note": "A test of this channel."}}
     speaks_json: ClassVar[bool] = False
+    when_erased: ClassVar[str] = "Your webhook was told to erase them (person.erase)."
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        names = {"emails": person.emails, "phones": person.phones, "user_ids": person.user_ids}
+        known = {kind: list(found) for kind, found in names.items() if found}
+        content = {"type": "person.erase", "data": known}
+        return [self.request(SendIntent(person.key, None, content))] if known else []
+
+    def read_erased(self, answer: Answer) -> Result | None:
+        return self.read(answer, SendIntent("erasure", None, {}))
 
     def request(self, intent: SendIntent) -> Request:
         body = json.dumps(dict(intent.content), ensure_ascii=False, allow_nan=False, separators=(",", ":"))

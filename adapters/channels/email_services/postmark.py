@@ -5,6 +5,7 @@ Reference: https://postmarkapp.com/developer/api/email-api and …/api/overview#
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -25,6 +26,7 @@ from adapters.channels.contract import (
 )
 from adapters.channels.email_services import postmark_events
 from adapters.channels.email_services.message import KEY_NAME, SAMPLE, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.erasing import CannotErase, Erased, Named
 from adapters.channels.http_channel import HttpChannel
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.signed_calls import basic, body_of
@@ -53,6 +55,12 @@ class PostmarkCredentials(MailKey):
         min_length=16,
         max_length=200,
     )
+    account_token: SecretStr | None = Field(
+        None,
+        description="The account's token, so that people can be erased; Postmark turns this on for those who ask.",
+        min_length=8,
+        max_length=200,
+    )
 
 
 class Postmark(HttpChannel[PostmarkSettings, PostmarkCredentials]):
@@ -65,6 +73,7 @@ class Postmark(HttpChannel[PostmarkSettings, PostmarkCredentials]):
     settings_model = PostmarkSettings
     credentials_model = PostmarkCredentials
     rate: ClassVar[Rate] = Rate(50, 100)
+    when_erased: ClassVar[str] = "Postmark took the request for data removal."
 
     def request(self, intent: SendIntent) -> Request:
         mail = mail_parts(intent, self.settings.sender)
@@ -93,6 +102,29 @@ class Postmark(HttpChannel[PostmarkSettings, PostmarkCredentials]):
                 return Accepted(identifier if isinstance(identifier, str) else None)
             return _refused(code, answer) if isinstance(code, int) else Unknown("Postmark's answer cannot be read.")
         return _refused(code, answer) if answer.status == 422 and isinstance(code, int) else None
+
+    async def erase(self, person: Named) -> Erased:
+        if self.credentials.account_token is None:
+            return CannotErase(
+                "Postmark erases by the account's token alone, and this channel has none (account_token): ask its "
+                "support for a data removal, or set the token."
+            )
+        return await super().erase(person)
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """POST /data-removals (…/developer/api/data-removals-api)."""
+        token = self.credentials.account_token
+        headers = {"accept": "application/json", "x-postmark-account-token": token.get_secret_value() if token else ""}
+        asker = mail_parts(SendIntent("erasure", "a@b.example", SAMPLE), self.settings.sender).sender.addr_spec
+        return [
+            json_request(
+                "POST",
+                "https://api.postmarkapp.com/data-removals",
+                {"RequestedBy": asker, "RequestedFor": email, "NotifyWhenCompleted": False},
+                headers=headers,
+            )
+            for email in person.emails
+        ]
 
     async def parse_callback(self, call: Callback) -> list[ProviderEvent]:
         password = self.credentials.callback_password

@@ -5,8 +5,10 @@ Reference: https://resend.com/docs/api-reference/emails/send-email and /docs/das
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import ClassVar
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 
@@ -25,6 +27,7 @@ from adapters.channels.contract import (
 )
 from adapters.channels.email_services import resend_events
 from adapters.channels.email_services.message import KEY_NAME, SAMPLE, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.erasing import Named
 from adapters.channels.http_channel import HttpChannel, tag_of
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.signed_calls import body_of, standard_webhook
@@ -54,6 +57,9 @@ class Resend(HttpChannel[MailSettings, ResendCredentials]):
     # An hour less than promised: two clocks and a queue lie between.
     key_ttl: ClassVar[timedelta | None] = timedelta(hours=23)
     rate: ClassVar[Rate] = Rate(2, 2)
+    when_erased: ClassVar[str] = (
+        "Resend deleted the contact; mails that went out stay in its log for as long as your plan has."
+    )
 
     def request(self, intent: SendIntent) -> Request:
         mail = mail_parts(intent, self.settings.sender)
@@ -88,6 +94,19 @@ class Resend(HttpChannel[MailSettings, ResendCredentials]):
             return Retry(f"Resend's quota is used up{said(answer)}: raise the plan.", after=timedelta(hours=1))
         if answer.status == 403 and "verif" in str(answer.object.get("message", "")):
             return Rejected(f"Resend does not know the sender's domain{said(answer)}: verify it under Domains.")
+        return None
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """DELETE /contacts/{email} (…/api-reference/contacts/delete-contact)."""
+        headers = {"authorization": f"Bearer {self.credentials.api_key.get_secret_value()}"}
+        return [
+            Request("DELETE", f"https://api.resend.com/contacts/{quote(email, safe='')}", headers)
+            for email in person.emails
+        ]
+
+    def read_erased(self, answer: Answer) -> Result | None:
+        if answer.object.get("name") == "restricted_api_key":
+            return Rejected("Resend's key may only send: set one with full access, or delete the contact there.")
         return None
 
     async def parse_callback(self, call: Callback) -> list[ProviderEvent]:

@@ -5,6 +5,7 @@ Reference: https://www.twilio.com/docs/sendgrid/api-reference/mail-send and …/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -17,10 +18,12 @@ from adapters.channels.contract import (
     Rate,
     Rejected,
     Result,
+    Retry,
     SendIntent,
 )
 from adapters.channels.email_services import sendgrid_events
 from adapters.channels.email_services.message import KEY_NAME, SAMPLE, MailKey, MailSettings, mail_parts, without_empty
+from adapters.channels.erasing import Named
 from adapters.channels.http_channel import HttpChannel
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.signed_calls import body_of, ecdsa, fresh, seconds
@@ -47,6 +50,7 @@ class SendGrid(HttpChannel[SendGridSettings, MailKey]):
     settings_model = SendGridSettings
     credentials_model = MailKey
     rate: ClassVar[Rate] = Rate(100, 200)
+    when_erased: ClassVar[str] = "SendGrid took the job: what it holds of these addresses goes."
 
     def request(self, intent: SendIntent) -> Request:
         mail = mail_parts(intent, self.settings.sender)
@@ -74,6 +78,22 @@ class SendGrid(HttpChannel[SendGridSettings, MailKey]):
             return Rejected(f"SendGrid does not know the sender{words}: verify it under Sender Authentication.")
         if answer.status == 413:
             return Rejected("The mail is too large for SendGrid (30 MB): shorten the template.")
+        return None
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """POST /v3/recipients/erasejob (…/api-reference/recipients-data-erasure-api)."""
+        if not person.emails:
+            return []
+        headers = {"authorization": f"Bearer {self.credentials.api_key.get_secret_value()}"}
+        body = {"email_addresses": list(person.emails)}
+        return [json_request("POST", "https://api.sendgrid.com/v3/recipients/erasejob", body, headers=headers)]
+
+    def read_erased(self, answer: Answer) -> Result | None:
+        if answer.status == 403 and not answer.is_page:
+            return Rejected(
+                f"SendGrid's key may not erase (403{said(answer)}): give it recipients.erasejob.create, which support "
+                "turns on for accounts from before July 2023."
+            )
         return None
 
     async def parse_callback(self, call: Callback) -> list[ProviderEvent]:

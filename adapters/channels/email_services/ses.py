@@ -78,6 +78,10 @@ class Ses(HttpChannel[SesSettings, SesCredentials]):
     settings_model = SesSettings
     credentials_model = SesCredentials
     rate: ClassVar[Rate] = Rate(14, 14)
+    by_hand: ClassVar[str] = (
+        "Amazon SES keeps no recipients but in the account's suppression list, and this key may only send: take the "
+        "address out under SES, Suppression list, and out of the topics that its events went to."
+    )
 
     def request(self, intent: SendIntent) -> Request:
         mail = mail_parts(intent, self.settings.sender)

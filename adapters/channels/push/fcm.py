@@ -47,6 +47,9 @@ class Fcm(HttpChannel[FcmSettings, FcmCredentials]):
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(100, 500)
     sample: ClassVar[Mapping[str, Any]] = {"title": "A test of this channel", "body": "You sent it yourself."}
+    by_hand: ClassVar[str] = (
+        "Firebase knows no names, only the token of the app, which is forgotten here; the app ends it with deleteToken."
+    )
 
     def request(self, intent: SendIntent) -> Request:
         note = note_of(intent)

@@ -65,6 +65,9 @@ class WebPush(HttpChannel[WebPushSettings, WebPushCredentials]):
     rate: ClassVar[Rate] = Rate(100, 200)
     sample: ClassVar[Mapping[str, Any]] = {"title": "A test of this channel", "body": "You sent it yourself."}
     speaks_json: ClassVar[bool] = False
+    by_hand: ClassVar[str] = (
+        "A push service knows no names, only the browser's subscription, which is forgotten here and ends with it."
+    )
 
     @property
     def public_key(self) -> str:

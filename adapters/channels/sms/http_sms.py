@@ -81,6 +81,9 @@ class HttpSms(HttpChannel[HttpSmsSettings, HttpSmsCredentials]):
     credentials_model = HttpSmsCredentials
     rate: ClassVar[Rate] = Rate(5, 10)
     speaks_json: ClassVar[bool] = False
+    by_hand: ClassVar[str] = (
+        "Nothing is known of how this provider erases: ask it, by the number, to delete the messages."
+    )
 
     def request(self, intent: SendIntent) -> Request:
         to = recipient_of(intent)

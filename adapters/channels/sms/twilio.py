@@ -11,7 +11,7 @@ import base64
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit, urlunsplit
@@ -31,6 +31,7 @@ from adapters.channels.contract import (
     SendIntent,
     Suppress,
 )
+from adapters.channels.erasing import Erased, Named
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
 from adapters.channels.line import Answer, Request
 from adapters.channels.sms.message import asks_to_start, asks_to_stop, recipient_of, told, words_of
@@ -38,6 +39,7 @@ from adapters.channels.sms.phone import PhoneInvalid, e164
 from adapters.channels.verdict import said
 
 KEY_NAME: Final = "delivery"
+MOST_ERASED: Final = 100
 _NO_NAMES: Final = ("+1",)
 """Where a sender may not be a name: North America."""
 _SHORT_CODE: Final = re.compile(r"\d{3,8}")
@@ -113,6 +115,7 @@ class Twilio(HttpChannel[TwilioSettings, TwilioCredentials]):
     settings_model = TwilioSettings
     credentials_model = TwilioCredentials
     rate: ClassVar[Rate] = Rate(1, 10)
+    when_erased: ClassVar[str] = "Twilio deleted every message to and from these numbers."
 
     def request(self, intent: SendIntent) -> Request:
         to = recipient_of(intent)
@@ -124,14 +127,41 @@ class Twilio(HttpChannel[TwilioSettings, TwilioCredentials]):
         form["MessagingServiceSid" if _SERVICE.fullmatch(sender) else "From"] = sender
         if self.settings.status_callback:
             form["StatusCallback"] = _with_key(self.settings.status_callback, intent.key)
-        account = self.settings.account_sid
-        login = base64.b64encode(f"{account}:{self.credentials.auth_token.get_secret_value()}".encode()).decode()
-        return Request(
-            "POST",
-            f"https://api.twilio.com/2010-04-01/Accounts/{account}/Messages.json",
-            {"authorization": f"Basic {login}", "content-type": "application/x-www-form-urlencoded"},
-            urlencode(form).encode(),
-        )
+        headers = {**self._login(), "content-type": "application/x-www-form-urlencoded"}
+        return Request("POST", f"{self._messages()}.json", headers, urlencode(form).encode())
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """DELETE …/Messages/{sid} for all that went to one of these numbers or came from it, as far as one page goes:
+        what is left is found by the next attempt."""
+        messages: set[str] = set()
+        for phone in person.phones:
+            for side in ("To", "From"):
+                query = urlencode({side: phone, "PageSize": MOST_ERASED})
+                asked = await self.asked(Request("GET", f"{self._messages()}.json?{query}", self._login()))
+                if not isinstance(asked, Answer):
+                    return asked
+                found = asked.object.get("messages")
+                if not isinstance(found, list):
+                    return Retry("Twilio's answer is unreadable, and nothing was erased yet.")
+                messages |= {str(one["sid"]) for one in found if isinstance(one, Mapping) and "sid" in one}
+        return [Request("DELETE", f"{self._messages()}/{sid}.json", self._login()) for sid in sorted(messages)]
+
+    async def erase(self, person: Named) -> Erased:
+        result = await super().erase(person)
+        if isinstance(result, Accepted) and result.detail == self.when_erased:
+            left = await self.erasing(person)
+            if isinstance(left, Retry | Rejected):
+                return left
+            if left:
+                return Retry("There are more messages than were deleted at once.", after=timedelta(seconds=1))
+        return result
+
+    def _messages(self) -> str:
+        return f"https://api.twilio.com/2010-04-01/Accounts/{self.settings.account_sid}/Messages"
+
+    def _login(self) -> dict[str, str]:
+        pair = f"{self.settings.account_sid}:{self.credentials.auth_token.get_secret_value()}"
+        return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
     def read(self, answer: Answer, intent: SendIntent) -> Result | None:
         found = answer.object

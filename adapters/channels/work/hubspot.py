@@ -7,7 +7,7 @@ do "properties", properties {name: value}. The recipient is the contact's e-mail
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -21,9 +21,11 @@ from adapters.channels.contract import (
     Rate,
     Rejected,
     Result,
+    Retry,
     SendIntent,
     Unsupported,
 )
+from adapters.channels.erasing import Named
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel, text_of
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.work.report import marker_of
@@ -59,6 +61,7 @@ class Hubspot(HttpChannel[HubspotSettings, HubspotCredentials]):
     settings_model = HubspotSettings
     credentials_model = HubspotCredentials
     idempotency: ClassVar[Idempotency] = "lookup"
+    when_erased: ClassVar[str] = "HubSpot deleted the contact for good, with what hangs on it."
     rate: ClassVar[Rate] = Rate(8, 50)
     sample: ClassVar[Mapping[str, Any]] = {
         "do": "task",
@@ -105,6 +108,21 @@ class Hubspot(HttpChannel[HubspotSettings, HubspotCredentials]):
         if not isinstance(found, list):
             return Unsupported()
         return Accepted(str(found[0].get("id"))) if found and isinstance(found[0], dict) else NotFound()
+
+    async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
+        """POST …/contacts/gdpr-delete. By the contact's id: an address that HubSpot does not know would be
+        blocked there for ever."""
+        contacts: set[str] = set()
+        for email in person.emails:
+            asked = await self.asked(self._search("contacts", "email", "EQ", email))
+            if not isinstance(asked, Answer):
+                return asked
+            results = asked.object.get("results")
+            if not isinstance(results, list):
+                return Retry("HubSpot's answer is unreadable, and nothing was erased yet.")
+            contacts |= {str(one["id"]) for one in results if isinstance(one, Mapping) and "id" in one}
+        path = "/crm/v3/objects/contacts/gdpr-delete"
+        return [self._call("POST", path, {"objectId": contact}) for contact in sorted(contacts)]
 
     def _task(self, intent: SendIntent, contact: str | None) -> Request:
         content = intent.content

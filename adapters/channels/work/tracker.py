@@ -22,6 +22,10 @@ class Tracker(HttpChannel[S, C]):
     }
     says_when_closing: ClassVar[bool] = False
     """Whether closing writes its comment by itself."""
+    by_hand: ClassVar[str] = (
+        "Tickets tell of errors, not of people, so nothing was asked for: should somebody have written a name "
+        "or address into one, search the tracker for it."
+    )
 
     @abstractmethod
     async def is_open(self, ticket: str) -> bool | None:

@@ -1,0 +1,162 @@
+"""Takes down which connected providers are to forget somebody, in the transaction that erases them here.
+
+Each of the project's channels is a row, whatever came of it, so that the report of an erasure names them all. Who calls
+them is ``insights.channels.erasing``; until then a row holds the names, sealed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.channels.erasing import NOTHING_TO_GO_BY
+from flows.models import Delivery
+from insights.errors import NotFound, Refused
+from insights.models import ChannelSetup, IdentityLink, PrivacyRequest, ProviderErasure, Visitor
+from insights.privacy.person import Asked
+from insights.vocabulary.ids import uuid7
+
+KEPT: Final = "This channel is set to leave people there (settings.erase)."
+ASKED_ITSELF: Final = "The request came from there."
+NAMES_KEPT: Final = timedelta(days=30)
+"""How long the names of a failed erasure stay for a person to try it again."""
+
+Names = Mapping[str, Sequence[str]]
+"""emails, phones, user_ids."""
+
+
+async def hand_on(
+    tx: AsyncSession, request: PrivacyRequest, visitors: Collection[UUID], asked: Asked, now: datetime
+) -> None:
+    """Takes down a row for each channel of the project. Must come before the rows that name them are erased."""
+    channels = await tx.scalars(
+        select(ChannelSetup)
+        .where(ChannelSetup.project_id == request.project_id)
+        .order_by(ChannelSetup.created_at, ChannelSetup.id)
+    )
+    found = list(channels)
+    names = await _names(tx, request.project_id, visitors, asked) if found else {}
+    for channel in found:
+        settled = _settled(channel, request, names)
+        tx.add(
+            ProviderErasure(
+                project_id=request.project_id,
+                id=uuid7(),
+                request_id=request.id,
+                channel_id=channel.id,
+                name=channel.name,
+                kind=channel.kind,
+                who={} if settled else dict(names),
+                status=settled[0] if settled else "waiting",
+                said=settled[1] if settled else "",
+                attempts=0,
+                asked_at=now,
+                due_at=None if settled else now,
+            )
+        )
+
+
+async def reports_of(
+    tx: AsyncSession, project_id: UUID, requests: Collection[UUID]
+) -> Mapping[UUID, list[ProviderErasure]]:
+    """What the providers were asked and said, by request, in the order of the channels."""
+    rows = await tx.scalars(
+        select(ProviderErasure)
+        .where(ProviderErasure.project_id == project_id, ProviderErasure.request_id.in_(list(requests)))
+        .order_by(ProviderErasure.id)
+    )
+    found: dict[UUID, list[ProviderErasure]] = defaultdict(list)
+    for row in rows:
+        found[row.request_id].append(row)
+    return found
+
+
+async def resolve(
+    tx: AsyncSession, project_id: UUID, erasure_id: UUID, do: str, by: str, now: datetime
+) -> ProviderErasure:
+    """What a person decides of an erasure that failed or has no call: "retry" it, or say that it is "done" by hand.
+    Raises NotFound, Refused."""
+    row = await tx.get(ProviderErasure, (project_id, erasure_id), with_for_update=True)
+    if row is None:
+        raise NotFound(f"There is no erasure {erasure_id} at a provider in this project.")
+    if row.status not in ("failed", "by_hand"):
+        raise Refused(
+            f"do: this erasure is {row.status}; only what failed or is done by hand waits for you.", field="do"
+        )
+    if do == "retry":
+        if not row.who:
+            raise Refused("do: the names are not kept any more: erase them there by hand, then say done.", field="do")
+        row.status, row.attempts, row.due_at, row.said = "waiting", 0, now, ""
+    else:
+        row.status, row.who, row.told_at, row.said = "done", {}, now, f"Done by hand, says {by}."
+    return row
+
+
+async def forget_names(tx: AsyncSession, project_id: UUID, now: datetime) -> None:
+    """Forgets whom an erasure was of that failed long ago and that nobody tried again."""
+    await tx.execute(
+        update(ProviderErasure)
+        .where(
+            ProviderErasure.project_id == project_id,
+            ProviderErasure.status == "failed",
+            ProviderErasure.asked_at < now - NAMES_KEPT,
+        )
+        .values(who={})
+    )
+
+
+def _settled(channel: ChannelSetup, request: PrivacyRequest, names: Names) -> tuple[str, str] | None:
+    """Status and sentence of a channel that need not be asked."""
+    if not channel.settings.get("erase", True):
+        return "kept", KEPT
+    if request.asked_by.partition(" ")[0] == channel.kind:
+        return "done", ASKED_ITSELF
+    return None if any(names.values()) else ("done", NOTHING_TO_GO_BY)
+
+
+async def _names(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], asked: Asked) -> dict[str, list[str]]:
+    found: dict[str, set[str]] = {"email": set(), "phone": set(), "user_id": set()}
+    for kind, name in (("email", asked.email), ("phone", asked.phone), ("user_id", asked.user_id)):
+        found[kind] |= {name} if name else set()
+    said = await tx.execute(
+        select(Visitor.email, Visitor.phone, Visitor.user_id).where(
+            Visitor.project_id == project_id, Visitor.id.in_(list(visitors))
+        )
+    )
+    for row in said.mappings():
+        for kind, name in row.items():
+            found[kind] |= {name} if name else set()
+    subjects = [str(visitor) for visitor in visitors]
+    # Twice: an address may be known as the customer's alone, and the customer by a device.
+    for _ in range(2):
+        links = await tx.execute(
+            select(IdentityLink.name_kind, IdentityLink.name).where(
+                IdentityLink.project_id == project_id,
+                or_(IdentityLink.subject.in_([*subjects, *found["user_id"]])),
+                IdentityLink.refused.is_(None),
+            )
+        )
+        for kind, name in links:
+            if kind in found:
+                found[kind].add(name)
+    sent = await tx.scalars(
+        select(Delivery.recipient)
+        .where(Delivery.project_id == project_id, Delivery.visitor_id.in_(list(visitors)))
+        .distinct()
+    )
+    for recipient in sent:
+        if recipient:
+            found["email" if "@" in recipient else "phone"].add(recipient)
+    return {f"{kind}s": sorted(names) for kind, names in found.items()}
+
+
+def plain(row: ProviderErasure) -> dict[str, Any]:
+    """A row of the report, without the names."""
+    fields = ("id", "channel_id", "name", "kind", "status", "said", "attempts", "asked_at", "told_at", "due_at")
+    return {name: getattr(row, name) for name in fields}
