@@ -17,7 +17,9 @@ from insights.conditions.event_fields import EventQuestion, answer, question_of,
 from insights.conditions.profile_fields import profile_reader
 from insights.identity.contact import Contact, contact
 from insights.identity.together import visitors_together
+from insights.intent_versions import read_intent
 from insights.intents.intent import Intent
+from insights.intents.model import IntentModel
 from insights.intents.score import score
 from insights.intents.stage import stage_of
 from insights.models import Insight, Session, Visitor, VisitorTag
@@ -123,10 +125,11 @@ class Crowd:
 
     async def _seen(self) -> Piece:
         profiles = await rebuild_many(self.tx, self.project_id, await self.piece("person"))
-        return {visitor_id: self._scored(profile) for visitor_id, profile in profiles.items()}
+        model = await read_intent(self.tx, self.project_id)
+        return {visitor_id: self._scored(profile, model) for visitor_id, profile in profiles.items()}
 
-    def _scored(self, profile: Profile) -> _Seen:
-        intent = score(profile, int(self.now.timestamp() * 1000))
+    def _scored(self, profile: Profile, model: IntentModel) -> _Seen:
+        intent = score(profile, int(self.now.timestamp() * 1000), model)
         return _Seen(profile, intent, stage_of(profile, intent))
 
     async def _rows(self) -> Piece:

@@ -10,10 +10,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.identity.together import person_of
+from insights.intent_versions import read_intent, read_intent_named
 from insights.intents.model import IntentModel
 from insights.learning.overview import weights_by_name
 from insights.models import Decision, Event, Insight, InsightFeedback, Session, Visitor
-from insights.plans.intent import read_intent, read_intent_named
 from insights.policies.sums import Floats
 from insights.timeline.assemble import Summary, assemble, summarise
 from insights.timeline.read import IN_VISIT, read_timeline

@@ -14,6 +14,9 @@ from insights.conditions.fields import FIELDS
 from insights.conditions.places import Place
 from insights.conditions.profile_fields import profile_reader
 from insights.conditions.trigger_facts import OF_A_TRIGGER, answered_by_trigger, known_of_trigger
+from insights.intents.additive import Additive
+from insights.intents.model import SCORES, IntentModel
+from insights.models import IntentModelVersion
 from insights.profiles.rebuild import rebuild
 from insights.profiles.rebuild_many import rebuild_many
 from insights.segments.crowd import Crowd
@@ -193,3 +196,15 @@ async def test_a_wider_window_asked_for_later_is_read_again(api: Api) -> None:
         )
         for asked, count in ((narrow, 1), (wide, 2), (all_, 3), (narrow, 1)):
             assert await crowd.values(visitor, [asked]) == {asked: count}
+
+
+async def test_intent_is_foretold_by_the_model_in_use(api: Api) -> None:
+    visitor = await told(api)
+    now = datetime.now(UTC)
+    certain = IntentModel("intent-1", {name: Additive(5.0, ()) for name in SCORES}, SCORES)
+    row = {"version": 1, "role": "incumbent", "made_at": now, "trained_through": now, "report": {}}
+    async with api.services.database.transaction(api.project_id) as tx:
+        tx.add(IntentModelVersion(project_id=api.project_id, model=certain.as_dict(), **row))
+        await tx.flush()
+        values = await Crowd(tx, api.project_id, [visitor], now).values(visitor, [("intent.bounce_risk", ())])
+        assert values["intent.bounce_risk", ()] == pytest.approx(0.9933, abs=1e-4)
