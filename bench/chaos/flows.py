@@ -3,13 +3,15 @@
 `python -m bench.chaos flows [--long] [--json]`: two workers, leases of 5 s. Each visitor starts a run that writes
 through a mail provider that delivers every copy, and one that calls a webhook whose receiver honours keys; both take
 their time and now and then take a message and hang up. Beside them runs of a poison flow fail whatever is done. First
-workers are killed, then PostgreSQL; at last one worker is killed for good, and the other must drain the queue. --long:
-1,000 and 20 kills over 100,000 runs.
+workers are killed, then PostgreSQL; before each kill its share of the visitors comes. At last one worker is killed for
+good, and the other must drain the queue. --long: 1,000 and 20 kills over 100,000 runs, an hour; --kills N: as many
+workers, and fewer visitors accordingly; --minutes M: no more of them after so long.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import sys
 import tempfile
@@ -34,12 +36,18 @@ from insights.vocabulary.ids import uuid7
 
 KILLS, KILLS_LONG = 8, 1_000
 DEATHS, DEATHS_LONG = 2, 20
-VISITORS, VISITORS_LONG = 500, 50_000
+SHARE, SHARE_LONG = 40, 49
+"""Visitors before each kill; each starts two runs."""
+LAST = 100
+"""Visitors before a worker dies for good."""
+AT_A_TIME = 8
 POISONED = 5
 TAKES = 0.03
 DROPS = 0.02
 LEASE = 5.0
 SETTLED_WITHIN = 180.0
+PATIENCE = 900.0
+"""How long what takes longer than it may is waited for: what is lost must be told from what is late."""
 SEED = 20261121
 
 _WAIT = {"do": "wait", "for": "PT0.05S"}
@@ -79,6 +87,14 @@ class Chaos:
         self.chance = chance
         self.visitors: dict[UUID, str] = {}
         self.in_flight = 0
+        self._places = asyncio.Semaphore(AT_A_TIME)
+        self._client = httpx.AsyncClient(timeout=10)
+
+    async def __aenter__(self) -> Chaos:
+        return self
+
+    async def __aexit__(self, *why: object) -> None:
+        await self._client.aclose()
 
     async def publish(self) -> None:
         """The flows of both channels, and the one that fails."""
@@ -107,25 +123,23 @@ class Chaos:
             "page": {"url": "https://shop.example/cart"},
             "events": [{"id": str(uuid7(now)), "seq": n, "t": now, **event} for n, event in enumerate(events)],
         }
-        async with httpx.AsyncClient(timeout=10) as client:
-            while True:
-                try:
-                    url = f"{self.stand.apis[0].url}/v1/events?key={self.stand.key}"
-                    if (await client.post(url, json=batch)).status_code == 200:
-                        return
-                except httpx.TransportError:
-                    pass
-                await asyncio.sleep(0.1)
+        while True:
+            try:
+                url = f"{self.stand.apis[0].url}/v1/events?key={self.stand.key}"
+                if (await self._client.post(url, json=batch)).status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(0.1)
 
     async def crowd(self, visitors: int) -> None:
         """So many visitors, a few at a time."""
-        places = asyncio.Semaphore(8)
 
-        async def one(name: str) -> None:
-            async with places:
-                await self.visit(name)
+        async def one() -> None:
+            async with self._places:
+                await self.visit("go")
 
-        await asyncio.gather(*(one("go") for _ in range(visitors)))
+        await asyncio.gather(*(one() for _ in range(visitors)))
 
     async def poison(self) -> None:
         """Runs whose facts no message can be made of: each fails, whoever tries."""
@@ -139,25 +153,34 @@ class Chaos:
             if getattr(found, "rowcount", 0) == POISONED:
                 return
 
-    async def kill_workers(self, kills: int) -> None:
-        """One after the other, each at a moment of its own; it is started again at once."""
+    async def under_fire(
+        self, kill: Callable[[int], Awaitable[None]], kills: int, share: int, *, seconds: float = math.inf
+    ) -> int:
+        """So many kills, each while its share of visitors is coming; none after ``seconds``. Returns how many."""
+        began, coming = time.perf_counter(), []
         for number in range(kills):
-            worker = self.stand.workers[number % len(self.stand.workers)]
-            await worker.ready()
-            await asyncio.sleep(self.chance.uniform(0.0, 0.8))
-            await asyncio.to_thread(worker.kill)
-            self.in_flight += await self._intents()
-            worker.start()
-        for worker in self.stand.workers:
-            await worker.ready()
+            if time.perf_counter() - began > seconds:
+                break
+            coming.append(asyncio.create_task(self.crowd(share)))
+            await kill(number)
+        await asyncio.gather(*coming)
+        return len(coming)
 
-    async def kill_postgres(self, deaths: int) -> None:
+    async def kill_worker(self, number: int) -> None:
+        """One after the other, each at a moment of its own; it is started again at once."""
+        worker = self.stand.workers[number % len(self.stand.workers)]
+        await worker.ready()
+        await asyncio.sleep(self.chance.uniform(0.0, 0.8))
+        await asyncio.to_thread(worker.kill)
+        self.in_flight += await self._intents()
+        worker.start()
+
+    async def kill_postgres(self, number: int) -> None:
         """The server and all its children; its keeper starts it again."""
-        for _ in range(deaths):
-            await asyncio.sleep(self.chance.uniform(0.5, 1.5))
-            self.in_flight += await self._intents()
-            await self.stand.kill_postgres()
-            await self.stand.answers()
+        await asyncio.sleep(self.chance.uniform(0.5, 1.5))
+        self.in_flight += await self._intents()
+        await self.stand.kill_postgres()
+        await self.stand.answers()
 
     async def _intents(self) -> int:
         """Mails whose intent is committed and whose end nobody has written down."""
@@ -184,7 +207,7 @@ class Chaos:
         return None
 
 
-async def run(*, kills: int, deaths: int, visitors: int) -> list[Figure]:
+async def run(*, kills: int, deaths: int, share: int, seconds: float) -> list[Figure]:
     """The figures of one run."""
     chance = random.Random(SEED)  # noqa: S311  no secret: when to kill
     with tempfile.TemporaryDirectory() as folder:
@@ -192,20 +215,17 @@ async def run(*, kills: int, deaths: int, visitors: int) -> list[Figure]:
             inbox(TAKES, drops=DROPS, chance=chance) as mails,
             receiver(TAKES, DROPS, chance) as hooks,
             standing(Path(folder), _settings(mails, hooks), apis=1) as stand,
+            Chaos(stand, mails, hooks, chance) as chaos,
         ):
-            chaos = Chaos(stand, mails, hooks, chance)
             await chaos.publish()
             await chaos.poison()
-            share = visitors // 5
-            await _beside(lambda: chaos.crowd(share * 2), lambda: chaos.kill_workers(kills))
-            await _beside(lambda: chaos.crowd(share * 2), lambda: chaos.kill_postgres(deaths))
-            settled = await chaos.settled(SETTLED_WITHIN)
-            drained = await _one_node_dies(chaos, visitors - share * 4)
-            return await _figures(chaos, kills, deaths, settled, drained)
-
-
-async def _beside(one: Callable[[], Awaitable[None]], other: Callable[[], Awaitable[None]]) -> None:
-    await asyncio.gather(one(), other())
+            killed = await chaos.under_fire(chaos.kill_worker, kills, share, seconds=seconds)
+            for worker in stand.workers:
+                await worker.ready()
+            await chaos.under_fire(chaos.kill_postgres, deaths, share)
+            settled = await chaos.settled(PATIENCE)
+            drained = await _one_node_dies(chaos, LAST)
+            return await _figures(chaos, killed, deaths, settled, drained)
 
 
 async def _one_node_dies(chaos: Chaos, visitors: int) -> float | None:
@@ -214,7 +234,7 @@ async def _one_node_dies(chaos: Chaos, visitors: int) -> float | None:
     await chaos.crowd(visitors)
     await asyncio.to_thread(chaos.stand.workers[0].kill)
     chaos.in_flight += await chaos._intents()
-    return await chaos.settled(SETTLED_WITHIN)
+    return await chaos.settled(PATIENCE)
 
 
 def _settings(mails: Inbox, hooks: Receiver) -> dict[str, str]:
@@ -283,12 +303,21 @@ async def _figures(chaos: Chaos, kills: int, deaths: int, settled: float | None,
 
 def _within(name: str, seconds: float | None, bar: float) -> Figure:
     value = None if seconds is None else round(seconds, 1)
-    unit = f"not within {SETTLED_WITHIN:.0f} s" if seconds is None else "s"
+    unit = f"not within {PATIENCE:.0f} s" if seconds is None else "s"
     return Figure(name, value, unit, bar=bar, holds=seconds is not None and seconds <= bar)
+
+
+def _option(name: str, otherwise: int) -> int:
+    """The whole number that follows ``name`` on the command line."""
+    return int(sys.argv[sys.argv.index(name) + 1]) if name in sys.argv else otherwise
 
 
 def main() -> None:
     """Prints the table; with --json the last line is the result."""
     long = "--long" in sys.argv
-    counts = (KILLS_LONG, DEATHS_LONG, VISITORS_LONG) if long else (KILLS, DEATHS, VISITORS)
-    report("chaos-flows", asyncio.run(run(kills=counts[0], deaths=counts[1], visitors=counts[2])))
+    kills, deaths, share = (KILLS_LONG, DEATHS_LONG, SHARE_LONG) if long else (KILLS, DEATHS, SHARE)
+    seconds = _option("--minutes", 24 * 60) * 60.0
+    report(
+        "chaos-flows",
+        asyncio.run(run(kills=_option("--kills", kills), deaths=deaths, share=share, seconds=seconds)),
+    )
