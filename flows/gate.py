@@ -23,7 +23,8 @@ from flows.local_time import zone
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun
 from flows.policy import NO_POLICY, ProjectPolicy, caps_for, loud_at
-from flows.ports import Composed, Composer, Done, Facts, Holdout, SendRequest, Skip
+from flows.ports import Composed, Done, SendRequest, Skip, Surroundings
+from flows.sent_steps import sent_under
 from flows.triggers import converted_since, until
 
 _FLOW_HOLDOUT: Final = Skip(
@@ -56,15 +57,7 @@ class Postpone:
 
 
 async def pass_gate(
-    tx: AsyncSession,
-    run: FlowRun,
-    flow: FlowDefinition,
-    send: SendNow,
-    facts: Facts,
-    composer: Composer,
-    channels: Mapping[str, Channel],
-    holdout: Holdout,
-    now: datetime,
+    tx: AsyncSession, run: FlowRun, flow: FlowDefinition, send: SendNow, around: Surroundings, now: datetime
 ) -> Passed | Done | Skip | Postpone:
     """Decides whether a due send may go out now. The caller holds the visitor's lock and the run's row.
 
@@ -72,12 +65,15 @@ async def pass_gate(
     leaves nothing of what the composer wrote; Done leaves it all, and there is nothing to send.
     """
     earlier = await open_delivery(tx, run, send.step_id)
-    composing = await tx.begin_nested()
-    decision = await _decide(tx, run, flow, send, earlier, facts, composer, channels, holdout, now)
-    if isinstance(decision, Passed | Done):
-        await composing.commit()
-        return decision
-    await composing.rollback()
+    if around.composer.only_reads(send.step.action):
+        decision = await _decide(tx, run, flow, send, earlier, around, now)
+    else:
+        composing = await tx.begin_nested()
+        decision = await _decide(tx, run, flow, send, earlier, around, now)
+        if isinstance(decision, Passed | Done):
+            await composing.commit()
+        else:
+            await composing.rollback()
     if isinstance(decision, Postpone) and (channel := decision.full) is not None:
         slot = await book(tx, run.project_id, _bucket(channel), per_second=channel.rate.per_second)
         return replace(decision, until=max(decision.until, now + slot))
@@ -108,10 +104,7 @@ async def _decide(
     flow: FlowDefinition,
     send: SendNow,
     earlier: Delivery | None,
-    facts: Facts,
-    composer: Composer,
-    channels: Mapping[str, Channel],
-    holdout: Holdout,
+    around: Surroundings,
     now: datetime,
 ) -> Passed | Done | Skip | Postpone:
     # What is tried again was due when it was first tried; what was postponed for its own sake, when that was over.
@@ -120,7 +113,7 @@ async def _decide(
         return Skip("too_late", f"It was due at {due_at:%Y-%m-%d %H:%M} UTC, longer ago than this step allows.")
     if run.exit_on_conversion and await converted_since(tx, run.project_id, [run.visitor_id], run.triggered_at):
         return Skip("converted", "The visitor bought meanwhile.")
-    composed = await composer.compose(
+    composed = await around.composer.compose(
         tx,
         SendRequest(
             project_id=run.project_id,
@@ -136,12 +129,13 @@ async def _decide(
     if isinstance(composed, Skip):
         return composed
     # Asked whatever else, but answered last: who is held out must be who would have got it.
-    held_back = await holdout.holds_back(tx, run.project_id, run.visitor_id, send.step.action)
+    held_back = await around.holdout.holds_back(tx, run.project_id, run.visitor_id, send.step.action)
     if isinstance(composed, Done):
         return _HELD_OUT if held_back else composed
     word = earlier.channel if earlier is not None else composed.channel
     recipient = earlier.recipient if earlier is not None else composed.recipient
     named = composed.via or send.step.params.get("channel")
+    channels = await around.channels.of(tx, run.project_id)
     channel = carrier(channels, earlier) if earlier is not None else chosen(channels, word, named)
     if channel is None:
         return Skip(
@@ -150,7 +144,7 @@ async def _decide(
         )
     known: Mapping[str, Any] = {}
     if composed.needs_consent:
-        known = await facts.facts(tx, run.project_id, run.visitor_id)
+        known = await around.facts.facts(tx, run.project_id, run.visitor_id)
     if composed.needs_consent and lookup(known, f"consent.{word}") is not True:
         return Skip("no_consent", f"The visitor has not agreed to messages by {word}.")
     policy, suppressed = NO_POLICY, False
@@ -270,12 +264,13 @@ async def _write_intent(
     )
     if written is not None:
         return Passed(written, channel)
-    other = await tx.scalar(
-        select(Delivery.status).where(
-            Delivery.project_id == run.project_id, Delivery.channel == composed.channel, Delivery.dedupe_key == key
-        )
-    )
-    return Skip("already_delivered", f"The same thing went to {composed.channel} before ({other}).")
+    other = await sent_under(tx, run.project_id, composed.channel, key)
+    return already_delivered(composed.channel, other)
+
+
+def already_delivered(channel: str, status: str | None) -> Skip:
+    """What is said of a message whose key another one has."""
+    return Skip("already_delivered", f"The same thing went to {channel} before ({status}).")
 
 
 async def _key_of_visit(tx: AsyncSession, run: FlowRun, step_id: str) -> str:

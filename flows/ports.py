@@ -95,6 +95,11 @@ class Composer(Protocol):
 
     async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Done | Skip: ...
 
+    def only_reads(self, action: str) -> bool:
+        """Whether composing for this action writes nothing and takes no locks, so that a no has nothing to take
+        back."""
+        ...
+
 
 class Holdout(Protocol):
     """Whose sends are held back, so that it can be measured what the others get out of them."""
@@ -166,6 +171,17 @@ class Knowledge(Protocol):
     ) -> conditions.Facts:
         """The facts for evaluating ``wanted`` now; ``trigger`` is the facts stored with the run."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run's turn asks of the product around the engine."""
+
+    channels: Channels
+    composer: Composer
+    facts: Facts
+    knowledge: Knowledge
+    holdout: Holdout = NOBODY_HELD_OUT
 
 
 NOBODY: Final = UUID(int=0)

@@ -26,7 +26,7 @@ from adapters.postgres.wakeups import Wakeups
 from adapters.telemetry.meters import Meters
 from flows.claims import Claim, RunClaims
 from flows.dead_letters import replay
-from flows.ports import NOBODY_HELD_OUT, Channels, Composer, Facts, Holdout, Knowledge, SameForAll
+from flows.ports import NOBODY_HELD_OUT, Channels, Composer, Facts, Holdout, Knowledge, SameForAll, Surroundings
 from flows.strides import Strides
 from flows.triggers import WAKE_CHANNEL
 from flows.turn import Turns
@@ -60,7 +60,8 @@ class Runner:
         self._database = database
         self._meters = meters or Meters()
         ways = SameForAll(channels) if isinstance(channels, Mapping) else channels
-        self._turns = Turns(database, ways, composer, facts, knowledge, holdout, clock, lease, self._meters)
+        around = Surroundings(ways, composer, facts, knowledge, holdout)
+        self._turns = Turns(database, around, clock, lease, self._meters)
         self._strides = Strides(database, clock)
         self._claims = RunClaims(database)
         self._clock = clock

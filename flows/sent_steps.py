@@ -1,6 +1,8 @@
-"""Reads what a run has sent so far, and what was heard of it."""
+"""Reads what has been sent so far: by a run, with what was heard of it, or under a key, whoever sent it."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,3 +25,17 @@ async def sent_steps(tx: AsyncSession, run: FlowRun) -> list[SentStep]:
         .order_by(Delivery.created_at, Delivery.id)
     )
     return [SentStep(row[0], row[1], frozenset(row[2] or ())) for row in rows]
+
+
+async def sent_under(
+    tx: AsyncSession, project_id: UUID, channel: str, key: str, *, but_by: UUID | None = None
+) -> str | None:
+    """The status of what went to a channel under this key; None for nothing, or for what the run ``but_by`` sent."""
+    found = (
+        await tx.execute(
+            select(Delivery.status, Delivery.run_id).where(
+                Delivery.project_id == project_id, Delivery.channel == channel, Delivery.dedupe_key == key
+            )
+        )
+    ).one_or_none()
+    return None if found is None or (but_by is not None and found.run_id == but_by) else str(found.status)

@@ -15,7 +15,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.mail import MailInvalid, address
+from flows.gate import already_delivered
 from flows.ports import Composed, Done, SendRequest, Skip
+from flows.sent_steps import sent_under
 from insights.conditions.consent import consents
 from insights.identity.contact import Contact, read_contact
 from insights.models import Project
@@ -48,6 +50,15 @@ from insights.vocabulary.actions import RecoveryAction
 CODE_HOURS: Final = 24
 MOST_CODE_HOURS: Final = 24 * 30
 MOST_PERCENT: Final = 90
+_ONLY_READ: Final = frozenset(
+    {
+        RecoveryAction.CREATE_TICKET,
+        RecoveryAction.CALL_WEBHOOK,
+        RecoveryAction.CREATE_CRM_TASK,
+        RecoveryAction.DO_NOTHING,
+    }
+)
+"""Actions whose messages need no consent, so that no cap is asked of them, and issue no code."""
 
 
 class MessageComposer:
@@ -69,6 +80,9 @@ class MessageComposer:
         self.templates = MessageTemplates()
         self.messages = messages or Messages(templates=self.templates)
         self.links = Links(signing_secret, public_url)
+
+    def only_reads(self, action: str) -> bool:
+        return action in _ONLY_READ
 
     async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Done | Skip:
         match request.action:
@@ -273,6 +287,10 @@ class MessageComposer:
             priority=str(request.params.get("priority", "normal")),
         )
         key = tickets.dedupe_key(error, request.now)
+        # Asked before the sessions are counted: of an error that thousands meet, all but one run end here.
+        other = await sent_under(tx, request.project_id, "ticket", key, but_by=request.run_id)
+        if other is not None:
+            return already_delivered("ticket", other)
         content["sessions"] = await sessions_hit(
             tx, request.project_id, str(error["fingerprint"]), since=request.now - SESSIONS_SINCE
         )

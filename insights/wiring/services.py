@@ -17,6 +17,7 @@ from flows.uptake import Uptake
 from insights.access.keys import KeyRing
 from insights.access.post import Post
 from insights.channels.callbacks import Callbacks
+from insights.channels.kept import KeptChannels
 from insights.channels.ways import ProjectChannels
 from insights.classification.closing import SessionCloser
 from insights.classification.projects import ProjectClassifiers
@@ -156,7 +157,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         ),
         runner=Runner(
             database,
-            channels=ways,
+            channels=KeptChannels(ways),
             composer=composer,
             facts=VisitorFacts(),
             knowledge=VisitorKnowledge(),

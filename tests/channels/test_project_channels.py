@@ -34,6 +34,9 @@ class Mails:
         self.recipient = "ada@example.org"
         self.content: dict[str, Any] = {"subject": "Your cart", "text": "It waits."}
 
+    def only_reads(self, action: str) -> bool:
+        return False
+
     async def compose(self, tx: Any, request: Any) -> Composed:
         return Composed("email", self.recipient, self.content)
 

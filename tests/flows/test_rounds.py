@@ -137,6 +137,9 @@ class Hanging(Provider):
 class ByFlow:
     """Messages say of which flow they are by their action."""
 
+    def only_reads(self, action: str) -> bool:
+        return False
+
     async def compose(self, tx: Any, request: SendRequest) -> Composed | Skip:
         if request.params.get("fails"):
             raise ZeroDivisionError

@@ -76,6 +76,9 @@ class Composer:
     dedupe_key: str | None = None
     on_compose: Callable[[AsyncSession, SendRequest], Awaitable[None]] | None = None
 
+    def only_reads(self, action: str) -> bool:
+        return False
+
     async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
         if request.visitor_id == self.poison:
             raise ZeroDivisionError
