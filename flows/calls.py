@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import ApiTrigger
 from flows.errors import FlowError
-from flows.models import Flow, FlowRun
+from flows.models import CALLED, Flow, FlowRun
 from flows.ports import Knowledge, Scene, Trigger
 from flows.starting import definition_of, start_runs
 
@@ -63,7 +63,7 @@ async def start_by_call(
             'publish one with {"on": "api"} for a trigger.'
         )
     name = f"call:{key}"
-    trigger = Trigger("api", name, name, visitor_id, now, {"api": dict(data)})
+    trigger = Trigger("api", name, name, visitor_id, now, {CALLED: dict(data)})
     told = await scene.told(tx, project_id, trigger)
     await start_runs(tx, project_id, [told], now, knowledge, same_person=same_person, only=flow_id)
     run = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, text
@@ -11,6 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
 from adapters.postgres.personal import PersonalJson, PersonalText
+
+CALLED: Final = "api"
+"""Among the facts of a run: what the call that started it brought along."""
 
 
 class Flow(Tenant, Base):
@@ -42,8 +45,8 @@ class FlowRun(Tenant, Base):
     """One execution of a flow. ``due_at`` is NULL once it is over.
 
     ``lease_token`` fences: a worker whose lease ran out writes nothing. ``trigger_key`` is unique within a flow, so a
-    trigger that arrives twice starts one run. ``wanted_at``: when a send that was postponed would have been due, as
-    far as its lateness goes.
+    trigger that arrives twice starts one run. ``facts`` are sealed where a call brought its own (``api``), which may
+    name anybody. ``wanted_at``: when a send that was postponed would have been due, as far as its lateness goes.
     """
 
     __tablename__ = "flow_run"
@@ -70,7 +73,7 @@ class FlowRun(Tenant, Base):
     trigger_key: Mapped[str]
     trigger_group: Mapped[str]
     triggered_at: Mapped[datetime]
-    facts: Mapped[dict[str, Any]]
+    facts: Mapped[dict[str, Any]] = mapped_column(PersonalJson(holding=CALLED))
     exit_on_conversion: Mapped[bool]
     priority: Mapped[int] = mapped_column(SmallInteger, server_default="50")
     status: Mapped[str]

@@ -17,13 +17,14 @@ import msgspec
 from sqlalchemy import Text, cast, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.personal import ring_of
 from flows.conditions import explain
 from flows.definition import FlowDefinition
 from flows.definition import Trigger as Rule
 from flows.deliveries import OPEN_STATUSES
 from flows.first_step import Published, first_lines, new_run
 from flows.matching import condition_of, matches
-from flows.models import Conversion, Delivery, Flow, FlowRun, FlowVersion
+from flows.models import CALLED, Conversion, Delivery, Flow, FlowRun, FlowVersion
 from flows.ports import NOBODY, Knowledge, Trigger
 from flows.triggers import UNFINISHED, lock_signal, lock_visitors, note, signal_given_at, wake
 
@@ -184,6 +185,10 @@ async def _start(
 ) -> list[UUID]:
     if not rows:
         return []
+    ring = ring_of(tx)
+    for row in rows:
+        if CALLED in row["facts"]:
+            row["facts"] = ring.seal_json(row["facts"])
     encode = msgspec.json.encode
     values = {"project": project_id, "now": now, "rows": encode(rows).decode(), "lines": encode(lines).decode()}
     made = set(await tx.scalars(_START, values))

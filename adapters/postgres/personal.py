@@ -172,13 +172,18 @@ class PersonalText(TypeDecorator[str]):
 
 
 class PersonalJson(TypeDecorator[Any]):
-    """A sealed JSON value."""
+    """A sealed JSON value. ``holding``: sealed only where it is an object with this member."""
 
     impl = JSONB
     cache_ok = True
 
+    def __init__(self, *, holding: str | None = None) -> None:
+        super().__init__()
+        self.holding = holding
+
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
-        return _of(dialect).seal_json(value)
+        spared = self.holding is not None and not (isinstance(value, dict) and self.holding in value)
+        return value if spared else _of(dialect).seal_json(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return _of(dialect).open_json(value)

@@ -62,7 +62,11 @@ def _fixed(kind: Any) -> bool:
 
 def _spared(kind: Any, column: str) -> str:
     if isinstance(kind, PersonalJson):
-        return f"AND \"{column}\" NOT IN ('{{}}', '[]', 'null')"
+        # What need not be sealed is an object still; what was is a text.
+        holding = (
+            f"AND (jsonb_typeof(\"{column}\") = 'string' OR \"{column}\" ? '{kind.holding}')" if kind.holding else ""
+        )
+        return f"AND \"{column}\" NOT IN ('{{}}', '[]', 'null') {holding}"
     if isinstance(kind, PersonalText) and kind.addresses:
         return f"AND (\"{column}\" LIKE '%@%' OR \"{column}\" LIKE 'pd1.%')"
     return f"AND \"{column}\" !~ '{_UUIDS}'" if _fixed(kind) else ""

@@ -3,127 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
-import structlog
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, text
 
 from adapters.postgres.engine import DatabaseUrls
 from adapters.postgres.personal import ring_of
-from insights import logs
-from insights.access.keys import create_key
-from insights.app import create_app
-from insights.models import Session
 from insights.privacy.forgetting import Forgetting
 from insights.privacy.requests import carry_out
 from insights.settings import Settings
 from insights.vocabulary.ids import uuid7
-from insights.wiring.services import Services, build
+from insights.wiring.services import build
 from tests.e2e.server import until
 from tests.live.conftest import RedisServer
-from tests.llm.endpoint import Endpoint, listening
+from tests.llm.endpoint import Endpoint
 from tests.privacy.catalogue import data_map, hits, row_about, tables
-
-EMAIL = "Canary.Zyxomma@hidden.example"
-PHONE = "+4915112377701"
-NAME = "Zyxomma"
-STREET = "Kanarienstrasse 77"
-WORDS = [EMAIL, "zyxomma@hidden", "4915112377701", "15112377701", "Zyxomma", "Kanarienstrasse"]
-
-
-class Place:
-    def __init__(self, services: Services, client: httpx.AsyncClient, write: str, secret: str, project: UUID) -> None:
-        self.services, self.client, self.write, self.project = services, client, write, project
-        self.headers = {"authorization": f"Bearer {secret}"}
-        self.visitor = str(uuid4())
-
-    def event(self, type: str, **props: Any) -> dict[str, Any]:
-        identifier = uuid7()
-        return {"id": str(identifier), "t": identifier.int >> 80, "type": type, "props": props}
-
-    async def ask(self, method: str, path: str, **options: Any) -> Any:
-        answer = await self.client.request(method, path, headers=self.headers, **options)
-        assert answer.status_code < 300, answer.text
-        return answer.json() if answer.content else None
-
-
-@pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
-    async with listening() as endpoint:
-        endpoint.replies = [{"reason": "unclear", "confidence": 0.9, "narrative": "They left.", "evidence": []}]
-        yield endpoint
-
-
-@pytest.fixture
-async def place(database_urls: DatabaseUrls, tmp_path: Path, endpoint: Endpoint) -> AsyncIterator[Place]:
-    settings = Settings(data_dir=tmp_path, llm_base_url=endpoint.url, llm_api_key="k", log_level="debug")
-    logs.configure(settings)
-    services = build(settings, database_urls)
-    services.recorder.start()
-    services.forgetting.start()
-    name = f"shop-{uuid4()}"
-    write = await create_key(services.database, name, "write", [])
-    secret = await create_key(services.database, name, "secret", [])
-    transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-        yield Place(services, client, write.key, secret.key, write.project_id)
-    await services.recorder.stop()
-    await services.forgetting.stop()
-    await services.loader.close()
-    await services.keys.close()
-    await services.plans.close()
-    await services.classifiers.close()
-    await services.database.close()
-    structlog.reset_defaults()
-
-
-async def fill(place: Place) -> str:
-    """Says the canary wherever a page, a shop's server or a key's holder can; returns the session."""
-    session = str(uuid7())
-    url = f"https://shop.example/account?mail={EMAIL.replace('@', '%40')}&m={EMAIL}"
-    batch = {
-        "visitor": place.visitor,
-        "session": session,
-        "page": {"url": url, "title": f"Hello {EMAIL}", "referrer": url},
-        "events": [
-            place.event("page_viewed", url=url, path="/account"),
-            place.event(
-                "identified", user_id=EMAIL, email=EMAIL, phone=PHONE,
-                traits={"name": NAME, "address": {"street": STREET}},
-            ),
-            place.event("consent_changed", marketing=True, channels=["email"], text_id="news", version="3"),
-            place.event("searched", query=f"orders of {EMAIL}", results=0),
-            place.event("js_error", message=f"cannot read {EMAIL}", source="a.js"),
-            place.event("cart_added", product_id="mug", name="Mug", price_minor=900, currency="EUR"),
-            place.event("newsletter", who=EMAIL, deep={"er": [EMAIL]}),
-            {**place.event("clicked", who=EMAIL, name=NAME), "t": "never"},
-        ],
-    }  # fmt: skip
-    answer = await place.client.post("/v1/events", params={"key": place.write}, json=batch)
-    assert (answer.status_code, answer.json()["accepted"]) == (200, 7)
-    message = {
-        "type": "identify", "userId": EMAIL, "anonymousId": str(uuid4()), "traits": {"email": EMAIL, "name": NAME},
-        "context": {"ip": "203.0.113.77", "page": {"url": url}},
-    }  # fmt: skip
-    answer = await place.client.post("/v1/identify", json={**message, "writeKey": place.write})
-    assert answer.status_code == 200
-    answer = await place.client.post("/v1/track", json={"event": EMAIL, "userId": 7.5, "writeKey": place.write})
-    assert answer.status_code == 200
-    return session
-
-
-async def close(place: Place, session: str) -> None:
-    async with place.services.database.transaction(place.project) as tx:
-        await tx.execute(update(Session).values(close_at=text("now() - interval '1 minute'")))
-    await until(place.services.closer.close_due)
+from tests.privacy.place import EMAIL, NAME, PHONE, STREET, WORDS, Place, close, fill
 
 
 async def test_the_canary_is_readable_nowhere(
