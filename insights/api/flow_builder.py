@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import StringConstraints
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.errors import Fault
-from insights.access.keys import ResolvedKey
 from insights.api import flow_shapes as shapes
 from insights.api.caller import SecretCaller
 from insights.api.etag import IfMatch, etag_of, version_of
@@ -37,6 +37,21 @@ REFUSED: dict[int | str, dict[str, Any]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Whose flows are built. ``keep_days``: how long the server keeps visits where a project says nothing of it."""
+
+    project_id: UUID
+    keep_days: int
+
+
+def _desk(caller: SecretCaller, services: FromRequest) -> Desk:
+    return Desk(caller.project_id, services.settings.keep_days)
+
+
+AtDesk = Annotated[Desk, Depends(_desk)]
+
+
 @router.get("/schema")
 async def schema() -> dict[str, Any]:
     """JSON Schema of a flow, its steps and triggers, each action's parameters, and conditions."""
@@ -44,10 +59,10 @@ async def schema() -> dict[str, Any]:
 
 
 @router.post("/validate", response_model=shapes.Checked)
-async def validate(body: shapes.DefinitionIn, caller: SecretCaller, services: FromRequest) -> shapes.Checked:
+async def validate(body: shapes.DefinitionIn, desk: AtDesk, services: FromRequest) -> shapes.Checked:
     """Everything wrong with a definition, at once."""
-    async with services.database.transaction(caller.project_id) as tx:
-        flow, faults = await publishing.check(tx, caller.project_id, body.definition)
+    async with services.database.transaction(desk.project_id) as tx:
+        flow, faults = await publishing.check(tx, desk.project_id, body.definition, desk.keep_days)
     return shapes.Checked(
         valid=flow is not None,
         faults=shapes.faults_out(faults),
@@ -62,44 +77,40 @@ async def starters() -> shapes.Starters:
 
 
 @router.post("/starters/{starter}", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
-async def take_starter(
-    starter: str, caller: SecretCaller, once: OnceOnly, body: shapes.StarterIn | None = None
-) -> Response:
+async def take_starter(starter: str, desk: AtDesk, once: OnceOnly, body: shapes.StarterIn | None = None) -> Response:
     """A draft of your own out of the starter library."""
     found = _starters().get(starter)
     if found is None:
         raise NotFound(f"There is no starter {starter[:60]!r}: GET /v1/flows/starters lists them.")
     name = body.name if body is not None and body.name is not None else found.name
-    return await once.do(lambda tx: _created(tx, caller, found.definition | {"name": name}))
+    return await once.do(lambda tx: _created(tx, desk, found.definition | {"name": name}))
 
 
 @router.post("/import", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
-async def import_flow(body: shapes.ImportIn, caller: SecretCaller, once: OnceOnly) -> Response:
+async def import_flow(body: shapes.ImportIn, desk: AtDesk, once: OnceOnly) -> Response:
     """A draft out of an exported file, with drafts of the messages it sends that this project has none of."""
     definition = flow_in(body.file)
     if body.name is not None:
         definition = definition | {"name": body.name}
 
     async def work(tx: AsyncSession) -> Answer:
-        built = await read_in(tx, caller.project_id, body.file, definition, datetime.now(UTC))
-        return await _made(tx, caller, built)
+        built = await read_in(tx, desk.project_id, body.file, definition, datetime.now(UTC))
+        return await _made(tx, desk, built)
 
     return await once.do(work)
 
 
 @router.post("", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
-async def create_flow(body: shapes.DefinitionIn, caller: SecretCaller, once: OnceOnly) -> Response:
+async def create_flow(body: shapes.DefinitionIn, desk: AtDesk, once: OnceOnly) -> Response:
     """A new flow as a draft: nothing runs it before it is published."""
-    return await once.do(lambda tx: _created(tx, caller, body.definition))
+    return await once.do(lambda tx: _created(tx, desk, body.definition))
 
 
 @router.get("/{flow_id}", response_model=shapes.BuiltFlowOut)
-async def get_flow(
-    flow_id: UUID, caller: SecretCaller, services: FromRequest, response: Response
-) -> shapes.BuiltFlowOut:
+async def get_flow(flow_id: UUID, desk: AtDesk, services: FromRequest, response: Response) -> shapes.BuiltFlowOut:
     """A flow with its draft, what is published, and what keeps the draft from being so."""
-    async with services.database.transaction(caller.project_id) as tx:
-        answer = await _shown(tx, caller, await drafts.get_built(tx, caller.project_id, flow_id))
+    async with services.database.transaction(desk.project_id) as tx:
+        answer = await _shown(tx, desk, await drafts.get_built(tx, desk.project_id, flow_id))
     response.headers.update(answer.headers)
     assert isinstance(answer.body, shapes.BuiltFlowOut)  # noqa: S101
     return answer.body
@@ -109,30 +120,30 @@ async def get_flow(
 async def save_draft(
     flow_id: UUID,
     body: shapes.DefinitionIn,
-    caller: SecretCaller,
+    desk: AtDesk,
     services: FromRequest,
     response: Response,
     if_match: IfMatch = None,
 ) -> shapes.BuiltFlowOut:
     """Replaces the draft; what is published goes on. With If-Match only if nobody changed the flow meanwhile."""
-    async with services.database.transaction(caller.project_id) as tx:
+    async with services.database.transaction(desk.project_id) as tx:
         built = await drafts.save(
-            tx, caller.project_id, flow_id, body.definition, datetime.now(UTC), version_of(if_match)
+            tx, desk.project_id, flow_id, body.definition, datetime.now(UTC), version_of(if_match)
         )
-        answer = await _shown(tx, caller, built)
+        answer = await _shown(tx, desk, built)
     response.headers.update(answer.headers)
     assert isinstance(answer.body, shapes.BuiltFlowOut)  # noqa: S101
     return answer.body
 
 
 @router.post("/{flow_id}/publish", response_model=shapes.Published, responses=REFUSED)
-async def publish(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match: IfMatch = None) -> Response:
+async def publish(flow_id: UUID, desk: AtDesk, once: OnceOnly, if_match: IfMatch = None) -> Response:
     """New runs follow the draft from now on; runs under way stay with their version, and nothing that happened before
     starts one. Refused with everything wrong. An unchanged draft makes no new version."""
 
     async def work(tx: AsyncSession) -> Answer:
         revision = version_of(if_match)
-        built, new = await publishing.publish(tx, caller.project_id, flow_id, datetime.now(UTC), revision)
+        built, new = await publishing.publish(tx, desk.project_id, flow_id, datetime.now(UTC), revision, desk.keep_days)
         return _answer(shapes.Published(**shapes.built_out(built, []), new_version=new), built)
 
     return await once.do(work)
@@ -141,7 +152,7 @@ async def publish(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match:
 @router.post("/{flow_id}/pause", response_model=shapes.BuiltFlowOut, responses=REFUSED)
 async def pause(
     flow_id: UUID,
-    caller: SecretCaller,
+    desk: AtDesk,
     once: OnceOnly,
     body: shapes.PauseIn | None = None,
     if_match: IfMatch = None,
@@ -150,102 +161,105 @@ async def pause(
     cancel = body is not None and body.runs == "cancel"
     return await once.do(
         _changing(
-            caller,
+            desk,
             lambda tx, now: publishing.pause(
-                tx, caller.project_id, flow_id, now, version_of(if_match), cancel_runs=cancel
+                tx, desk.project_id, flow_id, now, version_of(if_match), cancel_runs=cancel
             ),
         )
     )
 
 
 @router.post("/{flow_id}/resume", response_model=shapes.BuiltFlowOut, responses=REFUSED)
-async def resume(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match: IfMatch = None) -> Response:
-    """What was published last runs again, for what happens from now on."""
+async def resume(flow_id: UUID, desk: AtDesk, once: OnceOnly, if_match: IfMatch = None) -> Response:
+    """What was published last runs again, for what happens from now on. Refused where something of it is gone since."""
     return await once.do(
-        _changing(caller, lambda tx, now: publishing.resume(tx, caller.project_id, flow_id, now, version_of(if_match)))
+        _changing(
+            desk,
+            lambda tx, now: publishing.resume(tx, desk.project_id, flow_id, now, version_of(if_match), desk.keep_days),
+        )
     )
 
 
 @router.post("/{flow_id}/archive", response_model=shapes.BuiltFlowOut, responses=REFUSED)
-async def archive(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match: IfMatch = None) -> Response:
+async def archive(flow_id: UUID, desk: AtDesk, once: OnceOnly, if_match: IfMatch = None) -> Response:
     """Takes the flow out of use: its runs are cancelled, and what it did can still be read."""
     return await once.do(
-        _changing(caller, lambda tx, now: publishing.archive(tx, caller.project_id, flow_id, now, version_of(if_match)))
+        _changing(desk, lambda tx, now: publishing.archive(tx, desk.project_id, flow_id, now, version_of(if_match)))
     )
 
 
 @router.post("/{flow_id}/restore", response_model=shapes.BuiltFlowOut, responses=REFUSED)
-async def restore(flow_id: UUID, caller: SecretCaller, once: OnceOnly, if_match: IfMatch = None) -> Response:
+async def restore(flow_id: UUID, desk: AtDesk, once: OnceOnly, if_match: IfMatch = None) -> Response:
     """Takes an archived flow back, paused."""
     return await once.do(
-        _changing(caller, lambda tx, now: publishing.restore(tx, caller.project_id, flow_id, now, version_of(if_match)))
+        _changing(desk, lambda tx, now: publishing.restore(tx, desk.project_id, flow_id, now, version_of(if_match)))
     )
 
 
 @router.post("/{flow_id}/clone", response_model=shapes.BuiltFlowOut, status_code=201, responses=REFUSED)
-async def clone(flow_id: UUID, body: shapes.CloneIn, caller: SecretCaller, once: OnceOnly) -> Response:
+async def clone(flow_id: UUID, body: shapes.CloneIn, desk: AtDesk, once: OnceOnly) -> Response:
     """A new draft with what the flow's draft says, under another name."""
 
     async def work(tx: AsyncSession) -> Answer:
-        built = await drafts.get_built(tx, caller.project_id, flow_id)
-        return await _created(tx, caller, built.definition | {"name": body.name})
+        built = await drafts.get_built(tx, desk.project_id, flow_id)
+        return await _created(tx, desk, built.definition | {"name": body.name})
 
     return await once.do(work)
 
 
 @router.get("/{flow_id}/export")
-async def export(flow_id: UUID, caller: SecretCaller, services: FromRequest, response: Response) -> dict[str, Any]:
+async def export(flow_id: UUID, desk: AtDesk, services: FromRequest, response: Response) -> dict[str, Any]:
     """The draft as one file, with the shop's own messages that it sends."""
-    async with services.database.transaction(caller.project_id) as tx:
-        built = await drafts.get_built(tx, caller.project_id, flow_id)
-        file = await bundle(tx, caller.project_id, built)
+    async with services.database.transaction(desk.project_id) as tx:
+        built = await drafts.get_built(tx, desk.project_id, flow_id)
+        file = await bundle(tx, desk.project_id, built)
     response.headers["content-disposition"] = f'attachment; filename="flow-{built.id}.json"'
     return file
 
 
 @router.get("/{flow_id}/versions", response_model=shapes.Versions)
-async def versions(flow_id: UUID, caller: SecretCaller, services: FromRequest) -> shapes.Versions:
+async def versions(flow_id: UUID, desk: AtDesk, services: FromRequest) -> shapes.Versions:
     """What was published, the newest first, with how many runs follow each version."""
-    async with services.database.transaction(caller.project_id) as tx:
-        built = await drafts.get_built(tx, caller.project_id, flow_id)
-        found = await drafts.list_versions(tx, caller.project_id, flow_id)
+    async with services.database.transaction(desk.project_id) as tx:
+        built = await drafts.get_built(tx, desk.project_id, flow_id)
+        found = await drafts.list_versions(tx, desk.project_id, flow_id)
     return shapes.Versions(versions=[shapes.version_out(version, built) for version in found])
 
 
 @router.get("/{flow_id}/versions/{number}", response_model=shapes.VersionOut)
-async def one_version(flow_id: UUID, number: int, caller: SecretCaller, services: FromRequest) -> shapes.VersionOut:
+async def one_version(flow_id: UUID, number: int, desk: AtDesk, services: FromRequest) -> shapes.VersionOut:
     """One version."""
-    async with services.database.transaction(caller.project_id) as tx:
-        built = await drafts.get_built(tx, caller.project_id, flow_id)
-        version = await drafts.get_version(tx, caller.project_id, flow_id, number)
+    async with services.database.transaction(desk.project_id) as tx:
+        built = await drafts.get_built(tx, desk.project_id, flow_id)
+        version = await drafts.get_version(tx, desk.project_id, flow_id, number)
     return shapes.version_out(version, built)
 
 
 @router.get("/{flow_id}/diff", response_model=shapes.DifferenceOut)
 async def diff(
     flow_id: UUID,
-    caller: SecretCaller,
+    desk: AtDesk,
     services: FromRequest,
     before: Annotated[Which | None, Query(description='A number, or "draft"; without it the latest version.')] = None,
     after: Annotated[Which, Query(description='A number, or "draft".')] = "draft",
 ) -> shapes.DifferenceOut:
     """What differs between two versions, or a version and the draft: steps added, removed and changed, and where."""
-    async with services.database.transaction(caller.project_id) as tx:
-        built = await drafts.get_built(tx, caller.project_id, flow_id)
+    async with services.database.transaction(desk.project_id) as tx:
+        built = await drafts.get_built(tx, desk.project_id, flow_id)
         if before is None:
             if built.latest is None:
                 raise Conflict("This flow was never published: there is nothing to compare with.")
             before = str(built.latest.number)
-        old, new = [await _definition(tx, caller, built, which) for which in (before, after)]
+        old, new = [await _definition(tx, desk, built, which) for which in (before, after)]
     return shapes.difference_out(before, after, difference(old, new))
 
 
-async def _definition(tx: AsyncSession, caller: ResolvedKey, built: BuiltFlow, which: str) -> dict[str, Any]:
+async def _definition(tx: AsyncSession, desk: Desk, built: BuiltFlow, which: str) -> dict[str, Any]:
     if which == "draft":
         # As it would be understood: what is left out and what is written out as its default are the same.
         flow = read(built.definition).flow
         return built.definition if flow is None else flow.model_dump(mode="json", by_alias=True)
-    return (await drafts.get_version(tx, caller.project_id, built.id, int(which))).definition
+    return (await drafts.get_version(tx, desk.project_id, built.id, int(which))).definition
 
 
 def _starters() -> dict[str, shapes.Starter]:
@@ -262,25 +276,25 @@ def _starters() -> dict[str, shapes.Starter]:
 
 
 def _changing(
-    caller: ResolvedKey, change: Callable[[AsyncSession, datetime], Awaitable[BuiltFlow]]
+    desk: Desk, change: Callable[[AsyncSession, datetime], Awaitable[BuiltFlow]]
 ) -> Callable[[AsyncSession], Awaitable[Answer]]:
     async def work(tx: AsyncSession) -> Answer:
-        return await _shown(tx, caller, await change(tx, datetime.now(UTC)))
+        return await _shown(tx, desk, await change(tx, datetime.now(UTC)))
 
     return work
 
 
-async def _created(tx: AsyncSession, caller: ResolvedKey, definition: dict[str, Any]) -> Answer:
-    return await _made(tx, caller, await drafts.create(tx, caller.project_id, definition, datetime.now(UTC)))
+async def _created(tx: AsyncSession, desk: Desk, definition: dict[str, Any]) -> Answer:
+    return await _made(tx, desk, await drafts.create(tx, desk.project_id, definition, datetime.now(UTC)))
 
 
-async def _made(tx: AsyncSession, caller: ResolvedKey, built: BuiltFlow) -> Answer:
-    shown = await _shown(tx, caller, built)
+async def _made(tx: AsyncSession, desk: Desk, built: BuiltFlow) -> Answer:
+    shown = await _shown(tx, desk, built)
     return Answer(shown.body, {**shown.headers, "location": f"/v1/flows/{built.id}"}, 201)
 
 
-async def _shown(tx: AsyncSession, caller: ResolvedKey, built: BuiltFlow) -> Answer:
-    faults: list[Fault] = (await publishing.check(tx, caller.project_id, built.definition))[1]
+async def _shown(tx: AsyncSession, desk: Desk, built: BuiltFlow) -> Answer:
+    faults: list[Fault] = (await publishing.check(tx, desk.project_id, built.definition, desk.keep_days))[1]
     return _answer(shapes.BuiltFlowOut(**shapes.built_out(built, faults)), built)
 
 

@@ -165,7 +165,7 @@ async def _flow(services: Services, caller: ResolvedKey, body: FlowNamed) -> Flo
         raise Refused("definition: give either definition or flow.", field="definition")
     async with services.database.transaction(caller.project_id) as tx:
         document = body.definition if body.definition is not None else await _stored(tx, caller, body)
-        flow, faults = await publishing.check(tx, caller.project_id, document)
+        flow, faults = await publishing.check(tx, caller.project_id, document, services.settings.keep_days)
     if flow is None:
         if body.version is not None and (old := read(document).flow) is not None:
             return old  # what was published once can be looked at, whatever is gone since

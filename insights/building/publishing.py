@@ -22,15 +22,20 @@ from insights.models import FlowDraft
 from insights.recovery.publish import faults_of, publish_flow
 
 
-async def check(tx: AsyncSession, project_id: UUID, document: Any) -> tuple[FlowDefinition | None, list[Fault]]:
-    """The flow that a document stands for if it is fit to be published, and all that is wrong with it otherwise."""
+async def check(
+    tx: AsyncSession, project_id: UUID, document: Any, keep_days: int
+) -> tuple[FlowDefinition | None, list[Fault]]:
+    """The flow that a document stands for if it is fit to be published, and all that is wrong with it otherwise.
+
+    ``keep_days``: how long the server keeps visits where the project says nothing of it; 0 for ever.
+    """
     reading = read(document)
     faults = list(reading.faults)
     if reading.readable is not None:
         told = {fault.pointer for fault in faults}
         faults += [
             fault
-            for fault in await faults_of(tx, project_id, reading.readable)
+            for fault in await faults_of(tx, project_id, reading.readable, keep_days)
             if not _only_of_a_stand_in(fault, reading.doubtful, told)
         ]
     return (reading.flow if not faults else None), faults
@@ -46,13 +51,13 @@ def _only_of_a_stand_in(fault: Fault, doubtful: frozenset[str], told: set[str]) 
 
 
 async def publish(
-    tx: AsyncSession, project_id: UUID, flow_id: UUID, now: datetime, revision: int | None
+    tx: AsyncSession, project_id: UUID, flow_id: UUID, now: datetime, revision: int | None, keep_days: int
 ) -> tuple[BuiltFlow, bool]:
     """Makes the draft what new runs follow; says whether that made a new version. Raises FlowInvalid with everything
     wrong, Changed, NotFound, Conflict for an archived flow."""
     built = await drafts.locked(tx, project_id, flow_id, revision)
     _not_archived(built)
-    flow, faults = await check(tx, project_id, built.definition)
+    flow, faults = await check(tx, project_id, built.definition, keep_days)
     if flow is None:
         raise FlowInvalid(faults)
     row = await tx.get_one(Flow, (project_id, flow_id))
@@ -63,7 +68,7 @@ async def publish(
         except IntegrityError as error:
             raise InUse(f"Another flow is called {flow.name!r}; give this one another name.") from error
     before = built.latest.number if built.latest is not None else 0
-    version = await publish_flow(tx, project_id, flow, now)
+    version = await publish_flow(tx, project_id, flow, now, keep_days)
     draft = await drafts.touch(tx, project_id, built, now)
     # As it was understood: what was left out is filled in, so that it compares with what is published.
     draft.definition = version.definition
@@ -83,12 +88,19 @@ async def pause(
     return await drafts.get_built(tx, project_id, flow_id)
 
 
-async def resume(tx: AsyncSession, project_id: UUID, flow_id: UUID, now: datetime, revision: int | None) -> BuiltFlow:
-    """What was published last runs again for what happens from now on; nothing that happened meanwhile starts it."""
+async def resume(
+    tx: AsyncSession, project_id: UUID, flow_id: UUID, now: datetime, revision: int | None, keep_days: int
+) -> BuiltFlow:
+    """What was published last runs again for what happens from now on; nothing that happened meanwhile starts it.
+
+    Raises FlowInvalid with everything wrong: a message or a segment may be gone since."""
     built = await drafts.locked(tx, project_id, flow_id, revision)
     _not_archived(built)
     if built.latest is None:
         raise Conflict("This flow was never published: publish it.")
+    flow, faults = await check(tx, project_id, built.latest.definition, keep_days)
+    if flow is None:
+        raise FlowInvalid(faults)
     (await tx.get_one(Flow, (project_id, flow_id))).version_id = built.latest.id
     await drafts.touch(tx, project_id, built, now)
     await tx.flush()

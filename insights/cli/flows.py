@@ -86,7 +86,9 @@ def starter(
         async def command(database: Database, settings: Settings) -> int:
             identifier = (await project_named(database, project)).id
             async with database.transaction(identifier) as tx:
-                return await publish_starter_flows(tx, identifier, datetime.now(UTC), wait_scale=wait_scale)
+                return await publish_starter_flows(
+                    tx, identifier, datetime.now(UTC), wait_scale=wait_scale, keep_days=settings.keep_days
+                )
 
         typer.echo(f"{with_database(data_dir, command)} flows are published.")
 
@@ -139,7 +141,9 @@ def import_(
                     built = await drafts.save(tx, identifier, known[wanted].id, definition, now, None)
                 else:
                     built = await read_in(tx, identifier, document, definition, now)
-                return (await publishing.publish(tx, identifier, built.id, now, None))[0] if publish else built
+                if not publish:
+                    return built
+                return (await publishing.publish(tx, identifier, built.id, now, None, settings.keep_days))[0]
 
         built = with_database(data_dir, command)
         version = f", version {built.live.number}" if built.live is not None else ""
@@ -158,7 +162,7 @@ def validate(project: ProjectName, file: File, data_dir: DataDir = None) -> None
         async def command(database: Database, settings: Settings) -> None:
             identifier = (await project_named(database, project)).id
             async with database.transaction(identifier) as tx:
-                _, faults = await publishing.check(tx, identifier, definition)
+                _, faults = await publishing.check(tx, identifier, definition, settings.keep_days)
             if faults:
                 raise FlowInvalid(faults)
 

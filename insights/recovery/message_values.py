@@ -64,6 +64,18 @@ VALUES: Final[Mapping[str, Value]] = MappingProxyType(
 )
 """Name → value. What is rendered has all of these, but for those that a parameter of the step brings."""
 
+TASK_VALUES: Final[Mapping[str, Value]] = MappingProxyType(
+    {
+        "who": Value("the visitor's first name or address; A visitor where neither is known"),
+        "first_name": Value("the visitor's first name as the shop told it; empty where it is not known"),
+        "reason": Value("why they left, in words"),
+        "narrative": Value("why they left, as the insight tells it"),
+        "session_url": Value("the visit in the viewer; empty for what was not started by an insight"),
+        "total": Value("the cart's value, written out; empty where it is not known"),
+    }
+)
+"""What the texts of a CRM task may speak of."""
+
 _NO_CONTEXT: Final = RenderContext(Environment().from_string(""))
 _SIZES: Final = frozenset({"size", "first", "last"})
 
@@ -83,13 +95,15 @@ def needs_of(template: BoundTemplate) -> set[str]:
     return {value.needs for name, value in VALUES.items() if name in names and value.needs is not None}
 
 
-def missing_in(template: BoundTemplate, also: Sequence[str] = ()) -> Iterator[Missing]:
-    """Every name that a template uses and that is no value. ``also``: names given besides."""
+def missing_in(
+    template: BoundTemplate, also: Sequence[str] = (), known: Mapping[str, Value] = VALUES
+) -> Iterator[Missing]:
+    """Every name that a template uses and that is none of the ``known`` values. ``also``: names given besides."""
     told: set[str] = set()
     for segments, index in _used(template):
         if segments[0] in also:
             continue
-        found = _look(segments)
+        found = _look(segments, known)
         if found is not None and found[0] not in told:
             told.add(found[0])
             yield Missing(found[0], index, found[1])
@@ -124,12 +138,12 @@ def _loops(nodes: Iterable[Node]) -> dict[str, list[list[Any]]]:
     return found
 
 
-def _look(segments: Sequence[Any]) -> tuple[str, str] | None:
+def _look(segments: Sequence[Any], known: Mapping[str, Value]) -> tuple[str, str] | None:
     """The name that is not there, as it is written, and a fix; None for a value that is."""
     name = str(segments[0])
-    value = VALUES.get(name)
+    value = known.get(name)
     if value is None:
-        return name, _nearest(name, VALUES)
+        return name, _nearest(name, known)
     written = name
     for part in segments[1:]:
         if value.open:

@@ -8,7 +8,6 @@ Done in the send gate's own transaction: there is nothing to send. ``params``: {
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -18,22 +17,19 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.ports import Done, SendRequest, Skip
-from insights.decisions.content import ShopFacts
-from insights.decisions.entries import Entry, faults_of
+from insights.decisions.entries import Entry
 from insights.decisions.set_aside import EVER, KEPT
 from insights.identity.together import person_of
 from insights.models import KeptOffer, LiveClaim
 from insights.profiles.marks import outdate_marks
-from insights.recovery.plain import one_line, whole
+from insights.recovery.kept_offer import faults_of_offer, offer_in
+from insights.recovery.plain import whole
 from insights.vocabulary.ids import uuid7
-from insights.vocabulary.stages import Stage
 
 MOST_WAITING: Final = 3
 """For one person."""
-PRIORITY: Final = 60
 DAYS: Final = 14
 MOST_DAYS: Final = 90
-_FIELDS: Final = ("action", "template", "content", "stages", "when", "priority", "group")
 
 
 async def keep_for_next_visit(tx: AsyncSession, request: SendRequest, code: Mapping[str, str] | None) -> Done | Skip:
@@ -67,44 +63,14 @@ async def keep_for_next_visit(tx: AsyncSession, request: SendRequest, code: Mapp
 
 
 def _entry(request: SendRequest, code: Mapping[str, str]) -> Entry | Skip:
-    given = {name: request.params[name] for name in _FIELDS if name in request.params}
-    written = {
-        "name": one_line(request.step_id, 60) or "kept",
-        "template": "popup",
-        "stages": [stage.value for stage in Stage if stage is not Stage.CUSTOMER],
-        "priority": PRIORITY,
-        **given,
-    }
     try:
-        entry = msgspec.convert(written, Entry)
+        entry = offer_in(request.params, request.step_id, code)
     except msgspec.ValidationError as error:
         return Skip("bad_offer", f"The step's offer cannot be kept: {error}.")
-    entry = _with_code(entry, code)
-    faults = [
-        fault
-        for fault in faults_of(entry, ShopFacts(), request.now)
-        # The code was issued by our own ledger, the step says for how much.
-        if not (code and fault.pointer == "/incentive")
-    ]
-    if faults:
+    if faults := faults_of_offer(entry, gives_code=bool(code)):
         told = "; ".join(f"{fault.pointer.lstrip('/')}: {fault.problem}, {fault.fix}" for fault in faults[:3])
         return Skip("bad_offer", f"The step's offer cannot be kept: {told}.")
     return entry
-
-
-def _with_code(entry: Entry, code: Mapping[str, str]) -> Entry:
-    if not code:
-        return entry
-    content: dict[str, dict[str, str]] = {
-        locale: {name: _filled(text, code) for name, text in words.items()} for locale, words in entry.content.items()
-    }
-    return replace(entry, content=content)
-
-
-def _filled(text: str, code: Mapping[str, str]) -> str:
-    for name, value in code.items():
-        text = text.replace(f"{{{name}}}", value)
-    return text
 
 
 async def _waiting(tx: AsyncSession, project_id: UUID, person: Sequence[UUID], now: datetime) -> int:

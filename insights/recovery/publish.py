@@ -15,6 +15,7 @@ from flows.models import Flow, FlowVersion
 from flows.store import publish
 from insights.conditions.fields import FIELDS
 from insights.models import FlowDraft, PrivacySetting
+from insights.recovery.channel_faults import faults_of_channels
 from insights.recovery.param_faults import faults_of_params
 from insights.recovery.sent_messages import faults_of_sent_messages
 from insights.recovery.starter import quiet_after_purchase, starter_flows
@@ -34,11 +35,16 @@ WORDS = Vocabulary(
 """The words of flows beside actions and fields. Channels are any word: a project may have its own."""
 
 
-async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> list[Fault]:
-    """Everything wrong with a flow, for this project: a segment that its conditions name must be one of its own."""
-    days = await tx.scalar(select(PrivacySetting.keep_days).where(PrivacySetting.project_id == project_id))
-    words = WORDS if days is None else replace(WORDS, retention=timedelta(days=days))
+async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition, keep_days: int = 0) -> list[Fault]:
+    """Everything wrong with a flow, for this project: a segment that its conditions name must be one of its own.
+
+    ``keep_days``: how long the server keeps visits where the project says nothing of it; 0 for ever.
+    """
+    own = await tx.scalar(select(PrivacySetting.keep_days).where(PrivacySetting.project_id == project_id))
+    days = own or keep_days
+    words = replace(WORDS, retention=timedelta(days=days)) if days else WORDS
     faults = [*validate(flow, ACTIONS, FIELDS, words), *faults_of_params(flow)]
+    faults += await faults_of_channels(tx, project_id, flow)
     faults += await faults_of_sent_messages(tx, project_id, flow)
     conditions = conditions_of(flow)
     named = segments_of(flow)
@@ -58,14 +64,18 @@ async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) ->
     return faults
 
 
-async def publish_flow(tx: AsyncSession, project_id: UUID, flow: FlowDefinition, now: datetime) -> FlowVersion:
+async def publish_flow(
+    tx: AsyncSession, project_id: UUID, flow: FlowDefinition, now: datetime, keep_days: int = 0
+) -> FlowVersion:
     """The version that new runs get from now on. Raises FlowInvalid with everything wrong."""
-    if faults := await faults_of(tx, project_id, flow):
+    if faults := await faults_of(tx, project_id, flow, keep_days):
         raise FlowInvalid(faults)
     return await publish(tx, project_id, flow, now, ACTIONS, FIELDS)
 
 
-async def publish_starter_flows(tx: AsyncSession, project_id: UUID, now: datetime, *, wait_scale: float = 1.0) -> int:
+async def publish_starter_flows(
+    tx: AsyncSession, project_id: UUID, now: datetime, *, wait_scale: float = 1.0, keep_days: int = 0
+) -> int:
     """Publishes each starter flow; returns how many. Doing it again makes no new versions, and a flow that somebody has
     edited since is left as it is. Where a mail service is connected, who buys is left in peace there too."""
     rows = await tx.scalars(
@@ -79,5 +89,5 @@ async def publish_starter_flows(tx: AsyncSession, project_id: UUID, now: datetim
         wanted.append(quiet_after_purchase())
     flows = [flow for flow in wanted if flow.name not in edited]
     for flow in flows:
-        await publish_flow(tx, project_id, flow, now)
+        await publish_flow(tx, project_id, flow, now, keep_days)
     return len(flows)

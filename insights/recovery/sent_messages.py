@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from insights.recovery import short
 from insights.recovery.document_faults import escaped
 from insights.recovery.message_render import MessageTemplates
 from insights.recovery.message_store import names_of_messages, published_needs
-from insights.recovery.message_values import missing_in, needs_of
+from insights.recovery.message_values import TASK_VALUES, VALUES, Value, missing_in, needs_of
 from insights.recovery.templates import Messages
 from insights.vocabulary.actions import RecoveryAction
 
@@ -39,6 +39,9 @@ async def faults_of_sent_messages(tx: AsyncSession, project_id: UUID, flow: Flow
         if step.action in _OWN_WORDS
         for fault in _short_words(step, f"/steps/{escaped(name)}/params")
     ]
+    for name, step in sends.items():
+        if step.action == RecoveryAction.CREATE_CRM_TASK:
+            faults += _task_words(step, f"/steps/{escaped(name)}/params")
     mails = {
         name: step
         for name, step in sends.items()
@@ -72,20 +75,34 @@ def _short_words(step: Send, at: str) -> Iterator[Fault]:
     for param, source in own.items():
         if not isinstance(source, str):
             continue  # said of the parameters
-        try:
-            template = templates.parse(source, html=False)
-        except LiquidError as error:
-            yield Fault(f"{at}/{param}", f"cannot be read: {error.message}", "mend the Liquid there")
-            continue
-        for missing in missing_in(template):
-            yield Fault(
-                f"{at}/{param}",
-                f"there is no value {missing.name}",
-                missing.fix,
-                missing.index,
-                missing.index + len(missing.name),
-            )
-        yield from _unmet(step, needs_of(template), at, f"its {param}")
+        faults = list(_faults_of_text(source, f"{at}/{param}", VALUES))
+        yield from faults
+        if not faults:
+            yield from _unmet(step, needs_of(templates.parse(source, html=False)), at, f"its {param}")
+
+
+def _task_words(step: Send, at: str) -> Iterator[Fault]:
+    """What is wrong with the words of a task, or of a contact's properties."""
+    written = {name: step.params.get(name) for name in ("title", "body")}
+    given = step.params.get("properties")
+    if isinstance(given, Mapping):
+        written |= {f"properties/{escaped(str(name))}": value for name, value in given.items()}
+    for name, source in written.items():
+        if isinstance(source, str):
+            yield from _faults_of_text(source, f"{at}/{name}", TASK_VALUES)
+
+
+def _faults_of_text(source: str, at: str, known: Mapping[str, Value]) -> Iterator[Fault]:
+    """Liquid that cannot be read, or that speaks of what is not there."""
+    templates, _ = _library()
+    try:
+        template = templates.parse(source, html=False)
+    except LiquidError as error:
+        yield Fault(at, f"cannot be read: {error.message}", "mend the Liquid there")
+        return
+    for missing in missing_in(template, known=known):
+        index = missing.index
+        yield Fault(at, f"there is no value {missing.name}", missing.fix, index, index + len(missing.name))
 
 
 def _unmet(step: Send, needed: set[str], at: str, who: str) -> Iterator[Fault]:

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from insights.vocabulary.actions import RecoveryAction
-
-Tag = Annotated[str, Field(min_length=1, max_length=60)]
-
-
-class Params(BaseModel):
-    """Base of all parameters: nothing beyond what is listed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class NoParams(Params):
-    """There is nothing to say."""
-
-
-class ChannelParams(Params):
-    """Base of what goes out through a channel."""
-
-    channel: str | None = Field(
-        None,
-        min_length=1,
-        max_length=80,
-        description="The name of one of the project's channels; without it, the one that carries this kind.",
-    )
+from insights.decisions.content import Template
+from insights.recovery.param_parts import ChannelParams, NoParams, Params
+from insights.recovery.tool_params import (
+    CrmParams,
+    QuietParams,
+    RetargetingParams,
+    SegmentParams,
+    TagParams,
+    TicketParams,
+    WebhookParams,
+)
+from insights.vocabulary.actions import LiveAction, RecoveryAction
+from insights.vocabulary.stages import Stage
 
 
 class Answer(Params):
@@ -104,52 +93,22 @@ class PushParams(DiscountParams):
 class PopupParams(Params):
     """What is kept for the visitor's next visit: a live action (POST /v1/live-actions has the same fields)."""
 
-    action: str = Field(description="A live action, such as discount_popup.")
-    content: dict[str, dict[str, Any]] = Field(
+    action: LiveAction = Field(description="What it is to the shop: discount_popup, cart_save, …")
+    content: dict[str, dict[str, str]] = Field(
         min_length=1, max_length=50, description='Locale, or "default" → title, body, cta_label, …'
     )
-    template: str = Field("popup", description="banner, popup, card, form or carousel.")
-    stages: list[str] = Field(default_factory=list, max_length=10)
-    when: Any = Field(None, description="A condition, as JSON or text.")
-    priority: int = Field(60, ge=0, le=100)
-    group: str = Field("", max_length=60)
-    days: int = Field(14, ge=1, le=90, description="How long it waits for them.")
-    discount_percent: int | None = Field(None, ge=1, le=90)
-    discount_hours: int = Field(24, ge=1, le=720)
-
-
-class TicketParams(ChannelParams):
-    """How urgent the ticket is."""
-
-    priority: Literal["low", "normal", "high"] = Field("normal", description="As the issue tracker calls it.")
-
-
-class WebhookParams(ChannelParams):
-    """What the call says it is."""
-
-    type: str = Field(
-        "recovery.step", min_length=1, max_length=80, description="The type of the call, for its receiver."
+    template: Template = Field("popup", description="How it looks.")
+    stages: list[Stage] | None = Field(
+        None, min_length=1, max_length=10, description="Only at these stages; without it, at all but customer."
     )
-
-
-class TagParams(Params):
-    """Tags to put on the visitor and to take off."""
-
-    tag: Tag | None = Field(None, description="One tag to put on.")
-    set: list[Tag] = Field(default_factory=list, max_length=20, description="Tags to put on.")
-    remove: list[Tag] = Field(default_factory=list, max_length=20, description="Tags to take off.")
-
-    @model_validator(mode="after")
-    def _names_one(self) -> TagParams:
-        if self.tag is None and not self.set and not self.remove:
-            raise ValueError("names no tag: give tag, set or remove")
-        return self
-
-
-class SegmentParams(Params):
-    """The segment that the visitor is added to."""
-
-    segment: str = Field(min_length=1, max_length=60, description="The name of a segment of this project.")
+    when: str | dict[str, Any] | None = Field(None, description="A condition that must be true then, as text or JSON.")
+    priority: int = Field(60, ge=0, le=100, description="Among what could be shown, the higher one comes first.")
+    group: str = Field("", max_length=60, description="Of the actions of one group, one is shown a visit.")
+    days: int = Field(14, ge=1, le=90, description="How long it waits for them.")
+    discount_percent: int | None = Field(
+        None, ge=1, le=90, description="Issues a single-use code of so many percent; {code} and {percent} in the words."
+    )
+    discount_hours: int = Field(24, ge=1, le=720, description="How long that code is good for.")
 
 
 PARAMS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
@@ -158,11 +117,14 @@ PARAMS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         RecoveryAction.SEND_SMS.value: SmsParams,
         RecoveryAction.SEND_PUSH.value: PushParams,
         RecoveryAction.SHOW_POPUP.value: PopupParams,
+        RecoveryAction.TRIGGER_RETARGETING.value: RetargetingParams,
         RecoveryAction.CREATE_TICKET.value: TicketParams,
+        RecoveryAction.CREATE_CRM_TASK.value: CrmParams,
+        RecoveryAction.SUPPRESS_MESSAGES.value: QuietParams,
         RecoveryAction.CALL_WEBHOOK.value: WebhookParams,
         RecoveryAction.TAG_CUSTOMER.value: TagParams,
         RecoveryAction.ADD_TO_SEGMENT.value: SegmentParams,
         RecoveryAction.DO_NOTHING.value: NoParams,
     }
 )
-"""Action → its parameters. An action that is not listed takes what its channel understands."""
+"""Action of the registry → its parameters; each has some."""

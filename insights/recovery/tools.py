@@ -20,9 +20,8 @@ from insights.identity.contact import Contact
 from insights.models import ChannelSetup
 from insights.recovery.message_render import MessageBroken, MessageTemplates
 from insights.recovery.plain import currency, one_line, whole
+from insights.recovery.tool_params import MOST_QUIET_DAYS, QUIET_DAYS
 
-QUIET_DAYS: Final = 7
-MOST_QUIET_DAYS: Final = 365
 _MODES: Final = ("quiet", "suppress", "resume")
 _NOBODY: Final = Skip("no_address", "Nothing is known that another tool could know the visitor by.")
 
@@ -68,8 +67,8 @@ def retargeting(request: SendRequest, contact: Contact | None) -> Composed | Ski
 def crm(
     templates: MessageTemplates, request: SendRequest, contact: Contact | None, values: Mapping[str, Any]
 ) -> Composed | Skip:
-    """``params``: {"title", "body", "priority", "due_at"} of a task, or {"properties": {…}} of the contact. Texts are
-    Liquid; ``values``: what they may use."""
+    """``params``: {"title", "body", "priority", "due_hours", "due_at"} of a task, or {"properties": {…}} of the
+    contact. Texts are Liquid; ``values``: what they may use."""
     email = contact.email.strip().lower() if contact is not None and contact.email else None
     params = request.params
     try:
@@ -91,7 +90,9 @@ def crm(
         "body": body,
         "priority": one_line(params.get("priority"), 20) or "normal",
     }
-    if isinstance(params.get("due_at"), str):
+    if (hours := whole(params.get("due_hours"))) is not None:
+        content["due_at"] = (request.now + timedelta(hours=hours)).isoformat()
+    elif isinstance(params.get("due_at"), str):
         content["due_at"] = params["due_at"]
     return Composed(channel="crm", recipient=email, content=content)
 

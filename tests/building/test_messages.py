@@ -215,8 +215,9 @@ async def test_a_flow_that_sends_what_is_not_there_or_not_given_cannot_be_publis
         ("send_sms", {}, ""),
         ("send_push", {"title": "{{ shop }}", "body": "{{ code.text }}"}, "discount_percent"),
         ("send_push", {"title": "{{ shop }}", "hours": 9_999}, "hours"),
-        ("send_push", {"message": "it_is_fixed", "channel": "phones"}, None),
-        ("show_popup", {"action": "cart_save", "content": {"default": {"title": "Back?"}}}, None),
+        ("send_push", {"message": "it_is_fixed", "channel": "phones"}, "channel"),
+        ("send_push", {"message": "it_is_fixed", "channel": "push"}, None),
+        ("show_popup", {"action": "cart_save", "content": {"default": {"title": "Back?"}}}, "content/default/body"),
         ("show_popup", {"content": {}}, "action"),
     ],
 )
