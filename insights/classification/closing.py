@@ -159,6 +159,8 @@ class SessionCloser:
                 same = session.last_received_at == readings[session_id].last_received_at
                 if same and not await moved(tx, project_id, readings):
                     await write_insights(tx, project_id, list(conclusions.values()), self._clock(), again=True, act=act)
+                    said = conclusions[session_id].insight
+                    session.kind, session.reason = said["kind"], said["reason"]
                     return conclusions[session_id]
         raise SessionStillOpen("Events keep coming in for this session. Its insight appears after it closes.")
 

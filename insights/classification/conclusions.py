@@ -37,11 +37,13 @@ UPDATE session SET
     landing_path = new.landing_path, exit_path = new.exit_path,
     paths = ARRAY(SELECT json_array_elements_text(new.paths)), purchased = new.purchased,
     cart_value_minor = new.cart_value_minor, currency = new.currency, source = new.source, client = new.client,
-    stage = new.stage, product = new.product
+    stage = new.stage, product = new.product,
+    kind = COALESCE(new.kind, session.kind), reason = COALESCE(new.reason, session.reason)
 FROM json_to_recordset(:rows) AS new(
     id uuid, close_reason text, started_at timestamptz, last_event_at timestamptz, event_count integer,
     landing_path text, exit_path text, paths json, purchased boolean, cart_value_minor bigint, currency text,
-    source jsonb, client jsonb, stage text, product text, stands boolean)
+    source jsonb, client jsonb, stage text, product text, stands boolean, kind text,
+    reason text)
 WHERE session.project_id = :project AND session.id = new.id
 """)
 
@@ -189,7 +191,8 @@ async def close_sessions(
 ) -> None:
     """Closes sessions, each for its reason, with the summary of its events; without any, as they were.
 
-    Where there is no conclusion because an insight stands, the session stays closed as it was, with a new summary.
+    Where there is no conclusion because an insight stands, the session stays closed as it was, with a new summary;
+    what a conclusion came to is noted in its row.
     """
     rows = []
     for session_id, reason in reasons.items():
@@ -197,7 +200,8 @@ async def close_sessions(
         if timeline.events:
             known = conclusions.get(session_id)
             columns = _columns(summarise(timeline) if known is None else known.summary)
-            rows.append({"id": session_id, "close_reason": reason, "stands": known is None, **columns})
+            said = {} if known is None else {name: known.insight[name] for name in ("kind", "reason")}
+            rows.append({"id": session_id, "close_reason": reason, "stands": known is None, **columns, **said})
     if rows:
         await tx.execute(_CLOSE, {"project": project_id, "now": now, "rows": msgspec.json.encode(rows).decode()})
     for session_id in [session_id for session_id in reasons if not readings[session_id].timeline.events]:

@@ -20,6 +20,7 @@ class Session(Tenant, Base):
     at once. ``ended_at`` is the latest session_ended. ``lease_token`` fences: a worker whose lease ran out writes
     nothing. The summary columns (from ``event_count`` on) are as of the last look, but for ``purchased``, which is true
     from the order on. ``paths`` are those it saw, each once; ``product`` is the id of the one that it was about.
+    ``kind`` and ``reason`` are those of its current insight, for counting without a join; NULL while it has none.
     """
 
     __tablename__ = "session"
@@ -51,5 +52,7 @@ class Session(Tenant, Base):
     cart_value_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None]
     product: Mapped[str | None]
+    kind: Mapped[str | None]
+    reason: Mapped[str | None]
     source: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     client: Mapped[dict[str, Any]] = mapped_column(server_default="{}")

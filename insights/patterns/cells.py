@@ -10,10 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Integer, case, cast, func, literal, true
+from sqlalchemy import ColumnElement, func, literal, true
 
 from insights.models import Session
-from insights.segments.stored_fields import PHONE_PX, TABLET_PX
+from insights.segments.device_column import device_column
 from insights.vocabulary.reasons import Kind
 
 
@@ -42,11 +42,6 @@ class Cell:
     version: str
 
 
-def _device() -> ColumnElement[str]:
-    width = cast(func.substring(Session.client["viewport"].astext, r"^(\d{1,5})x\d{1,5}$"), Integer)
-    return case((width < PHONE_PX, "phone"), (width < TABLET_PX, "tablet"), (width.is_not(None), "desktop"))
-
-
 def column(dimension: Dimension) -> ColumnElement[Any]:
     """The name of a session's cell, NULL where it is not known. Of COUNTRY: its time zone (see ``country_of``)."""
     source = Session.source
@@ -58,7 +53,7 @@ def column(dimension: Dimension) -> ColumnElement[Any]:
             campaign, referrer = source["utm_source"].astext, source["referrer"].astext
             named = func.coalesce(func.nullif(campaign, ""), func.nullif(referrer, ""), DIRECT)
         case Dimension.DEVICE:
-            named = _device()
+            named = device_column(Session.client)
         case Dimension.COUNTRY:
             named = Session.client["time_zone"].astext
         case Dimension.PRODUCT:

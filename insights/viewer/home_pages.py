@@ -15,7 +15,6 @@ from starlette.routing import BaseRoute
 
 from flows.models import Delivery, FlowRun
 from insights.models import ChannelSetup
-from insights.patterns.counts import join_at_once
 from insights.patterns.history import Today, so_far_by_day
 from insights.patterns.read import patterns_before
 from insights.patterns.tell import facts_of
@@ -93,9 +92,7 @@ class HomePages(PageGroup):
                 return self._page(
                     request, viewer, "welcome", origin=f"{request.base_url.scheme}://{request.base_url.netloc}"
                 )
-            await join_at_once(tx, True)
             days = await so_far_by_day(tx, viewer.project_id, now, DAYS_BEFORE)
-            await join_at_once(tx, False)
             patterns = await patterns_before(tx, viewer.project_id, MOST_PATTERNS + 1, open_=True)
             needs = await _needs(tx, viewer.project_id)
         lift = await self._lift.of(viewer.project_id)

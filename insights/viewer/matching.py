@@ -1,4 +1,4 @@
-"""Which sessions match the filters: the conditions of a query over sessions joined with their current insight."""
+"""Which sessions match the filters: the conditions of a query over sessions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Text, and_, case, cast, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, literal, or_, select
 
 from flows.models import FlowRun
 from insights.models import Decision, Event, Insight, Session, Visitor
-from insights.segments.stored_fields import PHONE_PX, TABLET_PX
+from insights.segments.device_column import device_column
 from insights.viewer.filters import NO_INSIGHT, PERIODS, Filters, like_literal, like_pattern
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.reasons import Kind
@@ -27,7 +27,7 @@ ITS_INSIGHT = and_(
 IS_OPEN = Session.closed_at.is_(None)
 
 CAME_TO = func.coalesce(
-    Insight.kind,
+    Session.kind,
     case(
         (Session.closed_at.is_(None), None),
         (Session.purchased.is_(True), Kind.CONVERTED.value),
@@ -43,9 +43,9 @@ def matching(filters: Filters, project_id: UUID, now: datetime) -> list[ColumnEl
     """Conditions that a session of ``project_id`` meets if it passes all ``filters``."""
     conditions = [Session.project_id == project_id]
     if filters.reason == NO_INSIGHT:
-        conditions.append(Insight.id.is_(None))
+        conditions.append(Session.reason.is_(None))
     elif filters.reason is not None:
-        conditions.append(Insight.reason == str(filters.reason))
+        conditions.append(Session.reason == str(filters.reason))
     if filters.kind is not None:
         conditions.append(CAME_TO.op("=")(str(filters.kind)))
     if filters.state is not None:
@@ -77,7 +77,7 @@ def matching(filters: Filters, project_id: UUID, now: datetime) -> list[ColumnEl
 
 def _of_unknown_share(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """The same condition, taken by the planner to hold for half of the sessions: it knows nothing of what stands in
-    arrays and JSON, guesses a handful, and then looks up tens of thousands of insights one by one."""
+    arrays and JSON, guesses a handful, and then sorts all of them where the first fifty would do."""
     return func.coalesce(condition, False)
 
 
@@ -142,17 +142,9 @@ def _came_from(source: str) -> ColumnElement[bool]:
 
 
 def _came_with(device: str) -> ColumnElement[bool]:
-    def width(where: Any) -> ColumnElement[int]:
-        return cast(func.substring(where["viewport"].astext, r"^([0-9]{1,5})x[0-9]{1,5}$"), Integer)
-
-    low, high = {"phone": (0, PHONE_PX), "tablet": (PHONE_PX, TABLET_PX), "desktop": (TABLET_PX, 10**5)}[device]
-
-    def fits(its: ColumnElement[int]) -> ColumnElement[bool]:
-        return and_(its >= low, its < high)
-
     return or_(
-        fits(width(Session.client)),
-        _open_and_has(Event.type == "page_viewed", fits(width(Event.props["client"]))),
+        device_column(Session.client) == device,
+        _open_and_has(Event.type == "page_viewed", device_column(Event.props["client"]) == device),
     )
 
 
@@ -190,16 +182,25 @@ def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
         )
         .correlate(None)
     )
+    said_so = (
+        select(Insight.session_id)
+        .where(
+            Insight.project_id == project_id,
+            Insight.superseded_at.is_(None),
+            Insight.narrative.ilike(pattern, escape="\\"),
+        )
+        .correlate(None)
+    )
     conditions = [
         Session.visitor_id.in_(its_visitor),
-        Insight.narrative.ilike(pattern, escape="\\"),
+        Session.id.in_(said_so),
         Session.landing_path.ilike(pattern, escape="\\"),
         Session.exit_path.ilike(pattern, escape="\\"),
     ]
     identifier = words.replace("-", "").lower()
     if len(identifier) >= _LEAST_ID_TEXT and all(c in "0123456789abcdef" for c in identifier):
         conditions += [
-            func.replace(cast(column, Text), "-", "").like(f"%{identifier}%")
+            func.encode(func.uuid_send(column), "hex").like(f"%{identifier}%")
             for column in (Session.id, Session.visitor_id)
         ]
     return or_(*conditions)

@@ -9,9 +9,9 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Insight, Session
+from insights.models import Session
 from insights.viewer.filters import Filters
-from insights.viewer.matching import CAME_TO, IS_OPEN, ITS_INSIGHT, matching
+from insights.viewer.matching import CAME_TO, IS_OPEN, matching
 from insights.vocabulary.reasons import Kind
 
 
@@ -51,7 +51,7 @@ async def read_mix(tx: AsyncSession, project_id: UUID, filters: Filters, now: da
     """Counts the filtered sessions."""
     query = (
         select(
-            Insight.reason,
+            Session.reason,
             CAME_TO,
             IS_OPEN,
             Session.currency,
@@ -59,7 +59,6 @@ async def read_mix(tx: AsyncSession, project_id: UUID, filters: Filters, now: da
             func.sum(Session.cart_value_minor).filter(Session.cart_value_minor > 0),
         )
         .select_from(Session)
-        .outerjoin(Insight, ITS_INSIGHT)
         .where(*matching(filters, project_id, now))
         .group_by(text("1, 2, 3, 4"))
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -10,16 +13,17 @@ from starlette.routing import BaseRoute
 
 from flows.store import list_runs
 from insights.errors import NotFound, Unavailable
-from insights.viewer.filters import read_request
+from insights.models import SavedView
+from insights.viewer.filters import Filters, ListRequest, read_request
 from insights.viewer.flow_reads import flow_names
 from insights.viewer.gate import Viewer
-from insights.viewer.mix import read_mix
+from insights.viewer.mix import Mix, read_mix
 from insights.viewer.one_session import read_session
 from insights.viewer.page_group import Desk, PageGroup, path_id
 from insights.viewer.privacy_pages import FORM as PRIVACY
 from insights.viewer.render import root
 from insights.viewer.saved_views import delete_view, list_views, save_view
-from insights.viewer.session_list import any_session, read_changed, read_page
+from insights.viewer.session_list import SessionPage, any_session, read_changed, read_page
 from insights.viewer.session_page import session_context
 from insights.viewer.sessions_page import CHOICES, active_filters, numbers, segments
 from insights.viewer.tail import MOST_ROWS, Tails
@@ -51,12 +55,10 @@ class Pages(PageGroup):
         """The list, newest first."""
         now = self._now()
         asked = read_request(request.query_params)
-        async with self._reader.reading(viewer.project_id) as tx:
-            known = await any_session(tx, viewer.project_id)
-            mix = await read_mix(tx, viewer.project_id, asked.filters, now)
-            listed = await read_page(tx, viewer.project_id, asked.filters, asked.cursor, now)
-            views = await list_views(tx, viewer.project_id)
-            flows = await flow_names(tx, viewer.project_id)
+        # Side by side: either may have to look at every session.
+        mix, (known, listed, views, flows) = await asyncio.gather(
+            self._mix(viewer.project_id, asked.filters, now), self._listed(viewer.project_id, asked, now)
+        )
         return self._page(
             request,
             viewer,
@@ -75,6 +77,21 @@ class Pages(PageGroup):
             view_token=self._token(request, VIEWS),
             origin=f"{request.base_url.scheme}://{request.base_url.netloc}",
         )
+
+    async def _mix(self, project_id: UUID, filters: Filters, now: datetime) -> Mix:
+        async with self._reader.reading(project_id) as tx:
+            return await read_mix(tx, project_id, filters, now)
+
+    async def _listed(
+        self, project_id: UUID, asked: ListRequest, now: datetime
+    ) -> tuple[bool, SessionPage, Sequence[SavedView], dict[str, str]]:
+        async with self._reader.reading(project_id) as tx:
+            return (
+                await any_session(tx, project_id),
+                await read_page(tx, project_id, asked.filters, asked.cursor, now),
+                await list_views(tx, project_id),
+                await flow_names(tx, project_id),
+            )
 
     async def tail(self, request: Request, viewer: Viewer) -> Response:
         """Server-sent events: sessions that match the filters, as they come and change."""

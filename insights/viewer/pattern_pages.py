@@ -15,7 +15,6 @@ from starlette.routing import BaseRoute
 from insights.errors import Unavailable
 from insights.models import Pattern, PatternLook
 from insights.patterns.cells import Dimension
-from insights.patterns.counts import join_at_once
 from insights.patterns.history import Asked, behind, over_time
 from insights.patterns.look import Looked
 from insights.patterns.read import pattern_named, patterns_before
@@ -98,7 +97,6 @@ class PatternPages(PageGroup):
             since = _whole(row.began_at - BEFORE)
             asked = Asked(Kind(row.kind), since, until, Dimension(row.dimension), row.name, version=row.version)
             listed_until = row.ended_at or now
-            await join_at_once(tx, True)
             buckets = await over_time(tx, viewer.project_id, asked, STEP)
             of_reason = Asked(asked.kind, row.began_at, listed_until, asked.dimension, row.name, reason, row.version)
             listed = await read_where(tx, viewer.project_id, behind(viewer.project_id, of_reason), None, LISTED)

@@ -19,8 +19,7 @@ from insights.errors import Refused
 from insights.models import Pattern
 from insights.patterns import subscribers
 from insights.patterns.cells import Dimension
-from insights.patterns.counts import join_at_once
-from insights.patterns.history import Bucket, behind, by_cell, over_time, patterns_between
+from insights.patterns.history import Bucket, behind, over_time_and_by_cell, patterns_between
 from insights.patterns.tell import facts_of
 from insights.patterns.words import cell_words, headline
 from insights.reports.before_after import Difference, difference
@@ -197,10 +196,9 @@ class ReportPages(PageGroup):
         since = first_day(now, asked.days)
         wanted = asked.asked(now, since=since, until=now, reason=None)
         async with self._reader.reading(viewer.project_id) as tx:
-            await join_at_once(tx, True)
-            buckets = await over_time(tx, viewer.project_id, wanted, STEP)
-            cells, more = await by_cell(tx, viewer.project_id, wanted, asked.by)
+            both = await over_time_and_by_cell(tx, viewer.project_id, wanted, STEP, asked.by)
             patterns = await patterns_between(tx, viewer.project_id, asked.kind, since, now)
+        buckets = both.buckets
         days = tuple(since + number * STEP for number in range(len(buckets)))
         split = None if asked.split is None else datetime.combine(asked.split, time(), UTC)
         lines, before = _lines(buckets, days, split)
@@ -211,8 +209,8 @@ class ReportPages(PageGroup):
             sum(bucket.sessions for bucket in buckets),
             before,
             lines,
-            tuple(_cell(name, bucket) for name, bucket in cells),
-            more,
+            tuple(_cell(name, bucket) for name, bucket in both.cells),
+            both.more_cells,
             patterns,
         )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, distinct, exists, func, or_, select
+from sqlalchemy import Row as FoundRow
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -80,7 +80,8 @@ async def read_changed(
         .where(Session.started_at >= since - WATCHED, or_(Session.last_received_at > since, Session.closed_at > since))
         .order_by(Session.last_received_at.desc(), Session.id)
     )
-    return (await _described(tx, project_id, (await tx.execute(query.limit(most))).all()))[::-1]
+    found = (await tx.execute(query.limit(most))).all()
+    return (await _described(tx, project_id, found))[::-1]
 
 
 async def read_page(
@@ -98,7 +99,7 @@ async def read_page(
 async def _page_of(
     tx: AsyncSession,
     project_id: UUID,
-    query: Select[Session, str, str, float, str],
+    query: Select[Session, str],
     cursor: Cursor | None,
     size: int,
 ) -> SessionPage:
@@ -128,26 +129,44 @@ async def _page_of(
 async def read_where(
     tx: AsyncSession, project_id: UUID, condition: ColumnElement[bool], cursor: Cursor | None, size: int = PAGE_SIZE
 ) -> SessionPage:
-    """The sessions that any condition on sessions and their insights asks for, next to ``cursor``, newest first."""
+    """The sessions that any condition on sessions asks for, next to ``cursor``, newest first."""
     return await _page_of(tx, project_id, _rows().where(condition), cursor, size)
 
 
-def _rows() -> Select[Session, str, str, float, str]:
-    return (
-        select(Session, CAME_TO, Insight.reason, Insight.confidence, func.coalesce(Visitor.email, Visitor.user_id))
-        .select_from(Session)
+def _rows() -> Select[Session, str]:
+    return select(Session, CAME_TO)
+
+
+async def _described(tx: AsyncSession, project_id: UUID, found: Sequence[FoundRow[Session, str]]) -> tuple[Row, ...]:
+    ids = [session.id for session, _ in found]
+    said = await _said(tx, project_id, ids)
+    counted = await _counted(tx, project_id, ids)
+    carts = await _open_carts(tx, project_id, [session.id for session, _ in found if session.closed_at is None])
+    return tuple(
+        _row(session, kind, said.get(session.id, _Said()), counted.get(session.id, _Counted()), carts)
+        for session, kind in found
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """How sure its insight is, and what its visitor goes by."""
+
+    confidence: float | None = None
+    who: str | None = None
+
+
+async def _said(tx: AsyncSession, project_id: UUID, ids: Sequence[UUID]) -> dict[UUID, _Said]:
+    """Asked for the rows of a page alone: joined before the page is cut, whole tables would be."""
+    if not ids:
+        return {}
+    rows = await tx.execute(
+        select(Session.id, Insight.confidence, func.coalesce(Visitor.email, Visitor.user_id))
         .outerjoin(Insight, ITS_INSIGHT)
         .outerjoin(Visitor, and_(Visitor.project_id == Session.project_id, Visitor.id == Session.visitor_id))
+        .where(Session.project_id == project_id, Session.id.in_(ids))
     )
-
-
-async def _described(tx: AsyncSession, project_id: UUID, found: Sequence[Any]) -> tuple[Row, ...]:
-    counted = await _counted(tx, project_id, [row[0].id for row in found])
-    carts = await _open_carts(tx, project_id, [row[0].id for row in found if row[0].closed_at is None])
-    return tuple(
-        _row(session, kind, reason, confidence, who, counted.get(session.id, _Counted()), carts)
-        for session, kind, reason, confidence, who in found
-    )
+    return {session_id: _Said(confidence, who) for session_id, confidence, who in rows}
 
 
 def _beside(cursor: Cursor) -> ColumnElement[bool]:
@@ -224,9 +243,7 @@ async def _open_carts(
 def _row(
     session: Session,
     kind: str | None,
-    reason: str | None,
-    confidence: float | None,
-    who: str | None,
+    said: _Said,
     counted: _Counted,
     carts: dict[UUID, tuple[int | None, str | None]],
 ) -> Row:
@@ -235,13 +252,13 @@ def _row(
     return Row(
         id=session.id,
         visitor_id=session.visitor_id,
-        who=who,
+        who=said.who,
         started_at=session.started_at,
         last_event_at=session.last_event_at,
         open=is_open,
         kind=kind,
-        reason=reason,
-        confidence=confidence,
+        reason=session.reason,
+        confidence=said.confidence,
         landing=counted.landing or session.landing_path,
         exit=counted.exit or session.exit_path,
         cart_minor=cart[0],

@@ -49,6 +49,7 @@ async def test_a_reason_that_comes_back_is_planned_for_again(shop: Shop) -> None
     for reason in (Reason.UX_FRICTION, Reason.PRICE_HESITATION):
         shop.later(timedelta(minutes=1))
         await shop.closer(Opinionated(reason)).classify_session(shop.project_id, session)
+        assert (await shop.session(session)).reason == reason
     assert await planned(shop) == [
         ("price_hesitation", "cancelled"),
         ("ux_friction", "cancelled"),

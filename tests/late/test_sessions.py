@@ -100,6 +100,8 @@ async def outcome(shop: Shop, visitor: UUID) -> dict[str, Any]:
             )
         ).all()
         assert all(session.closed_at is not None for session in sessions)
+        said = {insight.session_id: (insight.kind, insight.reason) for insight in insights}
+        assert {row.id: (row.kind, row.reason) for row in sessions} == {row.id: said[row.id] for row in sessions}
         return {
             **{f"session {n} {name}": getattr(row, name) for n, row in enumerate(sessions) for name in SESSION},
             **{f"insight {n} {name}": getattr(row, name) for n, row in enumerate(insights) for name in INSIGHT},

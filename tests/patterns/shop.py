@@ -89,6 +89,8 @@ class Weeks:
                     "cart_value_minor": row.get("cart", 0),
                     "currency": "EUR",
                     "product": row.get("product"),
+                    "kind": row["kind"],
+                    "reason": row["reason"],
                     "source": {"utm_source": row["source"]} if row.get("source") else {},
                     "client": {
                         "viewport": row.get("viewport", "1200x800"),

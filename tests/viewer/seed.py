@@ -154,6 +154,7 @@ async def store(tx: AsyncSession, project_id: UUID, visit: Visit) -> None:
             row.source, row.client = said.source, said.client
     tx.add(row)
     if visit.reason is not None:
+        row.kind, row.reason = visit.kind, visit.reason
         tx.add(
             Insight(
                 project_id=project_id,
