@@ -14,6 +14,7 @@ from uuid import UUID, uuid4, uuid5
 
 from sqlalchemy import ARRAY, CheckConstraint, Column, Integer, Table, TypeDecorator, insert, select, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as insert_new
 
 import flows.models  # noqa: F401
 from adapters.postgres.base import Base
@@ -59,6 +60,7 @@ SENSIBLE: dict[str, dict[str, Any]] = {
     "policy": {"role": "challenger", "settings": {}},
     "notice": {"status": "accepted"},
     "delivery": {"status": "accepted"},
+    "privacy_setting": {"extra_fields": []},
     "privacy_request": {"kind": "export_person", "who": {}, "done_at": NOW},
     "provider_erasure": {"status": "failed", "who": {"emails": [], "phones": [], "user_ids": []}},
     "segment": {"condition": None},
@@ -87,8 +89,13 @@ class Neighbour:
         return [self.word, *(str(one) for one in self.ids.values())]
 
 
-async def fill(database: Database, project_id: UUID, *, same_ids_as: Neighbour | None = None) -> Neighbour:
-    """Gives a project one row in each table of its own. ``same_ids_as``: with the ids of another project's rows."""
+async def fill(
+    database: Database, project_id: UUID, *, same_ids_as: Neighbour | None = None, furnished: bool = False
+) -> Neighbour:
+    """Gives a project one row in each table of its own. ``same_ids_as``: with the ids of another project's rows.
+
+    ``furnished``: the project has rows already; where there is room for one only, its own stays.
+    """
     made = Neighbour(project_id, f"leak{uuid4().hex}")
     space = uuid4()
     for table in Base.metadata.sorted_tables:
@@ -113,7 +120,8 @@ async def fill(database: Database, project_id: UUID, *, same_ids_as: Neighbour |
         )
         for table in Base.metadata.sorted_tables:
             if "project_id" in table.c and table.name not in MADE_FOR_REAL:
-                await tx.execute(insert(table).values(_row(table, made)))
+                row = insert_new(table).values(_row(table, made))
+                await tx.execute(row.on_conflict_do_nothing() if furnished else row)
         rejected = await tx.scalar(select(Base.metadata.tables["rejected_event"].c.id))
     ids = {name: str(value) for name, value in made.ids.items()}
     made.parameters.update(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -27,7 +26,9 @@ from insights.wiring.services import build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.patterns.shop import NOW as WEEKS_END
 from tests.patterns.shop import Weeks
+from tests.viewer.furnish import Furnished, furnish
 from tests.viewer.seed import NOW, Keys, Visit, seed_shop
+from tests.viewer.tour import pages
 
 SECRET = b"a secret of thirty-two characters"
 
@@ -124,45 +125,28 @@ class Whole:
     flow_id: UUID
     pattern_id: UUID
 
-    def pages(self) -> list[str]:
-        """A page of every kind."""
+    furnished: Furnished
+
+    def known(self) -> dict[str, list[str]]:
+        """What the parameters of the viewer's addresses may be."""
         broken = self.visits["broken"]
-        return [
-            "/",
-            "/patterns",
-            "/patterns?show=over",
-            f"/patterns/{self.pattern_id}",
-            "/reports?split=2026-11-20",
-            "/reports?dimension=page&name=/nowhere",
-            "/reports/sessions?reason=technical_error",
-            "/sessions",
-            "/sessions?text=nobody",
-            "/sessions?reason=technical_error",
-            f"/sessions/{broken.id}",
-            f"/sessions/{self.visits['open'].id}",
-            f"/sessions/{broken.id}/sent",
-            f"/sessions/{uuid4()}",
-            f"/visitors/{broken.visitor_id}",
-            "/flows",
-            f"/flows/{self.flow_id}",
-            f"/flows/{self.flow_id}/build",
-            "/patterns",
-            "/reports",
-            "/channels",
-            "/settings/keys",
-            "/settings/members",
-            "/settings/you",
-            "/actions",
-            "/actions/trust_card",
-            "/lift",
-            *(f"/settings/{part}" for part in ("keys", "members", "project", "model", "privacy", "changes", "you")),
-            "/forgotten",
-        ]
+        return {
+            "session_id": [str(one) for one in (broken.id, self.visits["open"].id, self.visits["waiting"].id, uuid4())],
+            "visitor_id": [str(broken.visitor_id), str(uuid4())],
+            "flow_id": [str(self.flow_id)],
+            "pattern_id": [str(self.pattern_id)],
+            "policy_id": [str(self.furnished.policy_id)],
+            "entry": ["trust_card", str(self.furnished.entry_id)],
+        }
+
+    def pages(self) -> list[str]:
+        """Every page of the viewer, in each of its states."""
+        return [*pages(self.app, self.known()), f"/invitation?link={self.furnished.invitation}", "/nowhere"]
 
 
-@pytest.fixture
-async def whole(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Whole]:
-    services = build(Settings(data_dir=tmp_path), database_urls)
+@pytest.fixture(scope="module")
+async def whole(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Whole]:
+    services = build(Settings(data_dir=tmp_path_factory.mktemp("whole")), database_urls)
     services.recorder.start()
     now = datetime.now(UTC)
     key = await create_key(services.database, f"shop-{uuid4()}", "secret", [])
@@ -182,7 +166,10 @@ async def whole(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Wh
             select(Flow.id).where(Flow.project_id == key.project_id, Flow.version_id.is_not(None)).order_by(Flow.name)
         )
     assert flow_id is not None
-    yield Whole(create_app(services), services.database, key.project_id, key.key, visits, flow_id, looked.found[0])
+    furnished = await furnish(services, key.project_id, now)
+    yield Whole(
+        create_app(services), services.database, key.project_id, key.key, visits, flow_id, looked.found[0], furnished
+    )
     await services.recorder.stop()
     await services.loader.close()
     await services.keys.close()

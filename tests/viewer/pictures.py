@@ -26,7 +26,6 @@ from adapters.postgres.engine import DatabaseUrls
 from flows.models import Flow
 from insights.access.keys import create_key
 from insights.app import create_app
-from insights.channels.store import Wanted, create
 from insights.patterns.look import Looker
 from insights.patterns.tell import Teller
 from insights.recovery.publish import publish_starter_flows
@@ -36,6 +35,7 @@ from insights.wiring.services import Services, build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.demo.serving import serving
 from tests.patterns import shop
+from tests.viewer.furnish import furnish
 from tests.viewer.seed import Visit, seed_shop
 
 ROOT = Path(__file__).parent.parent.parent
@@ -106,17 +106,6 @@ async def seed_weeks(services: Services, project_id: UUID, now: datetime) -> UUI
     return looked.found[0]
 
 
-async def set_up_channels(services: Services, project_id: UUID, now: datetime) -> None:
-    """One channel that goes well, and one whose key is refused."""
-    async with services.database.transaction(project_id) as tx:
-        mail = Wanted({"sender": "Quiet Kettle <hello@kettle.example>"}, {"api_key": "re_12345678"})
-        good = await create(tx, services.sealer, project_id, "resend", "main-mail", mail, now)
-        good.last_ok_at = now - timedelta(minutes=4)
-        ill = await create(tx, services.sealer, project_id, "postmark", "spare-mail", mail, now)
-        ill.last_error = "The provider refuses the credentials (401): make a new key, or give this one the rights."
-        ill.last_error_at, ill.failures = now - timedelta(minutes=2), 3
-
-
 @asynccontextmanager
 async def filled() -> AsyncIterator[Filled]:
     """The product over a shop with visits, insights, decisions and flows."""
@@ -131,7 +120,7 @@ async def filled() -> AsyncIterator[Filled]:
             flow = await tx.scalar(select(Flow.id).where(Flow.name == "distraction"))
             flow = flow or await tx.scalar(select(Flow.id).where(Flow.version_id.is_not(None)).order_by(Flow.name))
         assert flow is not None
-        await set_up_channels(services, key.project_id, now)
+        await furnish(services, key.project_id, now)
         pattern = await seed_weeks(services, key.project_id, now)
         split = f"{now - timedelta(days=1):%Y-%m-%d}"
         async with serving(create_app(services)) as address:
@@ -154,8 +143,8 @@ async def prepare(page: Page, name: str) -> None:
     """Brings a page into the state that its picture shows."""
     if name == "builder":
         await page.get_by_role("button", name="Preview last week").click()
-        await page.locator("[data-builder-said]:not(:empty)").wait_for()
-        await page.locator("[data-builder-tree] .step.send .step-face, [data-builder-tree] .step-face").first.click()
+        await page.locator("[data-builder-said]").filter(has_text="Last week:").wait_for()
+        await page.locator("[data-builder-tree] .step.wait .step-face").first.click()
         await page.wait_for_load_state("networkidle")
         await page.wait_for_timeout(500)
 

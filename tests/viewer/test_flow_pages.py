@@ -130,7 +130,8 @@ async def test_the_script_passes_the_flow_api_and_nothing_else(whole: Whole, ins
 
 async def test_a_reader_looks_and_changes_nothing(whole: Whole, inside: httpx.AsyncClient) -> None:
     async with whole.database.transaction(whole.project_id) as tx:
-        await tx.execute(update(ApiKey).where(ApiKey.project_id == whole.project_id).values(role="reader"))
+        secret = (ApiKey.project_id == whole.project_id, ApiKey.kind == "secret")
+        await tx.execute(update(ApiKey).where(*secret).values(role="reader"))
     listed = (await inside.get("/app/flows")).text
     assert "A new flow" not in listed
     page = (await inside.get(f"/app/flows/{whole.flow_id}/build")).text

@@ -15,6 +15,7 @@ from insights.models import Project
 from tests.demo.serving import serving
 from tests.viewer.conftest import Shop
 from tests.viewer.seed import Keys
+from tests.viewer.well_built import is_well_built
 
 pytestmark = pytest.mark.browser
 
@@ -129,11 +130,11 @@ async def test_the_pages_read_well_aloud_and_by_keyboard(
         tx.add(Project(id=empty, name=f"empty-{empty}", allowed_origins=[]))
     page = await browser.new_page(viewport={"width": 390, "height": 800})
     await enter(page, base, await keys.make(database, empty))
-    await _is_well_built(page)
+    await is_well_built(page)
     await enter(page, base, shop.key)
     for path in ("/login", *pages(shop)):
         await page.goto(base + path)
-        await _is_well_built(page)
+        await is_well_built(page)
     await page.goto(f"{base}/sessions")
     await page.keyboard.press("Tab")
     await expect(page.locator(":focus")).to_have_text("Skip to the content")
@@ -145,37 +146,6 @@ async def test_the_pages_read_well_aloud_and_by_keyboard(
     await expect(table.get_by_role("row").nth(1).get_by_role("cell")).to_have_count(6)
     await expect(page.get_by_role("link", name="Sessions", exact=True)).to_have_attribute("aria-current", "page")
     await page.close()
-
-
-async def _is_well_built(page: Page) -> None:
-    """What can be told by rule: one h1, no heading level left out, names for controls, landmarks, unique ids."""
-    found = await page.evaluate(
-        """() => {
-          const all = s => [...document.querySelectorAll(s)];
-          const levels = all('h1,h2,h3,h4').map(h => Number(h.tagName[1]));
-          const ids = all('[id]').map(e => e.id);
-          const name = e => (e.getAttribute('aria-label') || e.textContent || e.title || '').trim();
-          const lost = (e, a) => (e.getAttribute(a) || '').split(/\\s+/).filter(i => i && !document.getElementById(i));
-          return {
-            title: document.title.length > 10, lang: document.documentElement.lang,
-            landmarks: ['header', 'main', 'footer'].map(s => all('body > ' + s).length),
-            h1: levels.filter(l => l === 1).length,
-            skipped: levels.filter((l, i) => l > (levels[i - 1] || 0) + 1),
-            doubled: ids.filter((id, i) => ids.indexOf(id) !== i),
-            unnamed: all('a, button, summary').filter(e => !name(e) && !e.closest('[aria-hidden=true]'))
-              .map(e => e.outerHTML),
-            unlabelled: all('input:not([type=hidden]), select')
-              .filter(e => !e.labels.length && !e.getAttribute('aria-label')).map(e => e.outerHTML),
-            lost: all('[aria-labelledby], [aria-describedby]')
-              .flatMap(e => [...lost(e, 'aria-labelledby'), ...lost(e, 'aria-describedby')]),
-            hidden_focus: all('[aria-hidden=true] a, [aria-hidden=true] button').filter(e => e.tabIndex >= 0).length,
-          };
-        }"""
-    )
-    assert found == {
-        "title": True, "lang": "en", "landmarks": [1, 1, 1], "h1": 1, "skipped": [], "doubled": [], "unnamed": [],
-        "unlabelled": [], "lost": [], "hidden_focus": 0,
-    }, page.url  # fmt: skip
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -49,7 +49,7 @@ async def test_the_head_says_how_it_ended_and_who_it_was(shop: Shop) -> None:
         "Stage High intent",
         "Came from newsletter / email / november",
         "Device 1440x900 · en-GB · Europe/Berlin",
-        "Before 1 visit",
+        "Came before 1 visit",
     ):
         assert text in said
     bought = text_of(await see(shop, "buyer"))
@@ -195,7 +195,7 @@ async def test_runs_show_their_steps_skips_and_deliveries(shop: Shop) -> None:
         "goes on in 3 d ( 24 Nov 2026, 14:05:12 UTC )",
         "Send e-mail rejected email to a•••@example.org",
         "550 no such mailbox: check the address",
-        "skipped sorry no_consent: no consent to e-mail",
+        "skipped sorry no consent to e-mail",
         "3 steps",
     ):
         assert text in said
@@ -284,7 +284,7 @@ async def test_what_came_before_counts_in_the_curve(shop: Shop, database: Databa
     again = await shop.see(await keep(database, shop, browser(NOW - timedelta(minutes=30), visitor_id=visitor)))
     curve = re.compile(r'<path class="score propensity" d="([^"]+)"')
     assert curve.findall(first) != curve.findall(again)
-    assert "Before 1 visit" in text_of(again)
+    assert "Came before 1 visit" in text_of(again)
 
 
 async def test_a_long_session_comes_in_parts_and_its_evidence_is_found_on_the_right_one(
