@@ -16,13 +16,31 @@ from insights.viewer.gate import Viewer
 from insights.viewer.own_api import FORM as SCRIPT
 from insights.viewer.own_api import TOKEN_HEADER, Answer, OwnApi, refusal
 from insights.viewer.page_group import Desk, PageGroup, path_id
-from insights.viewer.wording import REASONS
+from insights.viewer.wording import REASONS, label
+from insights.vocabulary.actions import RecoveryAction
 
 FORM: Final = "flows"
 """What the forms of these pages are signed for."""
 
 MOST_BYTES: Final = 300_000
 MOVES: Final = ("pause", "resume", "archive", "restore", "publish")
+
+
+LABELS: Final = {
+    "insight": "A visit ended",
+    "event": "Something happened",
+    "segment": "Somebody came into a segment, or left it",
+    "pattern": "A pattern is found",
+    "schedule": "At set times",
+    "api": "A call of the API",
+    "abandoned": "Left without buying",
+    "converted": "Bought",
+    "kind": "Outcome",
+    "min_confidence": "Confidence of at least, 0 to 1",
+    **{action.value: label(action.value) for action in RecoveryAction},
+    **{str(reason): words[0] for reason, words in REASONS.items()},
+}
+"""What the builder calls the words of a definition; others are shown as they are, with spaces."""
 
 
 class FlowPages(PageGroup):
@@ -120,7 +138,7 @@ class FlowPages(PageGroup):
             etag=answer.headers.get("etag", ""),
             tree=tree_of(answer.body["definition"], answer.body["faults"]),
             counts=None,
-            labels={str(reason): words[0] for reason, words in REASONS.items()},
+            labels=LABELS,
             api_token=self._token(request, SCRIPT),
         )
 

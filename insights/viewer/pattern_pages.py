@@ -27,6 +27,7 @@ from insights.viewer.page_group import Desk, PageGroup, path_id
 from insights.viewer.report_query import ReportQuery
 from insights.viewer.session_list import read_where
 from insights.viewer.share_chart import Chart, Happened, draw
+from insights.viewer.verdicts import speaker
 from insights.viewer.wording import COLOURS
 from insights.vocabulary.reasons import Kind, Reason
 
@@ -118,6 +119,7 @@ class PatternPages(PageGroup):
             params=[(name, value) for name, value in _telling(row).items() if value not in (None, "", 0)],
             ends=ENDS,
             cell_words=cell_words,
+            speaker=speaker,
             behind=ReportQuery(
                 kind=Kind(row.kind),
                 dimension=asked.dimension,

@@ -161,11 +161,11 @@ def facts(read: OneSession) -> list[tuple[str, str]]:
     if prior.sessions:
         visits = f"{prior.sessions} visit{'s' if prior.sessions != 1 else ''}"
         orders = f", {prior.purchases} with an order" if prior.purchases else ""
-        told.append(("Before", visits + orders))
+        told.append(("Came before", visits + orders))
     else:
-        told.append(("Before", "first visit"))
+        told.append(("Came before", "never"))
     if session.close_reason and session.closed_at is not None:
-        told.append(("Closed by", label(session.close_reason)))
+        told.append(("How it closed", label(session.close_reason)))
     return told
 
 

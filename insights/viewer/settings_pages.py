@@ -22,6 +22,7 @@ from insights.viewer.gate import Viewer
 from insights.viewer.login_pages import LoginPages
 from insights.viewer.own_api import OwnApi
 from insights.viewer.page_group import Desk, PageGroup, path_id
+from insights.viewer.wording import label
 
 FORM: Final = "settings"
 """What these forms are signed for."""
@@ -216,6 +217,7 @@ class SettingsPages(PageGroup):
             entries=found["entries"],
             subject=asked.get("subject", ""),
             subjects=SUBJECTS,
+            telling=_telling,
             older=older,
             paged="before" in asked,
         )
@@ -289,3 +291,10 @@ def _number(name: str, text: str) -> float | None:
         return float(text)
     except ValueError:
         raise Refused(f"{name}: {text[:20]!r} is not a number.", field=name) from None
+
+
+def _telling(entry: dict[str, Any]) -> str:
+    """What an entry of the log is about, in a few words: not the ids and times that every row has."""
+    names = sorted({*(entry["before"] or {}), *(entry["after"] or {})})
+    told = [name for name in names if name != "id" and not name.endswith(("_id", "_hash", "created_at", "updated_at"))]
+    return ", ".join(label(name).lower() for name in told) or "the whole entry"

@@ -10,6 +10,7 @@ const bar = document.querySelector("[data-builder-bar]");
 const said = document.querySelector("[data-builder-said]");
 const { flow, root, token } = desk.dataset;
 let { etag } = desk.dataset;
+const labels = JSON.parse(desk.dataset.labels);
 let schema, definition, saved, faults = [], selected, preview = false, live = null, changed = false;
 const past = [];
 
@@ -176,7 +177,7 @@ const context = () => ({
   isStep: (name, one) => ["next", "then", "otherwise"].includes(name) && one.type === "string",
   words: (pointer) => pointer === "/trigger/reasons" ? [...schema.insights.abandoned, ...schema.insights.converted] : null,
   choices: (pointer) => pointer === "/trigger/kind" ? Object.keys(schema.insights) : null,
-  labels: JSON.parse(desk.dataset.labels),
+  labels,
   durations: "durations",
   change: (again = false) => {
     edited();
@@ -241,7 +242,7 @@ function select(name, focus = false) {
 function kinds(label, all, value, set) {
   const id = `k-${label.replaceAll(" ", "-")}`;
   const list = make("select", { id });
-  for (const one of all) list.append(make("option", { value: one, textContent: one.replaceAll("_", " "), selected: one === value }));
+  for (const one of all) list.append(make("option", { value: one, textContent: labels[one] || one.replaceAll("_", " "), selected: one === value }));
   list.onchange = () => set(list.value);
   return make("div", { className: "field" }, make("label", { htmlFor: id, textContent: label }), list);
 }

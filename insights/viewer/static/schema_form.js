@@ -48,12 +48,12 @@ function field(name, raw, owner, pointer, required, context) {
     context.change();
   };
   const value = owner[name];
-  const label = words(name);
+  const label = context.labels[name] || words(name);
   if (context.isStep(name, schema)) return labelled(label, about, pointer, choice(context.steps(), value, set, "(the end)"));
   if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set), "cart.value >= 50.00 EUR");
   const known = schema.type === "string" && context.choices(pointer);
-  if (known) return labelled(label, about, pointer, choice(known, value, set, "(any)"));
-  if (schema.enum) return labelled(label, about, pointer, choice(schema.enum, value ?? raw.default, set, required ? null : "(not set)"));
+  if (known) return labelled(label, about, pointer, choice(known, value, set, "(any)", context.labels));
+  if (schema.enum) return labelled(label, about, pointer, choice(schema.enum, value ?? raw.default, set, required ? null : "(not set)", context.labels));
   if (schema.type === "boolean") {
     const box = make("input", { type: "checkbox", checked: value ?? raw.default ?? false });
     box.onchange = () => set(box.checked);
@@ -94,11 +94,11 @@ function labelled(label, about, pointer, control, hint) {
   return make("div", { className: "field" }, ...(boxed ? [make("span", {}, control, " ", name)] : [name, control]), help, problem);
 }
 
-function choice(names, value, set, none) {
+function choice(names, value, set, none, labels = {}) {
   const list = make("select");
   if (none !== null) list.append(make("option", { value: "", textContent: none }));
   const all = value && !names.includes(value) ? [value, ...names] : names;
-  for (const one of all) list.append(make("option", { value: one, textContent: String(one).replaceAll("_", " "), selected: one === value }));
+  for (const one of all) list.append(make("option", { value: one, textContent: labels[one] || String(one).replaceAll("_", " "), selected: one === value }));
   list.onchange = () => set(list.value);
   return list;
 }
