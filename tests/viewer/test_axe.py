@@ -23,7 +23,8 @@ RING = """() => {
   const style = getComputedStyle(e), box = e.getBoundingClientRect();
   const ringed = (style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2) || style.boxShadow !== 'none';
   const svg = e.closest('svg');
-  return { what: e.outerHTML.slice(0, 160), ringed: ringed || Boolean(svg) || e.tagName === 'IFRAME', wide: box.width > 0 && box.height > 0,
+  return { what: e.outerHTML.slice(0, 160), ringed: ringed || Boolean(svg) || e.tagName === 'IFRAME',
+    wide: box.width > 0 && box.height > 0,
     here: box.bottom > 0 && box.top < innerHeight, body: e === document.body };
 }"""
 """Whether whoever types sees where they are. In a frame its own page draws the ring."""
