@@ -19,7 +19,7 @@ from insights.plans.shop import change_shop
 from insights.viewer.saved_views import save_view
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.stages import Stage
-from insights.wiring import Services
+from insights.wiring.services import Services
 
 WORDS = {
     "default": {
