@@ -13,7 +13,7 @@ import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from insights.traffic.addresses import truncated
-from insights.traffic.limits import ConnectionLimits
+from insights.traffic.limits import TIMED, ConnectionLimits
 
 log = structlog.get_logger()
 
@@ -41,6 +41,7 @@ class Crowd:
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
+        self.seconds = limits.seconds
         self._open: set[Connection] = set()
         self._by_address: Counter[str] = Counter()
         self._looking: asyncio.TimerHandle | None = None
@@ -121,6 +122,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head = -1
+        if self.crowd.seconds:
+            self.scope["extensions"] = {TIMED: {}}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:

@@ -64,6 +64,11 @@ class MemoryStore(Generic[V]):
         value: V = entry.value
         return value
 
+    def holds(self, project_id: UUID, visitor_id: UUID, value: V) -> bool:
+        """Whether ``value`` itself is the visitor's; that it was asked for does not count as use."""
+        entry = self._entries.get(project_id.bytes + visitor_id.bytes)
+        return entry is not None and entry.value is value
+
     def put(self, project_id: UUID, visitor_id: UUID, value: V) -> None:
         """Keeps ``value``, in place of an older one; may drop the least recently used."""
         key = project_id.bytes + visitor_id.bytes

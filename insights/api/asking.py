@@ -4,42 +4,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from insights.decisions.plan import Plan
+from insights.decisions.set_aside import device_key
 from insights.events.wire import Batch
-from insights.vocabulary.ids import DecisionId
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request as a decision sees it. ``locale``, ``address`` and ``browser`` are "" where they are not known."""
-
-    batch: Batch
-    plan: Plan
-    decision_id: DecisionId
-    locale: str
-    address: str
-    browser: str
-
-
-def asked(
-    batch: Batch, plan: Plan, decision_id: DecisionId, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes]
-) -> Asked:
-    """What the decision ``decision_id`` on ``batch`` is asked for with."""
-    client = scope.get("client")
-    address = str(client[0]) if client else ""
-    return Asked(batch, plan, decision_id, _locale(headers), address, headers.get(b"user-agent", b"").decode("latin-1"))
-
 
 _LOCALE = re.compile(rb"^\s*([A-Za-z]{2})(?:-([A-Za-z]{2}))?").match
 
 
-def _locale(headers: Mapping[bytes, bytes]) -> str:
-    """The language that the browser asks for first, as de or de-AT; "" when it does not say."""
-    found = _LOCALE(headers.get(b"accept-language", b""))
-    if found is None:
-        return ""
-    language, region = found[1].decode().lower(), found[2]
-    return f"{language}-{region.decode().upper()}" if region else language
+class Asked(Struct, frozen=True):
+    """A request as a decision sees it. What only some decisions need is read when one needs it."""
+
+    batch: Batch
+    plan: Plan
+    scope: MutableMapping[str, Any]
+    headers: Mapping[bytes, bytes]
+
+    @property
+    def locale(self) -> str:
+        """The language that the browser asks for first, as de or de-AT; "" when it does not say."""
+        accepted = self.headers.get(b"accept-language")
+        found = None if accepted is None else _LOCALE(accepted)
+        if found is None:
+            return ""
+        language, region = found[1].decode().lower(), found[2]
+        return f"{language}-{region.decode().upper()}" if region else language
+
+    @property
+    def device(self) -> bytes:
+        """Stands for the device that asks, by its address and browser."""
+        client = self.scope.get("client")
+        browser = self.headers.get(b"user-agent", b"").decode("latin-1")
+        return device_key(self.plan.salt, str(client[0]) if client else "", browser)

@@ -26,15 +26,19 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, s
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    try:
-        async with asyncio.timeout(seconds or None):
-            body = await _whole(receive, limit)
-    except TimeoutError:
-        raise TooSlow("The body did not arrive in time. Nothing was stored; send the same request again.") from None
+    body = await _whole(receive, limit) if not seconds else await _in_time(receive, limit, seconds)
     if len(body) > limit:
         raise _too_large(limit)
     encoding = headers.get(b"content-encoding")
     return body if encoding is None or encoding == b"identity" else _inflate(body, encoding, limit)
+
+
+async def _in_time(receive: Receive, limit: int, seconds: float) -> bytes:
+    try:
+        async with asyncio.timeout(seconds):
+            return await _whole(receive, limit)
+    except TimeoutError:
+        raise TooSlow("The body did not arrive in time. Nothing was stored; send the same request again.") from None
 
 
 async def _whole(receive: Receive, limit: int) -> bytes:

@@ -19,7 +19,7 @@ from insights.decisions.guardrails import Limits
 from insights.decisions.kept import mark_shown
 from insights.decisions.logged import row_of
 from insights.decisions.plan import Plan
-from insights.decisions.set_aside import device_key, reservation_of
+from insights.decisions.set_aside import reservation_of
 from insights.errors import WhyleftError
 from insights.events.entry import Entry
 from insights.events.record import Recorder
@@ -93,7 +93,7 @@ class Deciding:
             entry.before, entry.fresh = copy.version, folded
             copy.version += folded
             marks.append(time.perf_counter_ns())
-            choice = self._decide(copy.profile, entry, asked, marks)
+            choice = self._decide(copy.profile, entry, asked, marks, None)
         except Exception:
             # A broken decision must never cost the shop its events.
             log.exception("decision_failed")
@@ -128,7 +128,8 @@ class Deciding:
             no_room=False,
         )
         try:
-            choice = self._decide(copy.profile, stored, asked, [])
+            again = None if stored.decision is None else stored.decision["id"]
+            choice = self._decide(copy.profile, stored, asked, [], again)
             if choice is not None:
                 _claim(copy, entry, choice, asked, started)
                 await self._recorder.record(entry)
@@ -141,7 +142,9 @@ class Deciding:
         self.settle(project_id, entry, copy)
         return None if entry.undecided else choice
 
-    def _decide(self, profile: Profile, entry: Entry, asked: Asked, marks: list[int]) -> Choice | None:
+    def _decide(
+        self, profile: Profile, entry: Entry, asked: Asked, marks: list[int], decision_id: UUID | None
+    ) -> Choice | None:
         received_ms = entry.received_ms
         last = asked.batch.events[-1]
         if received_ms - last.t > FRESH_MS:
@@ -156,7 +159,7 @@ class Deciding:
             profile,
             intent,
             visitor_id=asked.batch.visitor,
-            decision_id=asked.decision_id,
+            decision_id=decision_id,
             now_ms=received_ms,
             event_type=last.type,
             path=event_path(last.type, last.url or entry.page_url, last.props.get("path")),
@@ -177,14 +180,14 @@ def _claim(copy: Copy, entry: Entry, choice: Choice, asked: Asked, started: int)
             entry.reservation = reservation_of(
                 shown,
                 visitor_id=entry.visitor_id,
-                decision_id=asked.decision_id,
-                device=device_key(asked.plan.salt, asked.address, asked.browser),
+                decision_id=choice.id,
+                device=asked.device,
                 cart_minor=profile.cart_minor,
                 code=choice.code,
                 now_ms=entry.received_ms,
             )
     entry.decision = {
-        "id": asked.decision_id,
+        "id": choice.id,
         "visitor_id": entry.visitor_id,
         "session_id": entry.session_id,
         "event_id": asked.batch.events[-1].id,

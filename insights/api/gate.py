@@ -47,18 +47,27 @@ class Gate:
         path = scope["path"]
         try:
             if path not in OPERATORS:
-                self._traffic.admit(client, not client.told and _names_another(scope))
-            # For single sign-on: whether the connection's own other end is a proxy of the operator's.
-            scope["whyleft.peer_trusted"] = self._traffic.clients.trusts(str((scope.get("client") or ("",))[0]))
+                self._admit(client, scope)
+            peer = scope.get("client")
             if client.told:
                 scope["client"] = (client.address, 0)
             if path == self._hot_path:
                 await self._app(scope, receive, send)
                 return
+            # For single sign-on: whether the connection's own other end is a proxy of the operator's.
+            scope["whyleft.peer_trusted"] = self._traffic.clients.trusts(str((peer or ("",))[0]))
             await self._pass(scope, receive, send, client)
         except TooMany as error:
             await self._traffic.hold()
             await self._refuse(send, error)
+
+    def _admit(self, client: Client, scope: Scope) -> None:
+        try:
+            self._traffic.admit(client)
+        except TooMany:
+            if not client.told and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
+                self._traffic.not_believed(client)
+            raise
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, client: Client) -> None:
         key = _key_of(scope)
@@ -167,7 +176,3 @@ def _key_of(scope: Scope) -> str | None:
     if b"key=" in query:
         return next((part[:200].decode("latin-1") for part in query.split(b"&") if part.startswith(b"key=")), None)
     return None
-
-
-def _names_another(scope: Scope) -> bool:
-    return any(name == b"x-forwarded-for" for name, _ in scope["headers"])

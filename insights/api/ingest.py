@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +16,7 @@ import msgspec
 from adapters.telemetry.meters import Meters
 from adapters.telemetry.stages import INGEST
 from insights.access.keys import ResolvedKey
-from insights.api.asking import Asked, asked
+from insights.api.asking import Asked
 from insights.api.body import ClientGone, Receive, read_body
 from insights.api.deciding import Deciding
 from insights.api.explained import explained
@@ -33,9 +32,9 @@ from insights.events.wire import SERVERS_ONLY, Limits, Reading, WireEvent, read_
 from insights.intents.score import score
 from insights.profiles.order import put_in_order
 from insights.profiles.store import Copy
-from insights.traffic.limits import Traffic
+from insights.traffic.limits import TIMED, Traffic
 from insights.vocabulary.events import AFTERWARDS
-from insights.vocabulary.ids import DecisionId, ProjectId, VisitorId, uuid7
+from insights.vocabulary.ids import ProjectId, VisitorId
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -49,8 +48,7 @@ _BEFORE_RECORD = INGEST.index("record") + 1
 """How many marks there are before the commit: the start, and the end of each stage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A whole HTTP response."""
 
     status: int
@@ -108,7 +106,8 @@ class Ingest:
                 cors = [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
             if scope["method"] == "OPTIONS":
                 return Answer(204, [*cors, *_PREFLIGHT], b"")
-            body = await read_body(receive, headers, self._max_body_bytes, self._body_seconds)
+            seconds = 0.0 if TIMED in scope.get("extensions", ()) else self._body_seconds
+            body = await read_body(receive, headers, self._max_body_bytes, seconds)
             marks = [time.perf_counter_ns()]
             answer = _json(200, await self._take(key, body, scope, headers, marks), cors)
             marks.append(time.perf_counter_ns())
@@ -141,7 +140,6 @@ class Ingest:
             if event.type == "page_viewed" and batch.page is not None:
                 _complete(event, batch.page.url, batch.page.title, batch.page.referrer)
         entry = _entry(project_id, reading, received_ms)
-        decision_id = DecisionId(uuid7(received_ms))
         choice: Choice | None = None
         copy: Copy | None = None
         request: Asked | None = None
@@ -150,7 +148,7 @@ class Ingest:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
             self._recorder.check_room(project_id, len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
-            request = asked(batch, await self._deciding.plan_of(project_id), decision_id, scope, headers)
+            request = Asked(batch, await self._deciding.plan_of(project_id), scope, headers)
             copy = await self._deciding.take(project_id, VisitorId(batch.visitor))
         try:
             if copy is not None and request is not None:
@@ -174,7 +172,7 @@ class Ingest:
             "accepted": added,
             "duplicates": len(batch.events) - added,
             "rejected": [{"id": item.id, "error": item.error} for item in reading.rejected],
-            "action": _action(decision_id, choice),
+            "action": _action(choice),
         }
         if copy is not None and request is not None:
             profile, plan = copy.profile, request.plan
@@ -223,11 +221,11 @@ def _entry(project_id: UUID, reading: Reading, received_ms: int) -> Entry:
     )
 
 
-def _action(decision_id: UUID, choice: Choice | None) -> dict[str, Any] | None:
+def _action(choice: Choice | None) -> dict[str, Any] | None:
     if choice is None or choice.offer is None:
         return None
     return {
-        "decision_id": str(decision_id),
+        "decision_id": str(choice.id),
         "action": choice.action.value,
         "template": choice.offer.template,
         "content": choice.offer.content,
@@ -235,4 +233,7 @@ def _action(decision_id: UUID, choice: Choice | None) -> dict[str, Any] | None:
 
 
 def _json(status: int, document: dict[str, Any], cors: list[tuple[bytes, bytes]]) -> Answer:
-    return Answer(status, [(b"content-type", b"application/json"), *cors, *SAFE], _encode(document))
+    body = _encode(document)
+    # With its length said, the answer need not go out in chunks.
+    length = (b"content-length", str(len(body)).encode())
+    return Answer(status, [(b"content-type", b"application/json"), length, *cors, *SAFE], body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -24,8 +25,19 @@ def key_of(query: bytes, headers: Mapping[bytes, bytes]) -> str | None:
     authorization = headers.get(b"authorization", b"")
     if authorization[:7].lower() == b"bearer ":
         return authorization[7:].strip().decode("latin-1")
+    return _named_in(query) if len(query) <= _USUAL else _read(query)
+
+
+_USUAL = 200
+"""Bytes of a query that may be remembered: a page sends the same with each batch."""
+
+
+def _read(query: bytes) -> str | None:
     found = _KEY(query)
     return unquote_plus(found[1].decode("latin-1")) if found else None
+
+
+_named_in = lru_cache(maxsize=1024)(_read)
 
 
 def check_reports(key: ResolvedKey) -> None:

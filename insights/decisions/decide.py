@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
 import numpy as np
+from msgspec import Struct
 
 from insights.decisions.content import Offer
 from insights.decisions.eligibility import eligible, nobody_to_speak_to
@@ -26,6 +27,7 @@ from insights.policies.sums import Floats
 from insights.profiles.profile import ACTION_BIT, Profile
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.codes import new_code
+from insights.vocabulary.ids import uuid7
 from insights.vocabulary.stages import Stage
 from insights.vocabulary.withheld import HOLDOUT
 
@@ -50,8 +52,7 @@ NO_MOMENT: Final = frozenset(
 """Events after which nobody is asked for: the page is gone or hidden, or they have just done what they came for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Learning:
+class Learning(Struct, frozen=True):
     """What a choice is learned from, and judged by later. ``row``: the situation. ``rules``: what the rules would do.
 
     ``say``: the policy's share of the probabilities. ``holdout``: the visitor gets nothing, whatever was chosen;
@@ -65,8 +66,7 @@ class Learning:
     held_back: LiveAction | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """One choice among several actions, as it is logged.
 
     ``probabilities``: action → chance it had, over the eligible and do_nothing, exact, summing to 1. ``excluded``:
@@ -74,6 +74,7 @@ class Choice:
     ``code`` the discount code that it shows: good only once it has been written down.
     """
 
+    id: UUID
     action: LiveAction
     offer: Offer | None
     probabilities: dict[str, float]
@@ -92,18 +93,19 @@ def decide(
     intent: Intent,
     *,
     visitor_id: UUID,
-    decision_id: UUID,
     now_ms: int,
     event_type: str,
     path: str,
     limits: Limits,
     plan: Plan = RULES_ONLY,
     locale: str = "",
+    decision_id: UUID | None = None,
 ) -> Choice | None:
     """The choice to make now; None when there is none: nothing but doing nothing is eligible, or no moment for it.
 
-    ``now_ms`` is the server's clock in epoch milliseconds. The profile keeps the stage, and that doing nothing was
-    chosen; that something is served is for the caller to mark once it will be (``Profile.mark_served``).
+    ``now_ms`` is the server's clock in epoch milliseconds. ``decision_id`` decides the draw; left out, it is a new one.
+    The profile keeps the stage, and that doing nothing was chosen; that something is served is for the caller to mark
+    once it will be (``Profile.mark_served``).
     """
     if event_type in NO_MOMENT:
         return None
@@ -125,6 +127,8 @@ def decide(
     if not certain and _said_lately(profile, eligible_bits, drawn_from, now_ms, limits):
         # Before the draw: were it after, what is logged would depend on what was drawn, and no probability be exact.
         return None
+    if decision_id is None:
+        decision_id = uuid7(now_ms)
     row = situation(moment)
     drawn, held_back = _draw(ranking, candidates, row, plan, decision_id), None
     if holdout:
@@ -141,6 +145,7 @@ def decide(
     rules = LiveAction.DO_NOTHING if ranking.chosen is None else ranking.chosen.action
     learning = Learning(row, rules, drawn.say, holdout, held_back)
     return Choice(
+        decision_id,
         action,
         offer,
         drawn.probabilities,
@@ -155,8 +160,7 @@ def decide(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
+class Drawn(Struct, frozen=True):
     """What came of a draw, and the chances it was made with."""
 
     chosen: LiveOffer | None

@@ -6,10 +6,7 @@ from insights.decisions.guardrails import Limits, refusal, silence
 from insights.decisions.incentives import NO_MARGIN, cannot_bear
 from insights.decisions.moment import Moment
 from insights.decisions.offer import Catalogue, LiveOffer
-from insights.vocabulary.actions import LiveAction
-from insights.vocabulary.stages import Stage
-
-_WRONG_STAGE = {stage: f"not for stage {stage.value}" for stage in Stage}
+from insights.profiles.profile import Profile
 
 
 def nobody_to_speak_to(moment: Moment) -> bool:
@@ -24,31 +21,33 @@ def eligible(moment: Moment, catalogue: Catalogue, limits: Limits) -> tuple[list
     """
     profile = moment.profile
     fit: list[LiveOffer] = []
-    excluded: dict[str, str] = {}
-    taken: set[LiveAction] = set()
-    served = {offer.group for offer in catalogue.offers if offer.group and profile.was_served(offer.action)}
-    for offer in catalogue.offers:
-        if offer.action in taken:
+    taken = 0
+    open_now = catalogue.open_in(moment.stage)
+    excluded = open_now.closed.copy()
+    for offer, name, action_bit in open_now.offers:
+        if taken & action_bit:
             continue
-        reason = _unfit(offer, moment, catalogue) or refusal(profile, offer.action)
-        if reason is None and offer.group in served:
+        reason = _unfit(offer, moment, catalogue) or refusal(profile, action_bit)
+        if reason is None and offer.group and _served_of(offer.group, catalogue, profile):
             reason = f"another action of the group {offer.group!r} was shown this session"
         if reason is None:
             # Of several entries of one kind the first that fits stands for it.
-            taken.add(offer.action)
+            taken |= action_bit
             fit.append(offer)
-            excluded.pop(offer.action.value, None)
+            excluded.pop(name, None)
         else:
-            excluded.setdefault(offer.action.value, reason)
+            excluded.setdefault(name, reason)
     if fit and (reason := silence(profile, moment.stage, limits, moment.now_ms)) is not None:
         excluded.update((offer.action.value, reason) for offer in fit)
         fit = []
     return fit, excluded
 
 
+def _served_of(group: str, catalogue: Catalogue, profile: Profile) -> bool:
+    return any(offer.group == group and profile.was_served(offer.action) for offer in catalogue.offers)
+
+
 def _unfit(offer: LiveOffer, moment: Moment, catalogue: Catalogue) -> str | None:
-    if moment.stage not in offer.stages:
-        return _WRONG_STAGE[moment.stage]
     if (reason := offer.out_of_season(moment.now_ms)) is not None:
         return reason
     if not offer.faces:

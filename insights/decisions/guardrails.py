@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from insights.profiles.profile import STAGE_BIT, Profile
-from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.stages import Stage
 
 
@@ -34,10 +33,10 @@ def silence(profile: Profile, stage: Stage, limits: Limits, now_ms: int) -> str 
     return None
 
 
-def refusal(profile: Profile, action: LiveAction) -> str | None:
-    """Why this action may not be shown; None when it may."""
-    if profile.was_dismissed(action):
+def refusal(profile: Profile, action_bit: int) -> str | None:
+    """Why the action of this bit may not be shown; None when it may."""
+    if profile.dismissed & action_bit:
         return "they dismissed it"
-    if profile.was_served(action):
+    if profile.served & action_bit:
         return "shown already this session"
     return None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from insights.intents.intent import Intent
 from insights.profiles.pages import PageKind, page_kind
@@ -24,8 +25,7 @@ PAYMENT: Final = 4
 """Profile.checkout from the payment step on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A visitor right after an event. All ages are by the visitor's own clock, up to their last event."""
 
     profile: Profile

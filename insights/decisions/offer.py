@@ -11,6 +11,7 @@ from insights.decisions.content import Offer, ShopFacts, Template, fill, links_o
 from insights.decisions.incentives import Incentive
 from insights.decisions.moment import Moment
 from insights.decisions.requirements import Requirement
+from insights.profiles.profile import ACTION_BIT
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.stages import Stage
 
@@ -81,8 +82,35 @@ class LiveOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Open:
+    """What is offered in one stage. ``offers`` with the name and the bit of their actions, in order; ``closed``: the
+    actions whose first entry is for other stages, by name, and why they are none for this one."""
+
+    offers: tuple[tuple[LiveOffer, str, int], ...]
+    closed: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """The live actions of a shop, and what it says of itself."""
 
     offers: tuple[LiveOffer, ...]
     facts: ShopFacts = NO_FACTS
+    _open: dict[Stage, Open] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def open_in(self, stage: Stage) -> Open:
+        """What of it is for visitors in ``stage``: found out once, not at every moment."""
+        found = self._open.get(stage)
+        if found is None:
+            found = self._open[stage] = _open_in(self.offers, stage)
+        return found
+
+
+def _open_in(offers: tuple[LiveOffer, ...], stage: Stage) -> Open:
+    first: dict[str, LiveOffer] = {}
+    for offer in offers:
+        first.setdefault(offer.action.value, offer)
+    return Open(
+        tuple((offer, offer.action.value, ACTION_BIT[offer.action]) for offer in offers if stage in offer.stages),
+        {name: f"not for stage {stage.value}" for name, offer in first.items() if stage not in offer.stages},
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from insights.decisions.moment import Moment
 from insights.decisions.offer import LiveOffer
@@ -14,8 +15,7 @@ LIKELY_ANYWAY: Final = 0.85
 AT_EASE: Final = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
+class Ranking(Struct, frozen=True):
     """``chosen`` is None when doing nothing ranks first; ``why`` is one sentence. ``open_to``: what may be chosen at
     all, besides nothing: while a visitor is left alone, only what helps."""
 

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Struct, field, inspect
 
 from insights.errors import Refused
 from insights.vocabulary.events import PROPS, Props
@@ -77,8 +77,7 @@ class Rejection:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """What came of a body: ``batch.events`` are the good ones, with corrected times in ``t`` (whole milliseconds).
 
     ``skew_ms`` was added to each client time.
@@ -97,6 +96,27 @@ class _EventRefused(Exception):
     """This event cannot be accepted; the text names the field."""
 
 
+def _plain(known: type[Props]) -> frozenset[str]:
+    """The props whose values are fit to be kept once their type is checked: texts, marks and bounded numbers."""
+    fit = (inspect.StrType, inspect.FloatType, inspect.IntType, inspect.BoolType, inspect.LiteralType, inspect.NoneType)
+    about = inspect.type_info(known)
+    assert isinstance(about, inspect.StructType)  # noqa: S101 (props types are structs)
+    return frozenset(
+        one.encode_name
+        for one in about.fields
+        if all(
+            isinstance(kind, fit)
+            for kind in (one.type.types if isinstance(one.type, inspect.UnionType) else (one.type,))
+        )
+    )
+
+
+_KNOWN: dict[str, tuple[type[Props] | None, frozenset[str]]] = {
+    name: (known, _plain(known)) for name, known in PROPS.items()
+}
+_CUSTOM: tuple[None, frozenset[str]] = (None, frozenset())
+
+_convert = msgspec.convert
 _decode_batch = msgspec.json.Decoder(Batch).decode
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
@@ -143,23 +163,24 @@ def admit(event: WireEvent, skew: int, received_ms: int) -> None:
         raise _EventRefused("seq: must be a whole number from 0 up")
     if event.url is not None and len(event.url) > MAX_URL:
         raise _EventRefused(f"url: is longer than {MAX_URL} characters; leave the query out")
-    known = PROPS.get(event.type)
+    known, plain = _KNOWN.get(event.type, _CUSTOM)
     if known is None:
         _keep_as_custom(event)
     else:
-        _check_props(event.props, known)
-    for name, value in event.props.items():
-        kind = type(value)
-        if kind not in _FIT and (unfit := _unfit(value, MAX_DEPTH)):
-            raise _EventRefused(f"props.{name}: {unfit}")
+        try:
+            _convert(event.props, known)
+        except msgspec.ValidationError as error:
+            raise _EventRefused(_field_first(str(error), "props")) from None
+    if not event.props.keys() <= plain:
+        _check_fit(event.props)
     event.t = at
 
 
-def _check_props(props: dict[str, Any], known: type[Props]) -> None:
-    try:
-        msgspec.convert(props, known)
-    except msgspec.ValidationError as error:
-        raise _EventRefused(_field_first(str(error), "props")) from None
+def _check_fit(props: dict[str, Any]) -> None:
+    for name, value in props.items():
+        kind = type(value)
+        if kind not in _FIT and (unfit := _unfit(value, MAX_DEPTH)):
+            raise _EventRefused(f"props.{name}: {unfit}")
 
 
 def _keep_as_custom(event: WireEvent) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+
+class Intent(Struct, frozen=True):
     """Scores from 0 to 1, all finite. ``affinity``: category → share of the visitor's interest; sums to 1, or empty."""
 
     propensity: float

@@ -24,7 +24,7 @@ _ID_MASK: Final = (1 << (8 * EVENT_ID_BYTES)) - 1
 _NONE: Final[Mapping[str, Any]] = {}
 
 
-def fold(profile: Profile, *, event_id: UUID, session_id: UUID, at_ms: int, type: str, path: str, props: Props) -> bool:
+def fold(profile: Profile, event_id: UUID, session_id: UUID, at_ms: int, type: str, path: str, props: Props) -> bool:
     """Adds one event to ``profile``; False when it was folded before, is of an older session, or no part of a visit.
 
     ``at_ms`` is the visitor's corrected clock in epoch milliseconds; the profile's time never goes backwards.
@@ -43,7 +43,7 @@ def fold(profile: Profile, *, event_id: UUID, session_id: UUID, at_ms: int, type
         place = profile.folded % REMEMBERED_EVENTS * EVENT_ID_BYTES
         recent[place : place + EVENT_ID_BYTES] = mark
     profile.folded += 1
-    if not isinstance(props, Mapping):
+    if props.__class__ is not dict and not isinstance(props, Mapping):
         props = _NONE
     at = happened_at = at_ms if 0 <= at_ms <= LARGEST else 0
     if at < profile.last_at:

@@ -25,7 +25,7 @@ class ProfilesInMemory(LiveProfiles):
 
     def keep(self, project_id: UUID, visitor_id: UUID, copy: Copy) -> None:
         """See LiveProfiles."""
-        if self._store.get(project_id, visitor_id) is not copy:
+        if not self._store.holds(project_id, visitor_id, copy):
             # Dropped while it was used. The one that was loaded since may lack what was committed just now.
             self.forget(project_id, visitor_id)
 

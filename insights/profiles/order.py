@@ -8,7 +8,7 @@ that the store rebuilds, so the caller stores the batch and forgets the profile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from operator import attrgetter
+from operator import attrgetter, lt
 from uuid import UUID
 
 from insights.events.wire import WireEvent
@@ -17,12 +17,15 @@ from insights.profiles.pages import event_path
 from insights.profiles.profile import MOST_SESSIONS, Profile
 from insights.vocabulary.events import AFTERWARDS
 
+_TIME = attrgetter("t")
 _AS_HAPPENED = attrgetter("t", "seq", "id")
 
 
 def put_in_order(events: list[WireEvent]) -> None:
     """Sorts a batch's events (one session, one tab) in place, as the store's reader sorts them."""
-    if len(events) > 1:
+    times = list(map(_TIME, events))
+    # Most are in order as they come, each at a time of its own.
+    if not all(map(lt, times, times[1:])):
         events.sort(key=_AS_HAPPENED)
 
 
@@ -48,15 +51,10 @@ def fold_in_place(profile: Profile, session_id: UUID, events: Sequence[WireEvent
         if events and not may_fold(profile, session_id, events):
             return None
     folded = 0
+    page_path = event_path("", page_url, None)
     for event in events:
-        props = event.props
-        folded += fold(
-            profile,
-            event_id=event.id,
-            session_id=session_id,
-            at_ms=int(event.t),
-            type=event.type,
-            path=event_path(event.type, event.url or page_url, props.get("path")),
-            props=props,
-        )
+        path, url = page_path, event.url
+        if url or event.type == "page_viewed":
+            path = event_path(event.type, url or page_url, event.props.get("path"))
+        folded += fold(profile, event.id, session_id, int(event.t), event.type, path, event.props)
     return folded

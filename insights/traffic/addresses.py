@@ -44,13 +44,14 @@ class Clients:
         """The client of an ASGI request."""
         client = scope.get("client")
         peer = str(client[0]) if client else ""
-        forwarded = b""
-        if not peer or self._direct(peer).holder is None:
-            # Several lines of the header are one list, in order (RFC 9110, 5.3).
-            named = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-            forwarded = named[0] if len(named) == 1 else b",".join(named)
+        direct = self._direct(peer)
+        if direct.holder is not None:
+            return direct
+        # Several lines of the header are one list, in order (RFC 9110, 5.3).
+        named = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        forwarded = named[0] if len(named) == 1 else b",".join(named)
         if not forwarded:
-            return self._direct(peer)
+            return direct
         found = self._known.get((peer, forwarded))
         return found if found is not None else self._keep((peer, forwarded), self._named(peer, forwarded))
 

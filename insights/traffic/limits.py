@@ -22,6 +22,10 @@ HOLD_SECONDS = 0.3
 MOST_HELD = 256
 
 
+TIMED = "whyleft.timed"
+"""An extension of a request's scope: its listener cuts it when it takes too long to arrive; nobody else need watch."""
+
+
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """What a listener puts up with. ``seconds``: a request must have arrived whole after so many; ``each``:
@@ -60,23 +64,20 @@ class Traffic:
         self._held = 0
         self._told = False
 
-    def admit(self, client: Client, forwarded: bool) -> None:
-        """Counts a request of an address. Raises TooMany.
-
-        ``forwarded``: it names another address that was not believed.
-        """
-        if client.holder is None:
-            return
-        wait = self._addresses.take(client.holder)
-        if wait:
-            if forwarded and not self._told:
-                self._told = True
-                log.warning(
-                    "address_limited_behind_a_proxy",
-                    network=truncated(client.address),
-                    advice="if this is your own balancer, add it to WHYLEFT_TRUSTED_PROXIES",
-                )
+    def admit(self, client: Client) -> None:
+        """Counts a request of an address. Raises TooMany."""
+        if client.holder is not None and (wait := self._addresses.take(client.holder)):
             raise self._too_many("This address sends too many requests", wait)
+
+    def not_believed(self, client: Client) -> None:
+        """Says once that a request was turned away which named another address than its connection's own."""
+        if not self._told:
+            self._told = True
+            log.warning(
+                "address_limited_behind_a_proxy",
+                network=truncated(client.address),
+                advice="if this is your own balancer, add it to WHYLEFT_TRUSTED_PROXIES",
+            )
 
     def admit_events(self, key: str) -> None:
         """Counts a request to the events endpoint. Raises TooMany."""
