@@ -6,6 +6,7 @@ import { patch } from "./patch.ts";
 export interface Called {
   type: "fetch" | "open" | "send" | "page" | "event";
   timeStamp: number;
+  /** What was called upon; of a page, its path; of an event, its type. */
   self?: any;
   args?: any;
   result?: any;

@@ -1,11 +1,12 @@
-const UNSAFE = /["\\\u0000-\u001f\ud800-\udfff]/gu;
+const UNSAFE = /["\\\0-\x1f]/g;
 
 const escaped = (character: string): string =>
-  character > "~" ? "?" : character > "\0" ? "\\u" + (character.charCodeAt(0) + 65536).toString(16).slice(1) : "";
+  character > "\0" ? "\\u" + (character.charCodeAt(0) + 65536).toString(16).slice(1) : "";
 
 /**
  * A value as JSON, made without the page's JSON object and without toJSON: pages replace the one and add the other to
- * every array. Halves of characters and NUL, which no database takes, are replaced. Throws on what is nested too deeply.
+ * every array. NUL, which no database takes, is left out; halves of characters are replaced by the browser when it sends
+ * them. Throws on what is nested too deeply.
  */
 export function json(value: any, levels = 20): string {
   const inner = (item: unknown): string => json(item, levels - 1);

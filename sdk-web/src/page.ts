@@ -19,7 +19,7 @@ export function page(): void {
   track("page_viewed", { url: href, path: pathname, title, referrer, ...(first && { source: source(), client: client() }) });
   first = false;
   seen = href.split("#")[0]!;
-  tell("page");
+  tell("page", pathname);
 }
 
 /** Counts the pages of a single-page shop too. */

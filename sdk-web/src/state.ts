@@ -1,7 +1,12 @@
 import { guard } from "./guard.ts";
 
 /** What the page is, and whether it is on its way out. */
-export const here = {
+export const here: {
+  page: { url: string; referrer: string; title: string };
+  leaving: boolean;
+  /** Records what happened before and was put off: called before anything else is recorded. */
+  catchUp?: () => void;
+} = {
   page: { url: location.href, referrer: document.referrer, title: document.title },
   leaving: false,
 };

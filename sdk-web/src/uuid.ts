@@ -6,5 +6,5 @@ export function uuid(): string {
   bytes[0] = (bytes[0]! & 15) | 112;
   bytes[2] = (bytes[2]! & 63) | 128;
   const hex = now().toString(16).padStart(12, "0") + [...bytes].map((b) => (b + 256).toString(16).slice(1)).join("");
-  return hex.replace(/(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+  return [0, 8, 12, 16, 20].map((from, at, all) => hex.slice(from, all[at + 1])).join("-");
 }

@@ -86,6 +86,10 @@ CASES = (
     eager("an increase by its label", "<button id=c aria-label='Increase quantity'><svg></svg></button>"),
     eager("a stepper by its class", "<button id=c class='btn qty-up'>more</button>"),
     eager("a stepper marked by the shop", "<div data-stepper><button id=c>more</button></div>"),
+    eager(
+        "a stepper drawn anew at each click",
+        "<div id=w><p data-stepper><button id=c onclick='w.innerHTML = w.innerHTML'>more</button></div>",
+    ),
     eager("a spin button", "<div id=c role=spinbutton tabindex=0>3</div>"),
     eager("a slider", "<div id=c role=slider tabindex=0 style='width:90px'>3</div>"),
     eager("next", "<button id=c>Next</button>"),
@@ -132,6 +136,7 @@ CASES = (
     alive("a menu that opens on mousedown", "<button id=c onmousedown=\"out.textContent = 'menu'\">Menu</button>"),
     alive("a menu that opens on pointerdown", '<button id=c onpointerdown="out.hidden = true">Menu</button>'),
     alive("a menu that opens on mouseup", "<button id=c onmouseup=\"out.className = 'open'\">Menu</button>"),
+    alive("a button that goes away", "<button id=c onclick='this.remove()'>Close</button>"),
     alive("a summary", "<details><summary id=c>More</summary>text</details>"),
     alive("a popover", "<button id=c popovertarget=pop>More</button><div id=pop popover>text</div>"),
     alive("a dialog", "<dialog id=d>hello</dialog><button id=c onclick='d.showModal()'>More</button>"),

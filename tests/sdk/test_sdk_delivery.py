@@ -105,6 +105,14 @@ async def test_letters_of_several_bytes_do_not_outgrow_a_request(site: Site, pag
     await site.heard(lambda: numbers(site) == list(range(30)))
 
 
+async def test_half_a_character_is_replaced_and_takes_nothing_with_it(site: Site, page: Page) -> None:
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    # What is left of an emoji when a text is cut: half of it, which is no valid text for a database.
+    await page.evaluate("whyleft.track('searched', {query: '☕🙂'.slice(0, 2), results: 1})")
+    assert (await site.one("searched"))["props"] == {"query": "☕\ufffd", "results": 1}
+
+
 async def test_an_event_too_large_to_survive_the_page_does_not_hold_up_the_others(site: Site, page: Page) -> None:
     await page.goto(site.origin)
     await site.one("page_viewed")

@@ -71,6 +71,42 @@ async def test_script_errors_are_reported_a_few_times_each(site: Site, page: Pag
     assert events == ["Uncaught Error: no cart"] * 5 + ["no price"]
 
 
+async def test_a_click_is_told_as_it_was_before_the_page_answered_it(site: Site, page: Page) -> None:
+    """What the handler removes, renames and tracks comes later, though the click is written down when there is time."""
+    answer = "this.textContent = 'Added'; whyleft.cartAdded({product_id: 'm1'}); card.remove()"
+    await opened(
+        site,
+        page,
+        f'<section data-section=mugs><div id=card><h2>Blue mug</h2><b data-price>12 €</b><p><button onclick="{answer}">'
+        "Add</button></div></section>",
+    )
+    await page.click("button")
+    added, clicked = await site.one("cart_added"), await site.one("clicked")
+    told = {name: clicked["props"].get(name) for name in ("label", "section", "heading", "price")}
+    assert told == {"label": "Add", "section": "mugs", "heading": "Blue mug", "price": "12 €"}
+    assert clicked["seq"] < added["seq"] and clicked["t"] <= added["t"]
+
+
+async def test_what_is_masked_stays_masked_when_the_page_takes_it_away(site: Site, page: Page) -> None:
+    answer = "card.remove(); document.querySelector('main').removeAttribute('data-whyleft-mask')"
+    await opened(
+        site,
+        page,
+        "<main data-whyleft-mask><div id=card><h2>Ann Example</h2>"
+        f'<button onclick="{answer}">Pay 12 €</button></div></main>',
+    )
+    await page.click("button")
+    props = (await site.one("clicked"))["props"]
+    assert "heading" not in props and props["label"] == ""
+
+
+async def test_a_click_that_leads_away_at_once_is_told(site: Site, page: Page) -> None:
+    await opened(site, page, "<button onclick=\"location.href = '/next'\">Order</button>")
+    await page.click("button")
+    await site.viewed("/next")
+    assert (await site.one("clicked"))["props"]["label"] == "Order"
+
+
 async def test_a_click_is_described_without_what_was_typed(site: Site, page: Page) -> None:
     await opened(
         site, page, "<a href='#x?secret' id=more>More mugs</a><button data-whyleft-mask>Ann</button><input value=typed>"

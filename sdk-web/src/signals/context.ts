@@ -15,23 +15,45 @@ function surroundings(element: Element): Element[] {
   return found;
 }
 
-/** The section an element is in: the shop's own name for it, or the id of the heading over it. */
-export function sectionOf(element: Element): string | undefined {
-  const named = element.closest("[data-section]")?.getAttribute("data-section");
-  if (named) return named;
-  for (const around of surroundings(element)) {
+/** The shop's own name for the section an element is in. */
+const named = (element: Element): string | null | undefined => element.closest("[data-section]")?.getAttribute("data-section");
+
+function underHeading(levels: Element[]): string | undefined {
+  for (const around of levels) {
     const heading = around.querySelector("h1[id],h2[id],h3[id],h4[id],h5[id],h6[id]");
     if (heading) return heading.id;
   }
   return undefined;
 }
 
+/** The section an element is in: the shop's own name for it, or the id of the heading over it. */
+export const sectionOf = (element: Element): string | undefined => named(element) || underHeading(surroundings(element));
+
 /** Where on the page something happened: its section, the heading it stands under, the price and the promise beside it. */
-export function context(element: Element): { section?: string; heading?: string; price?: string; promo?: string } {
-  const found: ReturnType<typeof context> = {};
-  const section = sectionOf(element);
+export interface Context {
+  section?: string;
+  heading?: string;
+  price?: string;
+  promo?: string;
+}
+
+/**
+ * Remembers where an element is, to be read later when there is time: the page may take it away meanwhile. What is masked is
+ * read at once, while it still shows.
+ */
+export function locate(element: Element): () => Context {
+  const levels = surroundings(element);
+  const section = named(element);
+  const read = (): Context => around(levels, section || underHeading(levels));
+  if (!element.closest("[data-whyleft-mask]")) return read;
+  const found = read();
+  return () => found;
+}
+
+function around(levels: Element[], section: string | undefined): Context {
+  const found: Context = {};
   if (section) found.section = section;
-  for (const around of surroundings(element)) {
+  for (const around of levels) {
     found.heading ||= textOf(around.querySelector(HEADINGS));
     found.price ||= textOf(around.querySelector("[data-price]"));
     const promo = around.querySelector("[data-promo]");

@@ -17,10 +17,15 @@ interface Destination {
 
 /**
  * Judges clicks: one is dead when nothing on the page changes after it, nothing moves, and it leads nowhere. The wait
- * begins when the button goes down, since a menu may open then. Returns what to do with a click on a control.
+ * begins when the button goes down, since a menu may open then. Returns what to do when a
+ * pointer goes down, and with a click on a control.
  */
-export function watchEffect(): (event: MouseEvent, control: Element, shown: object) => void {
-  let pressed = -1;
+export function watchEffect(): {
+  press(event: Event, control: Element | undefined): void;
+  judge(event: MouseEvent, control: Element, show: () => object): void;
+} {
+  let pressed = -DEAD_MS;
+  let aimed = false;
   let changed = 0;
   let soon = 0;
   let path: EventTarget[] = [];
@@ -31,19 +36,22 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
     observer.disconnect();
   };
   const observer = new MutationObserver(lives);
-  const press = (event: Event): void => {
-    pressed = event.timeStamp;
+  const press = (event: Event, control: Element | undefined): void => {
     path = event.composedPath();
+    aimed = !!control;
+    // What makes no promise is not judged.
+    if (!aimed) return;
+    pressed = event.timeStamp;
     values = fieldValues();
     // Shadow trees, and the document of a frame, are observed on their own.
     for (const root of [document, ...path.filter((node) => node !== document && [9, 11].includes((node as Node).nodeType))] as Node[])
       observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
   };
 
-  on("pointerdown", press);
   listen(document, "scroll selectionchange", ({ type }) => {
     // A click on words puts the caret there, three select them: neither is an effect.
-    const selects = (selection = getSelection()!): boolean => !!String(selection) && !selection.containsNode(path[0] as Node, true);
+    const selects = (selection = getSelection()!): boolean =>
+      !selection.isCollapsed && !!String(selection) && !selection.containsNode(path[0] as Node, true);
     if ((soon || performance.now() - pressed < AT_ONCE_MS) && (type === "scroll" || selects())) lives();
   });
   // The control itself takes the focus when it is pressed: that is no effect.
@@ -56,31 +64,31 @@ export function watchEffect(): (event: MouseEvent, control: Element, shown: obje
   });
   guard(patch)(window, "open", lives);
 
-  return (event, control, shown) => {
+  const judge = (event: MouseEvent, control: Element, show: () => object): void => {
     const { href = "", target = "", protocol = "http" } = control as HTMLAnchorElement;
     const elsewhere = (target && target !== "_self") || control.hasAttribute("download") || event.ctrlKey || event.metaKey || event.shiftKey;
     if (href && (elsewhere || !/^(http|javascript)/.test(protocol))) return;
-    // A key, not a pointer, or a press long ago.
-    if (event.timeStamp - pressed > DEAD_MS || !event.detail) press(event);
+    // A key, not a pointer, or a press long ago or elsewhere.
+    if (!aimed || event.timeStamp - pressed > DEAD_MS || !event.detail) press(event, control);
     const from = pressed;
     const before = values;
     const clickedAt = performance.now();
     pressed = Math.max(pressed, event.timeStamp - 1);
     soon++;
+    const verdict = (): void => {
+      // Looked at last and seldom: a click must not wait for it.
+      const meant = (): boolean => isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
+      if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", show());
+      if (performance.now() - pressed >= DEAD_MS) observer.disconnect();
+    };
     setTimeout(() => {
+      const spent = performance.now() - from;
       if (performance.now() - clickedAt > BUSY_MS) lives();
       requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => soon--, AT_ONCE_MS)));
+      setTimeout(guard(verdict), DEAD_MS - spent);
     });
-    setTimeout(
-      guard(() => {
-        // Looked at last and seldom: a click must not wait for it.
-        const meant = (): boolean => isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
-        if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", shown);
-        if (performance.now() - pressed >= DEAD_MS) observer.disconnect();
-      }),
-      DEAD_MS - (clickedAt - from),
-    );
   };
+  return { press, judge };
 }
 
 const bare = (url: string): string => url.replace(/#$/, "");

@@ -1,5 +1,5 @@
 import { on, track } from "./lent.ts";
-import { context } from "./context.ts";
+import { locate } from "./context.ts";
 import { describe } from "./describe.ts";
 
 const HESITATION_MS = 2000;
@@ -16,7 +16,7 @@ export function watchHover(): void {
     clearTimeout(timer);
     if (!(over = element)) return;
     const section = element.closest("[data-section]")?.getAttribute("data-section") || (element.matches("[data-price]") ? "price" : "cta");
-    timer = setTimeout(() => track("hover_hesitation", { ...describe(element), ...context(element), section, ms: HESITATION_MS }), HESITATION_MS);
+    timer = setTimeout(() => track("hover_hesitation", { ...describe(element), ...locate(element)(), section, ms: HESITATION_MS }), HESITATION_MS);
   });
   on("click", () => {
     if (over) clearTimeout(timer);

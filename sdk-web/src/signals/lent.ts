@@ -8,6 +8,7 @@ export const track: Core["track"] = (type, props) => core.track(type, props);
 export const record: Core["track"] = (type, props) => core.record(type, props);
 
 const handlers: Record<string, ((event: any) => void)[]> = {};
+const waiting: (() => void)[] = [];
 
 /** Hears these events of the page, also those that happened before this chunk was here. */
 export function on<E extends { type: string } = Event>(types: string, handler: (event: E) => void): void {
@@ -16,6 +17,18 @@ export function on<E extends { type: string } = Event>(types: string, handler: (
 
 export const hand = (event: { type: string }): void => handlers[event.type]?.forEach((handler) => handler(event));
 
+const catchUp = (): void => waiting.splice(0).forEach((work) => work());
+
+/**
+ * Does what the visitor need not wait for once the page has answered their click; but before anything else is recorded, so
+ * that events stay in order, and before the page is hidden or left, so that none is lost.
+ */
+export function later(work: () => void): void {
+  if (waiting.push(guard(work)) === 1) setTimeout(catchUp);
+}
+
 export function lend(given: Core): void {
   core = given;
+  core.here.catchUp = catchUp;
+  core.partings.push(catchUp);
 }

@@ -35,10 +35,10 @@ export function watchRequests(): void {
 function judge(method: string, address: string, status: number, started: number): void {
   const { href, origin, pathname } = new URL(address, document.baseURI);
   const ms = Math.round(performance.now() - started);
-  const buying = BUYING.test(pathname + location.pathname);
   // Requests that the browser cuts off when a page goes did not fail.
   if (href.startsWith(core.collector) || (core.here.leaving && !status)) return;
-  if (!status || status > 499 || (buying && (status > 399 || ms > SLOW_MS)))
+  const buying = (): boolean => BUYING.test(pathname + location.pathname);
+  if (!status || status > 499 || ((status > 399 || ms > SLOW_MS) && buying()))
     track("request_failed", {
       method: method.toUpperCase(),
       path: (origin === location.origin ? "" : origin) + pathname,

@@ -1,4 +1,6 @@
+import { guard } from "../guard.ts";
 import { listen } from "../listen.ts";
+import { afterBurst } from "./burst.ts";
 import { core, on, record, track } from "./lent.ts";
 
 /** Scrolling comes in bursts; the depth is taken once the burst is over. */
@@ -12,15 +14,11 @@ const SECTIONS = 50;
 
 let deepest = 0;
 let told = 0;
-let timer: ReturnType<typeof setTimeout>;
 let sections: Record<string, { depth: number; told: number }> = {};
 
 /** How deep the page was seen, and each of its sections: told at every quarter of the page, and at its end. */
 export function watchScroll(): void {
-  listen(document, "scroll", () => {
-    clearTimeout(timer);
-    timer = setTimeout(measure, SETTLE_MS);
-  });
+  listen(document, "scroll", afterBurst(SETTLE_MS, guard(measure)));
   on("page", () => {
     deepest = told = 0;
     sections = {};
@@ -45,7 +43,8 @@ function measure(): void {
   if (scrollHeight <= clientHeight) deepest = told = depth;
   else if (Math.floor(deepest / STEP) > Math.floor(told / STEP)) track("scrolled", { depth: (told = deepest) });
   if (document.hidden) return;
-  const marks = [...document.querySelectorAll("[data-section],h1[id],h2[id],h3[id]")].slice(0, SECTIONS);
+  // Not all of them are taken out of the list: each that is would stay in memory for its page's sake.
+  const marks = Array.prototype.slice.call(document.querySelectorAll("[data-section],h1[id],h2[id],h3[id]"), 0, SECTIONS) as Element[];
   for (const [index, mark] of marks.entries()) {
     const name = mark.getAttribute("data-section");
     const { top, bottom } = mark.getBoundingClientRect();

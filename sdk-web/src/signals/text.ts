@@ -1,3 +1,5 @@
+import { guard } from "../guard.ts";
+import { afterBurst } from "./burst.ts";
 import { sectionOf } from "./context.ts";
 import { on, track } from "./lent.ts";
 
@@ -5,23 +7,20 @@ const SETTLE_MS = 500;
 /** A double click on a button selects a letter or two. */
 const LEAST = 3;
 
-let timer: ReturnType<typeof setTimeout>;
 let told: Node | null = null;
 
 /** That text was copied or selected, and in which section; never the text. */
 export function watchText(): void {
   on("copy", () => say("text_copied"));
-  on("selectionchange", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      const { anchorNode, isCollapsed } = getSelection()!;
-      if (isCollapsed) told = null;
-      else if (anchorNode !== told && String(getSelection()).trim().length >= LEAST) {
-        told = anchorNode;
-        say("text_selected");
-      }
-    }, SETTLE_MS);
-  });
+  const selected = (): void => {
+    const { anchorNode, isCollapsed } = getSelection()!;
+    if (isCollapsed) told = null;
+    else if (anchorNode !== told && String(getSelection()).trim().length >= LEAST) {
+      told = anchorNode;
+      say("text_selected");
+    }
+  };
+  on("selectionchange", afterBurst(SETTLE_MS, guard(selected)));
 }
 
 function say(type: string): void {

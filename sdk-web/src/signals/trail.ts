@@ -1,4 +1,4 @@
-import { now } from "../clock.ts";
+import type { Called } from "../early.ts";
 import { recall, remember } from "../storage.ts";
 import { core, on, track } from "./lent.ts";
 
@@ -7,17 +7,19 @@ const QUICK_MS = 10_000;
 /** The last two paths, and when the later one was reached. */
 type Trail = [before: string, last: string, at: number];
 
-let trail: Trail | undefined;
+let trail: Trail = ["", "", 0];
 
 /** A page, another, and straight back: the second was not what they looked for. */
 export function watchTrail(): void {
-  on("page", () => {
-    const [before, last, at] = (trail ||= recall<Trail>("sessionStorage", "trail", ["", "", 0]));
-    const to = location.pathname;
+  on("page", ({ self: to, timeStamp }: Called) => {
+    // Asked anew each time: a page that comes back has not seen the one in between.
+    const [before, last, at] = recall<Trail>("sessionStorage", "trail", trail);
     if (last === to) return;
-    const ms = now() - at;
+    // Of pages seen before this chunk was here, when they were seen counts.
+    const reached = performance.timeOrigin + timeStamp;
+    const ms = Math.round(reached - at);
     if (before === to && ms < QUICK_MS) track("quick_back", { from: last, to, ms });
-    trail = [last, to, now()];
+    trail = [last, to, reached];
     if (core.consent()) remember("sessionStorage", "trail", trail);
   });
   if ("navigation" in window) return;
