@@ -15,7 +15,7 @@ from flows.engine import SendNow, WaitUntil
 from flows.gate import Postpone, open_delivery
 from flows.history import say
 from flows.models import FlowRun
-from flows.triggers import lock_signal, signal_given_since, until
+from flows.triggers import hold_signal, signal_given_since, until
 
 MAX_FAILURES: Final = 5
 
@@ -25,7 +25,7 @@ async def rest(tx: AsyncSession, run: FlowRun, wait: WaitUntil, now: datetime) -
     run.status, run.due_at, run.lease_until, run.attempts = "waiting", wait.due_at, None, 0
     detail = until(wait.due_at)
     if wait.signal is not None and wait.key is not None:
-        await lock_signal(tx, run.project_id, wait.signal, wait.key)
+        await hold_signal(tx, run.project_id, wait.signal, wait.key)
         detail = f"for {wait.signal} {wait.key:.80}, {detail}"
         # Since what triggered the run, not since it started: between the two lies the time a session takes to
         # close, and a fix in that time is news all the same.

@@ -26,7 +26,7 @@ from flows.first_step import Published, first_lines, new_run
 from flows.matching import condition_of, matches
 from flows.models import CALLED, Conversion, Delivery, Flow, FlowRun, FlowVersion
 from flows.ports import NOBODY, Knowledge, Trigger
-from flows.triggers import UNFINISHED, lock_signal, lock_visitors, note, signal_given_at, wake
+from flows.triggers import UNFINISHED, hold_signal, lock_visitors, note, signal_given_at, wake
 
 # One statement for all runs of a batch and the first lines of their histories. A run that a trigger's first copy
 # started is not made again, and gets no lines.
@@ -298,7 +298,7 @@ async def _look_for_signals(tx: AsyncSession, project_id: UUID, rows: list[dict[
     awaited = {(row["signal"], row["signal_key"]) for row in rows if row["signal"] is not None}
     for name, key in sorted(awaited):
         # Serialises with whoever gives it: one of the two sees the other.
-        await lock_signal(tx, project_id, name, key)
+        await hold_signal(tx, project_id, name, key)
         given_at = await signal_given_at(tx, project_id, name, key)
         for row in rows:
             if (row["signal"], row["signal_key"]) == (name, key) and given_at and given_at >= row["triggered_at"]:

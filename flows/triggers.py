@@ -155,7 +155,7 @@ async def signal(tx: AsyncSession, project_id: UUID, name: str, key: str, now: d
     """Gives a signal: runs that wait for it go on, runs that come to wait for it later see it. Returns how many went
     on now."""
     # Serialises with a run that begins to wait for the same signal: one of the two sees the other.
-    await lock_signal(tx, project_id, name, key)
+    await tx.execute(select(func.pg_advisory_xact_lock(_signal_lock(project_id, name, key))))
     await tx.execute(
         upsert(FlowSignal)
         .values(project_id=project_id, name=name, key=key, at=now)
@@ -174,9 +174,14 @@ async def signal(tx: AsyncSession, project_id: UUID, name: str, key: str, now: d
     return len(woken)
 
 
-async def lock_signal(tx: AsyncSession, project_id: UUID, name: str, key: str) -> None:
-    """Until the transaction ends, nobody else gives or begins to await this signal."""
-    await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{project_id}/{name}/{key}", 1))))
+async def hold_signal(tx: AsyncSession, project_id: UUID, name: str, key: str) -> None:
+    """Until the transaction ends nobody gives this signal. Any number may begin to await it meanwhile: of an error that
+    many meet, all runs wait for the same one."""
+    await tx.execute(select(func.pg_advisory_xact_lock_shared(_signal_lock(project_id, name, key))))
+
+
+def _signal_lock(project_id: UUID, name: str, key: str) -> ColumnElement[int]:
+    return func.hashtextextended(f"{project_id}/{name}/{key}", 1)
 
 
 async def signal_given_since(tx: AsyncSession, project_id: UUID, name: str, key: str, since: datetime) -> bool:

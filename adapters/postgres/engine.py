@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -87,6 +89,15 @@ def connect_options(urls: DatabaseUrls) -> dict[str, Any]:
     return {"options": options, "connect_timeout": 5}
 
 
+def read_json(stored: bytes | str) -> Any:
+    """A JSON column's value. msgspec reads it several times as fast, but for numbers beyond a double, which a jsonb
+    column may hold."""
+    try:
+        return msgspec.json.decode(stored)
+    except msgspec.DecodeError:
+        return json.loads(stored)
+
+
 class Database:
     """The application's pool. One instance a process; ``close`` it."""
 
@@ -102,6 +113,7 @@ class Database:
             pool_pre_ping=True,
             hide_parameters=True,  # they are people's: an error in a log must not quote them
             connect_args=connect_options(urls),
+            json_deserializer=read_json,
         )
         put_ring(self.engine.sync_engine.dialect, ring)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)

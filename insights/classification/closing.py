@@ -17,9 +17,8 @@ from pathlib import Path
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from adapters.postgres.faults import gone
@@ -27,21 +26,11 @@ from adapters.postgres.leases import Lease, Leases, lag
 from adapters.postgres.wakeups import Wakeups
 from adapters.telemetry.meters import Meters
 from insights.classification.classify import NamesReasons
-from insights.classification.conclusions import (
-    Conclusion,
-    Reading,
-    close_sessions,
-    conclude,
-    confirm_insights,
-    look_again_at_later,
-    moved,
-    read_sessions,
-    write_insights,
-)
+from insights.classification.closed_sessions import Written, write_group
+from insights.classification.conclusions import Conclusion, conclude, write_insights
+from insights.classification.readings import Reading, moved, read_sessions
 from insights.errors import NotFound, SessionStillOpen
-from insights.events.flush import GOODBYE
 from insights.models import Session
-from insights.segments import membership
 
 log = structlog.get_logger()
 
@@ -66,7 +55,7 @@ class SessionCloser:
         clock: Callable[[], datetime],
         *,
         lease: timedelta = timedelta(seconds=60),
-        batch: int = 200,
+        batch: int = 400,
         parallel: int = 8,
         meters: Meters | None = None,
     ) -> None:
@@ -175,7 +164,7 @@ class SessionCloser:
                 conclusions = await self._conclude(one for one in readings.values() if one.standing is None)
             with self._meters.timed("close.write"):
                 async with self._database.transaction(project_id) as tx:
-                    closed, news = await self._write(tx, leases, readings, conclusions)
+                    written = await write_group(tx, leases, readings, conclusions, self._clock)
         except Exception as error:
             if gone(error):
                 raise
@@ -194,14 +183,15 @@ class SessionCloser:
             )
             await self._put_back(leases[0], error)
         else:
-            self._count(closed, news)
-            for session_id in closed:
+            self._count(written)
+            for session_id in written.closed:
                 stands = readings[session_id].standing is not None
                 log.info("session_unchanged" if stands else "session_closed", session=str(session_id))
 
-    def _count(self, closed: Sequence[UUID], news: Sequence[Conclusion]) -> None:
-        self._meters.sessions_closed.inc(len(closed))
-        for new in news:
+    def _count(self, written: Written) -> None:
+        self._meters.leases_lost.labels("close").inc(written.lost)
+        self._meters.sessions_closed.inc(len(written.closed))
+        for new in written.news:
             # Whose model it is stays out: every project may name one of its own.
             classifier = str(new.insight["classifier"]).partition(":")[0]
             self._meters.insights.labels(classifier, new.insight["fallback"] or "").inc()
@@ -214,59 +204,6 @@ class SessionCloser:
                 conclusions[reading.timeline.session_id] = conclude(reading, classified)
             await asyncio.sleep(0)  # rules never wait: in a process that also answers requests, those come first
         return conclusions
-
-    async def _write(
-        self,
-        tx: AsyncSession,
-        leases: Sequence[Lease],
-        readings: dict[UUID, Reading],
-        conclusions: dict[UUID, Conclusion],
-    ) -> tuple[list[UUID], list[Conclusion]]:
-        """Closes those that are still ours and as they were read; returns them, and what was new to say of them."""
-        project_id = leases[0].project_id
-        tokens = {lease.id: lease.token for lease in leases}
-        rows = await tx.execute(
-            select(
-                Session.id,
-                Session.visitor_id,
-                Session.closed_at,
-                Session.lease_token,
-                Session.last_received_at,
-                Session.ended_at,
-                Session.last_event_at,
-                Session.close_reason,
-            )
-            .where(Session.project_id == project_id, Session.id.in_(list(readings)))
-            .order_by(Session.id)
-            .with_for_update()
-        )
-        found = rows.all()
-        ours = {row.id: row for row in found if row.lease_token == tokens[row.id]}
-        self._meters.leases_lost.labels("close").inc(len(found) - len(ours))
-        changed = await moved(tx, project_id, {session_id: readings[session_id] for session_id in ours})
-        changed |= {i for i, row in ours.items() if row.last_received_at != readings[i].last_received_at}
-        if changed:
-            # More came in while we thought. close_at says when to look again.
-            await tx.execute(
-                update(Session)
-                .where(Session.project_id == project_id, Session.id.in_(changed))
-                .values(lease_until=None)
-            )
-        reasons = {
-            session_id: row.close_reason if row.close_reason == "explicit" else _reason(row.ended_at, row.last_event_at)
-            for session_id, row in ours.items()
-            if session_id not in changed
-        }
-        written = {session_id: conclusions[session_id] for session_id in reasons if session_id in conclusions}
-        now = self._clock()
-        # Before these are closed: what was read together knows of each other.
-        first = {session_id: ours[session_id].visitor_id for session_id in reasons if not ours[session_id].closed_at}
-        await look_again_at_later(tx, project_id, first, now)
-        await close_sessions(tx, project_id, reasons, readings, written, now)
-        await confirm_insights(tx, project_id, [one for one in map(readings.get, reasons) if one and one.standing])
-        news = await write_insights(tx, project_id, list(written.values()), now)
-        await membership.refresh(tx, project_id, {new.reading.timeline.visitor_id for new in written.values()}, now)
-        return list(reasons), news
 
     async def _put_back(self, lease: Lease, error: Exception) -> None:
         try:
@@ -294,10 +231,6 @@ def _by_project(leases: Sequence[Lease]) -> list[list[Lease]]:
 def _in_time(slowest: timedelta, lease: timedelta, parallel: int) -> int:
     """How many sessions can be worked off while the lease lasts, with as much to spare."""
     return parallel * max(1, int(lease / (2 * slowest)))
-
-
-def _reason(ended_at: datetime | None, last_event_at: datetime) -> str:
-    return "ended" if ended_at is not None and ended_at >= last_event_at - GOODBYE else "quiet"
 
 
 def _place_of(error: BaseException) -> str:

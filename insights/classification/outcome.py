@@ -14,19 +14,21 @@ import msgspec
 
 from insights.classification.evidence import Case, cases, weigh
 from insights.classification.suggestions import suggestions_for
+from insights.classification.verdict import Verdict
 from insights.timeline.assemble import Summary, cart_after
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.reasons import Reason
 from insights.vocabulary.stages import Stage
 
 
-def outcome_hash(timeline: Timeline, stage: Stage, ranked: Sequence[Case] = ()) -> str:
+def outcome_hash(timeline: Timeline, stage: Stage, ranked: Sequence[Case] = (), told: Verdict | None = None) -> str:
     """SHA-256 over the outcome of a timeline that has at least one event: equal hashes mean the same outcome.
 
     It does not depend on the settings of a project: the rules' verdict is taken as it is with no threshold, and what
-    would be suggested if it fell below one. ``ranked``: the rules' cases, for whoever has them already.
+    would be suggested if it fell below one. ``ranked`` and ``told``: the rules' cases and verdict, for whoever has
+    them already.
     """
-    verdict = weigh(ranked or cases(timeline), timeline, threshold=0.0)
+    verdict = weigh(ranked or cases(timeline), timeline, threshold=0.0, told=told if ranked else None)
     outcome: list[object] = [
         stage,
         cart_after(timeline.events),

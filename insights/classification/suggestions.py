@@ -55,6 +55,8 @@ def _suggested(params: Params) -> Suggestion:
 
 
 def _params(reason: Reason, events: Sequence[TimelineEvent]) -> list[Params]:
+    if reason is Reason.UNCLEAR:
+        return [DoNothing()]
     seen = _products(viewed_products(events))
     cart = _products(cart_items(events))
     match reason:
@@ -79,8 +81,6 @@ def _params(reason: Reason, events: Sequence[TimelineEvent]) -> list[Params]:
             return [reminder] if cart or not seen else [TriggerRetargeting(products=seen), reminder]
         case Reason.TECHNICAL_ERROR:
             return [_ticket(events), SendEmail(message="it_is_fixed", products=cart, after="ticket_fixed")]
-        case Reason.UNCLEAR:
-            return [DoNothing()]
         case _:
             return [_amplified(reason, events, seen)]
 

@@ -28,14 +28,18 @@ def one_line(value: Any, most: int) -> str:
     # Twice the limit is enough to look at: what is dropped below is rare, and the input may be huge.
     shown = value[: 2 * most]
     if not (shown.isascii() and shown.isprintable()):
-        shown = "".join(character if _visible(character) else " " for character in shown)
-    line = _SPACE.sub(" ", shown).strip()
+        shown = _SPACE.sub(" ", "".join(character if _visible(character) else " " for character in shown))
+    elif "  " in shown:
+        shown = _SPACE.sub(" ", shown)
+    line = shown.strip()
     return line if len(line) <= most else line[: most - 1].rstrip() + "…"
 
 
 def unlinked(value: Any, most: int) -> str:
     """``one_line`` with every address taken apart, so that no mail program makes a link of it."""
     line = one_line(value, most)
+    if line.isascii() and "." not in line and ":/" not in line:
+        return line  # most are: closing a session looks at dozens
     return one_line(_HOST_DOT.sub(". ", _SCHEME.sub(" ", line)), most)
 
 

@@ -58,8 +58,9 @@ async def read_timelines(tx: AsyncSession, project_id: UUID, session_ids: Collec
             Event.session_id, Event.id, Event.occurred_at, Event.type, Event.tab, Event.seq, Event.url, Event.props
         ).where(Event.project_id == project_id, Event.session_id == wanted, IN_VISIT)
     ):
-        if row[0] in events:
-            events[row[0]].append(TimelineEvent(*row[1:]))
+        of_session = events.get(row[0])
+        if of_session is not None:
+            of_session.append(TimelineEvent(*row[1:]))
     return {
         session_id: assemble(project_id, session_id, visitor_id, events[session_id], priors.get(session_id))
         for session_id, visitor_id in visitors.items()

@@ -30,6 +30,7 @@ class Story:
         self.purchase: TimelineEvent | None = None if bought is None else events[bought]
         self.prior: PriorVisits = timeline.prior
         self._of: dict[str, list[TimelineEvent]] = defaultdict(list)
+        self._of_several: dict[tuple[str, ...], list[TimelineEvent]] = {}
         for event in self.events:
             self._of[event.type].append(event)
         self._at = {event.id: position for position, event in enumerate(self.events)}
@@ -47,7 +48,11 @@ class Story:
         """All events of these types, in order."""
         if len(types) == 1:
             return self._of.get(types[0], [])
-        return sorted((event for kind in types for event in self._of.get(kind, ())), key=lambda e: self._at[e.id])
+        found = self._of_several.get(types)
+        if found is None:  # several rules ask for the same
+            some = (event for kind in types for event in self._of.get(kind, ()))
+            found = self._of_several[types] = sorted(some, key=lambda event: self._at[event.id])
+        return found
 
     def first(self, *types: str) -> TimelineEvent | None:
         """The first event of these types."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 from uuid import UUID
@@ -91,9 +91,15 @@ def classify_by_evidence(timeline: Timeline, *, threshold: float, calibrations: 
 
 
 def weigh(
-    ranked: Sequence[Case], timeline: Timeline, *, threshold: float, calibrations: Calibrations | None = None
+    ranked: Sequence[Case],
+    timeline: Timeline,
+    *,
+    threshold: float,
+    calibrations: Calibrations | None = None,
+    told: Verdict | None = None,
 ) -> Verdict:
-    """``classify_by_evidence`` for whoever has the cases already."""
+    """``classify_by_evidence`` for whoever has the cases already, and perhaps a verdict on the same cases (``told``):
+    where it names the same reason only the confidence is another."""
     kind = kind_of(timeline)
     best, second = ranked[0], ranked[1]
     rivalry = second.strength / best.strength if best.strength else 0.0
@@ -101,6 +107,8 @@ def weigh(
     confidence = min(SUREST, known.true(NAME, kind, best.strength * (1 - MARGIN_SHARE * rivalry)))
     if kind is Kind.ABANDONED and (confidence < threshold or not best.clues):
         return _unclear(timeline, best, confidence)
+    if told is not None and told.reason is best.reason:
+        return replace(told, confidence=round(confidence, 3))
     return Verdict(
         kind=kind,
         reason=best.reason,
