@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field
 
 from adapters.channels.ads.person import SAMPLE, person_of, removes, sha256, without_dots
-from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
+from adapters.channels.contract import Accepted, Idempotency, Rate, Result, Retry, SendIntent
 from adapters.channels.erasing import Erased, Named, by_removing
-from adapters.channels.google_account import Token, forget_token, is_account, service_account, token_for
-from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
+from adapters.channels.google_channel import GoogleChannel
+from adapters.channels.http_channel import ChannelSettings, ContentInvalid
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.verdict import NEW_KEY_PAUSE, said
 
-SCOPE: Final = "https://www.googleapis.com/auth/datamanager"
 API: Final = "https://datamanager.googleapis.com/v1/audienceMembers"
 
 
@@ -36,22 +35,14 @@ class GoogleAudienceSettings(ChannelSettings):
     audience_id: str = Field(description="The id of the customer list.", pattern="^[0-9]{1,20}$")
 
 
-class GoogleAudienceCredentials(ChannelCredentials):
-    """A service account with access to the account."""
-
-    service_account: SecretStr = Field(description="The JSON key file of the service account, all of it.")
-
-    _is_account = field_validator("service_account")(is_account)
-
-
-class GoogleAudience(HttpChannel[GoogleAudienceSettings, GoogleAudienceCredentials]):
+class GoogleAudience(GoogleChannel[GoogleAudienceSettings]):
     """POST /v1/audienceMembers:ingest and :remove."""
 
     kind = "google_audience"
     title = "Google audience (Data Manager)"
     word = "ads"
+    scope = "https://www.googleapis.com/auth/datamanager"
     settings_model = GoogleAudienceSettings
-    credentials_model = GoogleAudienceCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(5, 20)
     sample: ClassVar[Mapping[str, Any]] = SAMPLE
@@ -83,21 +74,6 @@ class GoogleAudience(HttpChannel[GoogleAudienceSettings, GoogleAudienceCredentia
         body["consent"] = {"adUserData": "CONSENT_GRANTED", "adPersonalization": "CONSENT_GRANTED"}
         body["termsOfService"] = {"customerMatchTermsOfServiceStatus": "ACCEPTED"}
         return json_request("POST", f"{API}:ingest", body)
-
-    async def send(self, intent: SendIntent) -> Result:
-        try:
-            request = self.request(intent)
-        except (ContentInvalid, TypeError, ValueError) as error:
-            return Rejected(str(error) if isinstance(error, ContentInvalid) else "The content is not JSON.")
-        account = service_account(self.credentials.service_account.get_secret_value())
-        token = await token_for(self.line, account, SCOPE)
-        if not isinstance(token, Token):
-            return self.judged(token, intent)
-        headers = {**request.headers, "authorization": f"Bearer {token.text}"}
-        answer = await self.call(Request("POST", request.url, headers, request.content))
-        if isinstance(answer, Answer) and answer.status == 401:
-            forget_token(account, SCOPE)
-        return self.judged(answer, intent)
 
     def read(self, answer: Answer, intent: SendIntent) -> Result | None:
         found = answer.object.get("requestId")

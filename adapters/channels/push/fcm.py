@@ -9,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field
 
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent, Suppress
-from adapters.channels.google_account import Token, forget_token, is_account, service_account, token_for
-from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
+from adapters.channels.google_channel import GoogleChannel
+from adapters.channels.http_channel import ChannelSettings, ContentInvalid
 from adapters.channels.line import Answer, Request, json_request
 from adapters.channels.push.note import note_of, subscription_of
 from adapters.channels.verdict import retry_after, said
 
-SCOPE: Final = "https://www.googleapis.com/auth/firebase.messaging"
 MOST_TOKEN: Final = 4_000
 
 
@@ -28,22 +27,14 @@ class FcmSettings(ChannelSettings):
     project: str = Field(description="The Firebase project's id.", pattern="^[a-z][a-z0-9-]{4,29}$")
 
 
-class FcmCredentials(ChannelCredentials):
-    """A service account that may send."""
-
-    service_account: SecretStr = Field(description="The JSON key file of the service account, all of it.")
-
-    _is_account = field_validator("service_account")(is_account)
-
-
-class Fcm(HttpChannel[FcmSettings, FcmCredentials]):
+class Fcm(GoogleChannel[FcmSettings]):
     """POST …/messages:send, with a token of the service account."""
 
     kind = "fcm"
     title = "Firebase Cloud Messaging"
     word = "push"
+    scope = "https://www.googleapis.com/auth/firebase.messaging"
     settings_model = FcmSettings
-    credentials_model = FcmCredentials
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(100, 500)
     sample: ClassVar[Mapping[str, Any]] = {"title": "A test of this channel", "body": "You sent it yourself."}
@@ -69,21 +60,6 @@ class Fcm(HttpChannel[FcmSettings, FcmCredentials]):
             message["webpush"]["fcm_options"] = {"link": note.url}
         address = f"https://fcm.googleapis.com/v1/projects/{self.settings.project}/messages:send"
         return json_request("POST", address, {"message": message})
-
-    async def send(self, intent: SendIntent) -> Result:
-        try:
-            request = self.request(intent)
-        except (ContentInvalid, TypeError, ValueError) as error:
-            return Rejected(str(error) if isinstance(error, ContentInvalid) else "The content is not JSON.")
-        account = service_account(self.credentials.service_account.get_secret_value())
-        token = await token_for(self.line, account, SCOPE)
-        if not isinstance(token, Token):
-            return self.judged(token, intent)
-        headers = {**request.headers, "authorization": f"Bearer {token.text}"}
-        answer = await self.call(Request("POST", request.url, headers, request.content))
-        if isinstance(answer, Answer) and answer.status == 401:
-            forget_token(account, SCOPE)
-        return self.judged(answer, intent)
 
     def read(self, answer: Answer, intent: SendIntent) -> Result | None:
         name = answer.object.get("name")
