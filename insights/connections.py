@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from insights.joined import Joined
 from insights.traffic.addresses import truncated
 from insights.traffic.limits import TIMED, ConnectionLimits
 
@@ -100,6 +101,7 @@ class Connection(HttpToolsProtocol):
             transport.close()
             return
         self.since = self.loop.time()
+        self.transport = cast(asyncio.Transport, Joined(transport, self.loop))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.since = None

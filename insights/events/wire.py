@@ -37,7 +37,7 @@ class Page(Struct, gc=False):
     title: str | None = None
 
 
-class WireEvent(Struct):
+class WireEvent(Struct, gc=False):
     """One event as it arrives. ``t`` is the client's clock in epoch milliseconds."""
 
     id: UUID
@@ -48,7 +48,7 @@ class WireEvent(Struct):
     url: str | None = None
 
 
-class Batch(Struct):
+class Batch(Struct, gc=False):
     """A batch as it arrives. ``sent_at`` is the client's clock when this attempt left, in epoch milliseconds."""
 
     visitor: UUID

@@ -33,5 +33,7 @@ def affinity_of(profile: Profile) -> dict[str, float]:
     total = sum(profile.affinity.values())
     if total <= 0:
         return {}
+    if len(profile.affinity) == 1:
+        return dict.fromkeys(profile.affinity, 1.0)
     ordered = sorted(profile.affinity.items(), key=lambda item: (-item[1], item[0]))
     return {name: weight / total for name, weight in ordered}

@@ -6,6 +6,7 @@ events by the visitor's (corrected) clock, those of our own doings by the server
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from msgspec import Struct, field
@@ -185,13 +186,18 @@ class Profile(Struct, gc=False):
 
     def compared(self) -> Compared:
         """What was looked at side by side in this session; counts up to ``PRODUCTS``, older ones are forgotten."""
-        counts: dict[bytes, int] = {}
-        most, most_seen = 0, b""
-        products = self.products
-        for end in range(PRODUCT_BYTES, len(products) + 1, PRODUCT_BYTES):
-            category = products[end - CATEGORY_BYTES : end]
-            if category != NO_CATEGORY:
-                count = counts[category] = counts.get(category, 0) + 1
-                if count > most:
-                    most, most_seen = count, category
-        return Compared(len(products) // PRODUCT_BYTES, most, most_seen)
+        return _compared(self.products)
+
+
+@lru_cache(maxsize=4096)
+def _compared(products: bytes) -> Compared:
+    # Remembered, because it is asked for several times a moment and rarely changes from one to the next.
+    counts: dict[bytes, int] = {}
+    most, most_seen = 0, b""
+    for end in range(PRODUCT_BYTES, len(products) + 1, PRODUCT_BYTES):
+        category = products[end - CATEGORY_BYTES : end]
+        if category != NO_CATEGORY:
+            count = counts[category] = counts.get(category, 0) + 1
+            if count > most:
+                most, most_seen = count, category
+    return Compared(len(products) // PRODUCT_BYTES, most, most_seen)

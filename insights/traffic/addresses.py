@@ -47,9 +47,11 @@ class Clients:
         direct = self._direct(peer)
         if direct.holder is not None:
             return direct
-        # Several lines of the header are one list, in order (RFC 9110, 5.3).
-        named = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-        forwarded = named[0] if len(named) == 1 else b",".join(named)
+        forwarded = b""
+        for name, value in scope["headers"]:
+            if name == b"x-forwarded-for":
+                # Several lines of the header are one list, in order (RFC 9110, 5.3).
+                forwarded = forwarded + b"," + value if forwarded else value
         if not forwarded:
             return direct
         found = self._known.get((peer, forwarded))

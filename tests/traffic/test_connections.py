@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from insights import serving
+from insights.joined import Joined
 from insights.traffic.addresses import Clients
 from insights.traffic.limits import ConnectionLimits
 
@@ -108,3 +110,50 @@ async def test_one_address_has_so_many_connections_and_the_operators_own_have_mo
             assert (await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).startswith(
                 b"HTTP/1.1 200"
             )
+
+
+class Wire:
+    """The far end of a transport: what was written to it, write by write."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+    def get_extra_info(self, name: str) -> str:
+        return name
+
+
+def joined() -> tuple[Joined, Wire]:
+    wire = Wire()
+    return Joined(cast(asyncio.Transport, wire), asyncio.get_running_loop()), wire
+
+
+async def test_a_head_leaves_with_the_first_of_its_body() -> None:
+    transport, wire = joined()
+    transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    transport.write(b"ab")
+    transport.write(b"cd")
+    assert wire.written == [b"HTTP/1.1 200 OK\r\n\r\nab", b"cd"]
+    await asyncio.sleep(0)
+    assert len(wire.written) == 2
+    assert transport.get_extra_info("peername") == "peername"
+
+
+async def test_a_head_whose_body_takes_its_time_does_not_wait_for_it() -> None:
+    transport, wire = joined()
+    transport.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    await asyncio.sleep(0)
+    assert wire.written == [b"HTTP/1.1 200 OK\r\n\r\n"]
+    transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    transport.close()
+    assert len(wire.written) == 2
+    assert wire.closed
