@@ -57,6 +57,7 @@ class FlowRun(Tenant, Base):
         Index("ix_flow_run_flow_id_due_at", "flow_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_flow_run_project_id_visitor_id", "project_id", "visitor_id"),
         Index("ix_flow_run_project_id_trigger_group", "project_id", "trigger_group"),
+        Index("ix_flow_run_dead", "project_id", "ended_at", postgresql_where=text("status = 'dead'")),
         Index(
             "ix_flow_run_signal",
             "project_id",
@@ -130,6 +131,12 @@ class Delivery(Tenant, Base):
         Index("ix_delivery_provider_id", "project_id", "provider_id", postgresql_where=text("provider_id IS NOT NULL")),
         Index("uq_delivery_dedupe_key", "project_id", "channel", "dedupe_key", unique=True),
         Index("ix_delivery_project_id_run_id", "project_id", "run_id"),
+        Index(
+            "ix_delivery_unknown",
+            "project_id",
+            "created_at",
+            postgresql_where=text("status = 'unknown' AND fate IS NULL"),
+        ),
         Index("ix_delivery_project_id_created_at", "project_id", "created_at"),
         Index("ix_delivery_project_id_visitor_id", "project_id", "visitor_id", "created_at"),
         Index("ix_delivery_recipient", "project_id", "channel", "recipient", "created_at"),

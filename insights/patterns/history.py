@@ -21,7 +21,8 @@ DAY_SECONDS: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which sessions: of a kind (None: either), in a cell, closed in [since, until); reason and version narrow."""
+    """Which sessions: of a kind (None: either), in a cell, closed in [since, until); reason, version and ``left_cart``
+    (something was in the cart) narrow."""
 
     kind: Kind | None
     since: datetime
@@ -30,6 +31,7 @@ class Asked:
     name: str = ""
     reason: Reason | None = None
     version: str | None = None
+    left_cart: bool = False
 
 
 @dataclass(slots=True)
@@ -60,6 +62,8 @@ def asked_for(project_id: UUID, asked: Asked) -> list[ColumnElement[bool]]:
         made.append(Session.reason == asked.reason.value)
     if asked.version is not None:
         made.append(Session.id.in_(_said_by(project_id, asked.version)))
+    if asked.left_cart:
+        made.append(Session.cart_value_minor > 0)
     return made
 
 

@@ -43,6 +43,7 @@ from insights.viewer.reading import Reader
 from insights.viewer.render import STATIC, Headers, environment, page
 from insights.viewer.report_pages import ReportPages
 from insights.viewer.settings_pages import SettingsPages
+from insights.viewer.stuck_pages import StuckPages
 
 log = structlog.get_logger()
 
@@ -116,6 +117,7 @@ def create_viewer(
         LiftPages(desk),
         PrivacyPages(desk),
         ChannelPages(desk, channels),
+        StuckPages(desk),
         AccountPages(desk, login_pages, passwords, throttles),
     ]
 

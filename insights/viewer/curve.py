@@ -17,6 +17,12 @@ MOST_MARKS = 60
 _LABEL_GAP = 18.0
 _WORTH = ("cited", "order", "problem", "action", "signal")
 _X = Callable[[int], float]
+Term = tuple[str, float]
+"""A feature, and what it adds to a score's log-odds."""
+Terms = Mapping[str, Sequence[Term]]
+"""Score → its terms, the largest first."""
+MOST_TERMS = 4
+_LEAST_MOVE = 0.005
 
 LINES = (
     ("propensity", "Propensity to buy"),
@@ -70,11 +76,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """The curve as a table row."""
+    """The curve as a table row. ``moved``: score → the feature whose addition changed most since the row above;
+    ``terms``: score → what moves it most here; all in log-odds."""
 
     since_start: float
     event: str
     scores: Scores
+    moved: Mapping[str, Term]
+    terms: Mapping[str, Sequence[Term]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +106,14 @@ def sampled(count: int) -> list[int]:
     return sorted({round(i * (count - 1) / (MOST_POINTS - 1)) for i in range(MOST_POINTS)})
 
 
-def draw(events: Sequence[TimelineEvent], scores: Mapping[int, Scores], citations: Mapping[UUID, int]) -> Curve | None:
-    """The curve of a session's ``events``; ``scores`` holds those at some positions. None when there are none."""
+def draw(
+    events: Sequence[TimelineEvent],
+    scores: Mapping[int, Scores],
+    citations: Mapping[UUID, int],
+    terms: Mapping[int, Terms],
+) -> Curve | None:
+    """The curve of a session's ``events``; ``scores`` and ``terms`` hold those at some positions. None when there are
+    none."""
     positions = sorted(scores)
     if not positions:
         return None
@@ -123,7 +138,7 @@ def draw(events: Sequence[TimelineEvent], scores: Mapping[int, Scores], citation
         bands=_bands(events, x, right),
         marks=_marks(events, citations, x),
         grid=tuple((y(value), percent(value)) for value in (0.0, 0.25, 0.5, 0.75, 1.0)),
-        steps=_steps(events, scores, positions),
+        steps=_steps(events, scores, terms, positions),
         right=right,
         bottom=bottom,
     )
@@ -180,7 +195,32 @@ def _marks(events: Sequence[TimelineEvent], citations: Mapping[UUID, int], x: _X
     return tuple(marks[i] for i in sorted(worth))
 
 
-def _steps(events: Sequence[TimelineEvent], scores: Mapping[int, Scores], positions: list[int]) -> tuple[Step, ...]:
+def _steps(
+    events: Sequence[TimelineEvent],
+    scores: Mapping[int, Scores],
+    terms: Mapping[int, Terms],
+    positions: list[int],
+) -> tuple[Step, ...]:
     began = events[0].at
     kept = positions if len(positions) <= 100 else positions[:: -(-len(positions) // 100)]
-    return tuple(Step((events[p].at - began).total_seconds(), words_of(events[p]).label, scores[p]) for p in kept)
+    steps: list[Step] = []
+    before: Terms = {}
+    for p in kept:
+        its = terms.get(p, {})
+        moved = {name: move for name, now in its.items() if (move := _largest_move(before.get(name, ()), now))}
+        leading = {name: tuple(now[:MOST_TERMS]) for name, now in its.items()}
+        since_start = (events[p].at - began).total_seconds()
+        steps.append(Step(since_start, words_of(events[p]).label, scores[p], moved if steps else {}, leading))
+        before = its
+    return tuple(steps)
+
+
+def _largest_move(before: Sequence[Term], now: Sequence[Term]) -> Term | None:
+    """The feature that adds most more, or most less, than it did; None where hardly anything moved."""
+    was = dict(before)
+    moves = {name: adds - was.get(name, 0.0) for name, adds in now}
+    moves |= {name: -adds for name, adds in before if name not in moves}
+    if not moves:
+        return None
+    name = max(moves, key=lambda one: abs(moves[one]))
+    return (name, moves[name]) if abs(moves[name]) >= _LEAST_MOVE else None

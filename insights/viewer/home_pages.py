@@ -132,7 +132,7 @@ def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
                 sums[code] = sums.get(code, 0) + minor
         return ", ".join(money(round(minor / divisor), code) for code, minor in sorted(sums.items()) if minor)
 
-    left = ReportQuery(kind=Kind.ABANDONED, since=since, until=now)
+    carts = ReportQuery(kind=Kind.ABANDONED, since=since, until=now, left_cart=True)
     orders = ReportQuery(kind=Kind.CONVERTED, since=since, until=now)
     return [
         Number("Visits today", f"{today.sessions:,}", f"{visits / count:,.0f}" if count else "", whole.link()),
@@ -141,7 +141,7 @@ def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
             "Left in carts",
             in_carts([today], 1) or "nothing",
             (in_carts(usual, count) or "nothing") if count else "",
-            left.link(),
+            carts.link(),
         ),
     ]
 
@@ -171,8 +171,8 @@ async def _needs(tx: AsyncSession, project_id: UUID) -> list[Need]:
         needs.append(
             Need(
                 f"{unknown:,} message{'' if unknown == 1 else 's'} may or may not have gone out.",
-                "Look in the provider's log; nothing is sent again until you say so.",
-                "/channels",
+                "Look in the provider's log; nothing is sent again by itself.",
+                "/messages/unknown",
             )
         )
     failing = await tx.scalars(
@@ -188,8 +188,8 @@ async def _needs(tx: AsyncSession, project_id: UUID) -> list[Need]:
         needs.append(
             Need(
                 f"{dead:,} flow run{'' if dead == 1 else 's'} gave up.",
-                "GET /v1/runs/dead says why; POST …/replay puts one back to work.",
-                "/channels",
+                "See why, mend it, and put them back to work.",
+                "/runs/dead",
             )
         )
     return needs

@@ -24,6 +24,6 @@ PLACES: Final = (
     Place("reports", "Reports", "/reports"),
     Place("actions", "Live actions", "/actions", frozenset({"action", "policy"})),
     Place("lift", "Lift", "/lift"),
-    Place("channels", "Channels", "/channels"),
+    Place("channels", "Channels", "/channels", frozenset({"message"})),
     Place("settings", "Settings", "/settings"),
 )

@@ -16,20 +16,20 @@ from insights.profiles.fold import fold
 from insights.profiles.pages import event_path
 from insights.profiles.profile import Profile
 from insights.timeline.timeline import Timeline, TimelineEvent
-from insights.viewer.curve import Scores
+from insights.viewer.curve import MOST_TERMS, Scores, Terms
 
-MOST_TERMS = 4
 MOST_CATEGORIES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Refolded:
-    """Scores by position in the timeline; at its end the categories (name, 0..1) and what moved
-    each score most: (feature, what it adds to the log-odds)."""
+    """Scores and all of their terms by position in the timeline; at its end the categories (name, 0..1) and what moved
+    each score most."""
 
     scores: dict[int, Scores]
+    terms_at: dict[int, Terms]
     affinity: tuple[tuple[str, float], ...]
-    terms: dict[str, tuple[tuple[str, float], ...]]
+    terms: Terms
 
 
 def refold(
@@ -44,19 +44,26 @@ def refold(
     for session_id, event in earlier:
         _fold(profile, session_id, event)
     wanted = set(positions)
-    scores = {}
+    scores: dict[int, Scores] = {}
+    terms_at: dict[int, Terms] = {}
     affinity: dict[str, float] = {}
     for position, event in enumerate(timeline.events):
         _fold(profile, timeline.session_id, event)
         if position in wanted:
             intent = score(profile, _ms(event), model)
             scores[position] = Scores(intent.propensity, intent.bounce_risk, intent.price_sensitivity)
+            terms_at[position] = _terms(profile, event, model)
             affinity = dict(intent.affinity)
-    terms = {
-        name: tuple((term.feature, term.adds) for term in its if term.feature != "bias")[:MOST_TERMS]
-        for name, its in (explain(profile, _ms(timeline.events[-1]), model) if timeline.events else {}).items()
+    at_end = _terms(profile, timeline.events[-1], model) if timeline.events else {}
+    terms = {name: its[:MOST_TERMS] for name, its in at_end.items()}
+    return Refolded(scores, terms_at, tuple(affinity.items())[:MOST_CATEGORIES], terms)
+
+
+def _terms(profile: Profile, event: TimelineEvent, model: IntentModel) -> Terms:
+    return {
+        name: tuple((term.feature, term.adds) for term in its if term.feature != "bias")
+        for name, its in explain(profile, _ms(event), model).items()
     }
-    return Refolded(scores, tuple(affinity.items())[:MOST_CATEGORIES], terms)
 
 
 def _fold(profile: Profile, session_id: UUID, event: TimelineEvent) -> None:

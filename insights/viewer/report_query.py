@@ -23,7 +23,7 @@ MOST_NAME: Final = 500
 @dataclass(frozen=True, slots=True)
 class ReportQuery:
     """``split``: the day (UTC) of a change; before is compared with from then on. ``by``: what cells are listed.
-    ``reason`` and ``since``/``until`` narrow a list of sessions, ``both``: whichever kind."""
+    ``reason``, ``left_cart`` and ``since``/``until`` narrow a list of sessions, ``both``: whichever kind."""
 
     kind: Kind = Kind.ABANDONED
     dimension: Dimension = Dimension.ALL
@@ -36,6 +36,7 @@ class ReportQuery:
     until: datetime | None = None
     version: str | None = None
     both: bool = False
+    left_cart: bool = False
 
     def link(self, **changes: Any) -> str:
         """As a query string with its question mark, or "" for the usual report."""
@@ -68,6 +69,7 @@ class ReportQuery:
                 self.name,
                 self.reason,
                 self.version,
+                self.left_cart,
             ),
             **changes,
         )
@@ -96,6 +98,7 @@ def read_query(params: Mapping[str, str]) -> ReportQuery:
         until=_moment(params.get("until", "")),
         version=params.get("version", "")[:200].replace("\0", "") or None,
         both=params.get("both", "") == "True",
+        left_cart=params.get("left_cart", "") == "True",
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.models import Conversion, Delivery
@@ -25,7 +25,8 @@ from insights.identity.trail import (
     read_totals,
     read_visits,
 )
-from insights.models import Event, Visitor
+from insights.models import Event, Segment, SegmentMember, Visitor
+from insights.segments.tags import tags_of
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.event_words import Words, words_of
 from insights.viewer.wording import short_id
@@ -62,7 +63,8 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class VisitorRead:
-    """Everything that the page needs. ``moments`` are by session, in order; ``further`` counts those left out."""
+    """Everything that the page needs. ``moments`` are by session, in order; ``further`` counts those left out.
+    ``segments``: name, and since when."""
 
     known: Acquaintance
     totals: Totals
@@ -73,6 +75,8 @@ class VisitorRead:
     messages: tuple[Delivery, ...]
     at_start: bool
     consent: Mapping[str, Any]
+    segments: Sequence[tuple[str, datetime]]
+    tags: Sequence[str]
 
 
 async def read_visitor(tx: AsyncSession, project_id: UUID, visitor_id: UUID, after: str) -> VisitorRead:
@@ -91,6 +95,8 @@ async def read_visitor(tx: AsyncSession, project_id: UUID, visitor_id: UUID, aft
         messages=await read_messages(tx, project_id, known.visitors),
         at_start=place is None,
         consent=await _consent(tx, project_id, known.visitors),
+        segments=await _segments(tx, project_id, known.visitors),
+        tags=await tags_of(tx, project_id, known.visitors),
     )
 
 
@@ -193,6 +199,21 @@ async def _consent(tx: AsyncSession, project_id: UUID, visitors: Sequence[UUID])
         .limit(1)
     )
     return found or {}
+
+
+async def _segments(tx: AsyncSession, project_id: UUID, visitors: Sequence[UUID]) -> list[tuple[str, datetime]]:
+    """Those that any of the person's devices was in after its last visit, or was put into."""
+    rows = await tx.execute(
+        select(Segment.name, func.min(SegmentMember.since))
+        .join(
+            SegmentMember,
+            and_(SegmentMember.project_id == Segment.project_id, SegmentMember.segment_id == Segment.id),
+        )
+        .where(Segment.project_id == project_id, SegmentMember.visitor_id.in_(visitors))
+        .group_by(Segment.name)
+        .order_by(Segment.name)
+    )
+    return [(name, since) for name, since in rows]
 
 
 async def _moments(tx: AsyncSession, project_id: UUID, sessions: Sequence[UUID]) -> dict[UUID, list[Moment]]:

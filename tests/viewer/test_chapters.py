@@ -111,16 +111,16 @@ def test_the_parts_of_a_timeline(count: int, asked: str, shown: tuple[int, int])
 
 def test_a_curve_of_one_event_is_a_line_and_labels_never_overlap() -> None:
     events = [event(0, "page_viewed")]
-    curve = draw(events, {0: Scores(0.5, 0.5, 0.5)}, {})
+    curve = draw(events, {0: Scores(0.5, 0.5, 0.5)}, {}, {})
     assert curve is not None
     assert all(" L" in line.path for line in curve.lines)
     labels = sorted(line.label_y for line in curve.lines)
     assert all(after - before >= 18 for before, after in pairwise(labels))
-    assert draw([], {}, {}) is None
+    assert draw([], {}, {}, {}) is None
 
 
 def test_scores_outside_of_their_range_stay_on_the_paper() -> None:
-    curve = draw([event(0, "clicked"), event(1, "clicked")], {0: Scores(-1, 2, 0), 1: Scores(0, 1, 9e9)}, {})
+    curve = draw([event(0, "clicked"), event(1, "clicked")], {0: Scores(-1, 2, 0), 1: Scores(0, 1, 9e9)}, {}, {})
     assert curve is not None
     for line in curve.lines:
         for point in line.path[1:].split(" L"):
@@ -136,9 +136,27 @@ def test_a_long_session_is_sampled_from_its_first_to_its_last_event() -> None:
 def test_a_mark_says_what_and_when_and_cited_ones_carry_their_number() -> None:
     events = [event(0, "page_viewed"), event(65, "request_failed"), event(70, "rage_click"), event(71, "clicked")]
     numbers: dict[UUID, int] = {events[1].id: 1}
-    curve = draw(events, dict.fromkeys(range(4), Scores(0.1, 0.2, 0.3)), numbers)
+    curve = draw(events, dict.fromkeys(range(4), Scores(0.1, 0.2, 0.3)), numbers, {})
     assert curve is not None
     assert [(mark.kind, mark.title, mark.number) for mark in curve.marks] == [
         ("cited", "Request failed at +1:05, cited [1]", 1),
         ("signal", "Rage click at +1:10", None),
     ]
+
+
+def test_each_row_of_the_curve_says_what_moved_it_and_what_it_is_made_of() -> None:
+    events = [event(n, "clicked") for n in range(3)]
+    terms = [
+        {"propensity": (("pages", 0.4), ("cart", 0.1))},
+        {"propensity": (("cart", 0.9), ("pages", 0.5))},
+        {"propensity": (("cart", 0.9),)},
+    ]
+    curve = draw(events, dict.fromkeys(range(3), Scores(0.1, 0.2, 0.3)), {}, dict(enumerate(terms)))
+    assert curve is not None
+    first, second, third = curve.steps
+    assert (first.moved, second.moved, third.moved) == (
+        {},
+        {"propensity": ("cart", pytest.approx(0.8))},
+        {"propensity": ("pages", pytest.approx(-0.5))},
+    )
+    assert [step.terms["propensity"] for step in curve.steps] == [one["propensity"] for one in terms]

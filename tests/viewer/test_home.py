@@ -64,6 +64,9 @@ async def test_every_number_leads_to_its_visits(database: Database, shop: Shop) 
     assert await counted(shop, unescape(visits)) == sum(midnight <= row["at"] < NOW for row in weeks.rows)
     told = re.findall(r'href="/app(/reports/sessions[^"]*)" aria-label="[^,]+, (\d+) visits', page)
     assert len(told) == 4
+    (carts,) = re.findall(r'href="/app(/reports/sessions[^"]*left_cart[^"]*)"', page)
+    with_carts = [row for row in weeks.rows if midnight <= row["at"] < NOW and row.get("cart", 0) > 0]
+    assert await counted(shop, unescape(carts)) == len(with_carts) > 0
     for link, number in told:
         assert await counted(shop, unescape(link)) == int(number)
 

@@ -16,6 +16,9 @@ from adapters.postgres.engine import Database
 from flows.triggers import record_conversion
 from insights.identity.links import links_said
 from insights.identity.stitch import stitch
+from insights.segments.membership import add_visitor
+from insights.segments.store import create_segment
+from insights.segments.tags import change_tags
 from insights.viewer.visitor_page import VISITS_A_PAGE
 from tests.demo.serving import serving
 from tests.viewer.conftest import Shop
@@ -135,6 +138,19 @@ async def test_a_visit_tells_its_moments_once_each(shop: Shop, ada: Ada) -> None
     assert "Device 2" in trail
 
 
+async def test_the_person_s_segments_and_tags_are_those_of_all_devices(
+    shop: Shop, ada: Ada, database: Database
+) -> None:
+    assert "In no segment" in section(await shop.see(f"/visitors/{ada.laptop}"), "groups")
+    async with database.transaction(shop.project_id) as tx:
+        await create_segment(tx, shop.project_id, name="vip", description="", written=None, now=NOW)
+        await add_visitor(tx, shop.project_id, "vip", ada.phone, NOW)
+        await change_tags(tx, shop.project_id, ada.laptop, put_on=["asked-twice"], take_off=[], by="api", now=NOW)
+    for device in (ada.laptop, ada.phone):
+        told = section(await shop.see(f"/visitors/{device}"), "groups")
+        assert "vip since" in told and "asked-twice" in told
+
+
 async def test_messages_and_orders_say_on_which_device(shop: Shop, ada: Ada) -> None:
     page = await shop.see(f"/visitors/{ada.phone}")
     assert "after a visit on Device 1" in section(page, "messages")
@@ -148,7 +164,7 @@ async def test_the_session_page_leads_to_the_visitor_and_to_visits_on_other_devi
     others = section(page, "others")
     assert others.count("on another device") == 2
     assert "2 visits" not in others
-    assert "Before 1 visit" in text_of(page)
+    assert "Came before 1 visit" in text_of(page)
 
 
 async def test_a_stranger_is_one_device_without_a_name(shop: Shop, database: Database) -> None:
