@@ -58,6 +58,11 @@ class Process:
         await asyncio.to_thread(self.stop)
 
     @property
+    def metrics_url(self) -> str:
+        """Where it says how it fares."""
+        return f"http://{self._operators}/metrics"
+
+    @property
     def pid(self) -> int:
         """Its process id."""
         if self._process is None:

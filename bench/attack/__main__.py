@@ -1,49 +1,63 @@
 """Attacks ourselves: `python -m bench.attack [--long] [--json]`.
 
-Each row of what must hold is tried by its tests, counted, and printed with n; then a key floods beside a quiet one,
-and schemathesis asks every operation in every wrong way. Zero failures in n trials bound the rate of failure at 3/n.
-The short run leaves out the slow rows; --long takes all of them, three seeds for each kind of key, and the kills of
-`bench.chaos`.
+A key floods beside a quiet one; then each row of what must hold is tried by its tests, counted, and printed with n,
+while schemathesis asks every operation in every wrong way with each kind of key. Zero failures in n trials bound the
+rate of failure at 3/n. The short run leaves out the slow rows and says which; --long takes all of them, three seeds for
+each kind of key, kills of every process (parts of `bench.chaos`), and slow and broken lines to database, model, mail.
 """
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from sqlalchemy import select
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
 from bench.attack.fuzz import Fuzzed, fuzz
 from bench.attack.neighbour import measure
 from bench.attack.rows import ROWS, Row, attempt
+from bench.attack.slowness import slowness
+from bench.chaos import ingest as chaos
 from bench.processes import Process, environment
 from bench.report import Figure, report
+from insights.access import members
 from insights.access.keys import create_key
+from insights.access.logins import Browser, Logins
+from insights.access.roles import Role
+from insights.models import Project
 from insights.shipped import shipped
+from insights.viewer.gate import LOGIN_COOKIE
 
 SEEDS = (1, 2, 3)
 OPERATOR = "operator-token-of-thirty-two-letters"
-AT_ONCE = 3
+AT_ONCE = 2
+"""Processes for the tests, and as many for schemathesis."""
+KILLS = 4
+"""Of each process in the long run; `python -m bench.chaos ingest --long` takes a hundred."""
+SECONDS_OF_FAULT = 8.0
 MOST_DEARER = 10.0
 """Per cent that a flood may add to a neighbour's p99."""
 
 
 async def run(long: bool) -> list[Figure]:
     """All figures."""
-    figures = await _rows([row for row in ROWS if long or not row.long])
-    figures += [Figure(f"{row.name}: {row.number}", None, "not run: --long") for row in ROWS if row.long and not long]
-    figures += await _neighbour(long)
-    figures += await _fuzz(long)
+    # Alone: everything else would be a neighbour, too.
+    beside = await _neighbour(long)
+    rows, fuzzed = await asyncio.gather(_rows([row for row in ROWS if long or not row.long]), _fuzz(long))
+    figures = [*rows, *fuzzed, *beside]
     if long:
-        figures += _chaos()
-    return figures
+        return figures + await chaos.run(KILLS) + await slowness(SECONDS_OF_FAULT)
+    left_out = [f"{row.name}: {row.number}" for row in ROWS if row.long]
+    left_out += ["kill -9 of API, worker, PostgreSQL, Redis", "a second late, resets: database, model, provider"]
+    return figures + [Figure(name, None, "not run: --long") for name in left_out]
 
 
 async def _rows(rows: list[Row]) -> list[Figure]:
@@ -85,6 +99,7 @@ async def _server() -> AsyncIterator[tuple[str, dict[str, str]]]:
             keys = {"none": "", "operator": OPERATOR}
             keys["write"] = (await create_key(database, "fuzzed", "write", [])).key
             keys["admin"] = (await create_key(database, "fuzzed", "secret", [])).key
+            keys["member session"] = await _member_session(database)
             await database.close()
             names = ("OPERATION_REQUESTS_PER_SECOND", "KEY_REQUESTS_PER_SECOND", "OPERATIONS_AT_ONCE")
             limits = {f"WHYLEFT_{name}": "0" for name in names}
@@ -100,12 +115,29 @@ async def _server() -> AsyncIterator[tuple[str, dict[str, str]]]:
             await asyncio.to_thread(server.stop)
 
 
+async def _member_session(database: Database) -> str:
+    """The cookie of an admin who is logged in."""
+    now = datetime.now(UTC)
+    async with database.transaction(None) as tx:
+        project_id = (await tx.scalars(select(Project.id).where(Project.name == "fuzzed"))).one()
+    async with database.transaction(project_id) as tx:
+        _, link = await members.invite(tx, project_id, "admin@example.org", Role.ADMIN, now)
+    async with database.transaction(None) as tx:
+        invitation, _ = await members.invitation_of(tx, link, now)
+        member_id = await members.accept(tx, invitation, None, now)
+    async with database.transaction(project_id) as tx:
+        return Logins.begin(tx, project_id, Browser("127.0.0.0", "bench"), now, member_id=member_id)
+
+
 async def _fuzz(long: bool) -> list[Figure]:
     few = asyncio.Semaphore(AT_ONCE)
     async with _server() as (url, keys):
 
         async def one(kind: str, key: str, seed: int) -> Fuzzed:
             headers = {"Authorization": f"Bearer {key}"} if key else {}
+            if kind == "member session":
+                # What opens the viewer opens nothing here: no other page may ask in a member's name.
+                headers = {"Cookie": f"{LOGIN_COOKIE}={key}"}
             async with few:
                 if long:
                     phases = ("examples", "coverage", "fuzzing", "stateful")
@@ -121,15 +153,6 @@ async def _fuzz(long: bool) -> list[Figure]:
             name = f"schemathesis, {kind} key, {len(found)} seeds, {found[0].operations} operations"
             figures.append(Figure(name, len(faults), "faults", 0, not faults, sum(fuzzed.cases for fuzzed in found)))
     return figures
-
-
-def _chaos() -> list[Figure]:
-    done = subprocess.run([sys.executable, "-m", "bench.chaos", "ingest"], capture_output=True, text=True)
-    print(done.stdout)
-    failed = done.returncode != 0 or "MISSED" in done.stdout
-    return [
-        Figure("kill -9 of API, worker, PostgreSQL, Redis (bench.chaos ingest)", int(failed), "lost", 0, not failed)
-    ]
 
 
 def main() -> None:

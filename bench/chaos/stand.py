@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,8 +71,16 @@ class Stand:
 
 
 @asynccontextmanager
-async def standing(folder: Path, settings: dict[str, str], *, apis: int = 2, workers: int = 2) -> AsyncIterator[Stand]:
-    """An installation in ``folder`` with one project and the starter flows, whose pauses are a tenth of a second."""
+async def standing(
+    folder: Path,
+    settings: dict[str, str],
+    *,
+    apis: int = 2,
+    workers: int = 2,
+    through: Callable[[DatabaseUrls], Awaitable[DatabaseUrls]] | None = None,
+) -> AsyncIterator[Stand]:
+    """An installation in ``folder`` with one project and the starter flows, whose pauses are a tenth of a second.
+    ``through``: the way that its processes take to the database, where it is not the straight one."""
     server = await asyncio.to_thread(embedded.start, folder / "postgres")
     migrate.upgrade(server.owner_url, shipped("migrations"))
     urls = DatabaseUrls(owner=server.owner_url, app=server.app_url)
@@ -80,7 +88,7 @@ async def standing(folder: Path, settings: dict[str, str], *, apis: int = 2, wor
     key = await create_key(database, "chaos", "write", [])
     async with database.transaction(key.project_id) as tx:
         await publish_starter_flows(tx, key.project_id, datetime.now(UTC), wait_scale=1e-6)
-    given = environment(urls, folder, **settings)
+    given = environment(await through(urls) if through else urls, folder, **settings)
     stand = Stand(folder, server, database, key.project_id, key.key)
     stand.apis = [Process(given, "api") for _ in range(apis)]
     stand.workers = [Process(given, "worker") for _ in range(workers)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from datetime import UTC, datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -39,7 +40,7 @@ async def follow(token: str, request: Request, services: FromRequest) -> Respons
     target = _read(services, token, "click")
     if request.method == "GET":
         await _note(services, target)
-    return Response(status_code=302, headers={**_QUIET, "location": target.url})
+    return Response(status_code=302, headers={**_QUIET, "location": _location(target.url)})
 
 
 @router.get("/o/{token}", include_in_schema=False)
@@ -66,6 +67,11 @@ def _read(services: Services, token: str, kind: str) -> Target:
     if target.kind != kind:
         raise Refused("This link is for something else. Open it from the message again.")
     return target
+
+
+def _location(url: str) -> str:
+    """``url`` in the letters of a header: a name or a page of a visitor's may stand in it, with line breaks and all."""
+    return quote(url, safe="!#$%&'()*+,/:;=?@[]~")
 
 
 async def _note(services: Services, target: Target) -> None:

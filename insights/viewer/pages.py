@@ -95,7 +95,7 @@ class Pages(PageGroup):
 
     async def tail(self, request: Request, viewer: Viewer) -> Response:
         """Server-sent events: sessions that match the filters, as they come and change."""
-        if self._tails.full:
+        if self._tails.full(viewer.project_id):
             raise Unavailable("So many lists are followed live that there is no room for another one.", retry_after=60)
         filters = read_request(request.query_params).filters
         row_of = self._desk.templates.get_template("session_row.html").module.session_row  # type: ignore[attr-defined]
@@ -109,7 +109,7 @@ class Pages(PageGroup):
             return [str(row_of(row, filters, root(request), now)) for row in found]
 
         return StreamingResponse(
-            self._tails.follow(look, self._now()),
+            self._tails.follow(viewer.project_id, look, self._now()),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

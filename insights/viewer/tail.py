@@ -7,13 +7,17 @@ a process holds only so many, and a login that ended ends it.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 LASTS: Final = timedelta(minutes=5)
 EVERY: Final = timedelta(seconds=2)
 MOST_AT_ONCE: Final = 20
+MOST_OF_ONE: Final = 8
+"""Of one project: nobody follows so many lists that none is left for the others."""
 MOST_ROWS: Final = 25
 """A look shows at most so many; the newest ones."""
 
@@ -36,16 +40,15 @@ class Tails:
         self._lasts = lasts
         self._every = every
         self._most = most
-        self._open = 0
+        self._open: Counter[UUID] = Counter()
 
-    @property
-    def full(self) -> bool:
-        """Whether there is no room for another one."""
-        return self._open >= self._most
+    def full(self, project_id: UUID) -> bool:
+        """Whether there is no room for another one of this project."""
+        return self._open.total() >= self._most or self._open[project_id] >= MOST_OF_ONE
 
-    async def follow(self, look: Look, since: datetime) -> AsyncIterator[str]:
+    async def follow(self, project_id: UUID, look: Look, since: datetime) -> AsyncIterator[str]:
         """Server-sent events: ``row`` for each row, ``over`` (with why) at the end."""
-        self._open += 1
+        self._open[project_id] += 1
         try:
             yield ": following\n\n"
             for _ in range(max(1, round(self._lasts / self._every))):
@@ -63,7 +66,9 @@ class Tails:
                 await asyncio.sleep(self._every.total_seconds())
             yield _event("over", "time")
         finally:
-            self._open -= 1
+            self._open[project_id] -= 1
+            if not self._open[project_id]:
+                del self._open[project_id]
 
 
 def _event(name: str, data: str) -> str:

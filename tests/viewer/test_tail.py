@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from fastapi import FastAPI
@@ -21,6 +21,8 @@ from tests.demo.serving import serving
 from tests.viewer.conftest import Shop
 from tests.viewer.seed import NOW, store
 from tests.viewer.seed import browser as browser_visit
+
+SHOP = uuid4()
 
 
 async def test_what_came_or_closed_since_is_told_once_it_matches(
@@ -42,7 +44,7 @@ async def collect(tails: Tails, rows: list[list[str] | None]) -> list[str]:
     async def look(since: datetime) -> list[str] | None:
         return rows.pop(0) if rows else []
 
-    return [told async for told in tails.follow(look, NOW) if not told.startswith(":")]
+    return [told async for told in tails.follow(SHOP, look, NOW) if not told.startswith(":")]
 
 
 async def test_a_tail_closes_itself() -> None:
@@ -60,11 +62,11 @@ async def test_a_login_that_ended_ends_its_tail() -> None:
 
 async def test_there_is_room_for_so_many_and_then_again() -> None:
     tails = Tails(lambda: NOW, every=timedelta(milliseconds=1), most=1)
-    followed = tails.follow(lambda since: asyncio.sleep(0, []), NOW)
+    followed = tails.follow(SHOP, lambda since: asyncio.sleep(0, []), NOW)
     await anext(followed)
-    assert tails.full
+    assert tails.full(SHOP)
     await followed.aclose()
-    assert not tails.full
+    assert not tails.full(SHOP)
 
 
 @pytest.mark.browser
