@@ -1,41 +1,37 @@
-"""How fast the flow engine is: steps, starts, claims, cancels, timers, memory.
+"""How fast the flow engine is (steps, starts, claims, cancels, timers, memory), and whether its gate is exact.
 
 `python -m bench.flows [--long] [--json]`: the engine in one process, PostgreSQL, an instance of its own, beside it on
-the same cores. Waiting runs: 10,000 and 100,000; --long: 1,000,000 as well, and more of everything. About a minute.
+the same cores. Waiting runs: 10,000 and 100,000; --long: 1,000,000 as well, more of everything, and 100,000
+purchases that race with a send (--races N: so many).
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import psutil
-import psycopg
+import structlog
 from sqlalchemy import text
 
 from adapters.postgres import embedded, migrate
-from adapters.postgres.engine import Database, DatabaseUrls, conninfo
-from bench.report import Figure, report
+from adapters.postgres.engine import Database, DatabaseUrls
+from bench.flow_gate import gate_figures
+from bench.flow_stand import Bench, percentile
+from bench.report import Figure, option, report
 from flows.claims import RunClaims
-from flows.definition import FlowDefinition
 from flows.ports import Trigger
-from flows.runner import Runner
 from flows.starting import start_runs
-from flows.store import publish
 from flows.triggers import record_conversion
 from insights.access.keys import ensure_project
-from insights.conditions.fields import FIELDS
-from insights.recovery.audience import VisitorFacts
-from insights.recovery.compose import MessageComposer
-from insights.recovery.publish import ACTIONS
 from insights.segments.knowledge import VisitorKnowledge
 from insights.shipped import shipped
 
@@ -43,61 +39,14 @@ STEPS_BAR, STARTS_BAR = 5_000, 1_000
 CANCEL_BAR_MS, WAKE_BAR_MS = 20.0, 250.0
 GROWTH_BAR_MB = 20.0
 """How much the engine may take beside what it had with the fewest runs waiting."""
+RACES, RACES_LONG = 400, 100_000
 CHAIN = 8
 GROUP = 50
 """Triggers in one transaction, as many as sessions that close together."""
 PATIENCE = 300.0
 
 
-class Bench:
-    """An engine on a database of its own, with one project and two flows: a chain of waits, and one long wait."""
-
-    def __init__(self, urls: DatabaseUrls, project_id: UUID, database: Database) -> None:
-        self.urls = urls
-        self.project_id = project_id
-        self.database = database
-        self.flows: dict[str, tuple[UUID, UUID]] = {}
-        self.waiting = 0
-
-    async def publish(self, name: str, steps: dict[str, Any]) -> None:
-        """Publishes a flow that starts on insights of the reason that is its name."""
-        body = {"name": name, "trigger": {"on": "insight", "reasons": [name]}, "start": "s0", "steps": steps}
-        async with self.database.transaction(self.project_id) as tx:
-            flow = FlowDefinition.model_validate(body)
-            version = await publish(tx, self.project_id, flow, datetime.now(UTC), ACTIONS, FIELDS)
-            self.flows[name] = version.flow_id, version.id
-
-    def runner(self) -> Runner:
-        """The engine as a worker runs it, without channels."""
-        return Runner(
-            self.database,
-            channels={},
-            composer=MessageComposer(public_url="http://localhost", shop_url="", signing_secret=b"0" * 32),
-            facts=VisitorFacts(),
-            knowledge=VisitorKnowledge(),
-            clock=lambda: datetime.now(UTC),
-        )
-
-    def fill(self, name: str, runs: int, due: str, *, step: str = "s0", key: str = "gen_random_uuid()::text") -> None:
-        """Puts runs into the table as if they had come to rest at a step. ``due`` and ``key`` are SQL over ``n``."""
-        flow, version = self.flows[name]
-        with psycopg.connect(conninfo(self.urls.owner), autocommit=True) as owner:
-            owner.execute("SELECT set_config('whyleft.project_id', %s, false)", [str(self.project_id)])
-            owner.execute(
-                f"""
-                INSERT INTO flow_run (project_id, id, flow_id, version_id, visitor_id, trigger_key, trigger_group,
-                    triggered_at, facts, exit_on_conversion, status, step, waiting, signalled, due_at, attempts,
-                    started_at)
-                SELECT %s, gen_random_uuid(), %s, %s, gen_random_uuid(), key, key, now(), '{{"insight": {{}}}}', true,
-                    'waiting', %s, true, false, due, 0, now()
-                FROM (SELECT {key} AS key, {due} AS due FROM generate_series(1, %s) AS n) AS made
-                """,  # noqa: S608  (both are written below)
-                [self.project_id, flow, version, step, runs],
-            )
-            owner.execute("VACUUM ANALYZE flow_run")
-
-
-async def figures(*, long: bool) -> list[Figure]:
+async def figures(*, long: bool, races: int) -> list[Figure]:
     """All of them."""
     with tempfile.TemporaryDirectory() as folder, embedded.start(Path(folder) / "postgres") as server:
         migrate.upgrade(server.owner_url, shipped("migrations"))
@@ -122,7 +71,7 @@ async def figures(*, long: bool) -> list[Figure]:
                 gc.collect()
                 memory.append((size, psutil.Process().memory_info().rss / 2**20))
             found.append(_memory(memory))
-            return found
+            return [*found, *await gate_figures(bench, races=races, persons=100 if long else 10)]
         finally:
             await database.close()
 
@@ -151,7 +100,7 @@ async def _steps(bench: Bench, runs: int, waiting: int) -> Figure:
     while left and time.perf_counter() - began < PATIENCE:
         while await runner.run_due():
             pass
-        left = await _unfinished(bench, "chain")
+        left = await bench.unfinished("chain")
     seconds = time.perf_counter() - began
     rate = runs * CHAIN / seconds
     name = f"steps that send nothing, {waiting:,} runs waiting"
@@ -187,11 +136,11 @@ async def _among(bench: Bench, waiting: int, times: int) -> list[Figure]:
                 now=datetime.now(UTC),
             )
         cancelled.append((time.perf_counter() - began) * 1000)
-    late = _percentile(cancelled, 99)
+    late = percentile(cancelled, 99)
     return [
-        Figure(f"a claim that finds nothing due, p50, {waiting:,} waiting", _percentile(taken, 50), "ms", n=len(taken)),
+        Figure(f"a claim that finds nothing due, p50, {waiting:,} waiting", percentile(taken, 50), "ms", n=len(taken)),
         Figure(
-            f"a purchase cancels its runs, p50, {waiting:,} waiting", _percentile(cancelled, 50), "ms", n=len(cancelled)
+            f"a purchase cancels its runs, p50, {waiting:,} waiting", percentile(cancelled, 50), "ms", n=len(cancelled)
         ),
         Figure(
             f"a purchase cancels its runs, p99, {waiting:,} waiting",
@@ -212,7 +161,7 @@ async def _wakes(bench: Bench, runs: int, waiting: int) -> Figure:
     stop = asyncio.Event()
     serving = asyncio.create_task(bench.runner().serve(stop))
     began = time.perf_counter()
-    while await _unfinished(bench, "chain") and time.perf_counter() - began < 60:  # noqa: ASYNC110
+    while await bench.unfinished("chain") and time.perf_counter() - began < 60:  # noqa: ASYNC110
         await asyncio.sleep(0.2)
     stop.set()
     await serving
@@ -226,20 +175,11 @@ async def _wakes(bench: Bench, runs: int, waiting: int) -> Figure:
             {"flow": bench.flows["chain"][0], "since": since},
         )
         late = [float(row[0]) for row in rows]
-    worst = _percentile(late, 99)
+    worst = percentile(late, 99)
     name = f"a timer is met, p99, {waiting:,} waiting"
     return Figure(
         name, worst, "ms late", bar=WAKE_BAR_MS, holds=worst <= WAKE_BAR_MS and len(late) == runs, n=len(late)
     )
-
-
-async def _unfinished(bench: Bench, name: str) -> int:
-    async with bench.database.transaction(bench.project_id) as tx:
-        given = {"flow": bench.flows[name][0]}
-        left = await tx.scalar(
-            text("SELECT count(*) FROM flow_run WHERE flow_id = :flow AND due_at IS NOT NULL"), given
-        )
-        return int(left or 0)
 
 
 def _memory(seen: Sequence[tuple[int, float]]) -> Figure:
@@ -249,14 +189,13 @@ def _memory(seen: Sequence[tuple[int, float]]) -> Figure:
     return Figure(name, growth, "MB more", bar=GROWTH_BAR_MB, holds=growth <= GROWTH_BAR_MB, n=len(seen))
 
 
-def _percentile(values: Sequence[float], percent: int) -> float:
-    ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 2) if ordered else float("nan")
-
-
 def main() -> None:
     """Prints the table; with --json the last line is the result."""
-    report("flows", asyncio.run(figures(long="--long" in sys.argv)))
+    # A poisoned flow says of each failure that it failed, with all that led to it.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    long = "--long" in sys.argv
+    races = option("--races", RACES_LONG if long else RACES)
+    report("flows", asyncio.run(figures(long=long, races=races)))
 
 
 if __name__ == "__main__":

@@ -107,3 +107,8 @@ def _processor() -> str:
     except OSError:
         return platform.machine()
     return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def option(name: str, otherwise: int) -> int:
+    """The whole number that follows ``name`` on the command line."""
+    return int(sys.argv[sys.argv.index(name) + 1]) if name in sys.argv else otherwise

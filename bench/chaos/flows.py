@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bench.chaos.inbox import Inbox, inbox
 from bench.chaos.provider import Receiver, receiver
 from bench.chaos.stand import Stand, standing
-from bench.report import Figure, report
+from bench.report import Figure, option, report
 from flows.definition import FlowDefinition
 from insights.recovery.publish import publish_flow
 from insights.vocabulary.ids import uuid7
@@ -307,17 +307,12 @@ def _within(name: str, seconds: float | None, bar: float) -> Figure:
     return Figure(name, value, unit, bar=bar, holds=seconds is not None and seconds <= bar)
 
 
-def _option(name: str, otherwise: int) -> int:
-    """The whole number that follows ``name`` on the command line."""
-    return int(sys.argv[sys.argv.index(name) + 1]) if name in sys.argv else otherwise
-
-
 def main() -> None:
     """Prints the table; with --json the last line is the result."""
     long = "--long" in sys.argv
     kills, deaths, share = (KILLS_LONG, DEATHS_LONG, SHARE_LONG) if long else (KILLS, DEATHS, SHARE)
-    seconds = _option("--minutes", 24 * 60) * 60.0
+    seconds = option("--minutes", 24 * 60) * 60.0
     report(
         "chaos-flows",
-        asyncio.run(run(kills=_option("--kills", kills), deaths=deaths, share=share, seconds=seconds)),
+        asyncio.run(run(kills=option("--kills", kills), deaths=deaths, share=share, seconds=seconds)),
     )

@@ -2,7 +2,8 @@
 
 `python -m bench.chaos ingest [--long] [--json]`: two API and two worker processes, 12 visitors at a time who resend
 what was not acknowledged, a mail provider that takes 40 ms. First API and worker processes are killed side by side,
-then PostgreSQL, then, on an installation of its own, the Redis that shares live profiles; each 10 times (--long: 100).
+then PostgreSQL, then, on an installation of its own, the Redis that shares live profiles; each 10 times (--long: 100,
+--kills N: N).
 After each phase everything is left to settle and counted. About two minutes.
 """
 
@@ -23,7 +24,7 @@ from bench.chaos.redis_server import PROGRAM, RedisServer
 from bench.chaos.stand import Stand, standing
 from bench.chaos.truth import Truth
 from bench.processes import Process
-from bench.report import Figure, report
+from bench.report import Figure, option, report
 
 KILLS, KILLS_LONG = 10, 100
 VISITORS = 12
@@ -182,4 +183,4 @@ def _durable(holds: bool) -> Figure:
 
 def main() -> None:
     """Prints the table; with --json the last line is the result."""
-    report("chaos-ingest", asyncio.run(run(KILLS_LONG if "--long" in sys.argv else KILLS)))
+    report("chaos-ingest", asyncio.run(run(option("--kills", KILLS_LONG if "--long" in sys.argv else KILLS))))
