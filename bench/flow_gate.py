@@ -21,20 +21,21 @@ ROUND = 100
 """Runs that race at a time, each with a purchase of its visitor."""
 WORKERS = 50
 CAP = 3
-SENDS = 1_000
+SENDS = 500
 POISONED = 100
-GOOD = 300
+GOOD, GOOD_EVERY_MS = 60, 50
+PATIENCE = 60.0
 OTHERS_BAR_MS = 1_000.0
 SEED = 20261121
 
 _SEND = {"do": "send", "action": "send_email", "params": {"message": "cart_reminder"}}
 _SENT_TO = """
-SELECT visitor_id, count(*) FROM delivery JOIN flow_run AS run ON run.id = run_id
-WHERE run.flow_id = :flow AND delivery.status = 'accepted' GROUP BY visitor_id
+SELECT run.visitor_id, count(*) FROM delivery JOIN flow_run AS run ON run.id = run_id
+WHERE run.flow_id = :flow AND delivery.status = 'accepted' GROUP BY run.visitor_id
 """
 _LATE = """
 SELECT extract(epoch FROM ended_at - CAST(trigger_key AS timestamptz)) * 1000 FROM flow_run
-WHERE flow_id = :flow AND status = 'done'
+WHERE flow_id = :flow AND status = 'done' AND started_at >= :since
 """
 
 
@@ -130,31 +131,44 @@ async def _caps(bench: Bench, persons: int) -> Figure:
 
 
 async def _poison(bench: Bench) -> list[Figure]:
-    """How late the runs of a good flow are while two others have all hands full: one whose provider never answers, one
-    whose steps fail."""
+    """How much later the runs of a good flow are while two others have all hands full: one whose provider never
+    answers, one whose steps fail."""
     await bench.publish("hangs", {"s0": _SEND | {"params": {"message": "cart_reminder", "hangs": "yes"}}})
     await bench.publish("raises", {"s0": _SEND | {"params": {"message": "cart_reminder", "raises": "yes"}}})
     await bench.publish("good", {"s0": {"do": "wait", "for": "PT0.001S", "next": "s1"}, "s1": _SEND})
+    alone = await _lateness(bench)
     bench.fill("hangs", POISONED, "now()")
     bench.fill("raises", POISONED, "now()")
-    due = f"now() + interval '2 seconds' + n * interval '{3_000 / GOOD} ms'"
+    beside = await _lateness(bench)
+    hanging = await bench.unfinished("hangs")
+    later = round(percentile(beside, 99) - percentile(alone, 99), 1)
+    holds = later <= OTHERS_BAR_MS and len(alone) == len(beside) == GOOD and hanging > 0
+    return [
+        Figure("a run's message is out, p99", percentile(alone, 99), "ms late", n=len(alone)),
+        Figure(
+            "later beside a flow that hangs and one that fails, p99",
+            later,
+            "ms",
+            bar=OTHERS_BAR_MS,
+            holds=holds,
+            n=len(beside),
+        ),
+    ]
+
+
+async def _lateness(bench: Bench) -> list[float]:
+    """How many milliseconds late each of a good flow's runs has sent, whose times come one after the other."""
+    due = f"now() + interval '2 seconds' + n * interval '{GOOD_EVERY_MS} ms'"
+    since = datetime.now(UTC)
     bench.fill("good", GOOD, due, key=f"({due})::text")
     far, stop = FarSide(), asyncio.Event()
     serving = asyncio.create_task(bench.runner(far).serve(stop))
     began = time.perf_counter()
-    while await bench.unfinished("good") and time.perf_counter() - began < 60:  # noqa: ASYNC110
+    while await bench.unfinished("good") and time.perf_counter() - began < PATIENCE:  # noqa: ASYNC110
         await asyncio.sleep(0.2)
-    hanging = await bench.unfinished("hangs")
     stop.set()
     far.go_on.set()
     await serving
     async with bench.database.transaction(bench.project_id) as tx:
-        rows = await tx.execute(text(_LATE), {"flow": bench.flows["good"][0]})
-        late = [float(row[0]) for row in rows]
-    worst = percentile(late, 99)
-    holds = worst <= OTHERS_BAR_MS and len(late) == GOOD and hanging == POISONED
-    name = "a run's message is out beside a flow that hangs and one that fails, p99"
-    return [
-        Figure(name, worst, "ms late", bar=OTHERS_BAR_MS, holds=holds, n=len(late)),
-        Figure("the same, p50", percentile(late, 50), "ms late", n=len(late)),
-    ]
+        rows = await tx.execute(text(_LATE), {"flow": bench.flows["good"][0], "since": since})
+        return [float(row[0]) for row in rows]
