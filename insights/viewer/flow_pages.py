@@ -26,7 +26,7 @@ MOST_BYTES: Final = 300_000
 MOVES: Final = ("pause", "resume", "archive", "restore", "publish")
 
 
-LABELS: Final = {
+LABELS: Final[dict[str, Any]] = {
     "insight": "A visit ended",
     "event": "Something happened",
     "segment": "Somebody came into a segment, or left it",
@@ -35,12 +35,11 @@ LABELS: Final = {
     "api": "A call of the API",
     "abandoned": "Left without buying",
     "converted": "Bought",
-    "kind": "Outcome",
-    "min_confidence": "Confidence of at least, 0 to 1",
     **{action.value: label(action.value) for action in RecoveryAction},
     **{str(reason): words[0] for reason, words in REASONS.items()},
+    "fields": {"kind": "Outcome", "min_confidence": "Confidence of at least, 0 to 1"},
 }
-"""What the builder calls the words of a definition; others are shown as they are, with spaces."""
+"""What the builder calls the words of a definition, and its ``fields``; others are shown as they are, with spaces."""
 
 
 class FlowPages(PageGroup):

@@ -297,4 +297,5 @@ def _telling(entry: dict[str, Any]) -> str:
     """What an entry of the log is about, in a few words: not the ids and times that every row has."""
     names = sorted({*(entry["before"] or {}), *(entry["after"] or {})})
     told = [name for name in names if name != "id" and not name.endswith(("_id", "_hash", "created_at", "updated_at"))]
-    return ", ".join(label(name).lower() for name in told) or "the whole entry"
+    told = told or [name.removesuffix("_id") for name in names]
+    return ", ".join(label(name).lower() for name in told)

@@ -22,7 +22,7 @@ from insights.app import create_app
 from insights.recovery.publish import publish_starter_flows
 from insights.settings import Settings
 from insights.viewer.app import create_viewer
-from insights.wiring.services import build
+from insights.wiring.services import Services, build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.patterns.shop import NOW as WEEKS_END
 from tests.patterns.shop import Weeks
@@ -126,6 +126,7 @@ class Whole:
     pattern_id: UUID
 
     furnished: Furnished
+    services: Services
 
     def known(self) -> dict[str, list[str]]:
         """What the parameters of the viewer's addresses may be."""
@@ -168,7 +169,15 @@ async def whole(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFa
     assert flow_id is not None
     furnished = await furnish(services, key.project_id, now)
     yield Whole(
-        create_app(services), services.database, key.project_id, key.key, visits, flow_id, looked.found[0], furnished
+        create_app(services),
+        services.database,
+        key.project_id,
+        key.key,
+        visits,
+        flow_id,
+        looked.found[0],
+        furnished,
+        services,
     )
     await services.recorder.stop()
     await services.loader.close()

@@ -80,9 +80,7 @@ async def _people(database: Database, project_id: UUID, now: datetime) -> str:
     links = []
     async with database.transaction(project_id) as tx:
         for name, role in (("grace", Role.ADMIN), ("ada", Role.EDITOR)):
-            links.append(
-                (await members.invite(tx, project_id, f"{name}-{project_id.hex[:8]}@kettle.example", role, now))[1]
-            )
+            links.append((await members.invite(tx, project_id, f"{name}@kettle.example", role, now))[1])
         _, waiting = await members.invite(tx, project_id, "linus@kettle.example", Role.READER, now)
         make_key(tx, project_id, "write", role=Role.READER, scopes=(), name="the shop's pages")
         make_key(tx, project_id, "secret", role=Role.READER, scopes=(), name="warehouse export")

@@ -51,6 +51,7 @@ OURS: Final[dict[str, set[str]]] = {
     "membership": {"role"},
     "pattern": {"dimension", "kind", "reason"},
     "policy": {"role", "settings"},
+    "session": {"kind", "reason"},
 }
 """Columns by table in which only the product's own words stand; what reads them relies on it."""
 

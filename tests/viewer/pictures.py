@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
@@ -26,21 +27,25 @@ from adapters.postgres.engine import DatabaseUrls
 from flows.models import Flow
 from insights.access.keys import create_key
 from insights.app import create_app
+from insights.models import Event, Session
 from insights.patterns.look import Looker
 from insights.patterns.tell import Teller
 from insights.recovery.publish import publish_starter_flows
 from insights.settings import Settings
 from insights.shipped import shipped
+from insights.vocabulary.ids import uuid7
 from insights.wiring.services import Services, build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.demo.serving import serving
 from tests.patterns import shop
-from tests.viewer.furnish import furnish
-from tests.viewer.seed import Visit, seed_shop
+from tests.viewer.furnish import Furnished, furnish
+from tests.viewer.seed import Visit, broken_checkout, seed_shop, store
 
 ROOT = Path(__file__).parent.parent.parent
 OUT = ROOT / "docs" / "images" / "viewer"
 DESKTOP, PHONE, TALLEST = (1180, 820), (390, 820), 1900
+LARGEST = 150_000
+"""Bytes of a picture."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Filled:
     flow: UUID
     pattern: UUID
     split: str
+    furnished: Furnished
 
 
 def places(filled: Filled) -> dict[str, str]:
@@ -74,14 +80,21 @@ def places(filled: Filled) -> dict[str, str]:
         "flow": f"/flows/{filled.flow}",
         "builder": f"/flows/{filled.flow}/build",
         "actions": "/actions",
-        "action": "/actions/trust_card",
+        "action": f"/actions/{filled.furnished.entry_id}",
         "lift": "/lift",
         "channels": "/channels",
-        "settings": "/settings",
+        "policy": f"/policies/{filled.furnished.policy_id}",
+        "keys": "/settings/keys",
         "members": "/settings/members",
+        "project": "/settings/project",
+        "model": "/settings/model",
+        "privacy": "/settings/privacy",
+        "changes": "/settings/changes",
         "you": "/settings/you",
         "nothing-matches": "/sessions?text=nobody",
         "unknown": f"/sessions/{uuid4()}",
+        "login-over": "/login?over=1",
+        "behind": "/reports/sessions?reason=technical_error",
     }
 
 
@@ -100,10 +113,49 @@ async def seed_weeks(services: Services, project_id: UUID, now: datetime) -> UUI
     weeks.shifted(now - shop.NOW)
     await weeks.store(services.database)
     await weeks.broken_request(services.database, 17)
+    await give_timelines(services, project_id)
     teller = Teller(services.database, services.classifiers, timedelta(seconds=1))
     looked = await Looker(services.database, teller, lambda: now).look(project_id)
     assert looked is not None
     return looked.found[0]
+
+
+async def give_timelines(services: Services, project_id: UUID) -> None:
+    """Gives the newest of the two weeks' visits, which are what lists begin with, something that happened in them."""
+    async with services.database.transaction(project_id) as tx:
+        bare = select(Session).where(Session.project_id == project_id, Session.paths == [])
+        for visit in await tx.scalars(bare.order_by(Session.started_at.desc()).limit(160)):
+            paths = list(dict.fromkeys(["/", "/product/moka-pot", visit.exit_path or "/"]))
+            if visit.purchased:
+                paths[1:] = ["/checkout", "/thank-you"]
+            for place in range(3 * len(paths) + visit.id.int % 9):
+                page = paths[min(place // 3, len(paths) - 1)]
+                kind = "page_viewed" if place % 3 == 0 and place < 3 * len(paths) else "scrolled"
+                at = visit.started_at + timedelta(seconds=9 * place + visit.id.int % 7)
+                props: dict[str, Any] = {"path": page} if kind == "page_viewed" else {"depth": 0.2 + place % 7 / 10}
+                made = Event(
+                    project_id=project_id, session_id=visit.id, id=uuid7(), visitor_id=visit.visitor_id, tab="a",
+                    seq=place + 1, occurred_at=at, received_at=at, type=kind, url=f"https://kettle.example{page}",
+                    props=props,
+                )  # fmt: skip
+                tx.add(made)
+
+
+def filled_carts(now: datetime) -> list[Visit]:
+    """Visits that a reminder is for: something in the cart, and then something else came up."""
+    made = []
+    for hours, email in (
+        (5, "ada@example.org"),
+        (9, None),
+        (14, "lin@example.org"),
+        (26, "sam@example.org"),
+        (50, None),
+    ):
+        visit = broken_checkout(now - timedelta(hours=hours), email=email, reason="distraction", confidence=0.76)
+        visit.events, visit.cite = visit.events[:11], [10]
+        visit.narrative = "They put a kettle in the cart, left the tab for something else and did not come back."
+        made.append(visit)
+    return made
 
 
 @asynccontextmanager
@@ -116,15 +168,17 @@ async def filled() -> AsyncIterator[Filled]:
         now = datetime.now(UTC)
         visits = await seed_shop(services.database, key.project_id, now=now)
         async with services.database.transaction(key.project_id) as tx:
+            for visit in filled_carts(now):
+                await store(tx, key.project_id, visit)
             await publish_starter_flows(tx, key.project_id, now)
             flow = await tx.scalar(select(Flow.id).where(Flow.name == "distraction"))
             flow = flow or await tx.scalar(select(Flow.id).where(Flow.version_id.is_not(None)).order_by(Flow.name))
         assert flow is not None
-        await furnish(services, key.project_id, now)
+        furnished = await furnish(services, key.project_id, now)
         pattern = await seed_weeks(services, key.project_id, now)
         split = f"{now - timedelta(days=1):%Y-%m-%d}"
         async with serving(create_app(services)) as address:
-            yield Filled(f"{address}/app", key.key, visits, flow, pattern, split)
+            yield Filled(f"{address}/app", key.key, visits, flow, pattern, split, furnished)
         await services.keys.close()
         await services.plans.close()
         await services.database.close()
@@ -176,7 +230,10 @@ async def sheet(browser: Browser, taken: list[bytes]) -> bytes:
         "<style>body{margin:0;padding:10px;display:grid;grid-template-columns:5fr 5fr 2fr;gap:10px;"
         f"align-items:start;background:#8a9299}}img{{display:block;width:100%;border-radius:4px}}</style>{images}"
     )
-    made = await page.screenshot(type="jpeg", quality=70, full_page=True)
+    for quality in range(70, 20, -10):
+        made = await page.screenshot(type="jpeg", quality=quality, full_page=True)
+        if len(made) <= LARGEST:
+            break
     await page.close()
     return made
 

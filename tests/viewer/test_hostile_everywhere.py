@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 from xml.etree import ElementTree
 
 import httpx
@@ -16,6 +17,7 @@ from sqlalchemy import update
 
 from adapters.postgres.engine import DatabaseUrls
 from insights.models import Session
+from insights.patterns.letters import Letters
 from tests.access.neighbour import fill
 from tests.demo.serving import serving
 from tests.viewer import tour
@@ -131,6 +133,30 @@ async def test_what_is_saved_as_a_file_is_harmless_too(everything: tuple[Whole, 
     assert not [name for one in elements for name in one.attrib if name.lower().startswith("on") or "href" in name]
     # A cell that begins so is a formula to a spreadsheet.
     assert not [line for line in listed.text.splitlines() if re.search(r'(^|,)"?[=+@\t]', line)]
+
+
+@pytest.mark.browser
+async def test_mails_of_reports_and_patterns_are_harmless_too(
+    everything: tuple[Whole, list[str], str], browser: Browser
+) -> None:
+    whole, _, _ = everything
+    letters = Letters(whole.database, public_url="https://whyleft.example", signing_secret=b"a secret of the test" * 2)
+    context = await browser.new_context()
+    seen = await watch(context, "https://whyleft.example")
+    page = await context.new_page()
+    for about in (f"pattern:{whole.pattern_id}", f"weekly:{datetime.now(UTC):%Y-%m-%d}"):
+        said = await letters.about(whole.project_id, about, uuid4(), "email", "ada@example.org")
+        assert said is not None
+        assert "data-of=" in said["html"], "the mail shows nothing that strangers wrote"
+        assert "\n" not in said["subject"] and "\r" not in said["subject"]
+        await page.set_content(said["html"])
+        # A mail has its own style; nothing else may stand in it that could run, load or lead astray.
+        foreign = "script, img, svg, iframe, form, base, object, embed, math, meta[http-equiv], [data-of], [srcdoc]"
+        assert await page.locator(foreign).count() == 0
+        leads = await page.locator("a").evaluate_all("all => all.map(a => a.getAttribute('href'))")
+        assert [href for href in leads if not href.startswith("https://whyleft.example/")] == []
+    assert seen.all() == []
+    await context.close()
 
 
 def test_no_template_goes_around_the_escaping(repository: Path) -> None:

@@ -48,7 +48,7 @@ function field(name, raw, owner, pointer, required, context) {
     context.change();
   };
   const value = owner[name];
-  const label = context.labels[name] || words(name);
+  const label = context.labels.fields[name] || words(name);
   if (context.isStep(name, schema)) return labelled(label, about, pointer, choice(context.steps(), value, set, "(the end)"));
   if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set), "cart.value >= 50.00 EUR");
   const known = schema.type === "string" && context.choices(pointer);
