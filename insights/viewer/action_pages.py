@@ -34,6 +34,10 @@ FRAME_POLICY: Final = (
 """What a previewed action may do: be drawn."""
 
 
+_PARTS: Final = {"cta": "Button", "input": "Field", "items": "Products", "dismiss_label": "To close it"}
+"""What people call the parts of an action's content."""
+
+
 class ActionPages(PageGroup):
     """What is shown in the shop's pages, and what decides it."""
 
@@ -86,7 +90,7 @@ class ActionPages(PageGroup):
         entry, faces = await self._faces(request, viewer)
         shown = _look(request, faces)
         content = json.loads(shown.action)["content"]
-        words = [(name, _said(value)) for name, value in content.items() if value]
+        words = [(_PARTS.get(name, label(name)), _said(value)) for name, value in content.items() if value]
         where = request.path_params["entry"]
         return self._page(
             request,
@@ -169,7 +173,7 @@ def _look(request: Request, faces: list[Painted]) -> Painted:
 def _said(value: Any) -> str:
     """A part of the content as text."""
     if isinstance(value, dict):
-        return " · ".join(str(part) for part in value.values() if part)
+        return " · ".join(str(part) for name, part in value.items() if part and name not in ("href", "kind"))
     if isinstance(value, list):
         return ", ".join(str(one.get("title", "")) for one in value if isinstance(one, dict))
     return str(value)

@@ -64,7 +64,14 @@ SENSIBLE: dict[str, dict[str, Any]] = {
     "privacy_request": {"kind": "export_person", "who": {}, "done_at": NOW},
     "provider_erasure": {"status": "failed", "who": {"emails": [], "phones": [], "user_ids": []}},
     "segment": {"condition": None},
-    "session": {"closed_at": NOW, "kind": None, "reason": None, "close_reason": "ended", "stage": "browser", "paths": []},
+    "session": {
+        "closed_at": NOW,
+        "kind": None,
+        "reason": None,
+        "close_reason": "ended",
+        "stage": "browser",
+        "paths": [],
+    },
     "visitor": {"traits": {}, "consent": {}, "user_id": None, "phone": None},
 }
 """Columns whose made-up value would make no sense. ``api_key``, ``member`` and what hangs on it are made for real."""

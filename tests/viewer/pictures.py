@@ -20,14 +20,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import DatabaseUrls
 from flows.models import Flow
 from insights.access.keys import create_key
 from insights.app import create_app
-from insights.models import Event, Session
+from insights.models import Event, Session, Visitor
 from insights.patterns.look import Looker
 from insights.patterns.tell import Teller
 from insights.recovery.publish import publish_starter_flows
@@ -123,7 +123,9 @@ async def seed_weeks(services: Services, project_id: UUID, now: datetime) -> UUI
 async def give_timelines(services: Services, project_id: UUID) -> None:
     """Gives the newest of the two weeks' visits, which are what lists begin with, something that happened in them."""
     async with services.database.transaction(project_id) as tx:
-        bare = select(Session).where(Session.project_id == project_id, Session.paths == [])
+        bare = select(Session).where(
+            Session.project_id == project_id, Session.paths == [], Session.closed_at.is_not(None)
+        )
         for visit in await tx.scalars(bare.order_by(Session.started_at.desc()).limit(160)):
             paths = list(dict.fromkeys(["/", "/product/moka-pot", visit.exit_path or "/"]))
             if visit.purchased:
@@ -170,6 +172,9 @@ async def filled() -> AsyncIterator[Filled]:
         async with services.database.transaction(key.project_id) as tx:
             for visit in filled_carts(now):
                 await store(tx, key.project_id, visit)
+                await tx.execute(
+                    update(Visitor).where(Visitor.id == visit.visitor_id).values(consent={"marketing": True})
+                )
             await publish_starter_flows(tx, key.project_id, now)
             flow = await tx.scalar(select(Flow.id).where(Flow.name == "distraction"))
             flow = flow or await tx.scalar(select(Flow.id).where(Flow.version_id.is_not(None)).order_by(Flow.name))
