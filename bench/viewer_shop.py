@@ -83,9 +83,9 @@ def fill(url: str, project: UUID, flow: tuple[UUID, UUID], events: int) -> list[
         copy(
             "session",
             "id, visitor_id, started_at, last_event_at, last_received_at, close_at, close_reason, closed_at,"
-            " event_count, landing_path, exit_path, paths, stage, purchased, cart_value_minor, currency, source,"
+            " event_count, landing_path, exit_path, paths, shown, stage, purchased, cart_value_minor, currency, source,"
             " client, kind, reason",
-            (_session(one, rng) for one in made),
+            (_session(one, rng, shown=place % 4 == 0) for place, one in enumerate(made)),
         )
         copy(
             "insight",
@@ -164,15 +164,16 @@ def _visitors(made: Sequence[Visit]) -> Iterator[Sequence[Any]]:
         yield visitor, start, f"v{place}@example.org" if place % 3 == 0 else None, "{}", "{}"
 
 
-def _session(one: Visit, rng: random.Random) -> Sequence[Any]:
+def _session(one: Visit, rng: random.Random, *, shown: bool) -> Sequence[Any]:
     source = json.dumps({"utm_source": rng.choice(["newsletter", "search", "social"])})
     client = json.dumps({"viewport": rng.choice(["1440x900", "390x844"]), "time_zone": "Europe/Vienna"})
     if one.reason is None:
-        nothing_yet = (None, None, None, None, None, [], None, None, None, None, "{}", "{}", None, None)
+        nothing_yet = (None, None, None, None, None, [], [], None, None, None, None, "{}", "{}", None, None)
         return one.session, one.visitor, one.start, one.end, one.end, one.closed_at, *nothing_yet
     return (
         one.session, one.visitor, one.start, one.end, one.end, None, "idle", one.closed_at, A_VISIT, one.paths[0],
-        one.paths[-1], one.paths, "cart_adder" if one.cart_minor else "browser", one.bought, one.cart_minor, "EUR",
+        one.paths[-1], one.paths, ["discount_popup"] if shown else [],
+        "cart_adder" if one.cart_minor else "browser", one.bought, one.cart_minor, "EUR",
         source, client, _kind(one), str(one.reason),
     )  # fmt: skip
 

@@ -31,15 +31,15 @@ UPDATE session SET
     close_reason = new.close_reason,
     started_at = new.started_at, last_event_at = new.last_event_at, event_count = new.event_count,
     landing_path = new.landing_path, exit_path = new.exit_path,
-    paths = ARRAY(SELECT json_array_elements_text(new.paths)), purchased = new.purchased,
+    paths = ARRAY(SELECT json_array_elements_text(new.paths)),
+    shown = ARRAY(SELECT json_array_elements_text(new.shown)), purchased = new.purchased,
     cart_value_minor = new.cart_value_minor, currency = new.currency, source = new.source, client = new.client,
     stage = new.stage, product = new.product,
     kind = COALESCE(new.kind, session.kind), reason = COALESCE(new.reason, session.reason)
 FROM json_to_recordset(:rows) AS new(
     id uuid, close_reason text, started_at timestamptz, last_event_at timestamptz, event_count integer,
-    landing_path text, exit_path text, paths json, purchased boolean, cart_value_minor bigint, currency text,
-    source jsonb, client jsonb, stage text, product text, stands boolean, kind text,
-    reason text)
+    landing_path text, exit_path text, paths json, shown json, purchased boolean, cart_value_minor bigint,
+    currency text, source jsonb, client jsonb, stage text, product text, stands boolean, kind text, reason text)
 WHERE session.project_id = :project AND session.id = new.id
 """)
 
@@ -176,6 +176,7 @@ def _columns(summary: Summary) -> dict[str, Any]:
         "landing_path": summary.landing_path,
         "exit_path": summary.exit_path,
         "paths": summary.paths,
+        "shown": summary.shown,
         "purchased": summary.purchased,
         "cart_value_minor": summary.cart_value_minor,
         "currency": summary.currency,

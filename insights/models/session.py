@@ -19,8 +19,9 @@ class Session(Tenant, Base):
     An event that arrives after the close sets ``close_at`` again; an order that nobody knew of opens the session again
     at once. ``ended_at`` is the latest session_ended. ``lease_token`` fences: a worker whose lease ran out writes
     nothing. The summary columns (from ``event_count`` on) are as of the last look, but for ``purchased``, which is true
-    from the order on. ``paths`` are those it saw, each once; ``product`` is the id of the one that it was about.
-    ``kind`` and ``reason`` are those of its current insight, for counting without a join; NULL while it has none.
+    from the order on. ``paths`` are those it saw, ``shown`` the live actions, each
+    once; ``product`` is the id of the one that it was about. ``kind`` and ``reason`` are those of its current insight,
+    for counting without a join; NULL while it has none.
     """
 
     __tablename__ = "session"
@@ -47,6 +48,7 @@ class Session(Tenant, Base):
     landing_path: Mapped[str | None]
     exit_path: Mapped[str | None]
     paths: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    shown: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     stage: Mapped[str | None]
     purchased: Mapped[bool | None]
     cart_value_minor: Mapped[int | None] = mapped_column(BigInteger)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, case, cast, func
+from sqlalchemy.dialects.postgresql import array
 
 from insights.segments.stored_fields import PHONE_PX, TABLET_PX
 
@@ -16,4 +17,6 @@ def device_column(client: Any) -> ColumnElement[str]:
     width = case(
         (viewport.op("~")(r"^[0-9]{1,5}x[0-9]{1,5}$"), cast(func.split_part(viewport, "x", 1), Integer)),
     )
-    return case((width < PHONE_PX, "phone"), (width < TABLET_PX, "tablet"), (width.is_not(None), "desktop"))
+    # Which of the three is worked out once; comparing again and again would split the text each time.
+    place = func.width_bucket(width, array([PHONE_PX, TABLET_PX], type_=Integer))
+    return case({0: "phone", 1: "tablet", 2: "desktop"}, value=place)

@@ -12,16 +12,19 @@ from uuid import UUID
 import msgspec
 
 from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
+from insights.vocabulary.actions import LiveAction
 
 MOST_PATHS = 500
 """Paths that a session is found by; a robot may see thousands."""
+
+_ACTIONS = frozenset(str(action) for action in LiveAction)
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """What a list of sessions shows of one: stored on the session row when it closes.
 
-    ``paths``: each once, in the order of the first visit.
+    ``paths`` and ``shown`` (live actions): each once, in the order of the first time.
     """
 
     started_at: datetime
@@ -30,6 +33,7 @@ class Summary:
     landing_path: str | None
     exit_path: str | None
     paths: tuple[str, ...]
+    shown: tuple[str, ...]
     purchased: bool
     reached_checkout: bool
     added_to_cart: bool
@@ -80,6 +84,7 @@ def summarise(timeline: Timeline) -> Summary:
         landing_path=paths[0] if paths else None,
         exit_path=paths[-1] if paths else None,
         paths=tuple(dict.fromkeys(paths))[:MOST_PATHS],
+        shown=_shown(events) if "action_shown" in types else (),
         purchased="purchased" in types,
         reached_checkout="checkout_started" in types or "checkout_step" in types,
         added_to_cart="cart_added" in types,
@@ -90,6 +95,11 @@ def summarise(timeline: Timeline) -> Summary:
         source=source if isinstance(source, dict) else {},
         client=client if isinstance(client, dict) else {},
     )
+
+
+def _shown(events: Iterable[TimelineEvent]) -> tuple[str, ...]:
+    told = (event.props.get("action") for event in events if event.type == "action_shown")
+    return tuple(dict.fromkeys(action for action in told if action in _ACTIONS))
 
 
 def main_product(events: Iterable[TimelineEvent]) -> str | None:

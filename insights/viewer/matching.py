@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Uuid, and_, case, cast, func, literal, or_, select
 
 from flows.models import FlowRun
 from insights.models import Decision, Event, Insight, Session, Visitor
@@ -67,9 +67,9 @@ def matching(filters: Filters, project_id: UUID, now: datetime) -> list[ColumnEl
     if filters.device is not None:
         conditions.append(_of_unknown_share(_came_with(filters.device)))
     if filters.flow is not None:
-        conditions.append(_set_going(filters.flow))
+        conditions.append(_set_going(filters.flow, project_id))
     if filters.action is not None:
-        conditions.append(_was_shown(filters.action))
+        conditions.append(_was_shown(filters.action, project_id))
     if filters.text is not None:
         conditions.append(_mentions(filters.text, project_id))
     return conditions
@@ -92,10 +92,6 @@ def page_path() -> ColumnElement[str | None]:
         case((Event.type == "page_viewed", func.nullif(Event.props["path"].astext, ""))),
         func.nullif(func.substring(Event.url, r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://[^/?#]*)?([^?#]*)"), ""),
     )
-
-
-def _has_event(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(Event.project_id == Session.project_id, Event.session_id == Session.id, *conditions)
 
 
 def _open_and_has(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -148,23 +144,30 @@ def _came_with(device: str) -> ColumnElement[bool]:
     )
 
 
-def _set_going(flow: UUID) -> ColumnElement[bool]:
-    return exists().where(
-        FlowRun.project_id == Session.project_id,
-        FlowRun.flow_id == flow,
-        FlowRun.trigger_group == func.concat(SESSION_GROUP, cast(Session.id, Text)),
+def _set_going(flow: UUID, project_id: UUID) -> ColumnElement[bool]:
+    # From the few runs to their sessions: the other way round, a text is made of every session's id.
+    of_a_session = FlowRun.trigger_group.like(f"{SESSION_GROUP}%")
+    its_id = cast(func.substring(FlowRun.trigger_group, len(SESSION_GROUP) + 1), Uuid)
+    return Session.id.in_(
+        select(case((of_a_session, its_id)))
+        .where(FlowRun.project_id == project_id, FlowRun.flow_id == flow, of_a_session)
+        .correlate(None)
     )
 
 
-def _was_shown(action: LiveAction) -> ColumnElement[bool]:
-    decided = exists().where(
-        Decision.project_id == Session.project_id,
-        Decision.session_id == Session.id,
-        Decision.action == str(action),
+def _was_shown(action: LiveAction, project_id: UUID) -> ColumnElement[bool]:
+    decided = Session.id.in_(
+        select(Decision.session_id)
+        .where(Decision.project_id == project_id, Decision.action == str(action))
+        .correlate(None)
     )
     if action is LiveAction.DO_NOTHING:
         return decided
-    return and_(decided, _has_event(Event.type == "action_shown", Event.props["action"].astext == str(action)))
+    shown = or_(
+        Session.shown.contains([str(action)]),
+        _open_and_has(Event.type == "action_shown", Event.props["action"].astext == str(action)),
+    )
+    return and_(_of_unknown_share(shown), decided)
 
 
 def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:

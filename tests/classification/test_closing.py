@@ -306,3 +306,11 @@ async def test_a_purchase_that_was_made_before_the_last_event_cancels_in_its_own
     late, shop.now = shop.now, bought_at
     await shop.visit(order(1450, 0), session=session, visitor=visitor, received=late)
     assert {run.status for run in await shop.runs() if run.exit_on_conversion} == {"cancelled"}
+
+
+async def test_a_closed_session_knows_the_live_actions_it_was_shown_each_once(shop: Shop) -> None:
+    seen = ("trust_card", "discount_popup", "trust_card", "no action of ours")
+    session = await shop.visit(page("/"), *(does("action_shown", action=one) for one in seen), leaves())
+    shop.later()
+    await shop.close_all()
+    assert (await shop.session(session)).shown == ["trust_card", "discount_popup"]

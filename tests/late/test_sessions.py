@@ -30,7 +30,7 @@ from tests.late.arrivals import PAUSE, UNSHRUNK, Batch, Step, arrivals, stories,
 
 SESSION = (
     *("visitor_id", "started_at", "last_event_at", "ended_at", "close_at", "close_reason", "event_count"),
-    *("landing_path", "exit_path", "stage", "purchased", "cart_value_minor", "currency", "source", "client"),
+    *("landing_path", "exit_path", "shown", "stage", "purchased", "cart_value_minor", "currency", "source", "client"),
 )
 INSIGHT = (
     *("kind", "reason", "confidence", "narrative", "evidence", "suggested_actions", "classifier", "fallback"),

@@ -149,7 +149,7 @@ async def store(tx: AsyncSession, project_id: UUID, visit: Visit) -> None:
         if events:
             said = summarise(timeline)
             row.event_count, row.landing_path, row.exit_path = said.event_count, said.landing_path, said.exit_path
-            row.paths = list(said.paths)
+            row.paths, row.shown = list(said.paths), list(said.shown)
             row.purchased, row.cart_value_minor, row.currency = said.purchased, said.cart_value_minor, said.currency
             row.source, row.client = said.source, said.client
     tx.add(row)
