@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
+from collections import Counter
 from uuid import UUID, uuid4
 
 import msgspec
@@ -25,12 +26,17 @@ WAITING = 100
 
 
 def _entries(project_id: UUID) -> list[Entry]:
+    """As ``api/ingest`` makes them: each stands for a profile that holds the visitor's batches before it."""
     now = int(time.time() * 1000)
     entries = []
+    versions: Counter[UUID] = Counter()
     for body in bodies(BATCHES, a_visit=10):
         batch = read_batch(body, Limits(), now).batch
         url = batch.page.url if batch.page else None
-        entries.append(Entry(project_id, batch.visitor, batch.session, batch.tab, url, now, batch.events))
+        entry = Entry(project_id, batch.visitor, batch.session, batch.tab, url, now, batch.events)
+        entry.before, entry.fresh = versions[batch.visitor], len(batch.events)
+        versions[batch.visitor] += entry.fresh
+        entries.append(entry)
     return entries
 
 

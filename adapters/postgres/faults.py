@@ -18,3 +18,8 @@ def gone(error: BaseException) -> bool:
         state = getattr(error.orig, "sqlstate", None)
         return isinstance(error, OperationalError) and (state is None or state.startswith(_GONE))
     return isinstance(error, PoolTimeout)
+
+
+def is_duplicate(error: DBAPIError) -> bool:
+    """Whether a row with the same key is there already."""
+    return getattr(error.orig, "sqlstate", None) == "23505"

@@ -32,6 +32,10 @@ class StatementRefused(Exception):
     """The server refuses these values. Nothing was committed."""
 
 
+class AlreadyStored(StatementRefused):
+    """A row with one of these keys is there already. Nothing was committed."""
+
+
 class Pipe:
     """One connection, made when it is first needed and again after it broke. Those who ask together take turns."""
 
@@ -47,7 +51,7 @@ class Pipe:
     async def run(self, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
         """Commits ``statements`` together, with row-level security showing only ``project_id``.
 
-        Returns the first row of each, None where there is none. Raises PipeBroken, StatementRefused.
+        Returns the first row of each, None where there is none. Raises PipeBroken, AlreadyStored, StatementRefused.
         """
         async with self._turn:
             return await self._run(project_id, statements)
@@ -66,6 +70,9 @@ class Pipe:
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
             await self._drop()
             raise PipeBroken(type(error).__name__) from error
+        except psycopg.errors.UniqueViolation as error:
+            await self._forget_prepared(connection)
+            raise AlreadyStored(type(error).__name__) from error
         except psycopg.Error as error:
             await self._drop()
             raise StatementRefused(type(error).__name__) from error
@@ -73,6 +80,15 @@ class Pipe:
             # Cut off half-way: what is left in the connection belongs to nobody.
             await self._drop()
             raise
+
+    async def _forget_prepared(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
+        """After a refused statement: those behind it were to be prepared and never were, and psycopg takes them for
+        prepared until it rolls back itself."""
+        try:
+            async with connection.transaction(force_rollback=True):
+                pass
+        except (psycopg.Error, OSError):
+            await self._drop()
 
     async def close(self) -> None:
         """Closes the connection, if there is one."""

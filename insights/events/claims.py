@@ -7,7 +7,7 @@ counts otherwise, somebody else wrote meanwhile, and what was decided without kn
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
@@ -79,16 +79,16 @@ def claims_of(entries: Sequence[Claimant]) -> Claims:
 
 
 def settle(
-    entries: Sequence[Claimant], claims: Claims, moved: Collection[str], undecided: Collection[str]
+    entries: Sequence[Claimant], claims: Claims, versions: Mapping[UUID, int], undecided: Collection[str]
 ) -> tuple[int, int]:
     """Tells each entry how it went; returns how many were stale and how many undecided.
 
-    ``moved``: visitors whose version was not as expected; ``undecided``: decisions that were not written. Both as text.
+    ``versions``: of the visitors that the flush wrote events of, once they are stored; ``undecided``: decisions that
+    were not written, as text.
     """
+    moved = {claim.id for claim in claims.of_events if versions.get(claim.id) != claim.expected}
     for entry in entries:
-        entry.stale = entry.before is not None and (
-            entry.visitor_id in claims.broken or (bool(moved) and str(entry.visitor_id) in moved)
-        )
+        entry.stale = entry.before is not None and (entry.visitor_id in claims.broken or entry.visitor_id in moved)
         entry.undecided = entry.decision is not None and (
             entry.visitor_id in claims.broken or (bool(undecided) and str(entry.decision["id"]) in undecided)
         )

@@ -39,3 +39,8 @@ class Entry:
     undecided: bool = False
     no_room: bool = False
     extra_fields: Collection[str] | None = None
+
+    @property
+    def surely_new(self) -> bool:
+        """Whether none of its events can be stored yet, as far as is known here: the profile knew none of them."""
+        return self.before is not None and self.fresh == len(self.events)

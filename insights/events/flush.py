@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -11,10 +11,9 @@ from uuid import UUID
 import msgspec
 
 from adapters.postgres.pipe import Statement
-from insights.events.claims import Claims, settle
+from insights.events.claims import claims_of, settle
 from insights.events.entry import Entry
-from insights.events.rows import rows_of
-from insights.vocabulary.events import AFTERWARDS
+from insights.events.rows import Key, rows_of
 
 GOODBYE: Final = timedelta(seconds=2)
 """A page that is left says several last things at once; session_ended need not be the very last of them."""
@@ -28,42 +27,42 @@ class SessionTimes:
     grace: timedelta = timedelta(minutes=1)
 
 
-# One statement a flush. What was stored before changes nothing: only rows that `added` returns touch a session.
-# A session that was closed before is looked at again after the grace, not after the quiet time; an order that it did
-# not know of opens it again. Whoever comes first, it is the session of its earliest event's visitor. Visitors come
-# after sessions: locks are taken in that order everywhere. The answer names what is new only where something is not,
-# and the visitors of whom others wrote meanwhile.
-WRITE: Final = """
+# ON CONFLICT would look first whether each event is stored, which costs half as much as storing it. Where one is, its
+# primary key says so, nothing is committed, and the flush is made again without what ``STORED`` names.
+APPEND: Final = """
 WITH given AS (
-    SELECT * FROM jsonb_to_recordset(%(rows)s) AS row(
-        session_id uuid, id uuid, visitor_id uuid, tab text, seq bigint, at bigint, received bigint, type text,
-        url text, props jsonb)
+    SELECT session_id, id, visitor_id, tab, seq, to_timestamp(t / 1000::float8) AS occurred_at,
+           to_timestamp(received / 1000::float8) AS received_at, type,
+           COALESCE(NULLIF(event.url, ''), page.url) AS url, props
+    FROM jsonb_to_recordset(%(pages)s) AS page(
+             session_id uuid, visitor_id uuid, tab text, received bigint, url text, events jsonb),
+         jsonb_to_recordset(events) AS event(id uuid, seq bigint, t bigint, type text, url text, props jsonb)
 ), added AS (
     INSERT INTO event (project_id, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props)
-    SELECT %(project)s, session_id, id, visitor_id, tab, seq, to_timestamp(at / 1000.0),
-           to_timestamp(received / 1000.0), type, url, props
-    FROM given
-    ON CONFLICT DO NOTHING
-    RETURNING session_id, id, visitor_id, occurred_at, received_at, type, url, props
-), heard AS (
-    INSERT INTO flow_occurrence (project_id, id, kind, trigger_key, trigger_group, visitor_id, occurred_at, facts,
-                                 due_at)
-    SELECT %(project)s, id, 'event', 'event:' || id, 'event:' || id, visitor_id, occurred_at,
-           jsonb_build_object('event', jsonb_build_object(
-               'id', id, 'type', type, 'props', props, 'url', url, 'session_id', session_id)),
-           received_at
-    FROM added
-    WHERE EXISTS (SELECT FROM flow_watch AS watch
-                  WHERE watch.event = type AND watch.name IN ('', added.props->>'name'))
-    ON CONFLICT DO NOTHING
-), visited AS (
-    SELECT * FROM added WHERE type <> ALL (%(afterwards)s)
-), touched AS (
-    SELECT session_id, (array_agg(visitor_id ORDER BY occurred_at, visitor_id))[1] AS visitor_id,
-           min(occurred_at) AS started_at, max(occurred_at) AS last_event_at, max(received_at) AS last_received_at,
-           max(occurred_at) FILTER (WHERE type = 'session_ended') AS ended_at,
-           NULLIF(bool_or(type = 'purchased'), false) AS purchased
-    FROM visited GROUP BY session_id
+    SELECT %(project)s, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props FROM given
+)
+INSERT INTO flow_occurrence (project_id, id, kind, trigger_key, trigger_group, visitor_id, occurred_at, facts, due_at)
+SELECT %(project)s, id, 'event', 'event:' || id, 'event:' || id, visitor_id, occurred_at,
+       jsonb_build_object('event', jsonb_build_object(
+           'id', id, 'type', type, 'props', props, 'url', url, 'session_id', session_id)),
+       received_at
+FROM given
+WHERE EXISTS (SELECT FROM flow_watch AS watch
+              WHERE watch.event = type AND watch.name IN ('', given.props->>'name'))
+ON CONFLICT DO NOTHING
+"""
+
+# A session that was closed before is looked at again after the grace, not after the quiet time; an order that it did
+# not know of opens it again. Whoever comes first, it is the session of its earliest event's visitor. Visitors come
+# after sessions: locks are taken in that order everywhere. The answer is their versions, in the order of their ids.
+TOUCH: Final = """
+WITH touched AS (
+    SELECT id AS session_id, visitor_id, to_timestamp(started / 1000::float8) AS started_at,
+           to_timestamp(last / 1000::float8) AS last_event_at,
+           to_timestamp(received / 1000::float8) AS last_received_at,
+           to_timestamp(ended / 1000::float8) AS ended_at, purchased
+    FROM jsonb_to_recordset(%(visits)s) AS visit(
+        id uuid, visitor_id uuid, started bigint, last bigint, received bigint, ended bigint, purchased boolean)
 ), sessions AS (
     INSERT INTO session AS old (project_id, id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
                                 purchased, close_at)
@@ -88,21 +87,23 @@ WITH given AS (
     RETURNING id
 ), visitors AS (
     INSERT INTO visitor AS old (project_id, id, first_seen_at, version)
-    SELECT %(project)s, visitor_id, min(occurred_at), count(*) FROM visited
+    SELECT %(project)s, id, to_timestamp(first / 1000::float8), events
+    FROM jsonb_to_recordset(%(visitors)s) AS seen(id uuid, first bigint, events bigint)
     WHERE (SELECT count(*) FROM sessions) IS NOT NULL
-    GROUP BY visitor_id ORDER BY visitor_id
+    ORDER BY id
     ON CONFLICT (project_id, id) DO UPDATE SET
         version = old.version + excluded.version, first_seen_at = LEAST(old.first_seen_at, excluded.first_seen_at)
     RETURNING id, version
-), counted AS (
-    SELECT count(*) AS n FROM added
-), moved AS (
-    SELECT array_agg(id::text) AS ids
-    FROM jsonb_to_recordset(%(claims)s) AS claim(id uuid, expected bigint) LEFT JOIN visitors USING (id)
-    WHERE version IS NULL OR version <> expected
 )
-SELECT n, CASE WHEN n < %(count)s THEN (SELECT array_agg(session_id::text || id::text) FROM added) END, moved.ids
-FROM counted, moved
+SELECT array_agg(version ORDER BY id) FROM visitors
+"""
+
+# Each asked of its own index entry, however many there are and whatever the planner knows of the table.
+STORED: Final = """
+SELECT array_agg(page.session_id::text || wanted::text)
+FROM jsonb_to_recordset(%(pages)s) AS page(session_id uuid, ids uuid[]), unnest(ids) AS wanted, LATERAL (
+    SELECT FROM event
+    WHERE project_id = %(project)s AND session_id = page.session_id AND id = wanted LIMIT 1) AS found
 """
 
 # Only who still knew all of the visitor has decided anything. Answers with the decisions that were not written.
@@ -139,54 +140,77 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What of a flush was not stored before. ``names``: session id and event id of each; None where all of it is new.
+    """What of a flush was not stored before: the keys of its events; None where all of it is new.
 
     ``stale`` and ``withheld`` count the entries whose profile was behind, and the decisions that fell for it.
     """
 
-    names: frozenset[str] | None
+    keys: Collection[Key] | None
     stale: int = 0
     withheld: int = 0
 
     def has(self, session_id: UUID, event_id: UUID) -> bool:
         """Whether this event is new."""
-        return self.names is None or f"{session_id}{event_id}" in self.names
+        return self.keys is None or (session_id, event_id) in self.keys
 
 
-def statements_of(project_id: UUID, entries: Sequence[Entry], claims: Claims, times: SessionTimes) -> list[Statement]:
-    """What writes the entries, all of one project, within one transaction."""
-    rows = [row for entry in entries for row in rows_of(entry)]
-    statements: list[Statement] = [
-        (
-            WRITE,
-            {
-                "rows": _encode(rows).decode(),
-                "count": len(rows),
-                "claims": _encode(claims.of_events).decode(),
+class Flush:
+    """What writes ``entries``, all of one project, within one transaction.
+
+    ``stored``: keys of those of their events that are stored already; None when nobody has looked.
+    """
+
+    def __init__(
+        self, project_id: UUID, entries: Sequence[Entry], times: SessionTimes, stored: Collection[Key] | None
+    ) -> None:
+        self._entries = entries
+        self._claims = claims_of(entries)
+        self._rows = rows_of(entries, stored)
+        self.statements: list[Statement] = []
+        self._touches = self._decides = False
+        if self._rows.pages:
+            self.statements.append((APPEND, {"project": project_id, "pages": _encode(self._rows.pages).decode()}))
+        if self._rows.visits:
+            self._touches = True
+            values = {
                 "project": project_id,
                 "grace": times.grace,
                 "quiet": times.quiet,
                 "goodbye": GOODBYE,
-                "afterwards": list(AFTERWARDS),
-            },
-        )
-    ]
-    decisions = [
-        entry.decision for entry in entries if entry.decision is not None and entry.visitor_id not in claims.broken
-    ]
-    if decisions:
-        values = {
-            "rows": _encode(decisions).decode(),
-            "claims": _encode(claims.of_decisions).decode(),
-            "project": project_id,
-        }
-        statements.append((DECIDE, values))
-    return statements
+                "visits": _encode(list(self._rows.visits.values())).decode(),
+                "visitors": _encode(list(self._rows.visitors.values())).decode(),
+            }
+            self.statements.append((TOUCH, values))
+        if decisions := [
+            entry.decision
+            for entry in entries
+            if entry.decision is not None and entry.visitor_id not in self._claims.broken
+        ]:
+            self._decides = True
+            values = {
+                "rows": _encode(decisions).decode(),
+                "claims": _encode(self._claims.of_decisions).decode(),
+                "project": project_id,
+            }
+            self.statements.append((DECIDE, values))
+
+    def told(self, answers: Sequence[tuple[Any, ...] | None]) -> News:
+        """What the first row of each answer says; each entry hears whether it knew all of its visitor."""
+        versions: dict[UUID, int] = {}
+        if self._touches:
+            (found,) = answers[1] or ((),)
+            versions = dict(zip(sorted(self._rows.visitors), found, strict=True))
+        undecided = ((answers[-1] or (None,))[0] or ()) if self._decides else ()
+        stale, withheld = settle(self._entries, self._claims, versions, undecided)
+        return News(self._rows.new, stale, withheld)
 
 
-def told(entries: Sequence[Entry], claims: Claims, answers: Sequence[tuple[Any, ...] | None]) -> News:
-    """What the first row of each answer says; each entry hears whether it knew all of its visitor."""
-    count, names, moved = answers[0] or (0, None, None)
-    undecided = (answers[1] or (None,))[0] if len(answers) > 1 else None
-    stale, withheld = settle(entries, claims, moved or (), undecided or ())
-    return News(None if count and names is None else frozenset(names or ()), stale, withheld)
+def stored_of(project_id: UUID, entries: Sequence[Entry]) -> Statement:
+    """Asks which events of these entries are stored already; ``keys_in`` reads the answer."""
+    pages = [{"session_id": entry.session_id, "ids": [event.id for event in entry.events]} for entry in entries]
+    return STORED, {"project": project_id, "pages": _encode(pages).decode()}
+
+
+def keys_in(answer: tuple[Any, ...] | None) -> set[Key]:
+    """The keys that the answer to ``stored_of`` names."""
+    return {(UUID(text[:36]), UUID(text[36:])) for text in (answer or (None,))[0] or ()}

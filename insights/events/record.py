@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from adapters.postgres.engine import Database
-from adapters.postgres.pipe import Pipe, StatementRefused
+from adapters.postgres.faults import is_duplicate
+from adapters.postgres.pipe import AlreadyStored, Pipe, StatementRefused
 from insights.errors import Refused, Unavailable
 from insights.events.aftermath import has_aftermath, write_aftermath
-from insights.events.claims import claims_of
 from insights.events.entry import Entry
 from insights.events.field_book import FieldBook
-from insights.events.flush import News, SessionTimes, statements_of, told
+from insights.events.flush import Flush, News, SessionTimes, keys_in, stored_of
 from insights.events.people import outdate
+from insights.events.rows import Key
 from insights.events.waiting import Lines
 
 log = structlog.get_logger()
@@ -31,6 +32,9 @@ log = structlog.get_logger()
 SATURATED_AT = 0.9
 
 CUT_OFF = (OperationalError, InterfaceError, OSError, TimeoutError)
+
+TRIES = 5
+"""How often a flush is made again because some of it turned out to be stored."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,31 +165,57 @@ class Recorder:
             _answer(items, news)
 
     async def _write_again_if_cut_off(self, entries: list[Entry]) -> News:
+        doubtful = [entry for entry in entries if not entry.surely_new]
         try:
-            return await self._write(entries)
+            return await self._write(entries, doubtful)
         except CUT_OFF as error:
             # A connection that died before or during the commit: the same rows again are harmless.
             log.info("connection_lost_while_storing", error=str(error).partition("\n")[0])
-            return await self._write(entries)
+            return await self._write(entries, entries)
 
-    async def _write(self, entries: list[Entry]) -> News:
-        """Commits the entries. Returns what of them is new."""
+    async def _write(self, entries: list[Entry], doubtful: list[Entry]) -> News:
+        """Commits the entries. Returns what of them is new. ``doubtful``: some of theirs may be stored already."""
+        for _ in range(TRIES):
+            stored = await self._stored(doubtful) if doubtful else None
+            try:
+                return await self._commit(entries, stored)
+            except AlreadyStored:
+                # Another process has just stored them, or they are twice in this flush.
+                doubtful = entries
+        raise StatementRefused("stored by somebody else each time")
+
+    async def _stored(self, entries: list[Entry]) -> set[Key]:
         project_id = entries[0].project_id
-        claims = claims_of(entries)
-        statements = statements_of(project_id, entries, claims, self._times)
+        (answer,) = await self._pipe.run(project_id, [stored_of(project_id, entries)])
+        return keys_in(answer)
+
+    async def _commit(self, entries: list[Entry], stored: set[Key] | None) -> News:
+        project_id = entries[0].project_id
+        flush = Flush(project_id, entries, self._times, stored)
         if not has_aftermath(entries):
-            return self._counted(told(entries, claims, await self._pipe.run(project_id, statements)))
+            return self._counted(flush.told(await self._pipe.run(project_id, flush.statements)))
         # The pool waits for a server that is starting, for seconds; the pipe tells at once that there is none.
         await self._pipe.run(project_id, [])
-        async with self._database.transaction(project_id) as tx:
-            connection = await tx.connection()
-            answers = [(await connection.exec_driver_sql(*statement)) for statement in statements]
-            news = self._counted(told(entries, claims, [tuple(answer.one()) for answer in answers]))
-            affected = await write_aftermath(tx, project_id, entries, news)
+        try:
+            news, affected = await self._commit_with_aftermath(project_id, entries, flush)
+        except IntegrityError as error:
+            if is_duplicate(error):
+                raise AlreadyStored(type(error).__name__) from error
+            raise
+        self._counted(news)
         if affected:
             await self._outdate(project_id, affected)
             self._on_people_changed(project_id, affected)
         return news
+
+    async def _commit_with_aftermath(
+        self, project_id: UUID, entries: list[Entry], flush: Flush
+    ) -> tuple[News, frozenset[UUID]]:
+        async with self._database.transaction(project_id) as tx:
+            connection = await tx.connection()
+            answers = [await connection.exec_driver_sql(*statement) for statement in flush.statements]
+            news = flush.told([tuple(answer.one()) if answer.returns_rows else None for answer in answers])
+            return news, await write_aftermath(tx, project_id, entries, news)
 
     def _counted(self, news: News) -> News:
         self.stale += news.stale
@@ -203,13 +233,13 @@ class Recorder:
 
 
 def _answer(items: list[_Waiting], news: News) -> None:
-    left = None if news.names is None else set(news.names)
+    left = None if news.keys is None else set(news.keys)
     for item in items:
         if left is None:
             count = len(item.entry.events)
         else:
             # Counted for the first that brought it: a retry may stand in the same flush as its original.
-            brought = left & {f"{item.entry.session_id}{event.id}" for event in item.entry.events}
+            brought = left & {(item.entry.session_id, event.id) for event in item.entry.events}
             left -= brought
             count = len(brought)
         if not item.done.done():

@@ -1,53 +1,124 @@
-"""Rows: the events of an entry as the timeline keeps them."""
+"""Decides what of a flush's events is written: the rows of the timeline, and what they say of each visit and visitor.
+
+Nothing is in them that the timeline does not keep (``events/kept``).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from msgspec import Struct
 
 from insights.events.entry import Entry
 from insights.events.kept import kept_props, kept_url, only_allowed
+from insights.events.wire import WireEvent
+from insights.vocabulary.events import AFTERWARDS
+
+Key = tuple[UUID, UUID]
+"""What an event is known by within its project: its session and its id."""
 
 
-class Row(Struct, gc=False):
-    """An event as ``flush.WRITE`` takes it."""
+class Page(Struct, gc=False):
+    """Events of one entry as ``flush.APPEND`` takes them, with what they share said once. Times: epoch milliseconds."""
 
     session_id: UUID
-    id: UUID
     visitor_id: UUID
     tab: str
-    seq: int
-    at: float
     received: int
-    type: str
     url: str | None
-    props: dict[str, Any]
+    events: Sequence[WireEvent]
 
 
-def rows_of(entry: Entry) -> list[Row]:
-    """The entry's events, in its order, with nothing in them that the timeline does not keep."""
-    session, visitor, tab, page, received = (
-        entry.session_id,
-        entry.visitor_id,
-        entry.tab,
-        kept_url(entry.page_url),
-        entry.received_ms,
-    )
+class Visit(Struct, gc=False):
+    """What new events say of their session, as ``flush.TOUCH`` takes it."""
+
+    id: UUID
+    visitor_id: UUID
+    started: int
+    last: int
+    received: int
+    ended: int | None = None
+    purchased: bool | None = None
+
+
+class Seen(Struct, gc=False):
+    """What new events say of a visitor, as ``flush.TOUCH`` takes it."""
+
+    id: UUID
+    first: int
+    events: int = 0
+
+
+@dataclass(slots=True)
+class Rows:
+    """The rows of one flush. ``new``: the keys of those that are written; None when that is all of them."""
+
+    new: set[Key] | None = None
+    pages: list[Page] = field(default_factory=list)
+    visits: dict[UUID, Visit] = field(default_factory=dict)
+    visitors: dict[UUID, Seen] = field(default_factory=dict)
+
+
+def rows_of(entries: Iterable[Entry], stored: Collection[Key] | None) -> Rows:
+    """The entries' events but those in ``stored``, each once. None: nobody has looked; all of them are taken as new."""
+    rows = Rows(None if stored is None else set())
+    for entry in entries:
+        events: Sequence[WireEvent] = entry.events
+        if rows.new is not None and stored is not None:
+            events = _without(entry, stored, rows.new)
+        if events:
+            rows.pages.append(_page(entry, events))
+            _touch(rows, entry, events)
+    return rows
+
+
+def _without(entry: Entry, stored: Collection[Key], new: set[Key]) -> list[WireEvent]:
+    """The entry's events that are neither stored nor in the flush already; they are added to ``new``."""
+    left = []
+    for event in entry.events:
+        key = (entry.session_id, event.id)
+        if key not in stored and key not in new:
+            new.add(key)
+            left.append(event)
+    return left
+
+
+def _page(entry: Entry, events: Sequence[WireEvent]) -> Page:
     extra = entry.extra_fields
-    return [
-        Row(
-            session,
-            event.id,
-            visitor,
-            tab,
-            event.seq,
-            event.t,
-            received,
-            event.type,
-            kept_url(event.url) or page,
-            kept_props(event.type, event.props if extra is None else only_allowed(event.type, event.props, extra)),
-        )
-        for event in entry.events
-    ]
+    kept = []
+    for event in events:
+        url = kept_url(event.url)
+        props = kept_props(event.type, event.props if extra is None else only_allowed(event.type, event.props, extra))
+        if props is not event.props or url is not event.url:
+            # A copy: the entry's own are still asked who somebody is.
+            event = WireEvent(event.id, event.t, event.type, event.seq, props, url)
+        kept.append(event)
+    return Page(entry.session_id, entry.visitor_id, entry.tab, entry.received_ms, kept_url(entry.page_url), kept)
+
+
+def _touch(rows: Rows, entry: Entry, events: Sequence[WireEvent]) -> None:
+    times = [int(event.t) for event in events if event.type not in AFTERWARDS]
+    if not times:
+        return
+    first, last, visitor_id = min(times), max(times), entry.visitor_id
+    visit = rows.visits.get(entry.session_id)
+    if visit is None:
+        visit = Visit(entry.session_id, visitor_id, first, last, entry.received_ms)
+        rows.visits[entry.session_id] = visit
+    elif (first, visitor_id) < (visit.started, visit.visitor_id):
+        # Whoever comes first, it is the session of its earliest event's visitor.
+        visit.started, visit.visitor_id = first, visitor_id
+    visit.last = max(visit.last, last)
+    visit.received = max(visit.received, entry.received_ms)
+    for event in events:
+        if event.type == "session_ended":
+            visit.ended = max(visit.ended or 0, int(event.t))
+        elif event.type == "purchased":
+            visit.purchased = True
+    seen = rows.visitors.get(visitor_id)
+    if seen is None:
+        seen = rows.visitors[visitor_id] = Seen(visitor_id, first)
+    seen.first = min(seen.first, first)
+    seen.events += len(times)

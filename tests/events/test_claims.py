@@ -25,7 +25,7 @@ def test_entries_that_do_not_build_on_each_other_are_all_wrong() -> None:
     entries = [entry(ADA, 4, 3, True), entry(ADA, 4, 2, True), entry(BOB, 1, 1, True)]
     claims = claims_of(entries)
     assert claims.broken == {ADA}
-    assert settle(entries, claims, (), ()) == (2, 2)
+    assert settle(entries, claims, {BOB: 2}, ()) == (2, 2)
     assert [item.undecided for item in entries] == [True, True, False]
 
 
@@ -33,7 +33,7 @@ def test_who_claims_nothing_is_never_wrong_and_nothing_new_is_not_compared() -> 
     entries = [entry(ADA, None, 0), entry(BOB, 7, 0)]
     claims = claims_of(entries)
     assert claims.of_events == []
-    assert settle(entries, claims, {str(ADA)}, ()) == (0, 0)
+    assert settle(entries, claims, {ADA: 9}, ()) == (0, 0)
 
 
 def test_an_event_from_another_door_in_between_is_counted_against_the_page() -> None:
@@ -46,5 +46,5 @@ def test_the_entry_is_told_by_name() -> None:
     first, second = entry(ADA, 0, 1, True), entry(BOB, 0, 1, True)
     claims = claims_of([first, second])
     assert second.decision is not None
-    settle([first, second], claims, {str(ADA)}, {str(second.decision["id"])})
+    settle([first, second], claims, {ADA: 2, BOB: 1}, {str(second.decision["id"])})
     assert (first.stale, first.undecided, second.stale, second.undecided) == (True, False, False, True)

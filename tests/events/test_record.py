@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import psycopg
@@ -80,6 +81,51 @@ async def test_a_flush_with_a_purchase_in_it_counts_the_same(
     bought = visit(project_id, ["page_viewed", "purchased"], order_id="o-1", value_minor=100, currency="EUR")
     plain = visit(project_id, ["clicked"])
     assert await asyncio.gather(*(recorder.record(item) for item in (bought, plain, bought))) == [2, 1, 0]
+
+
+async def test_what_a_profile_wrongly_took_for_new_is_stored_once_and_counted_once(
+    recorder: Recorder, database: Database, project_id: UUID
+) -> None:
+    first = visit(project_id, ["clicked"] * 3)
+    assert await recorder.record(first) == 3
+    grown = replace(first, events=[*first.events, WireEvent(uuid7(first.received_ms), first.received_ms, "clicked", 9)])
+    grown.before, grown.fresh = 0, 4
+    other = visit(project_id, ["clicked"] * 2)
+    other.before, other.fresh = 0, 2
+    assert grown.surely_new and other.surely_new
+    assert await asyncio.gather(*(recorder.record(item) for item in (other, grown, grown))) == [2, 1, 0]
+    assert (other.stale, grown.stale) == (False, True)
+    assert await stored(database, project_id) == 6
+    async with database.transaction(project_id) as tx:
+        assert await tx.scalar(select(Visitor.version).where(Visitor.id == grown.visitor_id)) == 4
+
+
+@pytest.mark.parametrize("more", [[], ["identified"]])
+async def test_two_processes_that_store_the_same_at_once_store_it_once(
+    recorder: Recorder, database: Database, project_id: UUID, more: list[str]
+) -> None:
+    elsewhere = Recorder(database, times=SessionTimes(), max_queued=500)
+    elsewhere.start()
+    sent = [visit(project_id, ["page_viewed", "clicked", *more], user_id="u") for _ in range(20)]
+    for entry in sent:
+        entry.before, entry.fresh = 0, len(entry.events)
+    again = [replace(entry) for entry in sent]
+    pairs = [(recorder.record(one), elsewhere.record(other)) for one, other in zip(sent, again, strict=True)]
+    answers = await asyncio.gather(*(call for pair in pairs for call in pair))
+    await elsewhere.stop()
+    assert sum(answers) == await stored(database, project_id) == 20 * (2 + len(more))
+
+
+async def test_an_event_without_an_address_happened_on_its_page(
+    recorder: Recorder, database: Database, project_id: UUID
+) -> None:
+    entry = replace(visit(project_id, ["clicked"] * 3), page_url="https://shop.example/a?mail=ada@example.org")
+    for event, url in zip(entry.events, (None, "", "https://shop.example/b?mail=ada@example.org"), strict=True):
+        event.url = url
+    await recorder.record(entry)
+    async with database.transaction(project_id) as tx:
+        urls = await tx.scalars(select(Event.url).order_by(Event.seq))
+        assert list(urls) == [f"https://shop.example/{page}?mail=[email]" for page in "aab"]
 
 
 async def test_a_full_queue_refuses_at_once_and_takes_again_when_it_has_room(

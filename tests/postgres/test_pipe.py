@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.postgres.engine import DatabaseUrls
-from adapters.postgres.pipe import Pipe, PipeBroken
+from adapters.postgres.pipe import AlreadyStored, Pipe, PipeBroken
 from tests.postgres.door import Door, door_to
 
 ASK = ("SELECT 1", {})
@@ -52,6 +52,17 @@ async def test_once_the_server_answers_again_the_pipe_does_too(door: Door, pipe:
                 assert await pipe.run(uuid4(), [ASK]) == [(1,)]
                 return
             await asyncio.sleep(0.01)
+
+
+async def test_a_row_that_is_stored_already_is_no_reason_to_connect_again(door: Door, pipe: Pipe) -> None:
+    backend, table = ("SELECT pg_backend_pid()", {}), ("CREATE TEMPORARY TABLE named (name text PRIMARY KEY)", {})
+    add = ("INSERT INTO named VALUES (%(name)s)", {"name": "a"})
+    first = await pipe.run(uuid4(), [backend, table, add])
+    for _ in range(12):  # some time among these the statement behind the refused one is to be prepared
+        await pipe.run(uuid4(), [ASK])
+        with pytest.raises(AlreadyStored):
+            await pipe.run(uuid4(), [("INSERT INTO named VALUES (%(name)s)", {"name": "b"}), add, ASK])
+    assert await pipe.run(uuid4(), [backend, ("SELECT count(*) FROM named", {})]) == [first[0], (1,)]
 
 
 async def test_a_pipe_that_is_closed_while_it_connects_leaves_nothing_behind(door: Door, pipe: Pipe) -> None:
