@@ -91,6 +91,7 @@ NOT_AUDITED: Final = {
     "reward": "counted by the process",
     "run_event": "a log of its own, never changed",
     "saved_view": "a filter of the viewer",
+    "segment_move": "follows from what visitors did",
     "session": "happened in the shop",
     "ticket_watch": "follows from the tickets that were opened",
     "visitor": "happened in the shop",

@@ -17,12 +17,11 @@ from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.building import drafts, publishing
-from insights.building.cases import last_session_of, trigger_of_session
+from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
 from insights.building.reading import read
 from insights.building.rehearsal import Rehearsed
 from insights.errors import Refused
-from insights.models import Session
 from insights.plans.holdout import PeopleHeldOut
 from insights.segments.knowledge import VisitorKnowledge
 from insights.wiring.services import Services
@@ -52,7 +51,9 @@ class StepThroughIn(FlowNamed):
     """Which flow, for which visit, up to when. ``clock``: as the run stands then; without it, to its end."""
 
     session: UUID | None = None
-    visitor: UUID | None = Field(None, description="Their last visit with an insight.")
+    visitor: UUID | None = Field(
+        None, description="Their last visit; of a flow that starts on insights, the last that was explained."
+    )
     clock: AwareDatetime | None = None
 
 
@@ -100,11 +101,15 @@ class StepOut(BaseModel):
 
 
 class PreviewOut(BaseModel):
-    """What would have happened. ``examined``: visits looked at; ``matched``: the flow asks for them; ``started``: a run
-    began; ``people``, ``reached``: different people among them, and those who would have got something."""
+    """What would have happened. ``basis``: the history that was looked at; ``assumed``: there is none, and the
+    sample is of something that did not happen. ``examined``: triggers looked at; ``matched``: the flow asks for them;
+    ``started``: a run began; ``people``, ``reached``: different people among them, and those who would have got
+    something."""
 
     since: datetime
     until: datetime
+    basis: str
+    assumed: bool
     examined: int
     complete: bool
     matched: int
@@ -120,9 +125,11 @@ class PreviewOut(BaseModel):
 
 
 class SteppedOut(SampleOut):
-    """``asked_for``: whether the flow's trigger asks for this visit; if not, this is how it would go if it did."""
+    """``asked_for``: whether the flow's trigger asks for this visit; if not, this is how it would go if it did.
+    ``assumed``: what did not happen and is taken as if it had; null where it did."""
 
     asked_for: bool
+    assumed: str | None
 
 
 @router.post("/preview", response_model=PreviewOut)
@@ -142,21 +149,20 @@ async def preview(body: PreviewIn, caller: SecretCaller, services: FromRequest) 
 @router.post("/step-through", response_model=SteppedOut)
 async def step_through(body: StepThroughIn, caller: SecretCaller, services: FromRequest) -> SteppedOut:
     """One visit's way through a flow with its times, choices and messages, up to a moment that you choose; later ones
-    are taken as if nothing more happened."""
+    are taken as if nothing more happened. Where the visit is nothing that the flow starts on, ``assumed`` says what is
+    taken as if it had happened."""
     if (body.session is None) == (body.visitor is None):
         raise Refused("session: give either session or visitor.", field="session")
     flow = await _flow(services, caller, body)
     async with services.database.transaction(caller.project_id) as tx:
         session_id = body.session
         if session_id is None and body.visitor is not None:
-            session_id = await last_session_of(tx, caller.project_id, body.visitor)
+            session_id = await last_session_of(tx, caller.project_id, body.visitor, flow.trigger.on == "insight")
         assert session_id is not None  # noqa: S101  (one of both was given)
-        trigger = await trigger_of_session(tx, caller.project_id, session_id)
-        visit = await tx.get_one(Session, (caller.project_id, session_id))
-    starts_at = visit.closed_at or trigger.occurred_at
-    clock = body.clock or max(datetime.now(UTC), starts_at) + timedelta(days=400)
-    ran, asked = await _previewer(services).step_through(caller.project_id, flow, trigger, session_id, starts_at, clock)
-    return SteppedOut(**_sample(ran, contents=True).model_dump(), asked_for=asked)
+    ran, asked, assumed = await _previewer(services).step_through(
+        caller.project_id, flow, session_id, body.clock, datetime.now(UTC)
+    )
+    return SteppedOut(**_sample(ran, contents=True).model_dump(), asked_for=asked, assumed=assumed)
 
 
 async def _flow(services: Services, caller: ResolvedKey, body: FlowNamed) -> FlowDefinition:
@@ -194,6 +200,8 @@ def _preview_out(found: Preview) -> PreviewOut:
     return PreviewOut(
         since=found.since,
         until=found.until,
+        basis=found.basis,
+        assumed=found.assumed,
         examined=found.examined,
         complete=found.complete,
         matched=found.matched,

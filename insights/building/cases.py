@@ -34,15 +34,20 @@ async def trigger_of_session(tx: AsyncSession, project_id: UUID, session_id: UUI
     )
 
 
-async def last_session_of(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> UUID:
-    """The visitor's latest session that has an insight. Raises NotFound."""
-    found = await tx.scalar(
+async def last_session_of(tx: AsyncSession, project_id: UUID, visitor_id: UUID, explained: bool = True) -> UUID:
+    """The visitor's latest session, or the latest that is ``explained`` by an insight. Raises NotFound."""
+    query = (
         select(Session.id)
-        .join(Insight, (Insight.project_id == Session.project_id) & (Insight.session_id == Session.id))
-        .where(Session.project_id == project_id, Session.visitor_id == visitor_id, Insight.superseded_at.is_(None))
+        .where(Session.project_id == project_id, Session.visitor_id == visitor_id)
         .order_by(Session.id.desc())
         .limit(1)
     )
+    if explained:
+        query = query.join(
+            Insight, (Insight.project_id == Session.project_id) & (Insight.session_id == Session.id)
+        ).where(Insight.superseded_at.is_(None))
+    found = await tx.scalar(query)
     if found is None:
-        raise NotFound(f"The visitor {visitor_id} has no closed visit with an insight in this project.")
+        kind = "closed visit with an insight" if explained else "visit"
+        raise NotFound(f"The visitor {visitor_id} has no {kind} in this project.")
     return found

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -14,14 +14,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from flows.definition import FlowDefinition
-from flows.ports import Channels, Composer, Holdout, Knowledge, Trigger
-from insights.building.past import Past, by_person, case_of_session, cases_between
+from flows.ports import Channels, Composer, Holdout, Knowledge
+from insights.building.entrants import by_person, entrants_between
+from insights.building.one_visit import entrance_of
+from insights.building.past import Past
 from insights.building.rehearsal import Case, Rehearsal, Rehearsed
 
 AT_ONCE: Final = 20
 """People in one transaction: nothing is held for longer than they take."""
 LONGEST_SECONDS: Final = 20.0
 MOST_SAMPLES: Final = 20
+FAR_AHEAD: Final = timedelta(days=400)
+"""Longer than a run may take: without a clock of its own, a step-through goes to the end."""
 
 
 @dataclass(slots=True)
@@ -39,10 +43,13 @@ class StepCount:
 @dataclass(slots=True)
 class Preview:
     """``examined`` cases were looked at of which ``matched`` are what the flow asks for; ``complete``: these are all
-    there were. ``not_started``, ``ended``: reason → runs. ``sample``: a few of each kind of ending."""
+    there were. ``not_started``, ``ended``: reason → runs. ``sample``: a few of each kind of ending. ``basis``: the
+    history that was looked at; ``assumed``: there is none, and the sample is of a trigger that did not happen."""
 
     since: datetime
     until: datetime
+    basis: str = ""
+    assumed: bool = False
     examined: int = 0
     matched: int = 0
     started: int = 0
@@ -79,13 +86,17 @@ class Previewer:
         self, project_id: UUID, flow: FlowDefinition, since: datetime, until: datetime, now: datetime, most: int
     ) -> Preview:
         """What the flow would have done to what happened in ``since`` … ``until``, until ``now``: at most to the latest
-        ``most`` triggers, and for at most 20 seconds. Raises Refused for a trigger without history."""
+        ``most`` triggers, and for at most 20 seconds."""
         found = Preview(since, until, steps={name: StepCount() for name in flow.steps})
         ends = time.monotonic() + LONGEST_SECONDS
         async with self._database.transaction(project_id) as tx:
-            cases = await cases_between(tx, project_id, flow, since, until, most + 1)
-        found.complete = len(cases) <= most
-        people = by_person(cases[-most:])
+            entrants = await entrants_between(tx, project_id, flow, since, until, most + 1)
+        found.basis, found.assumed = entrants.basis, entrants.assumed
+        if entrants.assumed:
+            found.sample = await self._rehearse(project_id, flow, [entrants.cases], now, Preview(since, until))
+            return found
+        found.complete = len(entrants.cases) <= most
+        people = by_person(entrants.cases[-most:])
         for first in range(0, len(people), AT_ONCE):
             if time.monotonic() > ends:
                 found.complete = False
@@ -96,22 +107,19 @@ class Previewer:
         return found
 
     async def step_through(
-        self,
-        project_id: UUID,
-        flow: FlowDefinition,
-        trigger: Trigger,
-        session_id: UUID | None,
-        starts_at: datetime,
-        clock: datetime,
-    ) -> tuple[Rehearsed, bool]:
-        """One visit's way through the flow up to ``clock``, and whether the flow asks for it at all."""
+        self, project_id: UUID, flow: FlowDefinition, session_id: UUID, clock: datetime | None, now: datetime
+    ) -> tuple[Rehearsed, bool, str | None]:
+        """One visit's way through the flow up to ``clock`` (None: to its end), whether the flow asks for it, and
+        what is taken as if it had happened. Raises NotFound."""
         async with self._database.transaction(project_id) as tx:
+            entrance = await entrance_of(tx, project_id, flow, session_id)
             past = await self._past(tx, project_id, flow)
-            case = await case_of_session(tx, project_id, trigger, session_id, starts_at)
+            case = entrance.case
             asked = await past.asks_for(case)
-            ran = await Rehearsal(flow, case, await past.known(case), past, clock).run()
+            until = clock or max(now, case.starts_at) + FAR_AHEAD
+            ran = await Rehearsal(flow, case, await past.known(case), past, until).run()
             await tx.rollback()
-        return ran, asked
+        return ran, asked and entrance.assumed is None, entrance.assumed
 
     async def _rehearse(
         self, project_id: UUID, flow: FlowDefinition, people: Sequence[Sequence[Case]], now: datetime, found: Preview

@@ -77,12 +77,13 @@ class Rehearsed:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What there is to know of a person for the time after a case began: orders, events told as {"type", "props"}, and
-    the messages that other flows sent them."""
+    """What there is to know of a person for the time after a case began: orders, events told as {"type", "props"}, the
+    segments they came into, and the messages that other flows sent them."""
 
     zone: tzinfo | None = None
     bought: Sequence[datetime] = ()
     events: Sequence[tuple[datetime, Mapping[str, Any]]] = ()
+    entered: Sequence[tuple[datetime, str]] = ()
     sent: Sequence[Sent] = ()
     held_out: bool = False
     person_id: UUID | None = None
@@ -218,11 +219,17 @@ class Rehearsal:
         settings, since = self._flow.settings, self._case.trigger.occurred_at
         ends = [(at, "converted") for at in self._known.bought if settings.exit_on_conversion and since <= at <= until]
         ends += [
-            (at, f"goal: {goal.event}")
+            (at, f"goal: {goal.name or goal.event}")
             for goal in settings.goals
             if goal.event is not None
             for at, facts in self._known.events
             if self._case.starts_at <= at <= until and is_event(goal.event, goal.name, goal.props, facts)
+        ]
+        reached = {goal.segment for goal in settings.goals if goal.segment is not None}
+        ends += [
+            (at, f"goal: {segment}")
+            for at, segment in self._known.entered
+            if segment in reached and self._case.starts_at < at <= until
         ]
         if not ends:
             return None
@@ -283,7 +290,7 @@ class Rehearsal:
             return Skip("held_out", "They get nothing, so that it can be measured what the others get out of it.")
         person = self._known.person_id or self._case.trigger.visitor_id
         if composed.needs_consent and held_out(flow.name, flow.settings.holdout, person):
-            return Skip("held_out", "This flow holds back from them, so that its own lift can be measured.")
+            return Skip("flow_holdout", "This flow holds back from them, so that its own lift can be measured.")
         return composed
 
     def _bounded(self, channel: str) -> Skip | datetime | None:

@@ -33,7 +33,7 @@ from insights.models.provider_erasure import ProviderErasure
 from insights.models.push_subscription import PushSubscription
 from insights.models.rejected_event import RejectedEvent
 from insights.models.saved_view import SavedView
-from insights.models.segment import Segment, SegmentMember
+from insights.models.segment import Segment, SegmentMember, SegmentMove
 from insights.models.session import Session
 from insights.models.shop import Shop
 from insights.models.subscription import Notice, Subscription
@@ -93,6 +93,7 @@ __all__ = [
     "SavedView",
     "Segment",
     "SegmentMember",
+    "SegmentMove",
     "Session",
     "Shop",
     "Subscription",

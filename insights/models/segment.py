@@ -1,4 +1,4 @@
-"""Segments: named conditions on visitors, and who was in them at their last visit."""
+"""Segments: named conditions on visitors, who was in them at their last visit, and who came in and fell out when."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index
+from sqlalchemy import BigInteger, Identity, Index
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,3 +39,19 @@ class SegmentMember(Tenant, Base):
     since: Mapped[datetime]
     matched: Mapped[bool]
     added: Mapped[bool]
+
+
+class SegmentMove(Tenant, Base):
+    """A visitor came into a segment, or fell out of it. Never changed: by it flows are previewed and goals counted."""
+
+    __tablename__ = "segment_move"
+    __table_args__ = (
+        Index("ix_segment_move_at", "project_id", "segment_id", "at"),
+        Index("ix_segment_move_visitor_id", "project_id", "visitor_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    segment_id: Mapped[UUID]
+    visitor_id: Mapped[UUID]
+    at: Mapped[datetime]
+    entered: Mapped[bool]

@@ -11,13 +11,13 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.occurrences import segment_moves
 from insights.errors import NotFound
 from insights.identity.together import person_of
 from insights.models import Segment, SegmentMember, Visitor
 from insights.profiles.marks import outdate_marks
 from insights.segments.crowd import Crowd
 from insights.segments.knowledge import Group
+from insights.segments.moves import note_moves
 from insights.segments.store import get_segment, stored
 
 
@@ -57,7 +57,8 @@ async def refresh(tx: AsyncSession, project_id: UUID, visitor_ids: Iterable[UUID
     outdated = {member for one in moved for member in await group.crowd.person(one.visitor_id)}
     if outdated:
         await outdate_marks(tx, project_id, outdated)
-    await segment_moves(tx, project_id, [(one.visitor_id, one.segment, one.entered) for one in moved], now)
+    told = [(one.visitor_id, identifiers[one.segment], one.segment, one.entered) for one in moved]
+    await note_moves(tx, project_id, told, now)
     return moved
 
 
@@ -109,7 +110,7 @@ async def add_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_id:
     await _put_in(tx, project_id, [(segment.id, visitor_id)], now, added=True)
     await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
     if row is None:
-        await segment_moves(tx, project_id, [(visitor_id, name, True)], now)
+        await note_moves(tx, project_id, [(visitor_id, segment.id, name, True)], now)
     return True
 
 
@@ -130,7 +131,7 @@ async def remove_visitor(tx: AsyncSession, project_id: UUID, name: str, visitor_
             )
         )
         await outdate_marks(tx, project_id, await person_of(tx, project_id, visitor_id))
-        await segment_moves(tx, project_id, [(visitor_id, name, False)], datetime.now(UTC))
+        await note_moves(tx, project_id, [(visitor_id, segment.id, name, False)], datetime.now(UTC))
     return True
 
 

@@ -17,7 +17,7 @@ from flows.errors import Fault
 from insights.conditions.fields import condition as understood
 from insights.conditions.places import Place
 from insights.errors import Changed, InUse, NotFound, Refused
-from insights.models import Segment, SegmentMember
+from insights.models import Segment, SegmentMember, SegmentMove
 
 MOST_SEGMENTS: Final = 200
 """In a project: each is looked at when a session closes."""
@@ -150,6 +150,17 @@ async def change_segment(
                 SegmentMember.added.is_(False),
             )
         )
+        kept = select(SegmentMember.visitor_id).where(
+            SegmentMember.project_id == project_id, SegmentMember.segment_id == segment.id
+        )
+        # They moved by another condition: of this one they say nothing.
+        await tx.execute(
+            delete(SegmentMove).where(
+                SegmentMove.project_id == project_id,
+                SegmentMove.segment_id == segment.id,
+                SegmentMove.visitor_id.not_in(kept),
+            )
+        )
     segment.condition, segment.description = condition, _description(description)
     segment.version, segment.updated_at = segment.version + 1, now
     await tx.flush()
@@ -185,6 +196,9 @@ async def delete_segment(
         raise InUse(f"{segment.name} is used by {', '.join(using[:10])}. Change that first.")
     await tx.execute(
         delete(SegmentMember).where(SegmentMember.project_id == project_id, SegmentMember.segment_id == segment.id)
+    )
+    await tx.execute(
+        delete(SegmentMove).where(SegmentMove.project_id == project_id, SegmentMove.segment_id == segment.id)
     )
     await tx.delete(segment)
 
