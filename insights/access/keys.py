@@ -165,6 +165,11 @@ class KeyRing:
         """Listens from now on for what other processes change."""
         self._news.start()
 
+    def at_hand(self, key: str) -> ResolvedKey | None:
+        """What ``key`` stands for where that is known for sure now; where it is not, ask ``resolve``."""
+        known = self._known.get(key)
+        return known[1] if known is not None and known[0] > self._clock() else None
+
     async def resolve(self, key: str) -> ResolvedKey | None:
         """What ``key`` stands for; None when it is unknown or revoked."""
         known = self._known.get(key)

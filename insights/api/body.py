@@ -26,7 +26,7 @@ async def read_body(receive: Receive, headers: dict[bytes, bytes], limit: int, s
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
-    body = await _whole(receive, limit) if not seconds else await _in_time(receive, limit, seconds)
+    body = await (_in_time(receive, limit, seconds) if seconds else _whole(receive, limit))
     if len(body) > limit:
         raise _too_large(limit)
     encoding = headers.get(b"content-encoding")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 import structlog
@@ -51,19 +52,20 @@ class Deciding:
         self._recorder = recorder
         self._limits = limits
 
-    async def plan_of(self, project_id: ProjectId) -> Plan:
-        """What the project decides by now. Raises Unavailable."""
-        try:
-            return await self._plans.plan_of(project_id)
-        except (DBAPIError, OSError, TimeoutError) as error:
-            raise unreachable(error) from error
+    async def prepare(self, project_id: ProjectId, visitor_id: VisitorId) -> tuple[Plan, Copy]:
+        """What the project decides by now, and the visitor's profile, to be given back with ``settle`` or ``forget``.
 
-    async def take(self, project_id: ProjectId, visitor_id: VisitorId) -> Copy:
-        """The visitor's profile, to be given back with ``settle`` or ``forget``. Raises Unavailable."""
+        Raises Unavailable.
+        """
         try:
-            return await self._profiles.take(project_id, visitor_id, lambda: self._loader.load(project_id, visitor_id))
+            plan = self._plans.at_hand(project_id) or await self._plans.plan_of(project_id)
+            copy = self._profiles.at_hand(project_id, visitor_id)
+            if copy is None:
+                load = partial(self._loader.load, project_id, visitor_id)
+                copy = await self._profiles.take(project_id, visitor_id, load)
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
+        return plan, copy
 
     def forget(self, project_id: ProjectId, visitor_id: UUID) -> None:
         """The profile holds what was perhaps never stored: it must be built again."""
@@ -112,7 +114,7 @@ class Deciding:
         started = time.perf_counter_ns()
         project_id = ProjectId(stored.project_id)
         try:
-            copy = await self.take(project_id, VisitorId(stored.visitor_id))
+            _, copy = await self.prepare(project_id, VisitorId(stored.visitor_id))
         except WhyleftError:
             return None
         entry = replace(

@@ -42,7 +42,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH = "/v1/events"
-_encode = msgspec.json.encode
+_encode = msgspec.json.Encoder().encode
 
 _BEFORE_RECORD = INGEST.index("record") + 1
 """How many marks there are before the commit: the start, and the end of each stage."""
@@ -148,8 +148,8 @@ class Ingest:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
             self._recorder.check_room(project_id, len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
-            request = Asked(batch, await self._deciding.plan_of(project_id), scope, headers)
-            copy = await self._deciding.take(project_id, VisitorId(batch.visitor))
+            plan, copy = await self._deciding.prepare(project_id, VisitorId(batch.visitor))
+            request = Asked(batch, plan, scope, headers)
         try:
             if copy is not None and request is not None:
                 choice = self._deciding.choose(copy, entry, request, marks)
@@ -175,11 +175,13 @@ class Ingest:
             "action": _action(choice),
         }
         if copy is not None and request is not None:
-            profile, plan = copy.profile, request.plan
+            profile = copy.profile
             if self._explains:
-                answer["explained"] = explained(profile, choice, received_ms, plan.intent)
+                answer["explained"] = explained(profile, choice, received_ms, request.plan.intent)
             if profile.served:
-                answer["withdraw"] = withdrawn(profile, score(profile, received_ms, plan.intent), plan.catalogue)
+                answer["withdraw"] = withdrawn(
+                    profile, score(profile, received_ms, request.plan.intent), request.plan.catalogue
+                )
         return answer
 
 

@@ -76,10 +76,12 @@ class Reporters:
         if text is None:
             raise KeyMissing("Send the project's write key: /v1/events?key=wl_w_… or Authorization: Bearer wl_w_….")
         self._traffic.admit_events(text)
-        try:
-            key = await self._keys.resolve(text)
-        except (DBAPIError, OSError, TimeoutError) as error:
-            raise unreachable(error) from error
+        key = self._keys.at_hand(text)
+        if key is None:
+            try:
+                key = await self._keys.resolve(text)
+            except (DBAPIError, OSError, TimeoutError) as error:
+                raise unreachable(error) from error
         if key is None:
             self._traffic.wrong_key(self._traffic.clients.of(scope))
             raise KeyRefused("This key is unknown or was revoked. Make one with `whyleft keys create --kind write`.")

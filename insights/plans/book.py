@@ -42,18 +42,25 @@ class PlanBook:
         self._pages: dict[UUID, _Page] = {}
         self._first: dict[UUID, asyncio.Task[_Page]] = {}
 
-    async def plan_of(self, project_id: UUID) -> Plan:
-        """The plan at hand; the first one is read, and raises what the database raises."""
+    def at_hand(self, project_id: UUID) -> Plan | None:
+        """The plan where one is at hand; a newer one is looked for from time to time, behind the caller's back."""
         page = self._pages.get(project_id)
         if page is None:
-            task = self._first.get(project_id)
-            if task is None:
-                task = self._first[project_id] = asyncio.create_task(self._read(project_id), name="first plan")
-                task.add_done_callback(lambda done: self._first.pop(project_id, None))
-            page = await asyncio.shield(task)
-        elif page.task is None and self._clock() - page.looked_at > FRESH_SECONDS:
+            return None
+        if page.task is None and self._clock() - page.looked_at > FRESH_SECONDS:
             page.task = asyncio.create_task(self._look_again(project_id, page), name="next plan")
         return page.plan
+
+    async def plan_of(self, project_id: UUID) -> Plan:
+        """The plan at hand; the first one is read, and raises what the database raises."""
+        plan = self.at_hand(project_id)
+        if plan is not None:
+            return plan
+        task = self._first.get(project_id)
+        if task is None:
+            task = self._first[project_id] = asyncio.create_task(self._read(project_id), name="first plan")
+            task.add_done_callback(lambda done: self._first.pop(project_id, None))
+        return (await asyncio.shield(task)).plan
 
     async def close(self) -> None:
         """Waits for what is being read."""

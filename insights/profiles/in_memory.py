@@ -18,6 +18,10 @@ class ProfilesInMemory(LiveProfiles):
     def __len__(self) -> int:
         return len(self._store)
 
+    def at_hand(self, project_id: UUID, visitor_id: UUID) -> Copy | None:
+        """See LiveProfiles."""
+        return self._store.get(project_id, visitor_id)
+
     async def take(self, project_id: UUID, visitor_id: UUID, load: Load) -> Copy:
         """See LiveProfiles."""
         copy = self._store.get(project_id, visitor_id)

@@ -55,6 +55,10 @@ class LiveProfiles(ABC):
     async def stop(self) -> None:  # noqa: B027
         """Gives back what it holds."""
 
+    def at_hand(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> Copy | None:
+        """The copy, taken, where it is to be had without waiting; None where only ``take`` can tell."""
+        return None
+
     @abstractmethod
     async def take(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, load: Load) -> Copy:
         """The copy at hand, or else the one that ``load`` builds; callers that meet share one.
