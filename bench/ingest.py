@@ -265,6 +265,7 @@ def main() -> None:
             }
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 figures = runner.run(http(urls, cores, plan, environment))
+                settle(urls)
                 figures += runner.run(write_path.figures(urls, plan.rounds))
     figures += live_memory.figures()
     report("ingest", figures)
