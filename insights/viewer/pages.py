@@ -26,7 +26,7 @@ from insights.viewer.saved_views import delete_view, list_views, save_view
 from insights.viewer.session_list import SessionPage, any_session, read_changed, read_page
 from insights.viewer.session_page import session_context
 from insights.viewer.sessions_page import CHOICES, active_filters, numbers, segments
-from insights.viewer.tail import MOST_ROWS, Tails
+from insights.viewer.tail import MOST_ROWS, SharedLooks, Tails, resumed
 from insights.viewer.visitor_page import read_visitor, visitor_context
 from insights.vocabulary.session_group import session_group
 
@@ -40,6 +40,7 @@ class Pages(PageGroup):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._tails = Tails(desk.clock)
+        self._looks = SharedLooks()
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -100,16 +101,19 @@ class Pages(PageGroup):
         filters = read_request(request.query_params).filters
         row_of = self._desk.templates.get_template("session_row.html").module.session_row  # type: ignore[attr-defined]
 
-        async def look(since: datetime) -> list[str] | None:
-            if await self._desk.gate.viewer(request) is None:
-                return None
+        async def read(since: datetime) -> list[str]:
             now = self._now()
             async with self._reader.reading(viewer.project_id) as tx:
                 found = await read_changed(tx, viewer.project_id, filters, since, now, MOST_ROWS)
             return [str(row_of(row, filters, root(request), now)) for row in found]
 
+        async def look(since: datetime) -> Sequence[str] | None:
+            if await self._desk.gate.viewer(request) is None:
+                return None
+            return await self._looks.of((viewer.project_id, filters, root(request)), since, read)
+
         return StreamingResponse(
-            self._tails.follow(viewer.project_id, look, self._now()),
+            self._tails.follow(viewer.project_id, look, resumed(request.headers.get("last-event-id", ""), self._now())),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

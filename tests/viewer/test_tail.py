@@ -16,7 +16,7 @@ from insights.models import ApiKey, Session
 from insights.viewer.filters import Filters
 from insights.viewer.reading import Reader
 from insights.viewer.session_list import read_changed
-from insights.viewer.tail import Tails
+from insights.viewer.tail import EVERY, LASTS, SharedLooks, Tails, resumed
 from tests.demo.serving import serving
 from tests.viewer.conftest import Shop
 from tests.viewer.seed import NOW, store
@@ -50,9 +50,68 @@ async def collect(tails: Tails, rows: list[list[str] | None]) -> list[str]:
 async def test_a_tail_closes_itself() -> None:
     tails = Tails(lambda: NOW, lasts=timedelta(milliseconds=3), every=timedelta(milliseconds=1))
     assert await collect(tails, [["<tr>\n<td>"]]) == [
-        "event: row\ndata: <tr>\ndata: <td>\n\n",
+        f"event: row\nid: {NOW.isoformat()}\ndata: <tr>\ndata: <td>\n\n",
         "event: over\ndata: time\n\n",
     ]
+
+
+async def test_those_who_follow_the_same_list_share_a_look() -> None:
+    clock = [100.0]
+    looks, asked = SharedLooks(lambda: clock[0]), []
+
+    async def read(since: datetime) -> list[str]:
+        asked.append(since)
+        await asyncio.sleep(0)
+        return [str(len(asked))]
+
+    told = await asyncio.gather(*(looks.of("all", NOW, read) for _ in range(50)))
+    assert told == [["1"]] * 50 and asked == [NOW]
+    assert await looks.of("phones", NOW, read) == ["2"]
+    clock[0] += EVERY.total_seconds() / 2
+    assert await looks.of("all", NOW + EVERY / 4, read) == ["1"]
+    assert await looks.of("all", NOW - EVERY, read) == ["3"], "who has seen less looks for themselves"
+    clock[0] += EVERY.total_seconds()
+    assert await looks.of("all", NOW, read) == ["4"], "what changed meanwhile is looked for"
+
+
+async def test_a_look_that_failed_is_not_kept_and_one_who_leaves_takes_it_from_nobody() -> None:
+    clock = [100.0]
+    looks = SharedLooks(lambda: clock[0])
+    gate = asyncio.Event()
+
+    async def slow(since: datetime) -> list[str]:
+        await gate.wait()
+        return ["row"]
+
+    leaving = asyncio.create_task(looks.of("all", NOW, slow))
+    staying = asyncio.create_task(looks.of("all", NOW, slow))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    gate.set()
+    assert await staying == ["row"]
+
+    async def broken(since: datetime) -> list[str]:
+        raise OSError
+
+    with pytest.raises(OSError):
+        await looks.of("broken", NOW, broken)
+    clock[0] += EVERY.total_seconds()
+    assert await looks.of("broken", NOW, slow) == ["row"]
+
+
+@pytest.mark.parametrize(
+    ("said", "since"),
+    [
+        ("", NOW),
+        ("yesterday", NOW),
+        ((NOW - timedelta(seconds=20)).isoformat(), NOW - timedelta(seconds=20)),
+        ((NOW - timedelta(days=2)).isoformat(), NOW - LASTS),
+        ((NOW + timedelta(days=2)).isoformat(), NOW),
+        ("2026-11-21T14:05:00", NOW),
+    ],
+)
+def test_a_browser_that_comes_back_goes_on_where_it_was(said: str, since: datetime) -> None:
+    assert resumed(said, NOW) == since
 
 
 async def test_a_login_that_ended_ends_its_tail() -> None:

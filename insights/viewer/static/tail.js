@@ -1,4 +1,5 @@
 // Follows the list of sessions: rows arrive as the server draws them, the newest on top.
+const MOST_TRIES = 5;
 const list = document.querySelector("[data-tail]");
 const body = list?.querySelector("tbody");
 if (body && "EventSource" in window) {
@@ -9,7 +10,7 @@ if (body && "EventSource" in window) {
   said.className = "quiet small";
   said.setAttribute("role", "status");
   document.querySelector("[data-tail-here]").append(button, " ", said);
-  let source, fresh = 0;
+  let source, fresh = 0, lost = 0;
   const stop = (why) => {
     source?.close();
     source = undefined;
@@ -23,6 +24,10 @@ if (body && "EventSource" in window) {
     button.setAttribute("aria-pressed", "true");
     said.textContent = "Following: new and changed visits come in on top.";
     source = new EventSource(list.dataset.tail);
+    source.addEventListener("open", () => {
+      lost = 0;
+      said.textContent = "Following: new and changed visits come in on top.";
+    });
     source.addEventListener("row", ({ data }) => {
       const holder = document.createElement("template");
       holder.innerHTML = data;
@@ -40,8 +45,11 @@ if (body && "EventSource" in window) {
     source.addEventListener("over", ({ data }) =>
       stop(data === "login" ? "Your login is over: reload this page." : "Stopped after five minutes."));
     source.onerror = () => {
-      // The browser would try for ever; a list that nobody serves says so instead.
-      if (source) stop("The connection ended. Follow again, or reload this page.");
+      if (!source) return;
+      // The browser tries again by itself and says what it saw last; a list that nobody serves for long says so instead.
+      lost += 1;
+      if (source.readyState === EventSource.CONNECTING && lost <= MOST_TRIES) said.textContent = "The connection broke: trying again.";
+      else stop("The connection ended. Follow again, or reload this page.");
     };
   };
   button.onclick = () => (source ? stop("") : start());
