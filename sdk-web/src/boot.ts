@@ -32,7 +32,6 @@ const start = guard(() => {
   }
   if (!consent()) return;
   setTimeout(guard(restore), RESTORE_MS);
-  (window.requestIdleCallback || setTimeout)(() => load("render").catch(() => {}));
 });
 
 /** Starts the SDK in this page, once. */

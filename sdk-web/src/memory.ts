@@ -1,7 +1,7 @@
 import { now } from "./clock.ts";
 import { consentByDefault } from "./config.ts";
 import { here } from "./state.ts";
-import { recall, remember } from "./storage.ts";
+import { names, recall, remember } from "./storage.ts";
 import { uuid } from "./uuid.ts";
 
 /** What this browser remembers of its visitor, shared by the tabs of the shop. Stored as it is: the keys are short. */
@@ -81,5 +81,5 @@ export function depart(): void {
 export function choose(analytics: boolean): void {
   memory = analytics ? { ...memory, c: true } : { c: false };
   remember("localStorage", "", memory);
-  if (!analytics) for (const name of ["queue", "gone", "kept"]) remember("localStorage", name);
+  if (!analytics) for (const name of names("")) if (name) remember("localStorage", name);
 }

@@ -13,6 +13,15 @@ export function recall<T>(store: Store, name: string, otherwise: T): T {
   }
 }
 
+/** What is remembered under names that begin like this, in their order. */
+export function names(start: string): string[] {
+  try {
+    return Object.keys(localStorage).filter((name) => name.startsWith("whyleft" + start)).map((name) => name.slice(7)).sort();
+  } catch {
+    return [];
+  }
+}
+
 /** Remembers a value, or forgets it when there is none. Says whether the browser took it. */
 export function remember(store: Store, name: string, value?: unknown): boolean {
   try {

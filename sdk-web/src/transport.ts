@@ -7,7 +7,7 @@ import { collector, key } from "./config.ts";
 import { guard } from "./guard.ts";
 import { consent, share } from "./memory.ts";
 import { here } from "./state.ts";
-import { recall, remember } from "./storage.ts";
+import { names, recall, remember } from "./storage.ts";
 import { warn } from "./warn.ts";
 
 /** The keys are short because batches that could not be sent are stored. */
@@ -176,30 +176,42 @@ function offer(batch: Batch, whole = true): Batch[] {
   return [batch];
 }
 
-const stored = (): Batch[] => recall("localStorage", "queue", []);
-const others = (batches: Batch[]): Batch[] => stored().filter(({ e }) => !batches.some((batch) => batch.e[0] === e[0]));
+// Each batch has an entry of its own, named by its first event: of a list that tabs share, one that writes would lose what
+// another wrote just before. In the order of their names they are in the order of their time.
+const nameOf = ({ e }: Batch): string => "queue" + e[0]!.slice(7, 43);
+const stored = (): Batch[] =>
+  // Ids begin with their time, and that with a nought for five centuries.
+  names("queue0").flatMap((name) => {
+    const batch = recall<Batch | undefined>("localStorage", name, undefined);
+    return guard(nameOf)(batch!) === name ? [batch!] : [];
+  });
+const forget = (batch: Batch): boolean => remember("localStorage", nameOf(batch));
 
 /** Stores copies of batches; as many of the newest as there is room for. */
 function keep(batches: Batch[]): void {
-  if (!batches[0]) return;
-  for (const batch of batches) batch.k = 1;
-  let all = trim([...others(batches), ...batches.map(({ h, e, n }): Batch => ({ h, e, n, k: 1 }))]);
-  while (!remember("localStorage", "queue", all[0] && all) && all[0]) all = all.slice(1);
+  for (const batch of batches) {
+    batch.k = 1;
+    while (!remember("localStorage", nameOf(batch), { ...batch, f: 0 })) {
+      const [oldest] = stored();
+      if (!oldest) break;
+      forget(oldest);
+    }
+  }
+  const all = stored();
+  all.slice(0, all.length - trim(all).length).forEach(forget);
 }
 
 /** This batch is done with: it arrived, or never will. */
 function drop(batch: Batch): void {
   queue = queue.filter((other) => other !== batch);
-  if (!batch.k) return;
-  const rest = others([batch]);
-  remember("localStorage", "queue", rest[0] && rest);
+  if (batch.k) forget(batch);
 }
 
 /** Takes over what an earlier page, or another tab, could not send. The copies stay until an answer came. */
 export function restore(): void {
   if (!consent()) return;
   failures = notBefore = 0;
-  queue = trim([...others(queue), ...queue]);
+  queue = trim([...stored().filter((batch) => !queue.some((own) => nameOf(own) === nameOf(batch))), ...queue]);
   if (queue[0]) sendWithin(0);
 }
 

@@ -61,9 +61,8 @@ async def suffer(site: Site, visitor: BrowserContext, hostility: str, path: str)
     await page.click("#c")
     await page.fill("[name=n]", "x")
     await page.evaluate(f"whyleft.track('searched', {{query: '{path}', list: [1, {{a: [2]}}]}})")
-    await page.evaluate(f"history.pushState({{}}, '', '{path}/route')")
-    # The title of a route is taken once its router had a turn.
-    await page.wait_for_timeout(100)
+    # A route is seen once its router had a turn: timers of one length come in turn, the SDK's before this one.
+    await page.evaluate(f"history.pushState({{}}, '', '{path}/route'); new Promise(done => setTimeout(done))")
     await page.goto(f"{site.origin}{path}/next")
     return await troubles(page)
 

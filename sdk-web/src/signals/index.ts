@@ -38,10 +38,13 @@ const SIGNALS = [
 export function watch(core: Core): void {
   lend(core);
   for (const signal of SIGNALS) guard(signal)();
-  for (const more of [loadMore, offerPush]) guard(more)(core);
+  for (const more of [preload, loadMore, offerPush]) guard(more)(core);
   core.hear(hand);
   listen(window, LATE, hand);
 }
+
+/** An action is drawn at once when it comes: what draws it is here by then. */
+const preload = (core: Core): unknown => (window.requestIdleCallback || setTimeout)(() => core.load("render").catch(() => {}));
 
 /** What only some pages need. */
 function loadMore(core: Core): void {
