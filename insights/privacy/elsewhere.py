@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.erasing import NOTHING_TO_GO_BY
 from flows.models import Delivery
 from insights.errors import NotFound, Refused
+from insights.identity.names import user_id
 from insights.models import ChannelSetup, IdentityLink, PrivacyRequest, ProviderErasure, Visitor
 from insights.privacy.person import Asked
 from insights.vocabulary.ids import uuid7
@@ -138,7 +139,7 @@ async def _names(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID],
         links = await tx.execute(
             select(IdentityLink.name_kind, IdentityLink.name).where(
                 IdentityLink.project_id == project_id,
-                or_(IdentityLink.subject.in_([*subjects, *found["user_id"]])),
+                IdentityLink.subject.in_([*subjects, *found["user_id"]]),
                 IdentityLink.refused.is_(None),
             )
         )
@@ -153,6 +154,8 @@ async def _names(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID],
     for recipient in sent:
         if recipient:
             found["email" if "@" in recipient else "phone"].add(recipient)
+    # "guest" is what many scripts call everybody: at a provider it may be anybody.
+    found["user_id"] = {name for name in found["user_id"] if user_id(name) is not None}
     return {f"{kind}s": sorted(names) for kind, names in found.items()}
 
 

@@ -117,6 +117,12 @@ async def test_what_the_customer_said_elsewhere_is_a_name_too(world: World) -> N
     assert any("work@hidden.example" in call.body.decode() for call in world.far.arrived)
 
 
+async def test_what_scripts_call_everybody_is_nobodys_name(world: World) -> None:
+    await world.connect("klaviyo", {}, KEY)
+    await world.erase(user_id="guest", email=EMAIL)
+    assert (await world.report())["klaviyo"].who == {"emails": [EMAIL], "phones": [PHONE], "user_ids": []}
+
+
 async def test_the_names_stand_sealed_until_the_provider_was_asked(world: World) -> None:
     put_ring(world.database.engine.dialect, Ring([b"r" * 32]))
     await world.connect("klaviyo", {}, KEY)

@@ -11,12 +11,14 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from sqlalchemy import select
 from starlette.routing import BaseRoute, Mount, Route
 
 from adapters.postgres.engine import DatabaseUrls
 from insights.access.keys import create_key
 from insights.access.roles import Role
 from insights.app import create_app
+from insights.models import PrivacyRequest, ProviderErasure
 from insights.settings import Settings
 from insights.viewer.gate import LOGIN_COOKIE
 from insights.wiring.services import Services, build
@@ -165,6 +167,45 @@ async def test_model_and_privacy_are_set_and_an_empty_field_goes_back(admin: Som
     assert 'value="400"' in await admin.see("/settings/privacy")
     assert (await admin.send("/settings/privacy", "/settings/privacy", keep_days="")).status_code == 303
     assert 'value="400"' not in await admin.see("/settings/privacy")
+
+
+async def test_what_connected_tools_said_to_an_erasure_is_shown_and_can_be_settled(
+    admin: Somebody, services: Services
+) -> None:
+    rows = {
+        "mails": ("klaviyo", "failed", "Klaviyo refuses this (400, <b>no such thing</b>)."),
+        "tickets": ("github", "by_hand", "Search the tracker for it."),
+        "shop": ("shopify", "done", "Shopify took the request."),
+    }
+    request, now, project_id = uuid4(), datetime.now(UTC), admin.project_id  # type: ignore[attr-defined]
+    async with services.database.transaction(project_id) as tx:
+        tx.add(
+            PrivacyRequest(
+                project_id=project_id, id=request, kind="erase_person", who={}, asked_by="the shop",
+                received_at=now, done_at=now, outcome={"visitor": 1},
+            )
+        )  # fmt: skip
+        for name, (kind, status, said) in rows.items():
+            tx.add(
+                ProviderErasure(
+                    project_id=project_id, id=uuid4(), request_id=request, channel_id=uuid4(), name=name,
+                    kind=kind, who={"emails": ["a@b.example"], "phones": [], "user_ids": []}, status=status, said=said,
+                    attempts=1, asked_at=now,
+                )
+            )  # fmt: skip
+    page = (await admin.client.get("/app/settings/privacy")).text
+    assert "2 need a human" in page
+    assert "&lt;b&gt;no such thing&lt;/b&gt;" in page
+    assert "a@b.example" not in page
+    async with services.database.transaction(project_id) as tx:
+        ids = {row.name: row.id for row in await tx.scalars(select(ProviderErasure))}
+    for name, do in (("mails", "retry"), ("tickets", "done")):
+        where = f"/settings/privacy/providers/{ids[name]}"
+        assert (await admin.client.post(f"/app{where}", data={"token": "forged", "do": do})).status_code == 403
+        assert (await admin.send("/settings/privacy", where, do=do)).status_code == 303
+    async with services.database.transaction(project_id) as tx:
+        found = {row.name: row.status for row in await tx.scalars(select(ProviderErasure))}
+    assert found == {"mails": "waiting", "tickets": "done", "shop": "done"}
 
 
 async def test_changes_are_listed_under_the_name_of_who_made_them(admin: Somebody) -> None:
