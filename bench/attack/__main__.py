@@ -38,6 +38,8 @@ from insights.viewer.gate import LOGIN_COOKIE
 
 SEEDS = (1, 2, 3)
 OPERATOR = "operator-token-of-thirty-two-letters"
+QUICK_KINDS = ("none", "write", "admin", "member session")
+"""Kinds of key that a short run takes; the rest of the secret ones may do less than an admin's."""
 AT_ONCE = 2
 """Processes for the tests, and as many for schemathesis."""
 KILLS = 4
@@ -141,12 +143,15 @@ async def _fuzz(long: bool) -> list[Figure]:
             async with few:
                 if long:
                     phases = ("examples", "coverage", "fuzzing", "stateful")
-                    return await fuzz(url, headers, seed=seed, examples=20, phases=phases, seconds=120)
+                    return await fuzz(url, headers, seed=seed, examples=20, phases=phases, seconds=60)
                 return await fuzz(url, headers, seed=seed, examples=1, phases=("fuzzing",))
 
-        figures = []
-        for kind, key in keys.items():
-            found = await asyncio.gather(*(one(kind, key, seed) for seed in (SEEDS if long else SEEDS[:1])))
+        seeds = SEEDS if long else SEEDS[:1]
+        tried = [kind for kind in keys if long or kind in QUICK_KINDS]
+        runs = await asyncio.gather(*(one(kind, keys[kind], seed) for kind in tried for seed in seeds))
+        figures = [Figure(f"schemathesis, {kind} key", None, "not run: --long") for kind in keys if kind not in tried]
+        for number, kind in enumerate(tried):
+            found = runs[number * len(seeds) : (number + 1) * len(seeds)]
             faults = [fault for fuzzed in found for fault in fuzzed.faults]
             for fault in faults:
                 print(f"  {kind}: {fault}", file=sys.stderr)

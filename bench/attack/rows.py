@@ -35,11 +35,14 @@ ROWS = (
     Row(
         "a model that hangs, drips, lies, refuses", "visits without an insight", ("tests/llm/test_model.py",), long=True
     ),
+    Row("100 parallel uses of one code; codes guessed, mistyped, of others", "uses", ("tests/recovery/test_codes.py",)),
     Row(
-        "parallel uses of one code; deciders on one budget; fresh visitor ids",
+        "1,000 parallel uses of one code; 1,000 fresh visitor ids on one cap",
         "given away too often",
-        ("tests/recovery/test_codes.py", "tests/api/test_live_actions.py"),
+        ("tests/attack/test_thousands.py",),
+        long=True,
     ),
+    Row("50 deciders on one budget", "overshoot", ("tests/api/test_live_actions.py",), long=True),
     Row("late, duplicated, reordered events", "other sessions", ("tests/late/test_sessions.py",), long=True),
     Row("keys: every operation by every role", "not refused", ("tests/access/test_role_matrix.py",)),
     Row(

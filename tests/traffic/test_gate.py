@@ -36,7 +36,7 @@ class Door:
 
 @asynccontextmanager
 async def door(urls: DatabaseUrls, tmp_path: Path, **settings: Any) -> AsyncIterator[Door]:
-    services = build(Settings(data_dir=tmp_path, burst_seconds=1.0, **settings), urls)
+    services = build(Settings(data_dir=tmp_path, **({"burst_seconds": 1.0} | settings)), urls)
     services.recorder.start()
     name = f"shop-{uuid4()}"
     write = await create_key(services.database, name, "write", ["https://shop.example"])
@@ -75,9 +75,11 @@ async def test_an_address_that_floods_is_told_when_to_come_again_and_its_neighbo
 async def test_a_key_that_floods_is_turned_away_from_any_number_of_addresses(
     database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
-    async with door(database_urls, tmp_path, key_requests_per_second=10.0, operation_requests_per_second=5.0) as api:
+    # Ten and five at once, and so little a second that it does not matter how long the test takes.
+    limits = {"key_requests_per_second": 0.1, "operation_requests_per_second": 0.05, "burst_seconds": 100.0}
+    async with door(database_urls, tmp_path, **limits) as api:
         answers = await asyncio.gather(*(api.events(f"198.51.{n}.7") for n in range(30)))
-        assert 15 <= len(refused(answers)) <= 20
+        assert 19 <= len(refused(answers)) <= 20
         assert refused(answers)[0].headers["access-control-allow-origin"] == "*"
         assert (await api.events(key=api.secret)).status_code == 200
         headers = {"authorization": f"Bearer {api.secret}"}
