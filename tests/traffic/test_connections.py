@@ -9,12 +9,12 @@ from typing import cast
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from insights import serving
 from insights.joined import Joined
 from insights.traffic.addresses import Clients
-from insights.traffic.limits import ConnectionLimits
+from insights.traffic.limits import TIMED, ConnectionLimits
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -25,10 +25,10 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def listening(limits: ConnectionLimits) -> AsyncIterator[int]:
+async def listening(limits: ConnectionLimits, app: ASGIApp = echo) -> AsyncIterator[int]:
     listener = serving.bind("127.0.0.1", 0)
     stop = asyncio.Event()
-    task = asyncio.create_task(serving.serve([(echo, listener)], [], stop, connections=limits))
+    task = asyncio.create_task(serving.serve([(app, listener)], [], stop, connections=limits))
     yield listener.getsockname()[1]
     stop.set()
     await task
@@ -157,3 +157,17 @@ async def test_a_head_whose_body_takes_its_time_does_not_wait_for_it() -> None:
     transport.close()
     assert len(wire.written) == 2
     assert wire.closed
+
+
+async def test_an_application_is_told_that_its_requests_are_timed_already() -> None:
+    told = []
+
+    async def listens(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            told.append(TIMED in scope.get("extensions", ()))
+        await echo(scope, receive, send)
+
+    for seconds in (5.0, 0.0):
+        async with listening(ConnectionLimits(seconds=seconds), listens) as port:
+            await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert told == [True, False]
