@@ -20,6 +20,8 @@ MAX_ATTEMPTS: Final = 12
 """With the backoff below, a provider may be down for eight hours."""
 FIRST_BACKOFF: Final = timedelta(seconds=30)
 LONGEST_BACKOFF: Final = timedelta(hours=2)
+EAGER_TRIES: Final = 3
+FIRST_PAUSE: Final = timedelta(seconds=5)
 OPEN_STATUSES: Final = ("intent", "retry")
 
 
@@ -59,6 +61,16 @@ def judge(result: Result, attempts: int, *, repeatable: bool) -> Verdict:
 def backoff(attempts: int) -> timedelta:
     """Pause after attempt number ``attempts``: doubling, bounded."""
     return min(LONGEST_BACKOFF, FIRST_BACKOFF * (1 << min(attempts - 1, 20)))
+
+
+def pause_after_interruption(attempts: int) -> timedelta:
+    """Pause after attempt number ``attempts`` was cut off by the death of its worker: none at first, then doubling.
+
+    What is cut off is due longest, so the next worker takes it first; where workers die one after the other it would be
+    given up within minutes. A message at which workers die is given up all the same, after three quarters of an hour.
+    """
+    late = attempts - EAGER_TRIES
+    return timedelta(0) if late < 0 else min(LONGEST_BACKOFF, FIRST_PAUSE * (1 << min(late, 20)))
 
 
 def after_interruption(channel: Channel, created_at: datetime, now: datetime) -> Literal["repeat", "ask", "unknown"]:

@@ -165,7 +165,7 @@ async def _decide(
         return Postpone(now + full_for, "rate", f"{word} takes no more just now.", fresh=False, full=channel)
     if earlier is not None:
         earlier.status = "intent"
-        earlier.attempts += 1
+        earlier.attempts, earlier.decided_at = earlier.attempts + 1, None
         earlier.channel_id = channel.id
         await tx.flush()
         return Passed(earlier, channel)

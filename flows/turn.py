@@ -23,7 +23,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.faults import gone
 from adapters.postgres.leases import Lease
 from adapters.telemetry.meters import Meters
-from flows.deliveries import MAX_ATTEMPTS, after_interruption, given_up
+from flows.deliveries import MAX_ATTEMPTS, after_interruption, given_up, pause_after_interruption
 from flows.engine import Finish, Occurrence, Position, SendNow, WaitUntil, advance
 from flows.errands import Answer, Errand, carry_out, errand_for
 from flows.errors import LeaseLost
@@ -177,8 +177,13 @@ class Turns:
         way = "unknown" if channel is None else after_interruption(channel, delivery.created_at, now)
         if delivery.attempts >= MAX_ATTEMPTS or (way == "repeat" and run.end_reason is not None):
             way = "unknown"
+        pause = pause_after_interruption(delivery.attempts)
+        if way != "unknown" and pause and not _has_waited(run, delivery):
+            settle(tx, run, delivery, "intent", "Interrupted between sending and hearing back.", now)
+            run.due_at, run.lease_until = now + pause, None
+            return None
         if way == "ask" and channel is not None:
-            delivery.attempts += 1
+            delivery.attempts, delivery.decided_at = delivery.attempts + 1, None
             run.lease_until = now + self._lease
             return errand_for(delivery, channel, ask=True)
         if way == "repeat":
@@ -250,3 +255,10 @@ class Turns:
         except (LeaseLost, DBAPIError, OSError):
             # The lease runs out by itself; whoever claims the run next finds it as it was.
             log.warning("run_not_put_back", run=str(lease.id))
+
+
+def _has_waited(run: FlowRun, delivery: Delivery) -> bool:
+    """Whether the run comes back from a pause, and not from a try that was cut off: a failure of ours was followed by
+    one; so was what is decided of a try, and when a try begins nothing is decided of it."""
+    paused = delivery.decided_at is not None and run.due_at is not None and run.due_at > delivery.decided_at
+    return paused or run.attempts > 0

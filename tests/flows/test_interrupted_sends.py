@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 from adapters.channels.contract import Accepted, Idempotency, Result, Retry, SendIntent, Unknown
 from adapters.postgres.engine import Database
+from flows.deliveries import EAGER_TRIES, FIRST_PAUSE
 from flows.models import Suppression
 from tests.flows.world import WAIT_THEN_SEND, Provider, World, plan, words
 
@@ -54,6 +55,30 @@ async def test_an_unknown_end_is_not_repeated_once_the_provider_forgot_the_key(w
     await world.drain()
     await world.later(minutes=5)
     assert [delivery.status for delivery in (await world.only_run(visitor)).deliveries] == ["unknown"]
+
+
+async def test_a_send_that_is_cut_off_again_and_again_waits_before_it_is_tried_once_more(world: World) -> None:
+    """Of a run that is due longest every worker's first try is this one: where they die one after the other, twelve
+    tries are over within minutes."""
+    await world.publish(plan())
+    visitor = await world.start()
+    for _ in range(EAGER_TRIES):
+        await die_while_sending(world)
+        world.clock.now += timedelta(minutes=2)
+    assert await world.runner().run_due() == 1
+    waiting = await world.only_run(visitor)
+    assert (waiting.status, words(waiting)[-1]) == ("sending", "unanswered")
+    world.clock.now += FIRST_PAUSE - timedelta(seconds=1)
+    assert await world.runner().run_due() == 0
+    world.clock.now += timedelta(seconds=2)
+    await die_while_sending(world)
+    world.clock.now += timedelta(minutes=2)
+    assert await world.runner().run_due() == 1
+    world.clock.now += 2 * FIRST_PAUSE
+    await world.drain()
+    run = await world.only_run(visitor)
+    assert [one.status for one in run.deliveries] == ["accepted"]
+    assert words(run).count("sending") == EAGER_TRIES + 2
 
 
 async def test_a_provider_that_never_answers_is_not_asked_for_ever(world: World) -> None:
@@ -217,6 +242,7 @@ async def test_a_run_put_aside_in_the_middle_of_a_send_is_replayed_from_there(wo
     assert run.status == "dead"
     assert await world.runner().replay_dead(world.project_id, run.id)
     await world.drain()
+    await world.later(minutes=1)
     run = await world.only_run(visitor)
     assert (run.status, [delivery.status for delivery in run.deliveries]) == ("done", ["accepted"])
     assert len(world.provider.reached) == 1
