@@ -21,6 +21,8 @@ EVERY: Final = timedelta(seconds=2)
 MOST_AT_ONCE: Final = 100
 MOST_OF_ONE: Final = 50
 """Of one project: nobody follows so many lists that none is left for the others."""
+ASKED_AGAIN: Final = 3
+"""So many looks, and whoever follows is asked for their login again."""
 MOST_ROWS: Final = 25
 """A look shows at most so many; the newest ones."""
 
