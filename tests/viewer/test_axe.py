@@ -1,4 +1,4 @@
-"""Every page of the viewer, light, dark and on a phone, by the rules of axe: nothing serious. And by keyboard alone."""
+"""Every page of the viewer, light, dark and on a phone, by the rules of axe; by keyboard alone; without JavaScript."""
 
 from __future__ import annotations
 
@@ -85,6 +85,23 @@ async def test_whoever_types_sees_where_they_are_on_every_page(whole: Whole, bro
                 if ring["body"]:
                     break
                 assert ring["ringed"] and ring["wide"] and ring["here"], (path, ring)
+        await context.close()
+
+
+async def test_every_page_reads_without_javascript(whole: Whole, browser: Browser) -> None:
+    """Its headline and some words stand there, and it says that a script is missing only where something needs one."""
+    async with serving(whole.app) as base:
+        context = await browser.new_context(java_script_enabled=False)
+        page = await entered(context, base, whole.key)
+        for path in whole.pages():
+            if path.endswith("/frame"):
+                continue
+            await page.goto(f"{base}/app{path}")
+            await expect(page.get_by_role("heading", level=1)).not_to_be_empty()
+            words = " ".join((await page.locator("main").inner_text()).split())
+            assert len(words) > 60, (path, words)
+            needs = "JavaScript" in words
+            assert needs == (path.endswith("/build") or path.startswith("/actions/")), path
         await context.close()
 
 

@@ -14,6 +14,7 @@ from flows.models import Flow, FlowVersion
 from insights.models import ApiKey
 from insights.viewer.flow_tree import duration_words, tree_of
 from tests.viewer.conftest import Whole, log_in
+from tests.viewer.seed import run
 
 REMINDER: dict[str, Any] = {
     "name": "reminder",
@@ -115,6 +116,15 @@ async def test_a_flow_is_begun_read_and_published_without_javascript(whole: Whol
     assert "live v1" in page
     again = await inside.post(f"{where}/publish", data={"revision": revision, "token": "forged"})
     assert again.status_code == 403
+
+
+async def test_a_run_that_sent_nothing_says_why(whole: Whole, inside: httpx.AsyncClient) -> None:
+    async with whole.database.transaction(whole.project_id) as tx:
+        flow = await tx.get_one(Flow, (whole.project_id, whole.flow_id))
+        left_out = [("mail", "skipped", "no_consent: no consent to e-mail")]
+        await run(tx, whole.project_id, whole.visits["buyer"], flow, history=left_out)
+    page = (await inside.get(f"/app/flows/{whole.flow_id}")).text
+    assert re.search(r">skipped</span> <code>mail</code> <bdi>no consent to e-mail<", page)
 
 
 async def test_the_script_passes_the_flow_api_and_nothing_else(whole: Whole, inside: httpx.AsyncClient) -> None:
