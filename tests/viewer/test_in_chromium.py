@@ -58,10 +58,13 @@ async def test_no_page_is_wider_than_the_window(shop: Shop, base: str, browser: 
         await page.goto(base + path)
         await page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
         wide = await page.evaluate(
-            "() => { const w = document.documentElement.clientWidth; if (document.documentElement.scrollWidth <= w)"
-            " return []; return [...document.querySelectorAll('main *')]"
-            ".filter(e => e.getBoundingClientRect().right > w && !e.closest('.curve-scroll, .scroll'))"
-            ".map(e => e.outerHTML.slice(0, 200)) }"
+            """() => {
+              const w = document.documentElement.clientWidth, whole = document.documentElement.scrollWidth;
+              if (whole <= w) return [];
+              const over = [...document.querySelectorAll('main *')].filter(e =>
+                e.getBoundingClientRect().right > w && !e.closest('.curve-scroll, .scroll, .scenes'));
+              return [`${whole} of ${w}`, ...over.map(e => e.outerHTML.slice(0, 200))];
+            }"""
         )
         assert wide == [], path
     assert [text for text in said if "404" not in text] == []
