@@ -5,7 +5,7 @@ Everything here happens inside the send gate's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,6 +55,18 @@ def devices_of(known: Mapping[str, Any], visitor_id: UUID) -> tuple[UUID, list[U
         person if isinstance(person, UUID) else visitor_id,
         [one for one in devices if isinstance(one, UUID)] if isinstance(devices, list) else [visitor_id],
     )
+
+
+async def first_met(tx: AsyncSession, project_id: UUID, flow_id: UUID, devices: Collection[UUID]) -> UUID | None:
+    """The device of a person that a flow met first; None where it met none of them. By it the flow's own holdout is
+    decided: what they turn out to have besides, later, does not move them from one arm to the other."""
+    found: UUID | None = await tx.scalar(
+        select(FlowRun.visitor_id)
+        .where(FlowRun.project_id == project_id, FlowRun.visitor_id.in_(devices), FlowRun.flow_id == flow_id)
+        .order_by(FlowRun.started_at, FlowRun.id)
+        .limit(1)
+    )
+    return found
 
 
 async def over_a_cap(

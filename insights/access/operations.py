@@ -63,6 +63,7 @@ NEEDS: Final[dict[str, Need]] = {
     "GET /v1/flows/starters": _ANYONE,
     "POST /v1/flows/starters/{starter}": _EDITOR,
     "POST /v1/flows/step-through": _READER,
+    "POST /v1/flows/test-send": _EDITOR,
     "POST /v1/flows/validate": _READER,
     "GET /v1/flows/{flow_id}": _READER,
     "PUT /v1/flows/{flow_id}": _EDITOR,

@@ -19,7 +19,8 @@ from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.building import drafts
 from insights.building.drafts import Version
-from insights.building.figures import Messages, VersionFigures, figures_of
+from insights.building.figures import VersionFigures, figures_of
+from insights.building.messages import Messages
 from insights.building.unknowns import settle
 from insights.errors import Conflict, Refused
 from insights.lift.read import OfFlow, read_people

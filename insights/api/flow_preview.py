@@ -8,18 +8,12 @@ from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, Field
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.definition import FlowDefinition
-from flows.errors import FlowInvalid
-from insights.access.keys import ResolvedKey
 from insights.api.caller import SecretCaller
+from insights.api.flow_named import FlowNamed, flow_named
 from insights.api.services import FromRequest
-from insights.api.stored import StoredBody
-from insights.building import drafts, publishing
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
-from insights.building.reading import read
 from insights.building.rehearsal import Rehearsed
 from insights.errors import Refused
 from insights.plans.holdout import PeopleHeldOut
@@ -29,14 +23,6 @@ from insights.wiring.services import Services
 router = APIRouter(prefix="/v1/flows", tags=["flow builder"])
 
 LONGEST = timedelta(days=92)
-
-
-class FlowNamed(StoredBody):
-    """Which flow: a definition, or a stored flow's draft, or one of its versions."""
-
-    definition: dict[str, Any] | None = None
-    flow: UUID | None = None
-    version: int | None = Field(None, ge=1, description="Of the stored flow; without it, the draft.")
 
 
 class PreviewIn(FlowNamed):
@@ -141,7 +127,7 @@ async def preview(body: PreviewIn, caller: SecretCaller, services: FromRequest) 
     since = body.since or until - timedelta(days=7)
     if not timedelta(0) < until - since <= LONGEST:
         raise Refused(f"since: must lie before until, by {LONGEST.days} days at most.", field="since")
-    flow = await _flow(services, caller, body)
+    flow = await flow_named(services, caller, body)
     found = await _previewer(services).preview(caller.project_id, flow, since, until, now, body.most)
     return _preview_out(found)
 
@@ -153,7 +139,7 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
     taken as if it had happened."""
     if (body.session is None) == (body.visitor is None):
         raise Refused("session: give either session or visitor.", field="session")
-    flow = await _flow(services, caller, body)
+    flow = await flow_named(services, caller, body)
     async with services.database.transaction(caller.project_id) as tx:
         session_id = body.session
         if session_id is None and body.visitor is not None:
@@ -163,27 +149,6 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
         caller.project_id, flow, session_id, body.clock, datetime.now(UTC)
     )
     return SteppedOut(**_sample(ran, contents=True).model_dump(), asked_for=asked, assumed=assumed)
-
-
-async def _flow(services: Services, caller: ResolvedKey, body: FlowNamed) -> FlowDefinition:
-    """The flow that is meant. Raises FlowInvalid with everything wrong."""
-    if (body.definition is None) == (body.flow is None):
-        raise Refused("definition: give either definition or flow.", field="definition")
-    async with services.database.transaction(caller.project_id) as tx:
-        document = body.definition if body.definition is not None else await _stored(tx, caller, body)
-        flow, faults = await publishing.check(tx, caller.project_id, document, services.settings.keep_days)
-    if flow is None:
-        if body.version is not None and (old := read(document).flow) is not None:
-            return old  # what was published once can be looked at, whatever is gone since
-        raise FlowInvalid(faults)
-    return flow
-
-
-async def _stored(tx: AsyncSession, caller: ResolvedKey, body: FlowNamed) -> dict[str, Any]:
-    assert body.flow is not None  # noqa: S101
-    if body.version is not None:
-        return (await drafts.get_version(tx, caller.project_id, body.flow, body.version)).definition
-    return (await drafts.get_built(tx, caller.project_id, body.flow)).definition
 
 
 def _previewer(services: Services) -> Previewer:

@@ -13,19 +13,18 @@ from uuid import UUID, uuid4
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.bounds import standing
+from flows.bounds import first_met, standing
 from flows.conditions import explain
 from flows.definition import Branch, FlowDefinition, Send, Wait
 from flows.engine import Judge, knows_nothing
 from flows.gate import chosen
 from flows.matching import condition_of, matches
-from flows.models import Conversion, Delivery, FlowRun, Suppression
+from flows.models import Conversion, Delivery, Flow, FlowRun, Suppression
 from flows.policy import ProjectPolicy, Sent
 from flows.ports import Channels, Composed, Composer, Done, Holdout, Knowledge, SendRequest, Skip
 from flows.triggers import signal_given_at
 from insights.building.rehearsal import Case, Known
 from insights.building.visit_cases import LONGEST_VISIT
-from insights.identity.together import person_id_of
 from insights.models import Event
 from insights.profiles.time_zone import time_zone, zone
 from insights.segments.moves import moves_between
@@ -60,12 +59,16 @@ class Past:
         self._holdout = holdout
         self._channels: Mapping[str, Any] = {}
         self._asking = [step.when for step in flow.steps.values() if isinstance(step, Branch)]
+        self._flow_id: UUID | None = None
         self._signals: dict[tuple[str, str], datetime | None] = {}
 
     async def open(self) -> None:
         """Reads what holds for every case."""
         self._channels = await self._all_channels.of(self._tx, self._project_id)
         self.policy, _ = await standing(self._tx, self._project_id, "", None)
+        self._flow_id = await self._tx.scalar(
+            select(Flow.id).where(Flow.project_id == self._project_id, Flow.name == self._flow.name)
+        )
 
     async def asks_for(self, case: Case) -> bool:
         """Whether the flow asks for this trigger at that time."""
@@ -110,7 +113,9 @@ class Past:
             held_out=await self._holdout.holds_back(
                 self._tx, self._project_id, visitor, RecoveryAction.SEND_EMAIL.value
             ),
-            person_id=await person_id_of(self._tx, self._project_id, visitor),
+            met_first=await first_met(self._tx, self._project_id, self._flow_id, case.person)
+            if self._flow_id is not None
+            else None,
         )
 
     async def judge(self, case: Case, now: datetime) -> Judge:

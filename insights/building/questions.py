@@ -76,3 +76,12 @@ WHERE event.project_id = :project AND event.session_id >= :first AND event.type 
 ORDER BY event.occurred_at
 LIMIT 200000
 """)
+ENTERED: Final = text("""
+SELECT coalesce(person.person_id, move.visitor_id) AS person, move.id, move.at AS occurred_at
+FROM segment_move AS move
+JOIN segment ON segment.project_id = move.project_id AND segment.id = move.segment_id
+LEFT JOIN person ON person.project_id = move.project_id AND person.visitor_id = move.visitor_id
+WHERE move.project_id = :project AND segment.name = :segment AND move.entered AND move.at > :since
+ORDER BY move.at
+LIMIT 200000
+""")

@@ -78,7 +78,8 @@ class Rehearsed:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What there is to know of a person for the time after a case began: orders, events told as {"type", "props"}, the
-    segments they came into, and the messages that other flows sent them."""
+    segments they came into, and the messages that other flows sent them. ``met_first``: the device of theirs that this
+    flow has met, if it has."""
 
     zone: tzinfo | None = None
     bought: Sequence[datetime] = ()
@@ -86,7 +87,7 @@ class Known:
     entered: Sequence[tuple[datetime, str]] = ()
     sent: Sequence[Sent] = ()
     held_out: bool = False
-    person_id: UUID | None = None
+    met_first: UUID | None = None
 
 
 class World(Protocol):
@@ -288,8 +289,8 @@ class Rehearsal:
             return bounded
         if self._known.held_out and step.action in TO_VISITORS:
             return Skip("held_out", "They get nothing, so that it can be measured what the others get out of it.")
-        person = self._known.person_id or self._case.trigger.visitor_id
-        if composed.needs_consent and held_out(flow.name, flow.settings.holdout, person):
+        met = self._known.met_first or (*self._earlier, self._found)[0].case.trigger.visitor_id
+        if composed.needs_consent and held_out(flow.name, flow.settings.holdout, met):
             return Skip("flow_holdout", "This flow holds back from them, so that its own lift can be measured.")
         return composed
 

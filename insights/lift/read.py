@@ -52,6 +52,15 @@ WITH moment AS (
     WHERE skip.project_id = :project AND skip.at >= :from AND skip.at < :until
         AND skip.what = 'skipped' AND skip.detail LIKE 'held_out:%'
         AND run.flow_id = coalesce(CAST(:flow AS uuid), run.flow_id)
+    UNION ALL
+    -- What a flow holds back by itself counts for that flow alone: of all others they get what anybody gets.
+    SELECT run.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, skip.at, true,
+           version.definition -> 'steps' -> skip.step ->> 'action', NULL
+    FROM flow_run AS run
+    JOIN run_event AS skip ON skip.project_id = run.project_id AND skip.run_id = run.id
+    JOIN flow_version AS version ON version.project_id = run.project_id AND version.id = run.version_id
+    WHERE run.project_id = :project AND run.flow_id = CAST(:flow AS uuid)
+        AND skip.at >= :from AND skip.at < :until AND skip.what = 'skipped' AND skip.detail LIKE 'flow_holdout:%'
 ), first AS (
     SELECT DISTINCT ON (coalesce(person.person_id, moment.visitor_id))
            coalesce(person.person_id, moment.visitor_id) AS person, moment.*

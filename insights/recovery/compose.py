@@ -7,7 +7,7 @@ is read and written there, so that a message that never goes out leaves no trace
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -15,15 +15,13 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.mail import MailInvalid, address
-from flows.gate import already_delivered
 from flows.ports import Composed, Done, SendRequest, Skip
-from flows.sent_steps import sent_under
 from insights.conditions.consent import consents
 from insights.identity.contact import Contact, read_contact
 from insights.models import Project
 from insights.profiles.language import language
 from insights.profiles.time_zone import time_zone, zone
-from insights.recovery import codes, marks, next_visit, short, tickets, tools
+from insights.recovery import codes, marks, next_visit, short, to_tools, tools
 from insights.recovery.links import Links, Target
 from insights.recovery.mail_values import (
     answers_of,
@@ -41,7 +39,6 @@ from insights.recovery.message_faults import SAMPLE
 from insights.recovery.message_render import MessageBroken, MessageTemplates, Rendered
 from insights.recovery.message_store import names_of_messages, published_message
 from insights.recovery.plain import one_line, whole
-from insights.recovery.sightings import SESSIONS_SINCE, sessions_hit
 from insights.recovery.templates import Messages
 from insights.recovery.unsubscribe import Claim, sign
 from insights.settings import SettingInvalid
@@ -74,7 +71,7 @@ class MessageComposer:
         _check_url("WHYLEFT_PUBLIC_URL", public_url)
         if shop_url:
             _check_url("WHYLEFT_SHOP_URL", shop_url)
-        self._public_url = public_url.rstrip("/")
+        self.public_url = public_url.rstrip("/")
         self._shop_url = shop_url
         self._secret = signing_secret
         self.templates = MessageTemplates()
@@ -93,9 +90,9 @@ class MessageComposer:
             case RecoveryAction.SHOW_POPUP:
                 return await self._next_visit(tx, request)
             case RecoveryAction.CREATE_TICKET:
-                return await self._ticket(tx, request)
+                return await to_tools.ticket_of(tx, self.public_url, request)
             case RecoveryAction.CALL_WEBHOOK:
-                return await self._webhook(tx, request)
+                return await to_tools.call_of(tx, request)
             case RecoveryAction.TAG_CUSTOMER:
                 done = await marks.tag(tx, request)
                 contact = await read_contact(tx, request.project_id, request.visitor_id)
@@ -109,7 +106,7 @@ class MessageComposer:
             case RecoveryAction.SUPPRESS_MESSAGES:
                 return tools.quiet(request, await read_contact(tx, request.project_id, request.visitor_id))
             case RecoveryAction.CREATE_CRM_TASK:
-                return await self._crm(tx, request)
+                return await to_tools.crm_of(tx, self.templates, self.public_url, request)
             case RecoveryAction.DO_NOTHING:
                 return Skip("do_nothing", "This step does nothing on purpose.")
             case _:
@@ -172,7 +169,7 @@ class MessageComposer:
                 "project.",
             )
         claim = Claim(request.project_id, request.visitor_id, channel, recipient)
-        unsubscribe_url = f"{self._public_url}/v1/unsubscribe?token={sign(self._secret, claim)}"
+        unsubscribe_url = f"{self.public_url}/v1/unsubscribe?token={sign(self._secret, claim)}"
         values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
         values["cart_link"] = self._cart_link(request, link)
         values["first_name"] = first_name(visitor.traits)
@@ -218,20 +215,24 @@ class MessageComposer:
     ) -> Rendered:
         """The message as this visitor would get it, whether or not they may be written to: nothing is issued, the code
         and the link to unsubscribe are samples. Raises MessageBroken."""
+        values = await self.sample_values(tx, request)
+        return self.templates.render(content, locale or await self.locale(tx, request), values)
+
+    async def sample_values(self, tx: AsyncSession, request: SendRequest) -> dict[str, Any]:
+        """What the visitor's message would say, with a sample for the code and for the link to unsubscribe."""
         visitor = await read_contact(tx, request.project_id, request.visitor_id)
         project = await tx.get_one(Project, request.project_id)
         link = way_back(request.trigger, self._shop_url, project.allowed_origins) or str(SAMPLE["link"])
-        unsubscribe_url = f"{self._public_url}/v1/unsubscribe?token=sample"
+        unsubscribe_url = f"{self.public_url}/v1/unsubscribe?token=sample"
         values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
         values["cart_link"] = self._cart_link(request, link)
         values["first_name"] = first_name(visitor.traits) if visitor is not None else ""
-        values["code"] = SAMPLE["code"] | {
-            name: request.params[param]
-            for name, param in (("percent", "discount_percent"), ("hours", "discount_hours"))
-            if request.params.get(param) is not None
-        }
-        locale = locale or await language(tx, request.project_id, request.visitor_id)
-        return self.templates.render(content, locale, values)
+        values["code"] = sample_code(request.params)
+        return values
+
+    async def locale(self, tx: AsyncSession, request: SendRequest) -> str | None:
+        """The language that the visitor's browser says."""
+        return await language(tx, request.project_id, request.visitor_id)
 
     async def content(self, tx: AsyncSession, project_id: UUID, name: str) -> MessageContent | None:
         """What goes out under a name: the shop's own message, or the one that comes along; None for neither."""
@@ -261,62 +262,11 @@ class MessageComposer:
             "until": until(issued.expires_at, local),
         }
 
-    async def _crm(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
-        contact = await read_contact(tx, request.project_id, request.visitor_id)
-        insight = request.trigger.get("insight")
-        told: Mapping[str, Any] = insight if isinstance(insight, Mapping) else {}
-        session = told.get("session_id")
-        named = first_name(contact.traits) if contact is not None else ""
-        values = {
-            "first_name": named,
-            "who": named or (contact.email if contact is not None and contact.email else "A visitor"),
-            "reason": one_line(told.get("reason"), 60).replace("_", " ") or "nobody knows why",
-            "narrative": one_line(told.get("narrative"), 1_000),
-            "session_url": f"{self._public_url}/app/sessions/{session}" if session else "",
-            "total": things_of_cart(request.trigger)[1],
-        }
-        return tools.crm(self.templates, request, contact, values)
 
-    async def _ticket(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
-        error = request.trigger.get("error")
-        if not isinstance(error, Mapping) or not error.get("fingerprint"):
-            return Skip("no_error", "The session holds no failed request and no script error to report.")
-        content = tickets.ticket(
-            request.trigger,
-            public_url=self._public_url,
-            priority=str(request.params.get("priority", "normal")),
-        )
-        key = tickets.dedupe_key(error, request.now)
-        # Asked before the sessions are counted: of an error that thousands meet, all but one run end here.
-        other = await sent_under(tx, request.project_id, "ticket", key, but_by=request.run_id)
-        if other is not None:
-            return already_delivered("ticket", other)
-        content["sessions"] = await sessions_hit(
-            tx, request.project_id, str(error["fingerprint"]), since=request.now - SESSIONS_SINCE
-        )
-        return Composed(channel="ticket", recipient=None, content=content, dedupe_key=key)
-
-    async def _webhook(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
-        visitor = await read_contact(tx, request.project_id, request.visitor_id)
-        if await tools.word_of(tx, request.project_id, request.params.get("channel")) == "cdp":
-            return tools.told_platform(request, visitor)
-        return Composed(
-            channel="webhook",
-            recipient=None,
-            content={
-                "type": one_line(request.params.get("type"), 80) or "recovery.step",
-                "timestamp": _iso(request.now),
-                "data": {
-                    "project_id": str(request.project_id),
-                    "visitor_id": str(request.visitor_id),
-                    # The shop's own name for them; addresses stay here.
-                    "user_id": visitor.user_id if visitor is not None else None,
-                    "run_id": str(request.run_id),
-                    "step": request.step_id,
-                    **{name: request.trigger.get(name) for name in ("insight", "session", "cart", "products", "error")},
-                },
-            },
-        )
+def sample_code(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands for the code of a step while none is issued."""
+    given = (("percent", "discount_percent"), ("hours", "discount_hours"))
+    return {**SAMPLE["code"], **{name: params[param] for name, param in given if params.get(param) is not None}}
 
 
 def _values(request: SendRequest, shop: str, link: str, unsubscribe_url: str) -> dict[str, Any]:
@@ -344,7 +294,3 @@ def _check_url(name: str, url: str) -> None:
         valid = False
     if not valid or any(character.isspace() or not character.isprintable() for character in url):
         raise SettingInvalid(f"{name} is {url!r}: write an address such as https://shop.example/.")
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat()

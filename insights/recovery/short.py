@@ -82,6 +82,34 @@ async def push_of(
     found = await _subscription(tx, request.project_id, request.visitor_id, ways)
     if found is None:
         return Skip("no_address", "The visitor subscribed to no pushes that a channel of the project carries.")
+    content = _push_content(templates, request, values)
+    if isinstance(content, Skip):
+        return content
+    content["subscription"] = told_of(found)
+    return Composed(
+        channel=PUSH, recipient=str(found.id), content=content, needs_consent=True, via=ways.get(found.kind)
+    )
+
+
+async def push_to(
+    tx: AsyncSession,
+    templates: MessageTemplates,
+    request: SendRequest,
+    values: Mapping[str, Any],
+    subscription: PushSubscription,
+) -> Composed | Skip:
+    """As ``push_of``, to this one subscription."""
+    content = _push_content(templates, request, values)
+    if isinstance(content, Skip):
+        return content
+    ways = await _ways(tx, request)
+    content["subscription"] = told_of(subscription)
+    return Composed(channel=PUSH, recipient=str(subscription.id), content=content, via=ways.get(subscription.kind))
+
+
+def _push_content(
+    templates: MessageTemplates, request: SendRequest, values: Mapping[str, Any]
+) -> dict[str, Any] | Skip:
     named = _words(request.params, "title", {name: title for name, (title, _) in TITLES.items()})
     if isinstance(named, Skip):
         return named
@@ -98,13 +126,10 @@ async def push_of(
         "body": body,
         "url": url if isinstance(url, str) else values["link"],
         "topic": f"{request.project_id}/{one_line(request.params.get('topic'), 60) or 'recovery'}",
-        "subscription": told_of(found),
     }
     if (hours := whole(request.params.get("hours"))) is not None:
         content["hours"] = hours
-    return Composed(
-        channel=PUSH, recipient=str(found.id), content=content, needs_consent=True, via=ways.get(found.kind)
-    )
+    return content
 
 
 async def _ways(tx: AsyncSession, request: SendRequest) -> dict[str, str]:

@@ -47,21 +47,29 @@ def retargeting(request: SendRequest, contact: Contact | None) -> Composed | Ski
         return _NOBODY
     if not leaves and not consents(contact.consent, ADS):
         return Skip("no_consent", "The visitor has not agreed to ads by name.")
+    return Composed(
+        channel=ADS, recipient=None, content=told_ads(request, who, dict(contact.consent)), needs_consent=not leaves
+    )
+
+
+def told_ads(request: SendRequest, who: Mapping[str, str], consent: Mapping[str, Any]) -> dict[str, Any]:
+    """What an ad platform is told of somebody: ``who`` they are to it, and what they agreed to."""
+    params = request.params
     session, cart = _mapping(request.trigger, "session"), _mapping(request.trigger, "cart")
     content: dict[str, Any] = {
         **who,
-        "do": "remove" if leaves else "add",
+        "do": "remove" if params.get("do") == "remove" else "add",
         "event": one_line(params.get("event"), 64) or "CartAbandoned",
         "event_id": f"{request.run_id}/{request.step_id}",
         "at": session.get("ended_at") or request.now.isoformat(),
-        "consent": dict(contact.consent),
+        "consent": dict(consent),
     }
     value, money = whole(cart.get("value_minor")), currency(cart.get("currency"))
     if value is not None and money is not None:
         content |= {"value_minor": value, "currency": money, "items": whole(cart.get("count"))}
     if isinstance(session.get("exit_url"), str):
         content["source_url"] = session["exit_url"]
-    return Composed(channel=ADS, recipient=None, content=content, needs_consent=not leaves)
+    return content
 
 
 def crm(

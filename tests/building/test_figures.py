@@ -13,9 +13,9 @@ from sqlalchemy import update
 
 from adapters.postgres.engine import DatabaseUrls, conninfo
 from flows.models import Conversion, Delivery, DeliveryEvent, FlowRun, RunEvent
-from insights.models import Shop
+from insights.models import SegmentMove, Shop
 from tests.api.conftest import Api
-from tests.segments.people import visit
+from tests.segments.people import CART, close_visits, create, visit
 
 NOW = datetime.now(UTC)
 MAIL = {"do": "send", "action": "send_email", "params": {"message": "cart_reminder"}}
@@ -192,13 +192,42 @@ async def test_a_goal_of_ones_own_is_counted_where_it_came_true(api: Api) -> Non
     assert (total["sent"], total["converted"], total["orders"]) == (2, 1, 0)
 
 
+async def test_a_goal_that_is_a_segment_is_counted_when_they_come_in_after_the_message(api: Api) -> None:
+    await create(api, "loyal", "cart.value >= 10.00 EUR")
+    flow = await published(api, settings={"success": {"goal": {"segment": "loyal"}, "within": "P2D"}})
+    people = [await visit(api, ("cart_added", CART)) for _ in range(4)]
+    await close_visits(api)
+    came = NOW - timedelta(days=3)
+    in_time, too_late, before, twice = people
+    for visitor, hours in ((in_time, 5), (too_late, 72), (before, -1), (twice, 5)):
+        async with api.services.database.transaction(api.project_id) as tx:
+            await tx.execute(
+                update(SegmentMove).where(SegmentMove.visitor_id == visitor).values(at=came + timedelta(hours=hours))
+            )
+        await ran(api, flow, visitor=visitor, at=came)
+    await ran(api, flow, visitor=twice, at=came + timedelta(hours=1))
+    await ran(api, flow, at=came)
+    total = (await figures(api, flow))["total"]
+    # Of two messages before it, the last one counts.
+    assert (total["sent"], total["converted"], total["orders"]) == (6, 2, 0)
+
+
+async def test_what_a_flow_holds_back_by_itself_is_no_holdout_of_the_shop(api: Api) -> None:
+    flow = await published(api, settings=PLAN["settings"] | {"holdout": 0.5})
+    await ran(api, flow, lines=(("mail", "skipped", "flow_holdout: Nothing of this flow."),), sent=None)
+    async with api.services.database.transaction(api.project_id) as tx:
+        tx.add(Shop(project_id=api.project_id, holdout=0.1))
+    found = (await call(api, "GET", "lift")).json()
+    assert (found["treated"], found["held_out"], found["waiting"]) == (0, 0, 0)
+
+
 async def test_lift_compares_who_was_reached_with_those_held_back_from(api: Api, database_urls: DatabaseUrls) -> None:
     flow = await published(api, settings=PLAN["settings"] | {"holdout": 0.5})
     with psycopg.connect(conninfo(database_urls.owner), autocommit=True) as connection:
         # A published version never changes; nobody but the owner could do this.
         connection.execute("UPDATE flow_version SET published_at = now() - interval '60 days'")
     chance = random.Random(5)
-    held = (("mail", "skipped", "held_out: This flow holds back from them."),)
+    held = (("mail", "skipped", "flow_holdout: They get nothing of this flow."),)
     at = NOW - timedelta(days=20)
     for n in range(440):
         if n % 2:

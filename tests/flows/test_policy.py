@@ -146,6 +146,24 @@ async def test_who_is_in_a_flows_holdout_gets_nothing_of_it_and_all_of_another(w
     assert 0 < sum(held_out("held", 0.5, one) for one in visitors) < 20
 
 
+async def test_devices_that_turn_out_to_be_one_person_stay_in_the_arm_of_the_first_one(world: World) -> None:
+    await world.publish(plan(MAIL, name="held", holdout=0.5, reenter="always"))
+    ids = iter(sorted(uuid4() for _ in range(400)))
+    pairs = [(small, large) for small, large in zip(ids, ids, strict=True)]
+    differing = [pair for pair in pairs if held_out("held", 0.5, pair[0]) != held_out("held", 0.5, pair[1])][:12]
+    assert len(differing) == 12
+    for small, large in differing:
+        # The one with the larger id is met first; the other joins later, and is the smallest of the person.
+        await world.start(large)
+        await world.drain()
+        world.consents.person = [small, large]
+        await world.later(minutes=5)
+        await world.start(small)
+        await world.drain()
+        arms = {tuple(reasons(run)) for one in (small, large) for run in await world.runs(one)}
+        assert arms == {("flow_holdout",) if held_out("held", 0.5, large) else ()}, (small, large)
+
+
 async def test_a_provider_that_takes_two_a_second_gets_no_more_and_nobody_is_lost(world: World) -> None:
     world.provider.rate = Rate(per_second=0.01, burst=2)
     await world.publish(plan(MAIL))
