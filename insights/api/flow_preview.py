@@ -30,6 +30,9 @@ class PreviewIn(FlowNamed):
 
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
+    to_the_end: bool = Field(
+        False, description="Past the present too: each run goes on to its end, as if nothing more happened."
+    )
     most: int = Field(500, ge=1, le=2_000, description="So many of the latest visits are examined.")
 
 
@@ -128,7 +131,9 @@ async def preview(body: PreviewIn, caller: SecretCaller, services: FromRequest) 
     if not timedelta(0) < until - since <= LONGEST:
         raise Refused(f"since: must lie before until, by {LONGEST.days} days at most.", field="since")
     flow = await flow_named(services, caller, body)
-    found = await _previewer(services).preview(caller.project_id, flow, since, until, now, body.most)
+    found = await _previewer(services).preview(
+        caller.project_id, flow, since, until, now, body.most, to_the_end=body.to_the_end
+    )
     return _preview_out(found)
 
 

@@ -15,6 +15,7 @@ from insights.building import questions
 from insights.building.attribution import attribute
 from insights.building.drafts import Version
 from insights.building.messages import Messages, sum_of
+from insights.building.order import stored_in_order
 from insights.learning.collect import unit_of
 from insights.vocabulary.actions import TO_VISITORS
 
@@ -73,7 +74,7 @@ async def figures_of(
     put down to its messages; refunds are taken off."""
     found = {version.id: VersionFigures(version.number) for version in versions}
     for version in versions:
-        found[version.id].steps = {name: StepFigures() for name in version.definition.get("steps", {})}
+        found[version.id].steps = {name: StepFigures() for name in stored_in_order(version.definition)}
     values = {
         "project": project_id,
         "flow": flow_id,

@@ -17,6 +17,7 @@ from flows.definition import FlowDefinition
 from flows.ports import Channels, Composer, Holdout, Knowledge
 from insights.building.entrants import by_person, entrants_between
 from insights.building.one_visit import entrance_of
+from insights.building.order import in_order
 from insights.building.past import Past
 from insights.building.rehearsal import Case, Rehearsal, Rehearsed
 
@@ -83,17 +84,26 @@ class Previewer:
         self._holdout = holdout
 
     async def preview(
-        self, project_id: UUID, flow: FlowDefinition, since: datetime, until: datetime, now: datetime, most: int
+        self,
+        project_id: UUID,
+        flow: FlowDefinition,
+        since: datetime,
+        until: datetime,
+        now: datetime,
+        most: int,
+        *,
+        to_the_end: bool = False,
     ) -> Preview:
-        """What the flow would have done to what happened in ``since`` … ``until``, until ``now``: at most to the latest
-        ``most`` triggers, and for at most 20 seconds."""
-        found = Preview(since, until, steps={name: StepCount() for name in flow.steps})
+        """What the flow would have done to what happened in ``since`` … ``until``, until ``now``, or ``to_the_end`` of
+        each run: at most to the latest ``most`` triggers, and for at most 20 seconds."""
+        ahead = now + FAR_AHEAD if to_the_end else now
+        found = Preview(since, until, steps={name: StepCount() for name in in_order(flow)})
         ends = time.monotonic() + LONGEST_SECONDS
         async with self._database.transaction(project_id) as tx:
             entrants = await entrants_between(tx, project_id, flow, since, until, most + 1)
         found.basis, found.assumed = entrants.basis, entrants.assumed
         if entrants.assumed:
-            found.sample = await self._rehearse(project_id, flow, [entrants.cases], now, Preview(since, until))
+            found.sample = await self._rehearse(project_id, flow, [entrants.cases], ahead, Preview(since, until))
             return found
         found.complete = len(entrants.cases) <= most
         people = by_person(entrants.cases[-most:])
@@ -101,7 +111,7 @@ class Previewer:
             if time.monotonic() > ends:
                 found.complete = False
                 break
-            for ran in await self._rehearse(project_id, flow, people[first : first + AT_ONCE], now, found):
+            for ran in await self._rehearse(project_id, flow, people[first : first + AT_ONCE], ahead, found):
                 _count(found, ran)
         found.sample = _spread(found.sample)
         return found

@@ -159,6 +159,24 @@ async def test_what_lies_in_the_future_is_still_waited_for(api: Api, shop: dict[
     steps = plan()["steps"] | {"pause": {"do": "wait", "for": "P3D", "next": "mail"}}
     found = await call(api, "flows/preview", {"definition": plan(steps)})
     assert (found["waiting"], found["steps"]["pause"]["waiting"], found["reached"]) == (3, 3, 0)
+    ahead = await call(api, "flows/preview", {"definition": plan(steps), "to_the_end": True})
+    assert (ahead["waiting"], ahead["reached"], ahead["ended"]) == (0, 1, {"finished": 3, "converted": 1})
+
+
+async def test_steps_are_told_in_the_order_in_which_a_run_comes_to_them(api: Api) -> None:
+    steps = {
+        "aa": {"do": "exit"},
+        "b": {"do": "exit"},
+        "choose": {"do": "branch", "when": "cart.items >= 1", "then": "b", "otherwise": "aa"},
+        "wait_first": {"do": "wait", "for": "PT1H", "next": "choose"},
+    }
+    definition = plan(steps, start="wait_first")
+    expected = ["wait_first", "choose", "b", "aa"]
+    assert list((await call(api, "flows/preview", {"definition": definition}))["steps"]) == expected
+    flow = await call(api, "flows", {"definition": definition}, 201)
+    await call(api, f"flows/{flow['id']}/publish", {})
+    figures = await api.client.get(f"/v1/flows/{flow['id']}/figures", headers=api.headers)
+    assert list(figures.json()["versions"][0]["steps"]) == expected
 
 
 async def test_only_what_the_trigger_and_its_condition_ask_for_starts(api: Api, shop: dict[str, UUID]) -> None:
