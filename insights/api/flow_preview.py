@@ -14,7 +14,7 @@ from insights.api.flow_named import FlowNamed, flow_named
 from insights.api.services import FromRequest
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
-from insights.building.rehearsal import Rehearsed
+from insights.building.rehearsed import Rehearsed
 from insights.errors import Refused
 from insights.plans.holdout import PeopleHeldOut
 from insights.segments.knowledge import VisitorKnowledge

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.models import Flow, FlowRun
 from flows.ports import Trigger
-from insights.building.rehearsal import Case
+from insights.building.rehearsed import Case
 from insights.identity.together import visitors_together
 from insights.models import Session
 

@@ -22,7 +22,7 @@ from flows.definition import (
 from insights.building.call_cases import call_cases, called, last_visitor
 from insights.building.member_cases import schedule_cases, segment_cases
 from insights.building.pattern_cases import pattern_cases
-from insights.building.rehearsal import Case
+from insights.building.rehearsed import Case
 from insights.building.scenes import placed
 from insights.building.visit_cases import event_cases, insight_cases
 

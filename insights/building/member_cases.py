@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flows.definition import ScheduleTrigger, SegmentTrigger
 from flows.ports import Trigger
 from flows.watching import next_turn
-from insights.building.rehearsal import Case
+from insights.building.rehearsed import Case
 from insights.building.scenes import placed
 from insights.segments.moves import inside_at, moves_between
 

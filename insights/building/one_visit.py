@@ -25,7 +25,7 @@ from insights.building.call_cases import called
 from insights.building.cases import trigger_of_session
 from insights.building.member_cases import moved, turned
 from insights.building.pattern_cases import triggers_of_pattern
-from insights.building.rehearsal import Case
+from insights.building.rehearsed import Case
 from insights.building.visit_cases import event_of_session
 from insights.errors import NotFound
 from insights.identity.together import visitors_together

@@ -23,7 +23,7 @@ from flows.models import Conversion, Delivery, Flow, FlowRun, Suppression
 from flows.policy import ProjectPolicy, Sent
 from flows.ports import Channels, Composed, Composer, Done, Holdout, Knowledge, SendRequest, Skip
 from flows.triggers import signal_given_at
-from insights.building.rehearsal import Case, Known
+from insights.building.rehearsed import Case, Known
 from insights.building.visit_cases import LONGEST_VISIT
 from insights.models import Event
 from insights.profiles.time_zone import time_zone, zone

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flows.definition import PatternTrigger
 from flows.matching import matches
 from flows.ports import NOBODY, Trigger
-from insights.building.rehearsal import Case
+from insights.building.rehearsed import Case
 from insights.identity.together import visitors_together
 from insights.models import Pattern
 from insights.patterns.cells import Cell, Dimension

@@ -19,7 +19,8 @@ from insights.building.entrants import by_person, entrants_between
 from insights.building.one_visit import entrance_of
 from insights.building.order import in_order
 from insights.building.past import Past
-from insights.building.rehearsal import Case, Rehearsal, Rehearsed
+from insights.building.rehearsal import Rehearsal
+from insights.building.rehearsed import Case, Rehearsed
 
 AT_ONCE: Final = 20
 """People in one transaction: nothing is held for longer than they take."""

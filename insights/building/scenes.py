@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.ports import Trigger
-from insights.building.rehearsal import Case
+from insights.building.rehearsed import Case
 from insights.identity.together import visitors_together
 from insights.models import Session
 from insights.recovery.trigger import visit_facts

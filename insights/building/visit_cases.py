@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flows.definition import EventTrigger, InsightTrigger
 from flows.matching import matches
 from flows.ports import Trigger
-from insights.building.rehearsal import Case
+from insights.building.rehearsed import Case
 from insights.identity.together import visitors_together
 from insights.models import Event, Insight, Session
 from insights.recovery.scene import VisitScene
