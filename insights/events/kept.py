@@ -18,7 +18,7 @@ SAID: Final = {"email": "[email]@[kept apart]", "phone": "[phone]"}
 
 _KNOWN: Final = {type_: frozenset(struct.__struct_fields__) for type_, struct in PROPS.items()}
 
-_ADDRESS: Final = re.compile(r"[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:(?:\.|%2[eE])[\w-]{1,63}){1,8}")
+_ADDRESS: Final = re.compile(r"[\w.+'-]{1,64}(?:@|%40)[\w-]{1,63}(?:(?:\.|%2[eE])[\w-]{1,63}){1,8}")
 
 
 def kept_url(url: str | None) -> str | None:
