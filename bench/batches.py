@@ -10,6 +10,8 @@ from uuid import uuid4
 from insights.vocabulary.ids import uuid7
 
 EVENTS: Final = 10
+SIDE_BY_SIDE: Final = 100
+"""How many visits go on at once: however few of the bodies are sent, as many are first ones as ``a_visit`` says."""
 
 _PAGE: Final = {
     "url": "https://shop.example/product/kettle-7",
@@ -34,13 +36,14 @@ _TEN: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 
 
 def bodies(count: int, *, a_visit: int) -> list[bytes]:
-    """``count`` request bodies of visits of ``a_visit`` batches each, the visits side by side."""
+    """``count`` request bodies of visits of ``a_visit`` batches each, ``SIDE_BY_SIDE`` visits at a time."""
     now = int(time.time() * 1000)
-    visits = [(str(uuid4()), str(uuid7(now))) for _ in range(-(-count // a_visit))]
+    visits = [(str(uuid4()), str(uuid7(now))) for _ in range(-(-count // a_visit) + SIDE_BY_SIDE)]
     made = []
     for number in range(count):
-        visitor, session = visits[number % len(visits)]
-        turn = number // len(visits)
+        group, place = divmod(number, SIDE_BY_SIDE * a_visit)
+        turn, one = divmod(place, SIDE_BY_SIDE)
+        visitor, session = visits[group * SIDE_BY_SIDE + one]
         events = [
             {"id": str(uuid7(now)), "seq": turn * EVENTS + n, "t": now - 5000 + turn * 20 + n, "type": type, "props": p}
             for n, (type, p) in enumerate(_TEN)
