@@ -99,7 +99,7 @@ def summarise(timeline: Timeline) -> Summary:
 
 def _shown(events: Iterable[TimelineEvent]) -> tuple[str, ...]:
     told = (event.props.get("action") for event in events if event.type == "action_shown")
-    return tuple(dict.fromkeys(action for action in told if action in _ACTIONS))
+    return tuple(dict.fromkeys(action for action in told if isinstance(action, str) and action in _ACTIONS))
 
 
 def main_product(events: Iterable[TimelineEvent]) -> str | None:
