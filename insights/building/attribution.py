@@ -10,7 +10,6 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import FlowDefinition, Goal
@@ -18,8 +17,8 @@ from flows.matching import is_event
 from insights.building import questions
 from insights.building.drafts import Version
 from insights.building.messages import Messages
-from insights.learning.rewards import GivenBack, Order, Unit, refund_of
-from insights.models import Event
+from insights.learning.refunds import refunds_of
+from insights.learning.rewards import GivenBack, Order, Unit
 from insights.vocabulary.ids import first_uuid_of_day
 
 PURCHASE: Final = "purchased"
@@ -68,7 +67,7 @@ async def _put_down_orders(
 ) -> None:
     windows = {"versions": list(goals), "withins": [goal.within for goal in goals.values()]}
     rows = (await tx.execute(questions.ORDERS, {**asked, **windows})).all()
-    refunds = await _refunds(tx, project_id, {row.key for row in rows}, asked["since"])
+    refunds = await refunds_of(tx, project_id, {row.key for row in rows}, asked["since"])
     reached: set[UUID] = set()
     for row in rows:
         if (messages := steps.get((row.version_id, row.step))) is not None:
@@ -124,20 +123,6 @@ def _put_down_goals(
         ]
         counted.update(theirs)
         messages.converted += bool(theirs)
-
-
-async def _refunds(tx: AsyncSession, project_id: UUID, keys: set[str], since: datetime) -> dict[str, list[GivenBack]]:
-    found: dict[str, list[GivenBack]] = defaultdict(list)
-    if keys:
-        rows = await tx.execute(
-            select(Event.id, Event.props).where(
-                Event.project_id == project_id, Event.type == "refunded", Event.received_at >= since
-            )
-        )
-        for row in rows:
-            if (refund := refund_of(row.props, str(row.id))) is not None and refund.order_key in keys:
-                found[refund.order_key].append(refund)
-    return found
 
 
 def _goal(definition: Mapping[str, Any]) -> _Success | None:

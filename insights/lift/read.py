@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,10 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import Refused
 from insights.learning.collect import unit_of
-from insights.learning.rewards import GivenBack, Order, Unit, refund_of
+from insights.learning.refunds import refunds_of
+from insights.learning.rewards import GivenBack, Order, Unit
 from insights.lift.people import Known, Person
 from insights.lift.report import Question
-from insights.models import Event, Shop
+from insights.models import Shop
 from insights.segments.stored_fields import device_of
 from insights.vocabulary.actions import TO_VISITORS
 
@@ -192,7 +193,7 @@ async def read_people(
     if begin == BEGINNING:
         begin = rows[0].at if rows else end
     orders = await _orders(tx, project_id, begin, end + horizon)
-    refunds = await _refunds(tx, project_id, {order.key for theirs in orders.values() for order in theirs}, begin)
+    refunds = await refunds_of(tx, project_id, {order.key for theirs in orders.values() for order in theirs}, begin)
     return Read(Question(begin, end, now, horizon, share, detect, currency), unit, rows, orders, refunds)
 
 
@@ -225,19 +226,3 @@ async def _orders(tx: AsyncSession, project_id: UUID, since: datetime, until: da
     async for row in _in_parts(tx, _ORDERS, {"project": project_id, "since": since, "until": until}):
         orders[row.person].append(Order(row.key, row.occurred_at, row.value_minor, row.currency))
     return orders
-
-
-async def _refunds(
-    tx: AsyncSession, project_id: UUID, keys: Collection[str], since: datetime
-) -> dict[str, list[GivenBack]]:
-    refunds: dict[str, list[GivenBack]] = defaultdict(list)
-    if keys:
-        told = await tx.execute(
-            select(Event.id, Event.props).where(
-                Event.project_id == project_id, Event.type == "refunded", Event.received_at >= since
-            )
-        )
-        for row in told:
-            if (refund := refund_of(row.props, str(row.id))) is not None and refund.order_key in keys:
-                refunds[refund.order_key].append(refund)
-    return refunds
