@@ -94,20 +94,10 @@ def create_app(services: Services) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await services.profiles.start()
-        services.recorder.start()
-        services.forgetting.start()
-        services.keys.start()
+        await services.start()
         async with services.exposition.answering():
             yield
-        await services.recorder.stop()
-        await services.forgetting.stop()
-        await services.loader.close()
-        await services.keys.close()
-        await services.post.close()
-        await services.classifiers.close()
-        await services.profiles.stop()
-        await services.plans.close()
+        await services.stop()
 
     app = FastAPI(
         title="Whyleft",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -14,11 +13,11 @@ from flows.conditions import to_words
 from flows.store import conditions_of_flows
 from insights.api.caller import SecretCaller
 from insights.api.conditions import Written
-from insights.api.etag import IfMatch
+from insights.api.etag import IfMatch, etag_of, version_of
 from insights.api.services import FromRequest
 from insights.conditions.fields import condition
 from insights.conditions.places import Place
-from insights.errors import Changed, Refused
+from insights.errors import Refused
 from insights.models import Segment
 from insights.plans.entries import conditions_of_entries
 from insights.segments import membership, store
@@ -120,7 +119,7 @@ async def create_segment(
             written=body.when,
             now=datetime.now(UTC),
         )
-    response.headers["etag"] = _etag(segment)
+    response.headers["etag"] = etag_of(segment.version)
     response.headers["location"] = f"/v1/segments/{segment.name}"
     return _out(segment)
 
@@ -153,7 +152,7 @@ async def get_segment(name: Name, caller: SecretCaller, services: FromRequest, r
     """One segment, with its ETag."""
     async with services.database.transaction(caller.project_id) as tx:
         segment = await store.get_segment(tx, caller.project_id, name)
-    response.headers["etag"] = _etag(segment)
+    response.headers["etag"] = etag_of(segment.version)
     return _out(segment)
 
 
@@ -174,10 +173,10 @@ async def change_segment(
             name,
             description=body.description,
             written=body.when,
-            version=_version(if_match),
+            version=version_of(if_match),
             now=datetime.now(UTC),
         )
-    response.headers["etag"] = _etag(segment)
+    response.headers["etag"] = etag_of(segment.version)
     return _out(segment)
 
 
@@ -189,7 +188,7 @@ async def delete_segment(name: Name, caller: SecretCaller, services: FromRequest
         actions = await conditions_of_entries(tx, caller.project_id)
         users = {f"flow {flow}": conditions for flow, conditions in flows.items()}
         users |= {f"live action {action}": conditions for action, conditions in actions.items()}
-        await store.delete_segment(tx, caller.project_id, name, version=_version(if_match), users=users)
+        await store.delete_segment(tx, caller.project_id, name, version=version_of(if_match), users=users)
 
 
 @router.put("/{name}/visitors/{visitor}", response_model=AddedOut)
@@ -220,17 +219,3 @@ def _out(segment: Segment, members: int | None = None) -> SegmentOut:
         updated_at=segment.updated_at,
         members=members,
     )
-
-
-def _etag(segment: Segment) -> str:
-    return f'"{segment.id.hex[:8]}-{segment.version}"'
-
-
-def _version(if_match: str | None) -> int | None:
-    """The version in an If-Match header; None where any will do. Raises Changed for one that is none of ours."""
-    if if_match is None or if_match.strip() == "*":
-        return None
-    found = re.fullmatch(r'\s*(?:W/)?"[0-9a-f]{8}-(\d{1,9})"\s*', if_match)
-    if found is None:
-        raise Changed("If-Match is no ETag of a segment: send the one that GET answered, or leave it out.")
-    return int(found[1])

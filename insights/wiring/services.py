@@ -92,6 +92,24 @@ class Services:
     traffic: Traffic
     forgetting: Forgetting
 
+    async def start(self) -> None:
+        """Begins what answers requests."""
+        await self.profiles.start()
+        self.recorder.start()
+        self.forgetting.start()
+        self.keys.start()
+
+    async def stop(self) -> None:
+        """Ends what answers requests: what waits is written first. The database stays open."""
+        await self.recorder.stop()
+        await self.forgetting.stop()
+        await self.loader.close()
+        await self.keys.close()
+        await self.post.close()
+        await self.classifiers.close()
+        await self.profiles.stop()
+        await self.plans.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -55,8 +55,5 @@ async def api(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Api]
     transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
         yield Api(services, client, write.project_id, write.key, secret.key)
-    await services.recorder.stop()
-    await services.loader.close()
-    await services.keys.close()
-    await services.plans.close()
+    await services.stop()
     await services.database.close()

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
 
 from adapters.channels.contract import Accepted, Rejected, Retry, SendIntent
 from adapters.channels.errors import ChannelMisconfigured
@@ -21,6 +14,7 @@ from adapters.channels.line import Line
 from adapters.channels.smtp_relay import SmtpCredentials, SmtpRelay, SmtpSettings
 from tests.channels.servers import mail_server
 from tests.channels.test_ssrf import HOSTS
+from tests.tls import local_identity
 
 PASSWORD = "canary p@ss/wörd"
 MAIL = SendIntent("key-1", "anna@example.com", {"subject": "Your cart", "text": "It waits."})
@@ -33,27 +27,10 @@ def login(user: str, password: bytes) -> bool:
 @pytest.fixture(scope="module")
 def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server that is localhost, and a client that trusts whoever vouches for it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    path: Path = tmp_path_factory.mktemp("tls") / "server.pem"
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(private + made.public_bytes(Encoding.PEM))
+    identity = local_identity(tmp_path_factory.mktemp("tls"), at="localhost")
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(path)
-    return server, ssl.create_default_context(cadata=made.public_bytes(Encoding.PEM).decode())
+    server.load_cert_chain(identity.certificate, identity.key)
+    return server, ssl.create_default_context(cafile=identity.certificate)
 
 
 def relay(port: int, tls: ssl.SSLContext | None = None, *, inside: bool = True, **other: Any) -> SmtpRelay:

@@ -128,9 +128,7 @@ async def world(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Wo
         transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
             yield World(services, client, mails, key.project_id, key.key, plan)
-        await services.recorder.stop()
-        await services.loader.close()
-        await services.plans.close()
+        await services.stop()
         await services.database.close()
 
 

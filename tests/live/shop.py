@@ -39,9 +39,7 @@ class Process:
 
     async def stop(self) -> None:
         await self.client.aclose()
-        await self.services.recorder.stop()
-        await self.services.loader.close()
-        await self.services.profiles.stop()
+        await self.services.stop()
         await self.services.database.close()
 
     async def load(self, project_id: UUID, visitor_id: UUID) -> None:

@@ -6,22 +6,17 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 import redis.asyncio as redis_py
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from adapters.live.redis import RedisStore
 from adapters.live.resp import RedisAddress, RedisLost, RedisUrlInvalid
 from tests.e2e.server import free_port
 from tests.live.conftest import RedisServer
+from tests.tls import local_identity
 
 ADA = (uuid4(), uuid4())
 
@@ -202,37 +197,12 @@ async def test_a_socket_in_the_file_system(redis: RedisServer, tmp_path_factory:
     await store.stop()
 
 
-def certificate(folder: Path) -> Path:
-    """A certificate of 127.0.0.1 that vouches for itself; its key stands beside it."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "redis")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    path = folder / "certificate.pem"
-    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
 async def test_an_encrypted_connection_to_whom_the_authority_vouches_for(
     redis: RedisServer, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    folder = tmp_path_factory.mktemp("tls")
-    path, port = certificate(folder), free_port()
-    files = ["--tls-cert-file", str(path), "--tls-key-file", str(folder / "key.pem"), "--tls-ca-cert-file", str(path)]
+    identity, port = local_identity(tmp_path_factory.mktemp("tls"), at="127.0.0.1"), free_port()
+    path = str(identity.certificate)
+    files = ["--tls-cert-file", path, "--tls-key-file", str(identity.key), "--tls-ca-cert-file", path]
     redis.restart("--tls-port", str(port), *files, "--tls-auth-clients", "no")
     store = made(redis, f"rediss://127.0.0.1:{port}/0?ssl_ca_certs={path}")
     await store.start()

@@ -46,11 +46,6 @@ async def place(database_urls: DatabaseUrls, tmp_path: Path, endpoint: Endpoint)
     transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
         yield Place(services, client, write.key, secret.key, write.project_id)
-    await services.recorder.stop()
-    await services.forgetting.stop()
-    await services.loader.close()
-    await services.keys.close()
-    await services.plans.close()
-    await services.classifiers.close()
+    await services.stop()
     await services.database.close()
     structlog.reset_defaults()

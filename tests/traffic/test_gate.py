@@ -44,10 +44,7 @@ async def door(urls: DatabaseUrls, tmp_path: Path, **settings: Any) -> AsyncIter
     opened = Door(create_app(services), write.key, secret.key)
     yield opened
     await opened.client.aclose()
-    await services.recorder.stop()
-    await services.loader.close()
-    await services.keys.close()
-    await services.plans.close()
+    await services.stop()
     await services.database.close()
 
 

@@ -179,9 +179,5 @@ async def whole(database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFa
         furnished,
         services,
     )
-    await services.recorder.stop()
-    await services.loader.close()
-    await services.keys.close()
-    await services.classifiers.close()
-    await services.plans.close()
+    await services.stop()
     await services.database.close()

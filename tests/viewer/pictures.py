@@ -184,8 +184,7 @@ async def filled() -> AsyncIterator[Filled]:
         split = f"{now - timedelta(days=1):%Y-%m-%d}"
         async with serving(create_app(services)) as address:
             yield Filled(f"{address}/app", key.key, visits, flow, pattern, split, furnished)
-        await services.keys.close()
-        await services.plans.close()
+        await services.stop()
         await services.database.close()
 
 
