@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from adapters.channels.contract import Accepted, Rejected, Result, Retry, SendIntent, Suppress, Unknown
 from adapters.channels.sms.phone import PhoneInvalid, e164
@@ -20,16 +20,24 @@ NOTHING_TO_GO_BY: Final = "Nothing is known of them that it knows people by."
 class Named:
     """Everything that somebody goes by; ``key`` is the same at every attempt. Its repr says nothing of them.
 
-    ``emails`` in small letters, ``phones`` in E.164, each once.
+    ``emails`` in small letters, ``phones`` in E.164, ``visitors`` the ids of their devices; each once.
     """
 
     key: str
     emails: tuple[str, ...] = field(default=(), repr=False)
     phones: tuple[str, ...] = field(default=(), repr=False)
     user_ids: tuple[str, ...] = field(default=(), repr=False)
+    visitors: tuple[str, ...] = field(default=(), repr=False)
 
     @classmethod
-    def of(cls, key: str, emails: Iterable[str], phones: Iterable[str], user_ids: Iterable[str]) -> Named:
+    def of(
+        cls,
+        key: str,
+        emails: Iterable[str],
+        phones: Iterable[str],
+        user_ids: Iterable[str],
+        visitors: Iterable[str] = (),
+    ) -> Named:
         """As they were said; what is no address or number is left out."""
         spelled = {email.strip().lower() for email in emails}
         return cls(
@@ -37,6 +45,7 @@ class Named:
             tuple(sorted(email for email in spelled if "@" in email)),
             tuple(sorted({number for phone in phones if (number := _number(phone))})),
             tuple(sorted({name.strip() for name in user_ids} - {""})),
+            tuple(sorted(set(visitors))),
         )
 
 
@@ -49,6 +58,13 @@ class CannotErase:
 
 Erased = Accepted | Retry | Rejected | CannotErase
 """``Accepted.detail`` says what the provider will do; Rejected: it never will as it is, and a person must look."""
+
+
+def told_to_erase(person: Named) -> dict[str, Any] | None:
+    """What a webhook is posted: every name of theirs, by kind. None: there is none."""
+    names = {"emails": person.emails, "phones": person.phones, "user_ids": person.user_ids, "visitors": person.visitors}
+    known = {kind: list(found) for kind, found in names.items() if found}
+    return {"type": "person.erase", "data": known} if known else None
 
 
 def settled(result: Result) -> Accepted | Retry | Rejected:

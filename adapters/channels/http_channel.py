@@ -78,6 +78,8 @@ class ProviderChannel(ABC, Generic[S, C]):
 
     by_hand: ClassVar[str] = ""
     """Where somebody erases a person at a provider that has no call for it; "" where ``erase`` calls it."""
+    knows_visitors: ClassVar[bool] = False
+    """Whether what it is sent names the visitor's id, so that somebody without any other name is known there, too."""
     when_erased: ClassVar[str] = "It was asked to erase them."
     """What the provider's yes to an erasure means."""
 

@@ -34,6 +34,7 @@ from adapters.channels.contract import (
     Unsupported,
     no_callbacks,
 )
+from adapters.channels.erasing import NOTHING_TO_GO_BY, Erased, Named, settled, told_to_erase
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.public_address import is_public
 from adapters.channels.public_only import MOST_ADDRESSES, Resolve, resolve, trusted
@@ -106,6 +107,16 @@ class WebhookChannel:
             if not started:
                 return Retry("The webhook's name could not be resolved in time.")
             return Unknown(f"The webhook did not answer within {self._timeout:g} s.")
+
+    async def erase(self, person: Named) -> Erased:
+        """Tells the receiver to forget somebody; it drops repeats by their id."""
+        content = told_to_erase(person)
+        if content is None:
+            return Accepted(detail=NOTHING_TO_GO_BY)
+        result = await self.send(SendIntent(person.key, None, content))
+        if isinstance(result, Accepted):
+            return Accepted(detail="The server's webhook was told to erase them (person.erase).")
+        return Rejected(result.why) if isinstance(result, Suppress) else settled(result)
 
     async def lookup(self, key: str) -> Accepted | NotFound | Unsupported:
         return Unsupported()

@@ -74,6 +74,7 @@ ROWS = (
         "taken",
         ("tests/attack/test_hostile_texts.py",),
     ),
+    Row("texts that a spreadsheet takes for a formula", "calculated", ("tests/attack/test_csv_files.py",)),
     Row("SSRF: metadata, decimal, IPv6, redirects, rebinding", "connects", ("tests/channels/test_ssrf.py",)),
     Row("SSRF: model endpoints and webhooks", "connects", ("tests/channels/test_public_only.py",)),
     Row("templates of customers", "escapes", ("tests/recovery/test_templates.py",)),

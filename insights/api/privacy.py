@@ -60,14 +60,15 @@ class PersonAsked(BaseModel):
 
 
 class ProviderErasureOut(BaseModel):
-    """What a connected provider was asked to erase. ``failed`` and ``by_hand`` need a person; ``said`` tells why and
-    where."""
+    """Where somebody's data was handed to, and what became of it there. ``failed`` and ``by_hand`` need a person;
+    ``said`` tells why and where. ``nameless``: nothing there can be found by a name. ``channel_id`` null: it is the
+    server's own."""
 
     id: UUID
-    channel_id: UUID
+    channel_id: UUID | None
     name: str
     kind: str
-    status: Literal["waiting", "done", "by_hand", "kept", "failed"]
+    status: Literal["waiting", "done", "by_hand", "kept", "nameless", "failed"]
     said: str
     attempts: int
     asked_at: datetime

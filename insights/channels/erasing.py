@@ -15,10 +15,11 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.channels.contract import Accepted, Rejected, Retry
+from adapters.channels.contract import Accepted, Channel, Rejected, Retry
 from adapters.channels.erasing import CannotErase, Erased, Named
 from adapters.channels.http_channel import ProviderChannel
 from adapters.channels.unopened import Unopened
+from adapters.channels.webhook import WebhookChannel
 from adapters.postgres.buckets import take
 from adapters.postgres.engine import Database
 from adapters.postgres.leases import Lease, Leases
@@ -38,7 +39,7 @@ REMOVED: Final = "The channel was removed before its provider was asked: erase t
 @dataclass(frozen=True, slots=True)
 class _Turn:
     lease: Lease
-    channel: ProviderChannel | Unopened  # type: ignore[type-arg]
+    channel: ProviderChannel | Unopened | WebhookChannel  # type: ignore[type-arg]
     person: Named
 
 
@@ -78,21 +79,31 @@ async def _begin(database: Database, ways: ProjectChannels, lease: Lease, now: d
         row = await _held(tx, lease)
         if row is None:
             return None
-        setup = await tx.get(ChannelSetup, (lease.project_id, row.channel_id))
-        if setup is None:
+        channel = await _channel(tx, ways, row)
+        if channel is None:
             _record(row, CannotErase(REMOVED), now)
             return None
-        channel = ways.opened(setup)
-        if not isinstance(channel, ProviderChannel | Unopened):
-            raise TypeError(f"a channel of kind {setup.kind} cannot erase")
+        if not isinstance(channel, ProviderChannel | Unopened | WebhookChannel):
+            raise TypeError(f"a channel of kind {row.kind} cannot erase")
         rate = channel.rate
-        full = await take(tx, lease.project_id, f"channel:{setup.id}", per_second=rate.per_second, burst=rate.burst)
+        bucket = f"channel:{row.channel_id or row.kind}"
+        full = await take(tx, lease.project_id, bucket, per_second=rate.per_second, burst=rate.burst)
         if full is not None:
             row.due_at, row.lease_until = now + full, None
             return None
         row.attempts += 1
         who = row.who
-        return _Turn(lease, channel, Named.of(str(row.id), who["emails"], who["phones"], who["user_ids"]))
+        # Rows of before visitors were named have none.
+        names = [who["emails"], who["phones"], who["user_ids"], who.get("visitors", [])]
+        return _Turn(lease, channel, Named.of(str(row.id), *names))
+
+
+async def _channel(tx: AsyncSession, ways: ProjectChannels, row: ProviderErasure) -> Channel | None:
+    """Whoever is to be asked; None: it is not set up any more."""
+    if row.channel_id is None:
+        return ways.servers.get(row.kind)
+    setup = await tx.get(ChannelSetup, (row.project_id, row.channel_id))
+    return None if setup is None else ways.opened(setup)
 
 
 async def _held(tx: AsyncSession, lease: Lease) -> ProviderErasure | None:

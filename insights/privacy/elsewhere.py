@@ -1,7 +1,8 @@
-"""Takes down which connected providers are to forget somebody, in the transaction that erases them here.
+"""Takes down who else is to forget somebody, in the transaction that erases them here.
 
-Each of the project's channels is a row, whatever came of it, so that the report of an erasure names them all. Who calls
-them is ``insights.channels.erasing``; until then a row holds the names, sealed.
+Each of the project's channels is a row, whatever came of it, and so is every other place that their data was handed to,
+so that the report of an erasure names them all. Who calls them is ``insights.channels.erasing``; until then a row holds
+the names, sealed.
 """
 
 from __future__ import annotations
@@ -16,51 +17,51 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.erasing import NOTHING_TO_GO_BY
+from adapters.channels.kinds import KINDS
 from flows.models import Delivery
 from insights.errors import NotFound, Refused
 from insights.identity.names import user_id
 from insights.models import ChannelSetup, IdentityLink, PrivacyRequest, ProviderErasure, Visitor
+from insights.privacy.handed_over import besides_channels
 from insights.privacy.person import Asked
 from insights.vocabulary.ids import uuid7
 
 KEPT: Final = "This channel is set to leave people there (settings.erase)."
 ASKED_ITSELF: Final = "The request came from there."
+EVERYBODY: Final = "Everybody of this shop was erased here: erase what is kept of its customers there by hand."
 NAMES_KEPT: Final = timedelta(days=30)
 """How long the names of a failed erasure stay for a person to try it again."""
 
 Names = Mapping[str, Sequence[str]]
-"""emails, phones, user_ids."""
+"""emails, phones, user_ids, visitors."""
 
 
 async def hand_on(
     tx: AsyncSession, request: PrivacyRequest, visitors: Collection[UUID], asked: Asked, now: datetime
 ) -> None:
-    """Takes down a row for each channel of the project. Must come before the rows that name them are erased."""
-    channels = await tx.scalars(
-        select(ChannelSetup)
-        .where(ChannelSetup.project_id == request.project_id)
-        .order_by(ChannelSetup.created_at, ChannelSetup.id)
-    )
-    found = list(channels)
-    names = await _names(tx, request.project_id, visitors, asked) if found else {}
-    for channel in found:
-        settled = _settled(channel, request, names)
-        tx.add(
-            ProviderErasure(
-                project_id=request.project_id,
-                id=uuid7(),
-                request_id=request.id,
-                channel_id=channel.id,
-                name=channel.name,
-                kind=channel.kind,
-                who={} if settled else dict(names),
-                status=settled[0] if settled else "waiting",
-                said=settled[1] if settled else "",
-                attempts=0,
-                asked_at=now,
-                due_at=None if settled else now,
-            )
-        )
+    """Takes down a row for each place that may know them. Must come before the rows that name them are erased."""
+    names = await _names(tx, request.project_id, visitors, asked)
+    for channel in await _channels(tx, request.project_id):
+        status, said = _of_channel(channel, request, names)
+        tx.add(_row(request, channel.id, channel.name, channel.kind, status, said, names, now))
+    for place in await besides_channels(tx, request.project_id, visitors):
+        status, said = place.status, place.said
+        if status == "waiting" and not any(names.values()):
+            status, said = "done", NOTHING_TO_GO_BY
+        tx.add(_row(request, place.channel_id, place.name, place.kind, status, said, names, now))
+
+
+async def hand_on_everybody(tx: AsyncSession, request: PrivacyRequest, now: datetime) -> None:
+    """Takes down a row for each place that may know anybody of a shop that goes. Must come before the rows that say
+    so are erased."""
+    for channel in await _channels(tx, request.project_id):
+        status, said = _of_channel(channel, request, {})
+        if said == NOTHING_TO_GO_BY:
+            status, said = "by_hand", EVERYBODY
+        tx.add(_row(request, channel.id, channel.name, channel.kind, status, said, {}, now))
+    for place in await besides_channels(tx, request.project_id, None):
+        status, said = ("by_hand", EVERYBODY) if place.status == "waiting" else (place.status, place.said)
+        tx.add(_row(request, place.channel_id, place.name, place.kind, status, said, {}, now))
 
 
 async def reports_of(
@@ -112,13 +113,50 @@ async def forget_names(tx: AsyncSession, project_id: UUID, now: datetime) -> Non
     )
 
 
-def _settled(channel: ChannelSetup, request: PrivacyRequest, names: Names) -> tuple[str, str] | None:
-    """Status and sentence of a channel that need not be asked."""
+async def _channels(tx: AsyncSession, project_id: UUID) -> list[ChannelSetup]:
+    found = await tx.scalars(
+        select(ChannelSetup)
+        .where(ChannelSetup.project_id == project_id)
+        .order_by(ChannelSetup.created_at, ChannelSetup.id)
+    )
+    return list(found)
+
+
+def _of_channel(channel: ChannelSetup, request: PrivacyRequest, names: Names) -> tuple[str, str]:
+    """Status and sentence of a channel before anybody is asked."""
     if not channel.settings.get("erase", True):
         return "kept", KEPT
     if request.asked_by.partition(" ")[0] == channel.kind:
         return "done", ASKED_ITSELF
-    return None if any(names.values()) else ("done", NOTHING_TO_GO_BY)
+    known = {"emails", "phones", "user_ids"} | ({"visitors"} if KINDS[channel.kind].knows_visitors else set())
+    return ("waiting", "") if any(names.get(kind) for kind in known) else ("done", NOTHING_TO_GO_BY)
+
+
+def _row(
+    request: PrivacyRequest,
+    channel_id: UUID | None,
+    name: str,
+    kind: str,
+    status: str,
+    said: str,
+    names: Names,
+    now: datetime,
+) -> ProviderErasure:
+    waits = status == "waiting"
+    return ProviderErasure(
+        project_id=request.project_id,
+        id=uuid7(),
+        request_id=request.id,
+        channel_id=channel_id,
+        name=name,
+        kind=kind,
+        who=dict(names) if waits else {},
+        status=status,
+        said=said,
+        attempts=0,
+        asked_at=now,
+        due_at=now if waits else None,
+    )
 
 
 async def _names(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], asked: Asked) -> dict[str, list[str]]:
@@ -156,7 +194,7 @@ async def _names(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID],
             found["email" if "@" in recipient else "phone"].add(recipient)
     # "guest" is what many scripts call everybody: at a provider it may be anybody.
     found["user_id"] = {name for name in found["user_id"] if user_id(name) is not None}
-    return {f"{kind}s": sorted(names) for kind, names in found.items()}
+    return {**{f"{kind}s": sorted(names) for kind, names in found.items()}, "visitors": sorted(map(str, visitors))}
 
 
 def plain(row: ProviderErasure) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.engine import Database
 from insights.errors import NotFound
 from insights.models import PrivacyRequest, Project, Visitor
-from insights.privacy.elsewhere import hand_on
+from insights.privacy.elsewhere import hand_on, hand_on_everybody
 from insights.privacy.erase import erase_everybody, erase_visitors
 from insights.privacy.export import export_visitors
 from insights.privacy.forgetting import Forget, tell
@@ -92,6 +92,7 @@ async def _carry_out(database: Database, project_id: UUID, request_id: UUID, for
         visitors: set[UUID] = set()
         if request.kind == "erase_shop":
             visitors = set(await tx.scalars(select(Visitor.id).where(Visitor.project_id == project_id)))
+            await hand_on_everybody(tx, request, datetime.now(UTC))
             request.outcome = await erase_everybody(tx, project_id)
         else:
             asked = Asked.of(request.who)

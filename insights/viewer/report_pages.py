@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -24,6 +22,7 @@ from insights.patterns.tell import facts_of
 from insights.patterns.words import cell_words, headline
 from insights.reports.before_after import Difference, difference
 from insights.reports.mix import wilson
+from insights.viewer.csv_file import csv_response
 from insights.viewer.filters import Filters, read_request
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import PageGroup
@@ -147,18 +146,15 @@ class ReportPages(PageGroup):
         """Sessions by day and reason."""
         asked = read_query(request.query_params)
         read = await self._read(viewer, asked)
-        out = io.StringIO()
-        writer = csv.writer(out)
-        writer.writerow(["day", "kind", "reason", "sessions", "of", "share", "low", "high"])
-        for day, bucket in zip(read.days, read.buckets, strict=True):
-            for reason in reasons_of(asked.kind):
-                hits = bucket.reasons.get(reason, 0)
-                if not bucket.sessions:
-                    continue
-                low, high = wilson(hits / bucket.sessions, bucket.sessions)
-                shares = (f"{one:.4f}" for one in (hits / bucket.sessions, low, high))
-                writer.writerow([f"{day:%Y-%m-%d}", asked.kind, reason, hits, bucket.sessions, *shares])
-        return _file(out.getvalue(), "text/csv; charset=utf-8", "reasons.csv")
+        rows = [
+            [f"{day:%Y-%m-%d}", asked.kind, reason, hits, bucket.sessions, *_shares(hits, bucket.sessions)]
+            for day, bucket in zip(read.days, read.buckets, strict=True)
+            if bucket.sessions
+            for reason in reasons_of(asked.kind)
+            for hits in [bucket.reasons.get(reason, 0)]
+        ]
+        header = ["day", "kind", "reason", "sessions", "of", "share", "low", "high"]
+        return csv_response("reasons.csv", header, rows)
 
     async def as_svg(self, request: Request, viewer: Viewer) -> Response:
         """The chart by itself."""
@@ -237,6 +233,11 @@ def _cell(name: str, bucket: Bucket) -> CellLine:
     reason, hits = min(bucket.reasons.items(), key=lambda item: (-item[1], item[0]))
     low, high = wilson(hits / bucket.sessions, bucket.sessions)
     return CellLine(name, bucket.sessions, reason, hits, hits / bucket.sessions, low, high)
+
+
+def _shares(hits: int, of: int) -> list[float]:
+    """The share and its interval, as the file has them."""
+    return [round(share, 4) for share in (hits / of, *wilson(hits / of, of))]
 
 
 def _marked(read: Report, asked: ReportQuery) -> list[Pattern]:

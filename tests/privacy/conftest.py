@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 import structlog
 
-from adapters.postgres.engine import DatabaseUrls
+from adapters.postgres.engine import Database, DatabaseUrls
 from insights import logs
 from insights.access.keys import create_key
 from insights.app import create_app
@@ -18,6 +18,7 @@ from insights.settings import Settings
 from insights.wiring.services import build
 from tests.llm.endpoint import Endpoint, listening
 from tests.privacy.place import Place
+from tests.privacy.world import World, made
 
 
 @pytest.fixture
@@ -49,3 +50,9 @@ async def place(database_urls: DatabaseUrls, tmp_path: Path, endpoint: Endpoint)
     await services.stop()
     await services.database.close()
     structlog.reset_defaults()
+
+
+@pytest.fixture
+async def world(database: Database, project_id: UUID) -> AsyncIterator[World]:
+    async with made(database, project_id) as world:
+        yield world

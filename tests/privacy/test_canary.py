@@ -74,6 +74,7 @@ async def plant_everywhere(place: Place, database_urls: DatabaseUrls, repository
         "session": {"id": session, "close_at": None},
         "privacy_request": {"done_at": place.services and None, "who": {"email": EMAIL}},
         "event": {"id": uuid7()},
+        "delivery": {"channel": "email"},
     }
     whose = {name for name, (owner, _) in data_map(repository).items() if owner == "visitors"}
     async with place.services.database.transaction(None) as tx:

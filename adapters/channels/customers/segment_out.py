@@ -54,6 +54,7 @@ class SegmentOut(HttpChannel[SegmentOutSettings, SegmentOutCredentials]):
     idempotency: ClassVar[Idempotency] = "natural"
     rate: ClassVar[Rate] = Rate(50, 100)
     sample: ClassVar[Mapping[str, Any]] = {"event": "Whyleft Test", "anonymous_id": "whyleft-test"}
+    knows_visitors: ClassVar[bool] = True
     when_erased: ClassVar[str] = "Segment took the request, and passes it on to the destinations that support it."
 
     async def erase(self, person: Named) -> Erased:
@@ -61,6 +62,11 @@ class SegmentOut(HttpChannel[SegmentOutSettings, SegmentOutCredentials]):
             return CannotErase(
                 "Segment erases by a token of its Public API alone, and this channel has none (public_api_token): "
                 "ask for it there, under Privacy, Deletion and Suppression, or in the other platform of this dialect."
+            )
+        if person.visitors and not person.user_ids:
+            return CannotErase(
+                "Segment erases by user id alone, and these visitors were told to it by their anonymous ids: ask the "
+                "destinations behind it to erase those ids."
             )
         return await super().erase(person)
 

@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
-from adapters.channels.erasing import Named
+from adapters.channels.erasing import Named, told_to_erase
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
 from adapters.channels.line import Answer, Request
 from adapters.channels.verdict import retry_after
@@ -61,13 +61,12 @@ class SignedWebhook(HttpChannel[SignedWebhookSettings, SignedWebhookCredentials]
     rate: ClassVar[Rate] = Rate(20, 50)
     sample: ClassVar[Mapping[str, Any]] = {"type": "test", "data": {"note": "A test of this channel."}}
     speaks_json: ClassVar[bool] = False
+    knows_visitors: ClassVar[bool] = True
     when_erased: ClassVar[str] = "Your webhook was told to erase them (person.erase)."
 
     async def erasing(self, person: Named) -> Sequence[Request] | Retry | Rejected:
-        names = {"emails": person.emails, "phones": person.phones, "user_ids": person.user_ids}
-        known = {kind: list(found) for kind, found in names.items() if found}
-        content = {"type": "person.erase", "data": known}
-        return [self.request(SendIntent(person.key, None, content))] if known else []
+        content = told_to_erase(person)
+        return [self.request(SendIntent(person.key, None, content))] if content is not None else []
 
     def read_erased(self, answer: Answer) -> Result | None:
         return self.read(answer, SendIntent("erasure", None, {}))
