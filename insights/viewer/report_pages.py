@@ -22,7 +22,7 @@ from insights.patterns.tell import facts_of
 from insights.patterns.words import cell_words, headline
 from insights.reports.before_after import Difference, difference
 from insights.reports.mix import wilson
-from insights.viewer.csv_file import csv_response
+from insights.viewer.csv_file import Cell, csv_response
 from insights.viewer.filters import Filters, read_request
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import PageGroup
@@ -146,7 +146,7 @@ class ReportPages(PageGroup):
         """Sessions by day and reason."""
         asked = read_query(request.query_params)
         read = await self._read(viewer, asked)
-        rows = [
+        rows: list[list[Cell]] = [
             [f"{day:%Y-%m-%d}", asked.kind, reason, hits, bucket.sessions, *_shares(hits, bucket.sessions)]
             for day, bucket in zip(read.days, read.buckets, strict=True)
             if bucket.sessions
