@@ -111,6 +111,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            pool_use_lifo=True,  # as few as are needed are kept warm, and after a restart few are found dead
             hide_parameters=True,  # they are people's: an error in a log must not quote them
             connect_args=connect_options(urls),
             json_deserializer=read_json,

@@ -28,6 +28,10 @@ class PipeBroken(ConnectionError):
     """The connection was lost, or the server could not go on; whether it committed is not known."""
 
 
+class ServerAway(PipeBroken):
+    """There is no connection, and none could be made: nothing was sent."""
+
+
 class StatementRefused(Exception):
     """The server refuses these values. Nothing was committed."""
 
@@ -48,10 +52,16 @@ class Pipe:
         self._trouble: Exception | None = None
         self._turn = asyncio.Lock()
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as anybody has noticed."""
+        return self._connection is not None
+
     async def run(self, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
         """Commits ``statements`` together, with row-level security showing only ``project_id``.
 
-        Returns the first row of each, None where there is none. Raises PipeBroken, AlreadyStored, StatementRefused.
+        Returns the first row of each, None where there is none. Raises PipeBroken (ServerAway where it did not even
+        begin), AlreadyStored, StatementRefused.
         """
         async with self._turn:
             return await self._run(project_id, statements)
@@ -97,6 +107,11 @@ class Pipe:
             await asyncio.wait([self._connecting])
         await self._drop()
 
+    async def drop(self) -> None:
+        """Lets the connection go unless somebody is using it: the next who asks makes another."""
+        if not self._turn.locked():
+            await self._drop()
+
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -112,7 +127,7 @@ class Pipe:
         patience = max(0.0, self._connecting_since + PATIENCE - now) if self._had_one else None
         await asyncio.wait([self._connecting], timeout=patience)
         if self._connection is None:
-            raise PipeBroken(type(self._trouble).__name__ if self._trouble else "still connecting")
+            raise ServerAway(type(self._trouble).__name__ if self._trouble else "still connecting")
         return self._connection
 
     async def _connect(self) -> None:

@@ -1,6 +1,7 @@
 """Decides whose events are written next, and who may still queue: one line a project, each in turn.
 
-One project that sends without end waits behind itself: the others wait for one of its flushes at most, and find room.
+One project that sends without end waits behind itself: what it has under way is one flush, so that its order stays, and
+those of the others go on beside it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ FLUSH_EVENTS = 2_000
 """Most events in one transaction, so that no request waits behind an endless one."""
 
 FLUSH_SHARED = 500
-"""The same while others wait: their wait is as long as one of these."""
+"""The same while others wait or are being written: what one project sends must not take the database, nor the time of
+this process, from them for long."""
 
 OPEN_TO_ALL = 0.8
 """Past this share of the room only those who have less than their part of it get more."""
@@ -38,6 +40,7 @@ class Lines(Generic[T]):
         self._room = room
         self._lines: dict[UUID, deque[T]] = {}
         self._held: dict[UUID, int] = {}
+        self._writing: set[UUID] = set()
         self.held = 0
 
     def has_room(self, project_id: UUID, size: int) -> bool:
@@ -67,10 +70,14 @@ class Lines(Generic[T]):
         self.held -= item.size
 
     def next(self) -> list[T]:
-        """The next items of the project whose turn it is, in order, up to a flush's size. There must be some."""
-        project_id, line = next(iter(self._lines.items()))
-        del self._lines[project_id]
-        most = FLUSH_SHARED if self._lines else FLUSH_EVENTS
+        """The next items of the project whose turn it is, in order, up to a flush's size: they are being written until
+        ``written`` is told. Empty when nothing waits but what waits for its own project's flush."""
+        project_id = next((waiting for waiting in self._lines if waiting not in self._writing), None)
+        if project_id is None:
+            return []
+        line = self._lines.pop(project_id)
+        most = FLUSH_SHARED if self._lines or self._writing else FLUSH_EVENTS
+        self._writing.add(project_id)
         taken: list[T] = []
         size = 0
         while line and size < most:
@@ -81,5 +88,10 @@ class Lines(Generic[T]):
             self._lines[project_id] = line
         return taken
 
+    def written(self, project_id: UUID) -> None:
+        """The project's flush has ended: its next may begin."""
+        self._writing.remove(project_id)
+
     def __bool__(self) -> bool:
-        return bool(self._lines)
+        """Whether ``next`` would give something."""
+        return any(project_id not in self._writing for project_id in self._lines)

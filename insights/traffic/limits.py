@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from dataclasses import dataclass, field
 
 import structlog
@@ -19,6 +20,9 @@ WRONG_KEY_COSTS = 20.0
 """Requests that a wrong key counts for: keys are not guessed quickly."""
 
 HOLD_SECONDS = 0.3
+"""How long who is turned away waits for it, more or less: those who are turned away together must not come back
+together, or everybody else waits for all of them at once."""
+
 MOST_HELD = 256
 
 
@@ -103,7 +107,7 @@ class Traffic:
             return
         self._held += 1
         try:
-            await asyncio.sleep(HOLD_SECONDS)
+            await asyncio.sleep(HOLD_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311  no secret
         finally:
             self._held -= 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from uuid import UUID, uuid4
 
 from hypothesis import given
@@ -18,17 +19,35 @@ class Item:
     number: int = 0
 
 
-def test_a_project_that_floods_lets_another_wait_for_one_small_flush() -> None:
+def test_beside_a_project_that_floods_another_is_written_at_once_and_the_floods_flushes_get_small() -> None:
     flood, other = uuid4(), uuid4()
     lines: Lines[Item] = Lines(1_000_000)
     for _ in range(5_000):
         lines.add(Item(flood, 11))
     assert sum(item.size for item in lines.next()) >= FLUSH_EVENTS
+    assert not lines
+    assert lines.next() == []
     lines.add(Item(other, 11))
-    first, second = lines.next(), lines.next()
-    assert {item.project_id for item in first} == {flood}
-    assert sum(item.size for item in first) < FLUSH_SHARED + 11
-    assert [item.project_id for item in second] == [other]
+    assert lines
+    assert [item.project_id for item in lines.next()] == [other]
+    lines.written(flood)
+    small = lines.next()
+    assert {item.project_id for item in small} == {flood}
+    assert sum(item.size for item in small) < FLUSH_SHARED + 11
+
+
+def test_a_project_that_floods_takes_its_turn_behind_those_that_wait() -> None:
+    flood, others = uuid4(), [uuid4() for _ in range(3)]
+    lines: Lines[Item] = Lines(1_000_000)
+    for _ in range(1_000):
+        lines.add(Item(flood, 11))
+    for project_id in others:
+        lines.add(Item(project_id, 11))
+    order = []
+    for _ in range(5):
+        order.append(lines.next()[0].project_id)
+        lines.written(order[-1])
+    assert order == [flood, *others, flood]
 
 
 def test_alone_a_project_has_all_the_room_and_with_others_they_find_theirs() -> None:
@@ -47,19 +66,32 @@ def test_alone_a_project_has_all_the_room_and_with_others_they_find_theirs() -> 
     assert lines.has_room(other, 10)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 900)), max_size=60))
-def test_everything_comes_out_once_and_in_its_projects_order(given_items: list[tuple[int, int]]) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 900)), max_size=60),
+    st.integers(1, 4),
+    st.randoms(use_true_random=False),
+)
+def test_everything_comes_out_once_and_in_its_projects_order(
+    given_items: list[tuple[int, int]], at_once: int, chance: Random
+) -> None:
     projects = [uuid4() for _ in range(4)]
     lines: Lines[Item] = Lines(10**9)
     items = [Item(projects[whose], size, number) for number, (whose, size) in enumerate(given_items)]
     for item in items:
         lines.add(item)
     out: list[Item] = []
-    while lines:
-        flush = lines.next()
-        assert flush
-        assert len({item.project_id for item in flush}) == 1
-        out += flush
+    under_way: list[list[Item]] = []
+    while lines or under_way:
+        if lines and len(under_way) < at_once:
+            flush = lines.next()
+            assert len({item.project_id for item in flush}) == 1
+            under_way.append(flush)
+            # One flush a project: the second could be committed before the first.
+            assert len({flush[0].project_id for flush in under_way}) == len(under_way)
+        else:
+            flush = under_way.pop(chance.randrange(len(under_way)))
+            out += flush
+            lines.written(flush[0].project_id)
     for project in projects:
         assert [item.number for item in out if item.project_id == project] == [
             item.number for item in items if item.project_id == project

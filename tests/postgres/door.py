@@ -12,15 +12,22 @@ from adapters.postgres.engine import conninfo
 
 
 class Door:
-    """Stands before a server. ``open``: passes everything on; else it takes connections and says nothing."""
+    """Stands before a server. ``open``: passes everything on; else it takes connections and says nothing. ``full``:
+    new ones are cut at once. ``taken``: how many there were."""
 
     def __init__(self) -> None:
         self.open = True
+        self.full = False
+        self.taken = 0
         self.url = ""
         self.port = 0
         self._writers: list[asyncio.StreamWriter] = []
 
     async def serve(self, socket: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.taken += 1
+        if self.full:
+            writer.transport.abort()
+            return
         self._writers.append(writer)
         if not self.open:
             await reader.read()

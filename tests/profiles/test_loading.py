@@ -78,7 +78,7 @@ async def test_a_lost_database_is_told_to_everybody_who_waits() -> None:
     nowhere = Database(DatabaseUrls(owner="", app="postgresql://whyleft_app@127.0.0.1:1/none"))
     loader = ProfileLoader(nowhere)
     answers = await asyncio.gather(*(loader.load(uuid4(), uuid4()) for _ in range(5)), return_exceptions=True)
-    assert {type(answer).__name__ for answer in answers} == {"PipeBroken"}
+    assert {type(answer).__name__ for answer in answers} == {"ServerAway"}
     await nowhere.close()
 
 
