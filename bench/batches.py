@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from typing import Any, Final
-from uuid import uuid4
 
 from insights.vocabulary.ids import uuid7
 
@@ -35,10 +34,14 @@ _TEN: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 )
 
 
-def bodies(count: int, *, a_visit: int) -> list[bytes]:
-    """``count`` request bodies of visits of ``a_visit`` batches each, ``SIDE_BY_SIDE`` visits at a time."""
+def bodies(count: int, *, a_visit: int, been_here: bool = False) -> list[bytes]:
+    """``count`` request bodies of visits of ``a_visit`` batches each, ``SIDE_BY_SIDE`` visits at a time.
+
+    Visits of newcomers; with ``been_here`` of visitors whose ids are of last week, whom a process must look for.
+    """
     now = int(time.time() * 1000)
-    visits = [(str(uuid4()), str(uuid7(now))) for _ in range(-(-count // a_visit) + SIDE_BY_SIDE)]
+    came = now - 7 * 86_400_000 if been_here else now
+    visits = [(str(uuid7(came)), str(uuid7(now))) for _ in range(-(-count // a_visit) + SIDE_BY_SIDE)]
     made = []
     for number in range(count):
         group, place = divmod(number, SIDE_BY_SIDE * a_visit)

@@ -56,9 +56,11 @@ def measure(run: Run, what: str) -> Run:
     return run
 
 
-async def capacity(servers: Sequence[Server], path: str, plan: Plan, a_visit: int = A_VISIT) -> Run:
+async def capacity(
+    servers: Sequence[Server], path: str, plan: Plan, a_visit: int = A_VISIT, been_here: bool = False
+) -> Run:
     """A closed loop against all ``servers`` at once."""
-    batches = [bodies(int(12_000 * plan.seconds), a_visit=a_visit) for _ in servers]
+    batches = [bodies(int(12_000 * plan.seconds), a_visit=a_visit, been_here=been_here) for _ in servers]
     runs = await asyncio.gather(
         *(
             closed_loop(server.port, path, each, connections=CONNECTIONS // len(servers), seconds=plan.seconds)
@@ -96,6 +98,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
     ):
         rates: dict[str, list[float]] = {server.kind: [] for server in (floor, ours, unwritten, plain)}
         new: list[float] = []
+        unknown: list[float] = []
         cpu: list[float] = []
         await capacity([ours], path, Plan(1, 3, False))  # what is compiled and prepared once does not count
         for _ in range(plan.rounds):
@@ -106,6 +109,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
                 if server is ours:
                     cpu.append((server.cpu_seconds() - before) / len(run.latencies) / EVENTS * 1e6)
             new.append((await capacity([ours], path, plan, a_visit=1)).rate)
+            unknown.append((await capacity([ours], path, plan, a_visit=1, been_here=True)).rate)
         middle = {kind: statistics.median(each) for kind, each in rates.items()}
         no_op, loop = middle["no-op"], middle["whyleft"]
         shares = [ours / floor for ours, floor in zip(rates["whyleft"], rates["no-op"], strict=True)]
@@ -118,6 +122,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
             Figure("whole loop, share of the no-op", round(share, 3), "", 0.30, share >= 0.30, rounds),
             Figure("before the commit, share", round(before_commit, 3), "", 0.40, before_commit >= 0.40, rounds),
             Figure("every visitor new, share", round(statistics.median(new) / no_op, 3), "", n=rounds),
+            Figure("every visitor looked for, share", round(statistics.median(unknown) / no_op, 3), "", n=rounds),
         ]
         used = statistics.median(cpu)
         figures.append(Figure("CPU of the server an event", round(used, 1), "µs", 30, used <= 30, rounds))

@@ -20,7 +20,8 @@ INGEST: Final = ("decode", "profile", "intent", "rank", "record", "encode")
 """The stages of one request to the events endpoint, in order."""
 
 BOUNDS_NS: Final = tuple(
-    int(ms * 1_000_000) for ms in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 30, 50, 100, 250, 1000)
+    int(ms * 1_000_000)
+    for ms in (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10, 20, 30, 50, 100, 250, 1000)
 )
 """Borders of the buckets. Each stage's ceiling (10, 20, 30 ms) and a tenth of it are among them."""
 

@@ -30,7 +30,7 @@ from insights.profiles.loading import ProfileLoader
 from insights.profiles.order import fold_in_place
 from insights.profiles.pages import event_path
 from insights.profiles.profile import Profile
-from insights.profiles.store import Copy, LiveProfiles
+from insights.profiles.store import Copy, LiveProfiles, load_nothing
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.ids import ProjectId, VisitorId
 
@@ -52,16 +52,16 @@ class Deciding:
         self._recorder = recorder
         self._limits = limits
 
-    async def prepare(self, project_id: ProjectId, visitor_id: VisitorId) -> tuple[Plan, Copy]:
+    async def prepare(self, project_id: ProjectId, visitor_id: VisitorId, *, new: bool = False) -> tuple[Plan, Copy]:
         """What the project decides by now, and the visitor's profile, to be given back with ``settle`` or ``forget``.
 
-        Raises Unavailable.
+        ``new``: they have just come; nobody asks PostgreSQL for them. Raises Unavailable.
         """
         try:
             plan = self._plans.at_hand(project_id) or await self._plans.plan_of(project_id)
-            copy = self._profiles.at_hand(project_id, visitor_id)
+            copy = self._profiles.at_hand(project_id, visitor_id, new=new)
             if copy is None:
-                load = partial(self._loader.load, project_id, visitor_id)
+                load = load_nothing if new else partial(self._loader.load, project_id, visitor_id)
                 copy = await self._profiles.take(project_id, visitor_id, load)
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error

@@ -30,6 +30,7 @@ from insights.events.entry import Entry
 from insights.events.record import Recorder
 from insights.events.wire import SERVERS_ONLY, Limits, Reading, WireEvent, read_batch, refuse_types
 from insights.intents.score import score
+from insights.profiles.newcomers import just_came
 from insights.profiles.order import put_in_order
 from insights.profiles.store import Copy
 from insights.traffic.limits import TIMED, Traffic
@@ -148,7 +149,8 @@ class Ingest:
             # Refused before anything is folded: a profile that holds what was not stored must be read again.
             self._recorder.check_room(project_id, len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
-            plan, copy = await self._deciding.prepare(project_id, VisitorId(batch.visitor))
+            new = just_came(batch)
+            plan, copy = await self._deciding.prepare(project_id, VisitorId(batch.visitor), new=new)
             request = Asked(batch, plan, scope, headers)
         try:
             if copy is not None and request is not None:

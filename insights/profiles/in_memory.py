@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from adapters.live.memory import MemoryStore
+from insights.profiles.profile import Profile
 from insights.profiles.store import CAPACITY, IDLE_SECONDS, Copy, LiveProfiles, Load, Loading
 
 
@@ -18,9 +19,13 @@ class ProfilesInMemory(LiveProfiles):
     def __len__(self) -> int:
         return len(self._store)
 
-    def at_hand(self, project_id: UUID, visitor_id: UUID) -> Copy | None:
+    def at_hand(self, project_id: UUID, visitor_id: UUID, *, new: bool = False) -> Copy | None:
         """See LiveProfiles."""
-        return self._store.get(project_id, visitor_id)
+        copy = self._store.get(project_id, visitor_id)
+        if copy is None and new:
+            copy = Copy(Profile())
+            self._store.put(project_id, visitor_id, copy)
+        return copy
 
     async def take(self, project_id: UUID, visitor_id: UUID, load: Load) -> Copy:
         """See LiveProfiles."""

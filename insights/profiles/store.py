@@ -36,6 +36,11 @@ class Copy(Struct, gc=False):
 Load = Callable[[], Awaitable[Copy]]
 
 
+async def load_nothing() -> Copy:
+    """What is loaded of somebody of whom nothing can be stored yet."""
+    return Copy(Profile())
+
+
 class LiveProfiles(ABC):
     """Copies by visitor. One a process, used by its one event loop."""
 
@@ -55,8 +60,11 @@ class LiveProfiles(ABC):
     async def stop(self) -> None:  # noqa: B027
         """Gives back what it holds."""
 
-    def at_hand(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> Copy | None:
-        """The copy, taken, where it is to be had without waiting; None where only ``take`` can tell."""
+    def at_hand(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, *, new: bool = False) -> Copy | None:
+        """The copy, taken, where it is to be had without waiting; None where only ``take`` can tell.
+
+        ``new``: they have just come (``profiles/newcomers``), and where nobody knows them an empty copy is begun.
+        """
         return None
 
     @abstractmethod

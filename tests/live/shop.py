@@ -103,7 +103,8 @@ class Visitor:
     def __init__(self, shop: Shop, route: Callable[[], Process]) -> None:
         self.shop = shop
         self.route = route
-        self.id = uuid4()
+        # As a browser makes them that was never here before, both at once.
+        self.id = uuid7()
         self.session = uuid7()
         self.at_ms = 0
         self.seq = 0

@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from adapters.postgres.engine import DatabaseUrls, conninfo
+from insights.profiles.store import Copy
 from insights.vocabulary.ids import uuid7
 from tests.live.shop import CART, Shop, Visitor, fields, opened
 
@@ -103,6 +104,45 @@ async def test_a_visitor_who_moves_meets_the_profile_they_left(shop: Shop) -> No
     assert [action["action"] for action in visitor.got] == ["cart_save"]
     assert fields(await second.copy_at_hand(shop.project_id, visitor.id)) == fields(await shop.stored(visitor.id))
     await settled(shop, visitor)
+
+
+async def test_a_newcomer_is_not_looked_for_and_has_the_profile_that_is_stored(shop: Shop) -> None:
+    other, home = shop.processes
+    visitor = Visitor(shop, lambda: home)
+
+    async def looked_for(project_id: UUID, visitor_id: UUID) -> Copy:
+        raise AssertionError("a newcomer is looked for")
+
+    home.services.loader.load = looked_for  # type: ignore[method-assign]
+    await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    await visitor.do("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"}))
+    assert [action["action"] for action in visitor.got] == ["cart_save"]
+    stored = await other.services.loader.load(shop.project_id, visitor.id)
+    assert fields(await home.copy_at_hand(shop.project_id, visitor.id)) == fields(stored)
+
+
+async def test_who_is_taken_for_a_newcomer_and_is_none_is_found_out(shop: Shop) -> None:
+    """A second tab that was opened at once counts its events from nought, as the first did, and lands elsewhere."""
+    first, second = shop.processes
+    visitor = Visitor(shop, lambda: first)
+    await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    first.services.profiles.forget(shop.project_id, visitor.id)
+    for process in (second, first):
+        await visitor.post(visitor.batch("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"})), process)
+    assert len(visitor.got) == 1, "decided by all that is stored, and shown once"
+    await settled(shop, visitor)
+    stored = await shop.stored(visitor.id)
+    assert (stored.profile.cart_adds, stored.profile.exits, stored.profile.folded) == (1, 2, visitor.seq)
+
+
+async def test_a_newcomers_first_batch_sent_again_elsewhere_is_stored_once(shop: Shop) -> None:
+    first, second = shop.processes
+    visitor = Visitor(shop, lambda: first)
+    batch = visitor.batch("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    one, other = await visitor.post(batch, first), await visitor.post(batch, second)
+    assert (one.json()["accepted"], other.json()["accepted"], other.json()["duplicates"]) == (2, 0, 2)
+    await visitor.do("/", ("clicked", {}))
+    assert fields(await first.copy_at_hand(shop.project_id, visitor.id)) == fields(await shop.stored(visitor.id))
 
 
 async def test_whoever_comes_back_is_not_shown_again_what_another_process_showed(shop: Shop) -> None:
