@@ -53,10 +53,14 @@ class Seen(Struct, gc=False):
 
 @dataclass(slots=True)
 class Rows:
-    """The rows of one flush. ``new``: the keys of those that are written; None when that is all of them."""
+    """The rows of one flush. ``new``: the keys of those that are written; None when that is all of them.
+
+    ``types``: which types of events are among them.
+    """
 
     new: set[Key] | None = None
     pages: list[Page] = field(default_factory=list)
+    types: set[str] = field(default_factory=set)
     visits: dict[UUID, Visit] = field(default_factory=dict)
     visitors: dict[UUID, Seen] = field(default_factory=dict)
 
@@ -70,6 +74,7 @@ def rows_of(entries: Iterable[Entry], stored: Collection[Key] | None) -> Rows:
             events = _without(entry, stored, rows.new)
         if events:
             rows.pages.append(_page(entry, events))
+            rows.types.update(event.type for event in events)
             _touch(rows, entry, events)
     return rows
 
