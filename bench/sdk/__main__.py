@@ -195,7 +195,7 @@ def figures(results: dict[str, Measured], trouble: str) -> list[Figure]:
     render, signals = gzipped(DIST / "whyleft-render.js"), gzipped(DIST / "whyleft-signals.js")
     made = [
         Figure("core", ours.gzip, "B gzip", 4400, ours.gzip <= 4400, peer={n: p.gzip for n, p in peers.items()}),
-        Figure("signals chunk", signals, "B gzip", 6000, signals <= 6000),
+        Figure("signals chunk", signals, "B gzip", 6100, signals <= 6100),
         Figure("renderer chunk", render, "B gzip", 3000, render <= 3000),
     ]
     for trial, arrived in ours.arrived.items():

@@ -80,6 +80,11 @@ CASES = (
         "<x-buy id=c></x-buy><script>c.attachShadow({mode:'open'}).innerHTML='<button>Buy</button>'</script>",
         "dead_click",
     ),
+    angry(
+        "words in the slot of a button",
+        "<x-buy><span id=c>Buy</span></x-buy><script>document.querySelector('x-buy').attachShadow({mode:'open'}).innerHTML='<button><slot></slot></button>'</script>",
+        "dead_click",
+    ),
     # No anger: things that are clicked fast on purpose.
     eager("a plus", "<button id=c>+</button>"),
     eager("a minus", "<button id=c>−</button>"),

@@ -100,6 +100,27 @@ async def test_what_is_masked_stays_masked_when_the_page_takes_it_away(site: Sit
     assert "heading" not in props and props["label"] == ""
 
 
+async def test_what_has_a_masked_part_or_stands_in_a_masked_host_says_nothing_of_itself(site: Site, page: Page) -> None:
+    await opened(
+        site,
+        page,
+        "<div><h2>Order of <i data-whyleft-mask>Ann</i></h2><button id=pay>Pay as <i data-whyleft-mask>Ann</i></button>"
+        "</div><x-pay data-whyleft-mask></x-pay><script>document.querySelector('x-pay').attachShadow({mode: 'open'})"
+        ".innerHTML = '<h3>For Ann</h3><button>Pay as Ann</button>'</script>",
+    )
+    await page.click("#pay")
+    await page.click("x-pay button")
+    clicked = [event["props"] for event in await all_events(site, page) if event["type"] == "clicked"]
+    assert [props["label"] for props in clicked] == ["", ""]
+    assert "Ann" not in str(clicked)
+
+
+async def test_a_price_is_a_price_in_whatever_section_it_stands(site: Site, page: Page) -> None:
+    await opened(site, page, "<section data-section=mugs><b data-price>12 €</b></section>")
+    await page.hover("b")
+    assert (await site.one("hover_hesitation"))["props"]["section"] == "price"
+
+
 async def test_a_click_that_leads_away_at_once_is_told(site: Site, page: Page) -> None:
     await opened(site, page, "<button onclick=\"location.href = '/next'\">Order</button>")
     await page.click("button")
@@ -215,9 +236,13 @@ async def test_a_fling_to_the_top_of_a_phone_is_an_exit_intent(site: Site, chrom
     )
     page = await context.new_page()
     await opened(site, page, "<meta name=viewport content='width=device-width'><p style='height:5000px'>")
-    fling = "for (const y of [%s]) { scrollTo(0, y); await new Promise(done => setTimeout(done, 60)); }"
-    await page.evaluate("async () => {" + fling % "2000,1990,1980,1970" + "}")
-    await page.evaluate("async () => {" + fling % "1800,1400,900" + "}")
+    # Frame by frame, however long frames take here: each step is more than a fling.
+    fling = """async () => { for (const y of [3000, 2990, 2200, 1400, 600]) {
+        const moved = new Promise(done => addEventListener('scroll', done, {once: true, capture: true}));
+        scrollTo(0, y);
+        await moved;
+    } }"""
+    await page.evaluate(fling)
     assert (await site.one("exit_intent"))["props"] == {"kind": "scroll"}
     await context.close()
 

@@ -1,5 +1,6 @@
 import { guard } from "../guard.ts";
 import { listen } from "../listen.ts";
+import { isMasked } from "../signals/context.ts";
 
 type Track = (type: string, props?: object) => void;
 
@@ -57,7 +58,8 @@ function tell(track: Track, mark: HTMLElement): void {
     const count = Number(whyleftReviews);
     track("reviews_viewed", { product_id: product?.product_id, ...(count && { count }) });
   }
-  if (promo && PROMOS.includes(promo)) track("promo_seen", { kind: promo, text: mark.textContent!.trim().slice(0, 200) });
+  if (promo && PROMOS.includes(promo))
+    track("promo_seen", { kind: promo, text: isMasked(mark) ? undefined : mark.textContent!.trim().slice(0, 200) });
 }
 
 function productOf(element: Element): { product_id: string } | undefined {

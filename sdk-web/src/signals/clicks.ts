@@ -1,29 +1,34 @@
 import { guard } from "../guard.ts";
-import { locate } from "./context.ts";
+import { isMasked, locate, short } from "./context.ts";
 import { watchEffect } from "./dead.ts";
 import { describe } from "./describe.ts";
-import { later, on, track } from "./lent.ts";
+import { catchUp, later, on, track } from "./lent.ts";
 import { watchRage } from "./rage.ts";
 
 /** What promises to do something when it is clicked. */
 const ACTIVE = "a,button,[role=button],[type=submit],[type=image],[type=button],summary";
 
-/** The innermost element under the pointer, and the control it belongs to. */
-interface Hit {
-  inner: Element;
-  control: Element | undefined;
+/** What was hit as the window sees it, the control it belongs to, and the way up from the innermost element. */
+export interface Hit {
+  target: Element;
+  control?: Element | null | undefined;
+  path: Element[];
 }
 
-let hit: Hit | undefined;
+let hit: Hit;
 
-/** What was pressed or clicked, through shadow trees too. A click is mostly on what was pressed just before. */
-function aim(event: Event): Hit {
-  const path = event.composedPath() as Element[];
+const isShadow = ({ nodeType }: Node): boolean => nodeType > 10;
+
+/** What was pressed or clicked. A click is mostly on what was pressed just before, and must cost next to nothing. */
+function aim(event: Event, target = event.target as Element): Hit {
+  const clicked = event.type === "click";
   // An event that happened before this chunk was here has lost its path.
-  const inner = path[0] || (event.target as Element);
-  if (event.type !== "click" || hit?.inner !== inner) {
-    const control = path[0] ? path.find((element) => element.matches?.(ACTIVE)) : inner.closest?.(ACTIVE);
-    hit = { inner, control: control || undefined };
+  const hidden = target.shadowRoot && event.eventPhase;
+  if (!clicked || hidden || hit?.target !== target) hit = { target, control: hidden ? null : target.closest?.(ACTIVE), path: [] };
+  if (!hit.path[0] && (clicked || hidden || hit.control)) {
+    hit.path = event.composedPath() as Element[];
+    // In a shadow tree, or in a slot of one.
+    if (!hit.control && hit.path.some(isShadow)) hit.control = hit.path.find((element) => element.matches?.(ACTIVE));
   }
   return hit;
 }
@@ -33,24 +38,38 @@ export function watchClicks(): void {
   // Without it (a page took MutationObserver away) clicks are still clicks.
   const effects = guard(watchEffect)();
   const anger = watchRage();
-  on("pointerdown", (event: PointerEvent) => effects?.press(event, aim(event).control));
+  on("pointerdown", (event: PointerEvent) => effects?.press(event, aim(event)));
   on("click", (event: MouseEvent) => {
+    const { target, control, path } = aim(event);
     // What is clicked of an action is told by the action.
-    if ((event.target as Element).localName === "whyleft-action") return;
-    const { inner, control } = aim(event);
-    // The page's own handlers come next and may change or remove what was clicked: what they change is read before them.
-    const described = describe(control || inner);
-    const around = locate(control || inner);
-    let shown: object | undefined;
-    const show = (): object => (shown ||= { ...described, ...around() });
+    if (target.localName === "whyleft-action") return;
+    const inner = control || path[0] || target;
+    let show = (): object => read(inner, path)();
     if (control) {
+      const masked = isMasked(control);
+      show = read(control, path, masked);
       const { href } = control as HTMLAnchorElement;
-      const masked = control.closest("[data-whyleft-mask]");
-      const label = masked ? "" : (control.getAttribute("aria-label") || control.textContent || "").trim().slice(0, 80);
+      const label = masked ? "" : short(control.getAttribute("aria-label") || control.textContent!);
       later(() => track("clicked", { ...show(), label, ...(href && { href: String(href).split(/[?#]/)[0] }) }));
       // Of a click before this chunk was here nobody knows what came of it.
-      if (event.isTrusted && event.eventPhase) effects?.judge(event, control, show);
+      const judge = event.isTrusted && event.eventPhase && effects?.judge(event, hit, show);
+      // One timer for all: making one costs more than anything else here.
+      setTimeout(() => {
+        catchUp();
+        if (judge) judge();
+      });
     }
-    anger(event, inner, control, show);
+    anger(event, inner, !!control, show);
   });
+}
+
+/**
+ * What an event says of an element and its surroundings. The page's own handlers come next and may change or remove what
+ * was clicked: what they change is read before them.
+ */
+function read(element: Element, path: Element[], masked?: boolean): () => object {
+  const described = describe(element);
+  const around = locate(element, path, masked);
+  let shown: object | undefined;
+  return () => (shown ||= { ...described, ...around() });
 }

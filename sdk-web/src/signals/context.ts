@@ -1,24 +1,40 @@
+const MASKED = "[data-whyleft-mask]";
 const HEADINGS = "h1,h2,h3,h4,h5,h6";
 /** Beyond these a price or a heading belongs to something else. */
 const LEVELS = 6;
 
-/** What stands in an element, cut to length; nothing of what is masked. */
-function textOf(element: Element | null | undefined): string {
-  return !element || element.closest("[data-whyleft-mask]") ? "" : element.textContent!.trim().replace(/\s+/g, " ").slice(0, 80);
+/** Something in this element, it, or what it is in is masked. */
+export function isMasked(element: Element): boolean {
+  const { host } = element.getRootNode() as ShadowRoot;
+  return !!(element.closest(MASKED) || element.querySelector(MASKED) || (host && isMasked(host)));
 }
 
-/** An element and what is around it, but not the page: its first price is no neighbour, and looking for it costs most. */
-function surroundings(element: Element): Element[] {
+/** A text in one line, cut to length. */
+export const short = (text: string): string => text.trim().replace(/\s+/g, " ").slice(0, 80);
+
+const textOf = (element: Element | null): string | undefined =>
+  !element || isMasked(element) ? undefined : short(element.textContent!) || undefined;
+
+/** An element and all that it is in. */
+function ancestors(element: Element): Element[] {
   const found: Element[] = [];
-  for (let around: Element | null = element; around && around !== around.ownerDocument.body && found.length < LEVELS; around = around.parentElement)
-    found.push(around);
+  for (let around: Element | null = element; around; around = around.parentElement) found.push(around);
   return found;
 }
 
-/** The shop's own name for the section an element is in. */
-const named = (element: Element): string | null | undefined => element.closest("[data-section]")?.getAttribute("data-section");
+/** An element and what is around it, but not the page: its first price is no neighbour, and looking for it costs most. */
+function surroundings(element: Element, path: Element[]): Element[] {
+  const within = path.slice(path.indexOf(element)).filter(({ nodeType, localName }) => nodeType === 1 && !/^(body|html)$/.test(localName));
+  return within.slice(0, LEVELS);
+}
 
-function underHeading(levels: Element[]): string | undefined {
+/** The section that these levels are in: the shop's own name for it, or the id of the heading over them. */
+function sectionAround(levels: Element[]): string | undefined {
+  // A level that the page took away meanwhile no longer leads up to the section; the next one does.
+  for (const around of levels) {
+    const section = around.closest("[data-section]")?.getAttribute("data-section");
+    if (section) return section;
+  }
   for (const around of levels) {
     const heading = around.querySelector("h1[id],h2[id],h3[id],h4[id],h5[id],h6[id]");
     if (heading) return heading.id;
@@ -26,33 +42,31 @@ function underHeading(levels: Element[]): string | undefined {
   return undefined;
 }
 
-/** The section an element is in: the shop's own name for it, or the id of the heading over it. */
-export const sectionOf = (element: Element): string | undefined => named(element) || underHeading(surroundings(element));
+/** The section an element is in. */
+export const sectionOf = (element: Element): string | undefined => sectionAround(surroundings(element, ancestors(element)));
 
 /** Where on the page something happened: its section, the heading it stands under, the price and the promise beside it. */
 export interface Context {
-  section?: string;
-  heading?: string;
-  price?: string;
-  promo?: string;
+  section?: string | undefined;
+  heading?: string | undefined;
+  price?: string | undefined;
+  promo?: string | undefined;
 }
 
 /**
  * Remembers where an element is, to be read later when there is time: the page may take it away meanwhile. What is masked is
- * read at once, while it still shows.
+ * read at once, while it still shows. `path` is the way up from the element, or from something in it.
  */
-export function locate(element: Element): () => Context {
-  const levels = surroundings(element);
-  const section = named(element);
-  const read = (): Context => around(levels, section || underHeading(levels));
-  if (!element.closest("[data-whyleft-mask]")) return read;
+export function locate(element: Element, path: Element[] = [], masked = isMasked(element)): () => Context {
+  const way = path[0] ? path : ancestors(element);
+  const read = (): Context => around(surroundings(element, way));
+  if (!masked) return read;
   const found = read();
   return () => found;
 }
 
-function around(levels: Element[], section: string | undefined): Context {
-  const found: Context = {};
-  if (section) found.section = section;
+function around(levels: Element[]): Context {
+  const found: Context = { section: sectionAround(levels) };
   for (const around of levels) {
     found.heading ||= textOf(around.querySelector(HEADINGS));
     found.price ||= textOf(around.querySelector("[data-price]"));
@@ -60,6 +74,5 @@ function around(levels: Element[], section: string | undefined): Context {
     found.promo ||= promo?.getAttribute("data-promo") || textOf(promo);
     if (found.heading) break;
   }
-  for (const name of ["heading", "price", "promo"] as const) if (!found[name]) delete found[name];
   return found;
 }

@@ -1,6 +1,7 @@
 import { listen } from "../listen.ts";
 import { patch } from "../patch.ts";
 import { guard } from "../guard.ts";
+import type { Hit } from "./clicks.ts";
 import { isRepeated } from "./repeated.ts";
 import { on, track } from "./lent.ts";
 
@@ -18,17 +19,17 @@ interface Destination {
 /**
  * Judges clicks: one is dead when nothing on the page changes after it, nothing moves, and it leads nowhere. The wait
  * begins when the button goes down, since a menu may open then. Returns what to do when a
- * pointer goes down, and with a click on a control.
+ * pointer goes down, and with a click on a control; the latter returns what to do once the page had its turn.
  */
 export function watchEffect(): {
-  press(event: Event, control: Element | undefined): void;
-  judge(event: MouseEvent, control: Element, show: () => object): void;
+  press(event: Event, hit: Hit): void;
+  judge(event: MouseEvent, hit: Hit, show: () => object): () => void;
 } {
   let pressed = -DEAD_MS;
   let aimed = false;
   let changed = 0;
   let soon = 0;
-  let path: EventTarget[] = [];
+  let target: Element | null = null;
   let values = "";
 
   const lives = (): void => {
@@ -36,26 +37,25 @@ export function watchEffect(): {
     observer.disconnect();
   };
   const observer = new MutationObserver(lives);
-  const press = (event: Event, control: Element | undefined): void => {
-    path = event.composedPath();
-    aimed = !!control;
+  const press = (event: Event, hit: Hit): void => {
+    target = hit.target;
+    aimed = !!hit.control;
     // What makes no promise is not judged.
     if (!aimed) return;
     pressed = event.timeStamp;
     values = fieldValues();
     // Shadow trees, and the document of a frame, are observed on their own.
-    for (const root of [document, ...path.filter((node) => node !== document && [9, 11].includes((node as Node).nodeType))] as Node[])
-      observer.observe(root, { subtree: true, childList: true, attributes: true, characterData: true });
+    for (const node of [document, ...hit.path]) if (node.nodeType > 8) observer.observe(node, { subtree: true, childList: true, attributes: true, characterData: true });
   };
 
   listen(document, "scroll selectionchange", ({ type }) => {
     // A click on words puts the caret there, three select them: neither is an effect.
     const selects = (selection = getSelection()!): boolean =>
-      !selection.isCollapsed && !!String(selection) && !selection.containsNode(path[0] as Node, true);
+      !selection.isCollapsed && !!String(selection) && !selection.containsNode(target!, true);
     if ((soon || performance.now() - pressed < AT_ONCE_MS) && (type === "scroll" || selects())) lives();
   });
-  // The control itself takes the focus when it is pressed: that is no effect.
-  on("focusin", ({ target }) => path.includes(target!) || lives());
+  // What was pressed, or what it is in, takes the focus when it is pressed: that is no effect.
+  on("focusin", (event) => (event.target as Node).contains(target) || lives());
   on("input submit copy page pagehide", lives);
   listen(document, "toggle play pause fullscreenchange", lives);
   listen(window, "blur beforeprint pagehide beforeunload", lives);
@@ -64,12 +64,10 @@ export function watchEffect(): {
   });
   guard(patch)(window, "open", lives);
 
-  const judge = (event: MouseEvent, control: Element, show: () => object): void => {
-    const { href = "", target = "", protocol = "http" } = control as HTMLAnchorElement;
-    const elsewhere = (target && target !== "_self") || control.hasAttribute("download") || event.ctrlKey || event.metaKey || event.shiftKey;
-    if (href && (elsewhere || !/^(http|javascript)/.test(protocol))) return;
+  const judge = (event: MouseEvent, hit: Hit, show: () => object): (() => void) => {
+    const control = hit.control!;
     // A key, not a pointer, or a press long ago or elsewhere.
-    if (!aimed || event.timeStamp - pressed > DEAD_MS || !event.detail) press(event, control);
+    if (!aimed || event.timeStamp - pressed > DEAD_MS || !event.detail) press(event, hit);
     const from = pressed;
     const before = values;
     const clickedAt = performance.now();
@@ -77,11 +75,11 @@ export function watchEffect(): {
     soon++;
     const verdict = (): void => {
       // Looked at last and seldom: a click must not wait for it.
-      const meant = (): boolean => isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
+      const meant = (): boolean => leadsElsewhere(event, control) || isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
       if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", show());
       if (performance.now() - pressed >= DEAD_MS) observer.disconnect();
     };
-    setTimeout(() => {
+    return guard(() => {
       const spent = performance.now() - from;
       if (performance.now() - clickedAt > BUSY_MS) lives();
       requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => soon--, AT_ONCE_MS)));
@@ -89,6 +87,13 @@ export function watchEffect(): {
     });
   };
   return { press, judge };
+}
+
+/** Into another tab or window, to a file, or to another program. */
+function leadsElsewhere(event: MouseEvent, control: Element): boolean {
+  const { href, target, protocol } = control as HTMLAnchorElement;
+  const elsewhere = (target && target !== "_self") || control.hasAttribute("download") || event.ctrlKey || event.metaKey || event.shiftKey;
+  return !!href && (!!elsewhere || !/^(http|javascript)/.test(protocol || "http"));
 }
 
 const bare = (url: string): string => url.replace(/#$/, "");

@@ -15,8 +15,11 @@ export function watchHover(): void {
     if (element === over) return;
     clearTimeout(timer);
     if (!(over = element)) return;
-    const section = element.closest("[data-section]")?.getAttribute("data-section") || (element.matches("[data-price]") ? "price" : "cta");
-    timer = setTimeout(() => track("hover_hesitation", { ...describe(element), ...locate(element)(), section, ms: HESITATION_MS }), HESITATION_MS);
+    timer = setTimeout(() => {
+      const around = locate(element)();
+      if (element.matches("[data-price]")) around.section = "price";
+      track("hover_hesitation", { ...describe(element), ...around, ms: HESITATION_MS });
+    }, HESITATION_MS);
   });
   on("click", () => {
     if (over) clearTimeout(timer);

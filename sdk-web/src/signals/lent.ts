@@ -17,15 +17,11 @@ export function on<E extends { type: string } = Event>(types: string, handler: (
 
 export const hand = (event: { type: string }): void => handlers[event.type]?.forEach((handler) => handler(event));
 
-const catchUp = (): void => waiting.splice(0).forEach((work) => work());
+/** Does what was put off: after a while, before anything else is recorded, and before the page is hidden or left. */
+export const catchUp = (): void => waiting.splice(0).forEach((work) => work());
 
-/**
- * Does what the visitor need not wait for once the page has answered their click; but before anything else is recorded, so
- * that events stay in order, and before the page is hidden or left, so that none is lost.
- */
-export function later(work: () => void): void {
-  if (waiting.push(guard(work)) === 1) setTimeout(catchUp);
-}
+/** Puts off what the visitor need not wait for; whoever does sees that it is caught up with. */
+export const later = (work: () => void): unknown => waiting.push(guard(work));
 
 export function lend(given: Core): void {
   core = given;
