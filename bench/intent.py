@@ -19,11 +19,11 @@ from bench.datasets import data_set
 from bench.report import Figure, report
 from bench.shoppers import Floats, Shoppers, retailrocket, table, uci
 from insights.intents.fit import FitSettings, auc, best_settings, fit, log_odds_of
+from insights.intents.training import CHOICES
 
 FOLDS = 5
 SEED = 0
-PAIRS = FitSettings(knots=9, ridge=2.0, bend=10.0, pairs=30, pair_ridge=40.0, cells=4)
-NO_PAIRS = FitSettings(knots=9, ridge=2.0, bend=10.0)
+CURVES = tuple(choice for choice in CHOICES if not choice.tables)
 
 Learner = Callable[[Floats, Floats, Floats], Floats]
 """Learns from (rows, outcomes) and scores the third."""
@@ -87,9 +87,9 @@ def across_folds(data: Shoppers, learner: Learner) -> float:
 
 
 def figure(name: str, measure: Callable[[Learner], float], bar: float | None, n: int) -> Figure:
-    """Ours, judged; without pairs and scikit-learn beside it."""
-    value = measure(ours(NO_PAIRS, PAIRS))
-    others = {"without pairs": ours(NO_PAIRS), **peers()}
+    """Ours, judged; by curves alone and scikit-learn beside it."""
+    value = measure(ours(*CHOICES))
+    others = {"curves alone": ours(*CURVES), **peers()}
     beside = {label: round(measure(learner), 4) for label, learner in others.items()}
     return Figure(name, round(value, 4), "AUC", bar, None if bar is None else value >= bar, n, beside)
 

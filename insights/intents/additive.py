@@ -1,4 +1,4 @@
-"""An additive model: log-odds as a sum of one curve a column and a few tables of two columns.
+"""An additive model: log-odds as a sum of curves of one column and small tables of a few columns.
 
 Curves are straight between their knots and level outside them: whatever comes in, what comes out is bounded.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import exp, isfinite
+from itertools import combinations, pairwise
+from math import comb, exp, isfinite, prod
+from operator import mul
 from typing import Any, Final
 
 MOST_LOG_ODDS: Final = 30.0
@@ -40,62 +41,104 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """What two columns add together: ``cells[i][j]`` between edges i-1 and i of the first, j-1 and j of the second."""
+class Table:
+    """What a few columns add together: one of ``values`` for each cell between the ``edges`` (rising, of each column).
 
-    columns: tuple[int, int]
-    edges: tuple[tuple[float, ...], tuple[float, ...]]
-    cells: tuple[tuple[float, ...], ...]
+    Cells in the order of their columns' parts, the last column's running fastest.
+    """
 
-    def at(self, x: float, y: float) -> float:
-        """What ``x`` and ``y`` add to the log-odds."""
-        return self.cells[bisect_right(self.edges[0], x)][bisect_right(self.edges[1], y)]
+    columns: tuple[int, ...]
+    edges: tuple[tuple[float, ...], ...]
+    values: tuple[float, ...]
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """How far the next part of each column is in ``values``."""
+        found = [1]
+        for edges in self.edges[:0:-1]:
+            found.insert(0, found[0] * (len(edges) + 1))
+        return tuple(found)
+
+    def at(self, xs: Sequence[float]) -> float:
+        """What these values of its columns add to the log-odds."""
+        cell = 0
+        for edges, x in zip(self.edges, xs, strict=True):
+            cell = cell * (len(edges) + 1) + bisect_right(edges, x)
+        return self.values[cell]
+
+    def parts(self, xs: Sequence[float]) -> tuple[float, ...]:
+        """How much of ``at(xs)`` less what it is at zeros each column adds, a column at 0 nothing.
+
+        The mean over all orders in which the columns may leave 0 (Shapley, 1953).
+        """
+        zeros = [bisect_right(edges, 0.0) for edges in self.edges]
+        steps = self.steps
+        start = sum(map(mul, zeros, steps))
+        moves = [(bisect_right(e, x) - z) * s for e, x, z, s in zip(self.edges, xs, zeros, steps, strict=True)]
+        moved = [place for place, move in enumerate(moves) if move]
+        added = [0.0] * len(xs)
+        for place in moved:
+            others = [moves[other] for other in moved if other != place]
+            for size in range(len(others) + 1):
+                weight = 1 / (len(moved) * comb(len(others), size))
+                for some in combinations(others, size):
+                    cell = start + sum(some)
+                    added[place] += weight * (self.values[cell + moves[place]] - self.values[cell])
+        return tuple(added)
+
+    def mapped(self, slope: float, shift: float) -> Table:
+        """The table with ``slope`` × its values + ``shift``."""
+        return Table(self.columns, self.edges, tuple(v * slope + shift for v in self.values))
 
 
 @dataclass(frozen=True, slots=True)
 class Additive:
-    """log-odds = ``bias`` + Σ curves + Σ pairs."""
+    """log-odds = ``bias`` + Σ curves + Σ tables."""
 
     bias: float
     curves: tuple[Curve, ...]
-    pairs: tuple[Pair, ...] = ()
+    tables: tuple[Table, ...] = ()
 
     def log_odds(self, row: Sequence[float]) -> float:
         """Of one row of numbers."""
         total = self.bias + sum([curve.at(row[curve.column]) for curve in self.curves])
-        return total + sum([pair.at(row[pair.columns[0]], row[pair.columns[1]]) for pair in self.pairs])
+        return total + sum([table.at([row[c] for c in table.columns]) for table in self.tables])
+
+    def parts(self, row: Sequence[float]) -> dict[int, float]:
+        """Column → what it adds to the log-odds that the row has with zeros instead."""
+        found = {curve.column: curve.at(row[curve.column]) - curve.at(0.0) for curve in self.curves}
+        for table in self.tables:
+            for column, adds in zip(table.columns, table.parts([row[c] for c in table.columns]), strict=True):
+                found[column] = found.get(column, 0.0) + adds
+        return found
 
     def mapped(self, slope: float, shift: float) -> Additive:
         """The model whose log-odds are ``slope`` × these + ``shift``: still a sum of the same terms."""
         return Additive(
             self.bias * slope + shift,
             tuple(Curve(c.column, c.knots, tuple(v * slope for v in c.values)) for c in self.curves),
-            tuple(
-                Pair(p.columns, p.edges, tuple(tuple(v * slope for v in row) for row in p.cells)) for p in self.pairs
-            ),
+            tuple(table.mapped(slope, 0.0) for table in self.tables),
         )
 
     def from_zero(self) -> Additive:
-        """The same model written so that every curve adds nothing at 0."""
+        """The same model written so that every curve and every table adds nothing at 0."""
         offsets = [curve.at(0.0) for curve in self.curves]
         curves = tuple(
             Curve(c.column, c.knots, tuple(v - offset for v in c.values))
             for c, offset in zip(self.curves, offsets, strict=True)
         )
-        return Additive(self.bias + sum(offsets), curves, self.pairs)
+        at_zeros = [table.at([0.0] * len(table.columns)) for table in self.tables]
+        tables = tuple(table.mapped(1.0, -value) for table, value in zip(self.tables, at_zeros, strict=True))
+        return Additive(self.bias + sum(offsets) + sum(at_zeros), curves, tables)
 
     def as_dict(self, names: Sequence[str]) -> dict[str, Any]:
         """As it is stored: columns by name, so that a later version with other columns still finds its own."""
         return {
             "bias": self.bias,
             "curves": [{"of": names[c.column], "knots": list(c.knots), "values": list(c.values)} for c in self.curves],
-            "pairs": [
-                {
-                    "of": [names[c] for c in p.columns],
-                    "edges": [list(e) for e in p.edges],
-                    "cells": [list(row) for row in p.cells],
-                }
-                for p in self.pairs
+            "tables": [
+                {"of": [names[c] for c in t.columns], "edges": [list(e) for e in t.edges], "values": list(t.values)}
+                for t in self.tables
             ],
         }
 
@@ -105,25 +148,24 @@ class Additive:
         place = {name: index for index, name in enumerate(names)}
         try:
             curves = tuple(Curve(place[c["of"]], _numbers(c["knots"]), _numbers(c["values"])) for c in stored["curves"])
-            pairs = tuple(
-                Pair(
-                    (place[p["of"][0]], place[p["of"][1]]),
-                    (_numbers(p["edges"][0]), _numbers(p["edges"][1])),
-                    tuple(_numbers(row) for row in p["cells"]),
-                )
-                for p in stored["pairs"]
+            tables = tuple(
+                Table(tuple(place[name] for name in t["of"]), tuple(map(_numbers, t["edges"])), _numbers(t["values"]))
+                for t in stored["tables"]
             )
             (bias,) = _numbers([stored["bias"]])
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError) as error:
             raise ModelInvalid(f"unreadable: {type(error).__name__} {error}") from None
         for curve in curves:
             if len(curve.knots) < 2 or len(curve.knots) != len(curve.values) or not _rising(curve.knots):
                 raise ModelInvalid(f"the curve of {names[curve.column]} has no rising knots with a value each")
-        for pair in pairs:
-            shape = (len(pair.edges[0]) + 1, len(pair.edges[1]) + 1)
-            if len(pair.cells) != shape[0] or any(len(row) != shape[1] for row in pair.cells):
-                raise ModelInvalid(f"the table of {names[pair.columns[0]]} and {names[pair.columns[1]]} has gaps")
-        return cls(bias, curves, pairs)
+        for table in tables:
+            whole = len(table.columns) == len(table.edges) and len(table.values) == prod(
+                len(e) + 1 for e in table.edges
+            )
+            if not table.columns or not whole or not all(map(_rising, table.edges)):
+                of = " and ".join(names[c] for c in table.columns)
+                raise ModelInvalid(f"the table of {of} has no rising edges with a value for each cell")
+        return cls(bias, curves, tables)
 
 
 def share(log_odds: float) -> float:

@@ -1,21 +1,20 @@
-"""Fits an additive model to rows and outcomes: penalised logistic regression over hat functions and a few pairs. Pure.
+"""Fits an additive model to rows and outcomes: curves by penalised logistic regression, or boosted tables. Pure.
 
-Curves are linear B-splines whose bends are penalised (P-splines; Eilers & Marx, Statistical Science 1996). Pairs are
-chosen by how much of what the curves leave unexplained lies in a coarse table of the two columns (FAST; Lou et al., KDD
-2013), and fitted together with the curves by Newton's method.
+Curves are linear B-splines whose bends are penalised (P-splines; Eilers & Marx, Statistical Science 1996), found by
+Newton's method. Little evidence is best told by curves, much of it by tables: ``best_settings`` says which.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from insights.intents.additive import Additive, Curve, Pair
+from insights.intents.additive import Additive, Curve
+from insights.intents.boosting import boosted
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -27,35 +26,27 @@ GOOD_ENOUGH: Final = 1e-7
 
 @dataclass(frozen=True, slots=True)
 class FitSettings:
-    """``knots``: most of a curve. Penalties: ``bend`` on bends, ``ridge`` on size, ``pair_ridge`` on cells of pairs.
+    """``tables``: how many, instead of curves; 0 for curves.
 
-    ``pairs``: how many tables of two columns, each of ``cells`` × ``cells`` or less.
+    ``knots``: most of a curve. Penalties: ``bend`` on its bends, ``ridge`` on its size.
     """
 
     knots: int = 9
     bend: float = 3.0
     ridge: float = 0.3
-    pairs: int = 0
-    cells: int = 6
-    pair_ridge: float = 10.0
+    tables: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Basis:
-    """Where each parameter stands: the bias first, then each curve's knots, then each pair's cells."""
+    """Where each parameter stands: the bias first, then each curve's knots."""
 
     columns: tuple[int, ...]
     knots: tuple[Floats, ...]
-    pairs: tuple[tuple[int, int], ...]
-    edges: dict[int, Floats]
 
     @property
     def starts(self) -> list[int]:
-        sizes = [1, *(len(k) for k in self.knots), *(self._cells(a, b) for a, b in self.pairs)]
-        return [int(s) for s in np.cumsum(sizes)]
-
-    def _cells(self, a: int, b: int) -> int:
-        return (len(self.edges[a]) + 1) * (len(self.edges[b]) + 1)
+        return [int(s) for s in np.cumsum([1, *(len(k) for k in self.knots)])]
 
     def matrix(self, rows: Floats) -> Floats:
         """The design matrix (n, p) of some rows."""
@@ -69,10 +60,6 @@ class _Basis:
             part = (x - knots[right - 1]) / (knots[right] - knots[right - 1])
             made[each, starts[number] + right - 1] = 1.0 - part
             made[each, starts[number] + right] = part
-        for number, (a, b) in enumerate(self.pairs, start=len(self.columns)):
-            i = np.searchsorted(self.edges[a], rows[:, a], side="right")
-            j = np.searchsorted(self.edges[b], rows[:, b], side="right")
-            made[each, starts[number] + i * (len(self.edges[b]) + 1) + j] = 1.0
         return made
 
     def penalty(self, settings: FitSettings) -> Floats:
@@ -86,29 +73,25 @@ class _Basis:
                 bends = np.diff(np.eye(size), n=2, axis=0)
                 block = block + settings.bend * bends.T @ bends
             made[at : at + size, at : at + size] = block
-        for number in range(len(self.knots), len(self.knots) + len(self.pairs)):
-            at, end = starts[number], starts[number + 1]
-            made[at:end, at:end] = settings.pair_ridge * np.eye(end - at)
         return made
 
 
 def fit(rows: Floats, outcomes: Floats, settings: FitSettings, weights: Floats | None = None) -> Additive:
     """The model of ``outcomes`` (n,) of 0 and 1 by ``rows`` (n, d); ``weights`` (n,) counts rows, 1 each when left out.
 
-    A column that never varies gets no curve. Raises ValueError for what is not finite, and when all outcomes are equal.
+    A column that never varies says nothing. Raises ValueError for what is not finite, and when all outcomes are equal.
     """
     if not np.isfinite(rows).all() or not np.isfinite(outcomes).all():
         raise ValueError("rows and outcomes must be finite")
     if len(np.unique(outcomes)) < 2:
         raise ValueError("all outcomes are the same: there is nothing to learn")
     weight = np.ones(len(rows)) if weights is None else weights
+    if settings.tables:
+        bias, tables = boosted(rows, outcomes, weight, settings.tables)
+        return Additive(bias, (), tables)
     found = [(c, k) for c in range(rows.shape[1]) if len(k := knots_of(rows[:, c], settings.knots)) > 1]
-    basis = _Basis(tuple(c for c, _ in found), tuple(k for _, k in found), (), {})
-    solved = _newton(basis, rows, outcomes, weight, settings, None)
-    if settings.pairs:
-        basis = _with_pairs(basis, rows, outcomes, weight, settings, solved)
-        solved = _newton(basis, rows, outcomes, weight, settings, solved)
-    return _model(basis, solved)
+    basis = _Basis(tuple(c for c, _ in found), tuple(k for _, k in found))
+    return _model(basis, _newton(basis, rows, outcomes, weight, settings))
 
 
 def knots_of(values: Floats, most: int) -> Floats:
@@ -132,16 +115,11 @@ def knots_of(values: Floats, most: int) -> Floats:
     return np.array(kept)
 
 
-def _newton(
-    basis: _Basis, rows: Floats, outcomes: Floats, weight: Floats, settings: FitSettings, start: Floats | None
-) -> Floats:
+def _newton(basis: _Basis, rows: Floats, outcomes: Floats, weight: Floats, settings: FitSettings) -> Floats:
     size = basis.starts[-1]
     solved: Floats = np.zeros(size)
-    if start is not None:
-        solved[: len(start)] = start
-    else:
-        mean = float(np.average(outcomes, weights=weight))
-        solved[0] = np.log(mean / (1 - mean))
+    mean = float(np.average(outcomes, weights=weight))
+    solved[0] = np.log(mean / (1 - mean))
     penalty = basis.penalty(settings)
     best: Floats = solved
     step: Floats = np.zeros(size)
@@ -170,54 +148,12 @@ def _newton(
     return best
 
 
-def _with_pairs(
-    basis: _Basis, rows: Floats, outcomes: Floats, weight: Floats, settings: FitSettings, solved: Floats
-) -> _Basis:
-    chance = predict(_model(basis, solved), rows)
-    left, spread = weight * (outcomes - chance), weight * chance * (1 - chance)
-    edges = {c: _edges(rows[:, c], settings.cells) for c in basis.columns}
-    bins = {c: np.searchsorted(edges[c], rows[:, c], side="right") for c in basis.columns}
-    gains = []
-    for a, b in combinations(basis.columns, 2):
-        cell = bins[a] * (len(edges[b]) + 1) + bins[b]
-        size = (len(edges[a]) + 1) * (len(edges[b]) + 1)
-        slope = np.bincount(cell, left, size)
-        gain = float(np.sum(slope**2 / (np.bincount(cell, spread, size) + settings.pair_ridge)))
-        gains.append((gain, (a, b)))
-    gains.sort(key=lambda item: (-item[0], item[1]))
-    pairs = tuple(pair for _, pair in gains[: settings.pairs])
-    return _Basis(basis.columns, basis.knots, pairs, edges)
-
-
-def _edges(values: Floats, cells: int) -> Floats:
-    distinct = np.unique(values)
-    if len(distinct) <= cells:
-        return np.asarray((distinct[1:] + distinct[:-1]) / 2)
-    found = np.unique(np.quantile(values, np.linspace(0, 1, cells + 1)[1:-1]))
-    if found[0] <= distinct[0]:
-        # Many share the least value: the first edge is right after it.
-        found = np.unique(np.concatenate([[(distinct[0] + distinct[1]) / 2], found[1:]]))
-    return found
-
-
 def _model(basis: _Basis, solved: Floats) -> Additive:
-    starts = basis.starts
     curves = tuple(
         Curve(column, tuple(map(float, knots)), tuple(map(float, solved[at : at + len(knots)])))
-        for column, knots, at in zip(basis.columns, basis.knots, starts, strict=False)
+        for column, knots, at in zip(basis.columns, basis.knots, basis.starts, strict=False)
     )
-    pairs = []
-    for (a, b), at in zip(basis.pairs, starts[len(basis.columns) :], strict=False):
-        shape = (len(basis.edges[a]) + 1, len(basis.edges[b]) + 1)
-        cells = solved[at : at + shape[0] * shape[1]].reshape(shape)
-        pairs.append(
-            Pair(
-                (a, b),
-                (tuple(map(float, basis.edges[a])), tuple(map(float, basis.edges[b]))),
-                tuple(tuple(map(float, row)) for row in cells),
-            )
-        )
-    return Additive(float(solved[0]), curves, tuple(pairs))
+    return Additive(float(solved[0]), curves)
 
 
 def log_odds_of(model: Additive, rows: Floats) -> Floats:
@@ -225,10 +161,11 @@ def log_odds_of(model: Additive, rows: Floats) -> Floats:
     total = np.full(len(rows), model.bias)
     for curve in model.curves:
         total += np.interp(rows[:, curve.column], curve.knots, curve.values)
-    for pair in model.pairs:
-        i = np.searchsorted(pair.edges[0], rows[:, pair.columns[0]], side="right")
-        j = np.searchsorted(pair.edges[1], rows[:, pair.columns[1]], side="right")
-        total += np.array(pair.cells)[i, j]
+    for table in model.tables:
+        cell = np.zeros(len(rows), dtype=np.int64)
+        for column, edges, step in zip(table.columns, table.edges, table.steps, strict=True):
+            cell += step * np.searchsorted(edges, rows[:, column], side="right")
+        total += np.array(table.values)[cell]
     return total
 
 

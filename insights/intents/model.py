@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from insights.intents import prior
-from insights.intents.additive import Additive, Curve, ModelInvalid, Pair
+from insights.intents.additive import Additive, Curve, ModelInvalid
 from insights.intents.features import FEATURES, MOST
+from insights.intents.lookup import Lookup
 
 SCORES: Final = ("propensity", "bounce_risk", "price_sensitivity")
 
@@ -18,7 +19,8 @@ SCORES: Final = ("propensity", "bounce_risk", "price_sensitivity")
 class Term:
     """One summand of a score's log-odds: ``value`` of the feature times ``weight``. The first of a score is "bias".
 
-    Where a curve bends, ``weight`` is its mean slope up to the value. Of two features together, "a × b", value is 1.
+    Where a curve bends or a table steps, ``weight`` is the mean slope up to the value. What several features add
+    together is shared out among them (``Table.parts``).
     """
 
     feature: str
@@ -48,7 +50,8 @@ class IntentModel:
             for curve in self.parts[score].curves:
                 curves.setdefault(curve.column, []).append((number, curve))
         self._curves = tuple((column, *_segments(theirs)) for column, theirs in sorted(curves.items()))
-        self._pairs = tuple((number, pair) for number, score in enumerate(SCORES) for pair in self.parts[score].pairs)
+        tables = [self.parts[score].tables for score in SCORES]
+        self._tables = Lookup(tables) if any(tables) else None
 
     def log_odds(self, row: Sequence[float]) -> tuple[float, float, float]:
         """Of propensity, bounce risk and price sensitivity."""
@@ -60,10 +63,9 @@ class IntentModel:
                 first += s[0] + s[1] * x
                 second += s[2] + s[3] * x
                 third += s[4] + s[5] * x
-        if self._pairs:
+        if self._tables is not None:
             sums = [first, second, third]
-            for number, pair in self._pairs:
-                sums[number] += pair.at(row[pair.columns[0]], row[pair.columns[1]])
+            self._tables.add_to(sums, row)
             return sums[0], sums[1], sums[2]
         return first, second, third
 
@@ -72,9 +74,12 @@ class IntentModel:
         explained = {}
         for score in SCORES:
             part = self.parts[score]
-            found = [Term(FEATURES[c.column], x, c.at(x) / x) for c in part.curves if (x := row[c.column])]
-            found += [_pair_term(pair, row) for pair in part.pairs]
-            kept = sorted((term for term in found if term.adds), key=lambda term: -abs(term.adds))
+            found = [
+                Term(FEATURES[column], row[column], adds / row[column])
+                for column, adds in part.parts(row).items()
+                if adds
+            ]
+            kept = sorted(found, key=lambda term: -abs(term.adds))
             explained[score] = (Term("bias", 1.0, part.bias), *kept)
         return explained
 
@@ -110,11 +115,6 @@ def _segments(theirs: Sequence[tuple[int, Curve]]) -> tuple[tuple[float, ...], t
             segment[2 * number + 1] += slope
         segments.append(tuple(segment))
     return tuple(starts), tuple(segments)
-
-
-def _pair_term(pair: Pair, row: Sequence[float]) -> Term:
-    a, b = pair.columns
-    return Term(f"{FEATURES[a]} × {FEATURES[b]}", 1.0, pair.at(row[a], row[b]))
 
 
 def _of_prior(score: str) -> Additive:

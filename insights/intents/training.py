@@ -25,7 +25,13 @@ CALIBRATE: Final = 0.75
 FEWEST: Final = 50
 """Sessions with, and sessions without the outcome that a score needs to be learned; a fifth of it to be judged."""
 BINS: Final = 10
-CHOICES: Final = tuple(FitSettings(knots=6, bend=3.0, ridge=r, pairs=p, cells=4) for p in (0, 4) for r in (1.0, 10.0))
+CHOICES: Final = (
+    FitSettings(knots=6, bend=3.0, ridge=1.0),
+    FitSettings(knots=6, bend=3.0, ridge=10.0),
+    FitSettings(tables=60),
+    FitSettings(tables=250),
+)
+"""What a score may be learned by: which of them is decided by what foretells best within the sessions learned from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ def _with_priors_word(score: str, part: Additive, rows: Floats) -> Additive:
     """What these sessions never showed (a silence, a signal the shop does not send yet) keeps the prior's weight."""
     never = {column for column in range(rows.shape[1]) if not rows[:, column].any()}
     kept: tuple[Curve, ...] = tuple(c for c in PRIOR.parts[score].curves if c.column in never)
-    return Additive(part.bias, (*part.curves, *kept), part.pairs)
+    return Additive(part.bias, (*part.curves, *kept), part.tables)
 
 
 def _judge(score: str, part: Additive, before: Additive, judge: _Data, settings: FitSettings, slope: float) -> Judged:
@@ -243,7 +249,7 @@ def report(trained: Trained) -> dict[str, Any]:
                 "calibration_before": [[b.foretold, b.came_true, b.rows] for b in one.bins_before],
                 "calibration_error_before": calibration_error(one.bins_before),
                 "platt_slope": one.slope,
-                "settings": {"ridge": one.settings.ridge, "pairs": one.settings.pairs, "knots": one.settings.knots},
+                "settings": {"ridge": one.settings.ridge, "tables": one.settings.tables, "knots": one.settings.knots},
             }
             for one in trained.judged
         ],

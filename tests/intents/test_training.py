@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from uuid import UUID
 
@@ -71,15 +72,33 @@ def test_the_learned_score_explains_itself_and_is_the_same_after_being_stored(tr
     assert again.learned == model.learned
 
 
-def test_the_live_path_computes_what_the_curves_say() -> None:
+def test_the_live_path_computes_what_curves_and_tables_say() -> None:
     rng = np.random.default_rng(5)
-    rows = np.abs(rng.normal(size=(800, len(FEATURES)))).clip(0, 4)
+    rows = np.abs(rng.normal(size=(800, len(FEATURES)))).clip(0, 4) * (rng.uniform(size=(800, len(FEATURES))) < 0.6)
     rows[:, 3] = 0.0
-    outcomes = (rows[:, 0] + rows[:, 1] > 1.5).astype(float)
-    part = fit(rows, outcomes, FitSettings(knots=6, pairs=3))
-    model = IntentModel("x", dict.fromkeys(SCORES, part))
-    for row in rows[:100]:
-        assert model.log_odds(tuple(row)) == pytest.approx((part.log_odds(tuple(row)),) * 3)
+    outcomes = (rows[:, 0] + rows[:, 1] > 1.0).astype(float)
+    curves, tables = fit(rows, outcomes, FitSettings(knots=6)), fit(rows, outcomes, FitSettings(tables=30))
+    model = IntentModel("x", dict(zip(SCORES, (tables, curves, tables.mapped(0.5, 1.0)), strict=True)))
+    for row in map(tuple, (np.zeros(len(FEATURES)), *rows[:100])):
+        expected = (tables.log_odds(row), curves.log_odds(row), 1.0 + 0.5 * tables.log_odds(row))
+        assert model.log_odds(row) == pytest.approx(expected)
+        for terms, whole in zip(model.explain(row).values(), expected, strict=True):
+            assert sum(term.adds for term in terms) == pytest.approx(whole)
+            assert len({term.feature for term in terms}) == len(terms)
+
+
+def test_a_learned_score_of_tables_is_the_same_after_being_stored() -> None:
+    trained = train(of_visits(ruled(1_500)), PRIOR, (FitSettings(tables=20),))
+    assert _of(trained, "propensity").wins
+    model = trained.model("intent-1", PRIOR)
+    again = IntentModel.of("intent-1", json.loads(json.dumps(model.as_dict())))
+    told = Visit()
+    told.page("/").product("moka").event("reviews_viewed", count=3).add()
+    row = features(told.profile, told.at_ms)
+    assert again.log_odds(row) == model.log_odds(row) != PRIOR.log_odds(row)
+    gone_quiet = [float(name == "gone_quiet") for name in FEATURES]
+    added = model.log_odds(gone_quiet)[0] - model.log_odds([0.0] * len(FEATURES))[0]
+    assert added == pytest.approx(prior.WEIGHTS["propensity"]["gone_quiet"])
 
 
 def test_nothing_is_gained_by_what_comes_after_the_moment() -> None:

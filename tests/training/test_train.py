@@ -132,7 +132,7 @@ async def test_a_model_of_another_version_of_the_software_leaves_the_prior(
     database: Database, project_id: UUID
 ) -> None:
     async with database.transaction(project_id) as tx:
-        unreadable = {"learned": [], "scores": {"propensity": {"bias": 0, "curves": [{"of": "gone"}], "pairs": []}}}
+        unreadable = {"learned": [], "scores": {"propensity": {"bias": 0, "curves": [{"of": "gone"}], "tables": []}}}
         tx.add(
             IntentModelVersion(
                 project_id=project_id,
