@@ -143,7 +143,7 @@ async def _fuzz(long: bool) -> list[Figure]:
             async with few:
                 if long:
                     phases = ("examples", "coverage", "fuzzing", "stateful")
-                    return await fuzz(url, headers, seed=seed, examples=20, phases=phases, seconds=60)
+                    return await fuzz(url, headers, seed=seed, examples=10, phases=phases)
                 return await fuzz(url, headers, seed=seed, examples=1, phases=("fuzzing",))
 
         seeds = SEEDS if long else SEEDS[:1]

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from adapters.channels.kinds import KINDS
 from insights.api.caller import SecretCaller
+from insights.api.given import Flag
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.channels import store
@@ -38,7 +39,7 @@ class ChannelIn(StoredBody):
     )
     settings: dict[str, Any] = Field({}, description="By the kind's settings schema.")
     credentials: Secrets = Field({})
-    enabled: bool = True
+    enabled: Flag = True
 
 
 class ChannelChange(StoredBody):
@@ -46,7 +47,7 @@ class ChannelChange(StoredBody):
 
     settings: dict[str, Any] | None = None
     credentials: Secrets | None = None
-    enabled: bool | None = None
+    enabled: Flag | None = None
 
 
 class Health(BaseModel):

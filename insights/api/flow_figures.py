@@ -8,11 +8,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.api.caller import SecretCaller
 from insights.api.flows import DeliveryOut
+from insights.api.given import Flag, Moment
 from insights.api.lift import LiftOut, lift_out
 from insights.api.once import Answer, OnceOnly
 from insights.api.services import FromRequest
@@ -93,7 +94,7 @@ class FiguresOut(BaseModel):
 class SettleIn(StoredBody):
     """What was found out about a message: in the provider's own lists, or by asking."""
 
-    arrived: bool = Field(description="true: it counts as sent. false: it does not. It is not sent again either way.")
+    arrived: Flag = Field(description="true: it counts as sent. false: it does not. It is not sent again either way.")
 
 
 @router.get("/flows/{flow_id}/figures", response_model=FiguresOut)
@@ -102,8 +103,8 @@ async def figures(
     caller: SecretCaller,
     services: FromRequest,
     version: Annotated[int | None, Query(ge=1, description="This one alone.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Runs that began then or later.")] = None,
-    until: AwareDatetime | None = None,
+    since: Annotated[Moment | None, Query(description="Runs that began then or later.")] = None,
+    until: Moment | None = None,
 ) -> FiguresOut:
     """What came of a flow: the runs of the last 30 days unless said otherwise."""
     now = datetime.now(UTC)

@@ -7,10 +7,11 @@ from typing import Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
 from insights.api.flow_named import FlowNamed, flow_named
+from insights.api.given import Flag, Moment
 from insights.api.services import FromRequest
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
@@ -28,9 +29,9 @@ LONGEST = timedelta(days=92)
 class PreviewIn(FlowNamed):
     """Which flow, over which time: the last week unless said otherwise."""
 
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-    to_the_end: bool = Field(
+    since: Moment | None = None
+    until: Moment | None = None
+    to_the_end: Flag = Field(
         False, description="Past the present too: each run goes on to its end, as if nothing more happened."
     )
     most: int = Field(500, ge=1, le=2_000, description="So many of the latest visits are examined.")
@@ -43,7 +44,7 @@ class StepThroughIn(FlowNamed):
     visitor: UUID | None = Field(
         None, description="Their last visit; of a flow that starts on insights, the last that was explained."
     )
-    clock: AwareDatetime | None = None
+    clock: Moment | None = None
 
 
 class LineOut(BaseModel):

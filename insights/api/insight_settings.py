@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from adapters.channels.public_address import is_public
 from adapters.channels.public_only import resolve
 from insights.api.caller import SecretCaller
+from insights.api.given import Flag
 from insights.api.services import FromRequest
 from insights.classification.wishes import InsightWishes
 from insights.errors import Refused
@@ -33,7 +34,7 @@ class InsightSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    use_model: bool | None = Field(None, description="false: the rules decide, whatever else is set.")
+    use_model: Flag | None = Field(None, description="false: the rules decide, whatever else is set.")
     base_url: Annotated[str, StringConstraints(max_length=500)] | None = Field(
         None, description="OpenAI-compatible endpoint, such as https://api.example/v1."
     )

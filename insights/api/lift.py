@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
+from insights.api.given import Moment
 from insights.api.services import FromRequest
 from insights.lift import words
 from insights.lift.comparison import Comparison, Interval
@@ -113,8 +114,8 @@ class LiftOut(BaseModel):
 async def get_lift(
     caller: SecretCaller,
     services: FromRequest,
-    since: Annotated[AwareDatetime | None, Query(description="Only people whose first moment is not before.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Only people whose first moment is before.")] = None,
+    since: Annotated[Moment | None, Query(description="Only people whose first moment is not before.")] = None,
+    until: Annotated[Moment | None, Query(description="Only people whose first moment is before.")] = None,
     by: Annotated[By | None, Query(description="Also by action, stage or segment.")] = None,
     days: Annotated[
         int, Query(ge=1, le=60, description="Days after the first moment in which orders count.")

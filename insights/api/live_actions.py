@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from flows.conditions import ConditionInvalid, to_words, understand
 from insights.api.caller import SecretCaller
 from insights.api.etag import IfMatch, etag_of, version_of
+from insights.api.given import Flag, Moment
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
@@ -69,9 +70,9 @@ class LiveActionIn(StoredBody):
     stages: list[Stage] = Field(description="The stages of a visitor in which it may be shown.")
     when: dict[str, Any] | str | None = Field(None, description="A condition, as JSON or text.")
     priority: int = Field(50, ge=0, le=100, description="For the rules: the highest that fits is shown.")
-    enabled: bool = True
-    starts_at: AwareDatetime | None = None
-    ends_at: AwareDatetime | None = None
+    enabled: Flag = True
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
     group: str = Field("", max_length=60, description="Of the actions of a group one is shown a visit.")
     per_visitor_week: int | None = Field(None, ge=1, le=1_000)
     incentive: IncentiveIn | None = None

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from insights.api.caller import SecretCaller
+from insights.api.given import Flag
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.errors import InUse
@@ -124,7 +125,7 @@ class SubscriptionIn(StoredBody):
 
     channel: Literal["email", "webhook"]
     address: str = Field(min_length=3, max_length=500)
-    patterns: bool = True
+    patterns: Flag = True
     report: Literal["daily", "weekly"] | None = None
 
 
