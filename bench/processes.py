@@ -77,12 +77,16 @@ class Process:
         """Seconds until it says that it is."""
         began = time.perf_counter()
         while time.perf_counter() - began < UP_WITHIN:
-            if self._process is not None and self._process.poll() is not None:
+            if not self.is_alive():
                 break
             if await self.is_ready():
                 return time.perf_counter() - began
             await asyncio.sleep(0.05)
         raise SystemExit(f"bench: `{' '.join(self._command[1:])}` did not come up; run it to see why.")
+
+    def is_alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     async def is_ready(self) -> bool:
         """Whether it says so now."""

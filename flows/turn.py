@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.contract import NotFound, Unsupported
 from adapters.postgres.engine import Database
-from adapters.postgres.faults import gone
+from adapters.postgres.faults import gone, held_up
 from adapters.postgres.leases import Lease
 from adapters.telemetry.meters import Meters
 from flows.deliveries import MAX_ATTEMPTS, after_interruption, given_up, pause_after_interruption
@@ -73,7 +73,7 @@ class Turns:
 
     async def take(self, lease: Lease) -> None:
         """Moves the run on until it rests or ends. What goes wrong with it stays with it; raises only when the
-        database went away."""
+        database went away, or others held what it needs for too long."""
         try:
             with self._meters.timed("flows.turn"):
                 errand = await self._begin(lease)
@@ -87,7 +87,7 @@ class Turns:
             self._meters.leases_lost.labels("flows").inc()
             log.info("lease_lost", run=str(lease.id))
         except Exception as error:
-            if gone(error):
+            if gone(error) or held_up(error):
                 # Nothing is wrong with the run: it goes on where the database says it stands.
                 log.info("run_interrupted", run=str(lease.id), error=type(error).__name__)
                 raise
@@ -195,13 +195,13 @@ class Turns:
         return await self._after_send(tx, run)
 
     async def _record_in_time(self, lease: Lease, errand: Errand, answer: Answer) -> Errand | None:
-        """``_record``, also when the database is away for a while: what the provider said is known here alone."""
+        """``_record``, also when the database is away or held up: what the provider said is known here alone."""
         until = time.monotonic() + self._lease.total_seconds()
         while True:
             try:
                 return await self._record(lease, errand, answer)
             except Exception as error:
-                if not gone(error) or time.monotonic() > until:
+                if not (gone(error) or held_up(error)) or time.monotonic() > until:
                     raise
                 await asyncio.sleep(RECORD_AGAIN)
 

@@ -7,6 +7,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 # Connection exceptions; an administrator's or a crash's end of the session; still starting; too many connections.
 _GONE = ("08", "57P", "53300")
+_HELD = ("55P03", "40P01", "40001")
 
 
 def gone(error: BaseException) -> bool:
@@ -18,6 +19,12 @@ def gone(error: BaseException) -> bool:
         state = getattr(error.orig, "sqlstate", None)
         return isinstance(error, OperationalError) and (state is None or state.startswith(_GONE))
     return isinstance(error, PoolTimeout)
+
+
+def held_up(error: BaseException) -> bool:
+    """Whether somebody else held what was asked for: a lock waited for too long, a deadlock, a serialization failure.
+    Nothing is wrong with what was asked."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _HELD
 
 
 def is_duplicate(error: DBAPIError) -> bool:

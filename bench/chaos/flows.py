@@ -1,202 +1,137 @@
 """Kills workers and PostgreSQL with signal 9 while flows send: is every run at its end, and nothing sent twice?
 
-`python -m bench.chaos flows [--long] [--json]`: two workers, leases of 5 s. Each visitor starts a run that writes
-through a mail provider that delivers every copy, and one that calls a webhook whose receiver honours keys; both take
-their time and now and then take a message and hang up. Beside them runs of a poison flow fail whatever is done. First
-workers are killed, then PostgreSQL; before each kill its share of the visitors comes. At last one worker is killed for
-good, and the other must drain the queue. --long: 1,000 and 20 kills over 100,000 runs, an hour; --kills N: as many
-workers, and fewer visitors accordingly; --minutes M: no more of them after so long.
+`python -m bench.chaos flows [--long] [--json]`: workers side by side, leases of 10 s. Visitors keep coming
+(`bench.chaos.crowd`), and their providers take their time and now and then take a message and hang up. Every second
+and a half a worker that is up is killed, the one that is up longest, once messages got through since the last kill;
+now and then PostgreSQL falls instead. At last one of two workers is killed for good, and the other must drain the
+queue. --long: 1,000 and 20 kills over 100,000 runs, about half an hour; --kills N: as many workers, and fewer visitors
+accordingly; --minutes M: no more kills after so long.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
+import contextlib
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import httpx
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from bench.chaos.crowd import Crowd
+from bench.chaos.ends import end_figures, ends_of
 from bench.chaos.inbox import Inbox, inbox
-from bench.chaos.provider import Receiver, receiver
+from bench.chaos.provider import Receiver, make_certificate, platform, receiver, webhook
 from bench.chaos.stand import Stand, standing
 from bench.report import Figure, option, report
-from flows.definition import FlowDefinition
-from insights.recovery.publish import publish_flow
-from insights.vocabulary.ids import uuid7
 
-KILLS, KILLS_LONG = 8, 1_000
+KILLS, KILLS_LONG = 16, 1_000
 DEATHS, DEATHS_LONG = 2, 20
-SHARE, SHARE_LONG = 40, 49
-"""Visitors before each kill; each starts two runs."""
+VISITORS_A_KILL = 34
+"""So that 1,000 kills meet 100,000 runs."""
+WORKERS = 6
+EVERY = 1.5
+"""Seconds from kill to kill, give or take a half."""
 LAST = 100
 """Visitors before a worker dies for good."""
-AT_A_TIME = 8
-POISONED = 5
+MOST_BEHIND = 100
+"""Visitors that may still have to come when the next kill is due; it waits for them."""
 TAKES = 0.03
 DROPS = 0.02
-LEASE = 5.0
+LEASE = 10.0
 SETTLED_WITHIN = 180.0
 PATIENCE = 900.0
 """How long what takes longer than it may is waited for: what is lost must be told from what is late."""
+TELLS_EVERY = 30.0
 SEED = 20261121
 
-_WAIT = {"do": "wait", "for": "PT0.05S"}
-FLOWS: dict[str, dict[str, Any]] = {
-    "mail": {
-        "pause": _WAIT | {"next": "mail"},
-        "mail": {"do": "send", "action": "send_email", "params": {"message": "saved_cart_help"}, "next": "rest"},
-        "rest": _WAIT,
-    },
-    "hook": {
-        "pause": _WAIT | {"next": "hook"},
-        "hook": {"do": "send", "action": "call_webhook", "next": "rest"},
-        "rest": _WAIT,
-    },
-    "poison": {
-        "pause": {"do": "wait", "for": "PT5S", "next": "hook"},
-        "hook": {"do": "send", "action": "call_webhook"},
-    },
-}
-_DUE = """
+_INTENTS = text("SELECT id FROM delivery WHERE channel = 'email' AND status = 'intent'")
+_ALL_INTENTS = text("SELECT id FROM delivery WHERE status = 'intent'")
+_DUE = text("""
 SELECT (SELECT count(*) FROM flow_occurrence)
      + (SELECT count(*) FROM flow_run WHERE status IN ('waiting', 'sending') AND (attempts = 0 OR due_at <= now()))
-"""
-_ENDS = """
-SELECT flow.name, run.status, count(*) FROM flow_run AS run JOIN flow ON flow.id = run.flow_id
-WHERE flow.name IN ('mail', 'hook', 'poison') GROUP BY 1, 2
-"""
-_MAILED = """
-SELECT run.visitor_id FROM flow_run AS run JOIN flow ON flow.id = run.flow_id
-WHERE flow.name = 'mail' AND run.status = 'done'
-"""
-_SENT = {("webhook", "accepted"), ("webhook", "unknown")}
+""")
 
 
-class Chaos:
-    """An installation under fire. ``in_flight``: sends that a kill may have cut off."""
+class Fire:
+    """What kills. ``cut_off``: messages whose end nobody had written down when something was killed."""
 
-    def __init__(self, stand: Stand, mails: Inbox, hooks: Receiver, chance: random.Random) -> None:
-        self.stand = stand
-        self.mails = mails
-        self.hooks = hooks
-        self.chance = chance
-        self.visitors: dict[UUID, str] = {}
-        self.in_flight = 0
-        self._places = asyncio.Semaphore(AT_A_TIME)
-        self._client = httpx.AsyncClient(timeout=10)
+    def __init__(self, crowd: Crowd, chance: random.Random) -> None:
+        self.crowd = crowd
+        self.stand: Stand = crowd.stand
+        self.killed = 0
+        self.deaths = 0
+        self.cut_off: set[UUID] = set()
+        self.mails_cut_off = 0
+        self._chance = chance
+        self._turn = 0
 
-    async def __aenter__(self) -> Chaos:
-        return self
+    async def burn(self, kills: int, deaths: int, seconds: float) -> None:
+        """So many kills, PostgreSQL's spread among those of workers; none after ``seconds``."""
+        began = told = time.perf_counter()
+        due, got_through = began, 0
+        while self.killed < kills and time.perf_counter() - began < seconds:
+            self.crowd.wanted = (self.killed + 1) * VISITORS_A_KILL
+            due += EVERY * self._chance.uniform(0.5, 1.5)
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            while not self._kept_up(got_through):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            got_through = self.crowd.arrived()
+            await self._kill_worker()
+            if self.deaths * kills < self.killed * deaths - kills // 2:
+                await self._kill_postgres()
+            due = max(due, time.perf_counter() - EVERY)
+            if time.perf_counter() - told > TELLS_EVERY:
+                told = time.perf_counter()
+                self.tell(kills, told - began)
 
-    async def __aexit__(self, *why: object) -> None:
-        await self._client.aclose()
+    def _kept_up(self, got_through: int) -> bool:
+        """Whether something was done since the last kill, and the visitors who belong to this one are coming."""
+        crowd = self.crowd
+        return crowd.arrived() > got_through and crowd.wanted - len(crowd.visitors) < MOST_BEHIND
 
-    async def publish(self) -> None:
-        """The flows of both channels, and the one that fails."""
-        for name, steps in FLOWS.items():
-            trigger = {"on": "event", "event": "custom", "name": "poison" if name == "poison" else "go"}
-            body = {"name": name, "trigger": trigger, "start": "pause", "steps": steps}
-            async with self.stand.database.transaction(self.stand.project_id) as tx:
-                await publish_flow(tx, self.stand.project_id, FlowDefinition.model_validate(body), datetime.now(UTC))
-
-    async def visit(self, name: str) -> None:
-        """One visitor who may be written to, and the event that starts the flows; sent until it is acknowledged."""
-        now, visitor = int(time.time() * 1000), uuid4()
-        mail = f"{visitor.hex}@example.org"
-        if name == "go":
-            self.visitors[visitor] = mail
-        events = [
-            {"type": "identified", "props": {"email": mail}},
-            {"type": "consent_changed", "props": {"marketing": True}},
-            {"type": "custom", "props": {"name": name}},
-        ]
-        batch = {
-            "visitor": str(visitor),
-            "session": str(uuid7(now)),
-            "tab": "t",
-            "sent_at": now,
-            "page": {"url": "https://shop.example/cart"},
-            "events": [{"id": str(uuid7(now)), "seq": n, "t": now, **event} for n, event in enumerate(events)],
-        }
-        while True:
-            try:
-                url = f"{self.stand.apis[0].url}/v1/events?key={self.stand.key}"
-                if (await self._client.post(url, json=batch)).status_code == 200:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.1)
-
-    async def crowd(self, visitors: int) -> None:
-        """So many visitors, a few at a time."""
-
-        async def one() -> None:
-            async with self._places:
-                await self.visit("go")
-
-        await asyncio.gather(*(one() for _ in range(visitors)))
-
-    async def poison(self) -> None:
-        """Runs whose facts no message can be made of: each fails, whoever tries."""
-        for _ in range(POISONED):
-            await self.visit("poison")
-        poison = text("UPDATE flow_run SET facts = '[]' FROM flow WHERE flow.id = flow_id AND flow.name = 'poison'")
-        for _ in range(40):  # a worker starts the runs a moment later
-            await asyncio.sleep(0.1)
-            async with self.stand.database.transaction(self.stand.project_id) as tx:
-                found = await tx.execute(poison)
-            if getattr(found, "rowcount", 0) == POISONED:
-                return
-
-    async def under_fire(
-        self, kill: Callable[[int], Awaitable[None]], kills: int, share: int, *, seconds: float = math.inf
-    ) -> int:
-        """So many kills, each while its share of visitors is coming; none after ``seconds``. Returns how many."""
-        began, coming = time.perf_counter(), []
-        for number in range(kills):
-            if time.perf_counter() - began > seconds:
-                break
-            coming.append(asyncio.create_task(self.crowd(share)))
-            await kill(number)
-        await asyncio.gather(*coming)
-        return len(coming)
-
-    async def kill_worker(self, number: int) -> None:
-        """One after the other, each at a moment of its own; it is started again at once."""
-        worker = self.stand.workers[number % len(self.stand.workers)]
+    async def _kill_worker(self) -> None:
+        """The one that is up longest; it is started again at once."""
+        worker = self.stand.workers[self._turn % len(self.stand.workers)]
+        self._turn += 1
         await worker.ready()
-        await asyncio.sleep(self.chance.uniform(0.0, 0.8))
         await asyncio.to_thread(worker.kill)
-        self.in_flight += await self._intents()
+        self.killed += 1
+        await self.note_intents()
         worker.start()
 
-    async def kill_postgres(self, number: int) -> None:
+    async def _kill_postgres(self) -> None:
         """The server and all its children; its keeper starts it again."""
-        await asyncio.sleep(self.chance.uniform(0.5, 1.5))
-        self.in_flight += await self._intents()
+        await self.note_intents()
         await self.stand.kill_postgres()
+        self.deaths += 1
+        await self.note_intents()
         await self.stand.answers()
 
-    async def _intents(self) -> int:
-        """Mails whose intent is committed and whose end nobody has written down."""
-        for _ in range(200):
+    async def note_intents(self) -> None:
+        """Messages whose intent is committed and whose end nobody has written down."""
+        for _ in range(600):
             try:
                 async with self.stand.database.transaction(self.stand.project_id) as tx:
-                    query = text("SELECT count(*) FROM delivery WHERE channel = 'email' AND status = 'intent'")
-                    return int(await tx.scalar(query) or 0)
+                    self.mails_cut_off += len(set(await tx.scalars(_INTENTS)) - self.cut_off)
+                    self.cut_off |= set(await tx.scalars(_ALL_INTENTS))
+                    return
             except (SQLAlchemyError, OSError):
                 await asyncio.sleep(0.05)
-        return 0
+
+    def tell(self, kills: int, seconds: float) -> None:
+        """A line on how far it is, for whoever waits."""
+        crowd = self.crowd
+        print(
+            f"bench.chaos flows: {seconds:,.0f} s, {self.killed:,} of {kills:,} workers and {self.deaths} times "
+            f"PostgreSQL killed, {len(crowd.visitors):,} visitors, {crowd.arrived():,} messages got through",
+            file=sys.stderr,
+            flush=True,
+        )
 
     async def settled(self, within: float) -> float | None:
         """Seconds until nothing is due any more; None when it still was after ``within``."""
@@ -204,7 +139,7 @@ class Chaos:
         while time.perf_counter() - began < within:
             try:
                 async with self.stand.database.transaction(self.stand.project_id) as tx:
-                    if await tx.scalar(text(_DUE)) == 0:
+                    if await tx.scalar(_DUE) == 0:
                         return time.perf_counter() - began
             except (SQLAlchemyError, OSError):
                 pass
@@ -212,37 +147,64 @@ class Chaos:
         return None
 
 
-async def run(*, kills: int, deaths: int, share: int, seconds: float) -> list[Figure]:
+async def run(*, kills: int, deaths: int, seconds: float) -> list[Figure]:
     """The figures of one run."""
     chance = random.Random(SEED)  # noqa: S311  no secret: when to kill
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as named:
+        folder = Path(named)
+        certificate = make_certificate(folder / "provider.pem")
         async with (
             inbox(TAKES, drops=DROPS, chance=chance) as mails,
-            receiver(TAKES, DROPS, chance) as hooks,
-            standing(Path(folder), _settings(mails, hooks), apis=1) as stand,
-            Chaos(stand, mails, hooks, chance) as chaos,
+            receiver(webhook, TAKES, DROPS, chance) as hooks,
+            receiver(platform, TAKES, DROPS, chance, certificate) as told,
+            standing(folder, _settings(mails, hooks, certificate), apis=1, workers=WORKERS) as stand,
+            Crowd(stand, mails, hooks, told) as crowd,
         ):
-            await chaos.publish()
-            await chaos.poison()
-            killed = await chaos.under_fire(chaos.kill_worker, kills, share, seconds=seconds)
-            for worker in stand.workers:
-                await worker.ready()
-            await chaos.under_fire(chaos.kill_postgres, deaths, share)
-            settled = await chaos.settled(PATIENCE)
-            drained = await _one_node_dies(chaos, LAST)
-            return await _figures(chaos, killed, deaths, settled, drained)
+            await crowd.publish(folder)
+            await crowd.poison()
+            fire = Fire(crowd, chance)
+            coming = asyncio.create_task(crowd.keep_coming())
+            began = time.perf_counter()
+            await fire.burn(kills, deaths, seconds)
+            burnt = time.perf_counter() - began
+            fire.tell(kills, burnt)
+            await _all_came(crowd)
+            settled = await fire.settled(PATIENCE)
+            drained = await _one_node_dies(fire)
+            coming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await coming
+            ends = await ends_of(crowd, fire.cut_off)
+            return [
+                Figure("workers killed", fire.killed, "times"),
+                Figure("PostgreSQL killed", fire.deaths, "times"),
+                Figure("from the first kill to the last", round(burnt), "s"),
+                *end_figures(ends, crowd, fire.mails_cut_off + len(mails.dropped)),
+                _within("all work done after the kills", settled, SETTLED_WITHIN),
+                _within("a worker dies for good: its work is done after", drained, LEASE + 5),
+            ]
 
 
-async def _one_node_dies(chaos: Chaos, visitors: int) -> float | None:
-    """Seconds after a worker died for good until the other has done its work as well."""
-    chaos.mails.drops = chaos.hooks.drops = 0.0  # what is hung up on is tried again later, whoever lives
-    await chaos.crowd(visitors)
-    await asyncio.to_thread(chaos.stand.workers[0].kill)
-    chaos.in_flight += await chaos._intents()
-    return await chaos.settled(PATIENCE)
+async def _one_node_dies(fire: Fire) -> float | None:
+    """Seconds after one of two workers died for good until the other has done its work as well."""
+    crowd, workers = fire.crowd, fire.stand.workers
+    for receiver_ in (crowd.mails, crowd.hooks, crowd.told):
+        receiver_.drops = 0.0  # what is hung up on is tried again later, whoever lives
+    await asyncio.gather(*(asyncio.to_thread(worker.stop) for worker in workers[2:]))
+    crowd.wanted = len(crowd.visitors) + LAST
+    await _all_came(crowd)
+    await asyncio.to_thread(workers[0].kill)
+    await fire.note_intents()
+    return await fire.settled(PATIENCE)
 
 
-def _settings(mails: Inbox, hooks: Receiver) -> dict[str, str]:
+async def _all_came(crowd: Crowd) -> None:
+    until = time.perf_counter() + PATIENCE
+    while len(crowd.visitors) < crowd.wanted and time.perf_counter() < until:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+
+
+def _settings(mails: Inbox, hooks: Receiver, certificate: Path) -> dict[str, str]:
     return {
         "WHYLEFT_SMTP_URL": mails.url,
         "WHYLEFT_WEBHOOK_URL": hooks.url,
@@ -250,68 +212,8 @@ def _settings(mails: Inbox, hooks: Receiver) -> dict[str, str]:
         "WHYLEFT_WEBHOOK_ALLOW_PRIVATE": "yes",
         "WHYLEFT_SHOP_URL": "https://shop.example",
         "WHYLEFT_LEASE_SECONDS": str(int(LEASE)),
+        "SSL_CERT_FILE": str(certificate),
     }
-
-
-async def _figures(chaos: Chaos, kills: int, deaths: int, settled: float | None, drained: float | None) -> list[Figure]:
-    async with chaos.stand.database.transaction(chaos.stand.project_id) as tx:
-        ends: dict[str, dict[str, int]] = {}
-        for name, status, count in await tx.execute(text(_ENDS)):
-            ends.setdefault(name, {})[status] = count
-        query = text("SELECT visitor_id, channel, run_id::text, status FROM delivery")
-        sent = (await tx.execute(query)).all()
-        mailed = set(await tx.scalars(text(_MAILED)))
-        unseen = int(await tx.scalar(text("SELECT count(*) FROM flow_occurrence")) or 0)
-    visitors = len(chaos.visitors)
-    both = [ends.get(name, {}) for name in ("mail", "hook")]
-    # What an event that no worker has seen to yet will start: a run of each flow.
-    under_way = sum(end.get("waiting", 0) + end.get("sending", 0) for end in both) + 2 * unseen
-    lost = max(0, 2 * visitors - sum(end.get("done", 0) for end in both) - under_way)
-    unknown = {row.visitor_id for row in sent if row.channel == "email" and row.status == "unknown"}
-    mails_lost = sum(
-        mail not in chaos.mails.received
-        for visitor, mail in chaos.visitors.items()
-        if visitor in mailed and visitor not in unknown
-    )
-    mails_twice = sum(count - 1 for count in chaos.mails.received.values())
-    hooks_lost = sum(row.run_id not in chaos.hooks.done for row in sent if (row.channel, row.status) in _SENT)
-    hooks_twice = sum(count - 1 for count in chaos.hooks.done.values())
-    hooks_unknown = sum(row.channel == "webhook" and row.status == "unknown" for row in sent)
-    might = chaos.in_flight + chaos.mails.dropped
-    poison = ends.get("poison", {})
-
-    def none(name: str, value: int, of: int) -> Figure:
-        return Figure(name, value, "", bar=0, holds=value == 0, n=of)
-
-    return [
-        Figure("workers killed", kills, "times"),
-        Figure("PostgreSQL killed", deaths, "times"),
-        none("runs lost", lost, visitors * 2),
-        none("runs not at their end when it was counted", under_way, visitors * 2),
-        none("mails lost, to a provider that delivers every copy", mails_lost, visitors),
-        none("mails sent twice", mails_twice, sum(chaos.mails.received.values())),
-        none("webhooks lost", hooks_lost, visitors),
-        none("webhooks done twice, by a receiver that honours keys", hooks_twice, chaos.hooks.calls),
-        none("webhooks unknown", hooks_unknown, visitors),
-        Figure(
-            "mails listed as unknown, of those cut off or hung up on",
-            len(unknown),
-            "",
-            bar=might,
-            holds=len(unknown) <= might,
-            n=visitors,
-        ),
-        Figure(
-            "poisoned runs that are put aside or wait for their next try",
-            poison.get("dead", 0) + poison.get("waiting", 0),
-            "",
-            bar=POISONED,
-            holds=poison.get("dead", 0) + poison.get("waiting", 0) == POISONED,
-            n=POISONED,
-        ),
-        _within("all work done after the kills", settled, SETTLED_WITHIN),
-        _within("a worker dies for good: its work is done after", drained, LEASE + 5),
-    ]
 
 
 def _within(name: str, seconds: float | None, bar: float) -> Figure:
@@ -322,10 +224,6 @@ def _within(name: str, seconds: float | None, bar: float) -> Figure:
 
 def main() -> None:
     """Prints the table; with --json the last line is the result."""
-    long = "--long" in sys.argv
-    kills, deaths, share = (KILLS_LONG, DEATHS_LONG, SHARE_LONG) if long else (KILLS, DEATHS, SHARE)
+    kills, deaths = (KILLS_LONG, DEATHS_LONG) if "--long" in sys.argv else (KILLS, DEATHS)
     seconds = option("--minutes", 24 * 60) * 60.0
-    report(
-        "chaos-flows",
-        asyncio.run(run(kills=option("--kills", kills), deaths=deaths, share=share, seconds=seconds)),
-    )
+    report("chaos-flows", asyncio.run(run(kills=option("--kills", kills), deaths=deaths, seconds=seconds)))

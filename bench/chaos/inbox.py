@@ -13,11 +13,11 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 class Inbox:
-    """Counts what reached each recipient, and to how many senders it hung up after that (``dropped``)."""
+    """Counts what reached each recipient; ``dropped``: those of mails on whose senders it hung up after that."""
 
     def __init__(self, seconds: float, drops: float, chance: random.Random) -> None:
         self.received: Counter[str] = Counter()
-        self.dropped = 0
+        self.dropped: set[str] = set()
         self.url = ""
         self._seconds = seconds
         self.drops = drops
@@ -29,7 +29,7 @@ class Inbox:
         self.received.update(envelope.rcpt_tos)
         await asyncio.sleep(self._seconds / 2)
         if self._chance.random() < self.drops:
-            self.dropped += 1
+            self.dropped.update(envelope.rcpt_tos)
             server.transport.abort()
         return "250 OK"
 

@@ -1,4 +1,4 @@
-"""What is killed: API and worker processes, two of each, on a PostgreSQL of their own."""
+"""What is killed: API and worker processes, two of each or more, on a PostgreSQL of their own."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import psutil
 from adapters.postgres import embedded, keeper, migrate
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.engine import Database, DatabaseUrls
+from bench.chaos.mother import Forked, Mother
 from bench.processes import Process, environment
 from insights.access.keys import create_key
 from insights.recovery.publish import publish_starter_flows
@@ -38,7 +39,7 @@ class Stand:
         self.project_id = project_id
         self.key = key
         self.apis: list[Process] = []
-        self.workers: list[Process] = []
+        self.workers: list[Forked] = []
         self._data = folder / "postgres"
         self._server = server
         self._kills = 0
@@ -91,7 +92,8 @@ async def standing(
     given = environment(await through(urls) if through else urls, folder, **settings)
     stand = Stand(folder, server, database, key.project_id, key.key)
     stand.apis = [Process(given, "api") for _ in range(apis)]
-    stand.workers = [Process(given, "worker") for _ in range(workers)]
+    mother = Mother(given)
+    stand.workers = [Forked(mother, given, "worker") for _ in range(workers)]
     try:
         for process in (*stand.apis, *stand.workers):
             process.start()
@@ -100,5 +102,6 @@ async def standing(
         yield stand
     finally:
         await asyncio.gather(*(asyncio.to_thread(process.stop) for process in (*stand.apis, *stand.workers)))
+        await asyncio.to_thread(mother.stop)
         await database.close()
         await asyncio.to_thread(stand.stop)
