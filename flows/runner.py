@@ -110,7 +110,7 @@ class Runner:
         try:
             await self._turns.take(claim)
         except Exception as error:
-            # The database went away. Whoever takes the run over finds it as it was.
+            # The database went away, or others held the run. Whoever takes it over finds it as it was.
             self._claims.give_back([claim])
             log.warning("flows_paused", error=type(error).__name__)
         except BaseException:
@@ -138,7 +138,7 @@ class Runner:
                 try:
                     await self._turns.take(claim)
                 except BaseException:
-                    # The database went away, or our time is up. Whoever takes it over finds it as it was.
+                    # The database went away, others held the run, or our time is up: whoever takes it over finds it so.
                     self._claims.give_back([claim])
                     raise
 
