@@ -117,7 +117,9 @@ class Settings:
         100_000, "Most visitors whose live profile a process holds in memory, about 2 KB each."
     )
 
-    session_quiet_seconds: float = _setting(3600.0, "A session closes after this long without an event.")
+    session_quiet_seconds: float = _setting(
+        3600.0, "A session closes after this long without an event; up to a twelfth later."
+    )
     session_grace_seconds: float = _setting(
         60.0, "A session closes this long after session_ended, so that late events still belong to it."
     )

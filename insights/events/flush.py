@@ -26,6 +26,11 @@ class SessionTimes:
     quiet: timedelta = timedelta(hours=1)
     grace: timedelta = timedelta(minutes=1)
 
+    @property
+    def slack(self) -> timedelta:
+        """How much longer than ``quiet`` it may last, so that not every batch has to put the time off."""
+        return self.quiet / 12
+
 
 # ON CONFLICT would look first whether each event is stored, which costs half as much as storing it. Where one is, its
 # primary key says so, nothing is committed, and the flush is made again without what ``STORED`` names.
@@ -58,6 +63,7 @@ ON CONFLICT DO NOTHING
 # A session that was closed before is looked at again after the grace, not after the quiet time; an order that it did
 # not know of opens it again. Whoever comes first, it is the session of its earliest event's visitor. Visitors come
 # after sessions: locks are taken in that order everywhere. The answer is their versions, in the order of their ids.
+# ``close_at`` is indexed: where it stays, the row's five indexes and the log are spared, which is a third of the whole.
 TOUCH: Final = """
 WITH touched AS (
     SELECT id AS session_id, visitor_id, to_timestamp(started / 1000::float8) AS started_at,
@@ -82,11 +88,15 @@ WITH touched AS (
         ended_at = GREATEST(old.ended_at, excluded.ended_at),
         purchased = COALESCE(excluded.purchased, old.purchased),
         closed_at = CASE WHEN excluded.purchased AND old.purchased IS NOT TRUE THEN NULL ELSE old.closed_at END,
-        close_at = GREATEST(old.last_received_at, excluded.last_received_at) + CASE
+        close_at = CASE
             WHEN old.event_count IS NOT NULL
                 OR GREATEST(old.ended_at, excluded.ended_at)
                     >= GREATEST(old.last_event_at, excluded.last_event_at) - %(goodbye)s
-            THEN %(grace)s ELSE %(quiet)s END
+            THEN GREATEST(old.last_received_at, excluded.last_received_at) + %(grace)s
+            WHEN old.close_at - GREATEST(old.last_received_at, excluded.last_received_at)
+                BETWEEN %(quiet)s AND %(quiet)s + %(slack)s
+            THEN old.close_at
+            ELSE GREATEST(old.last_received_at, excluded.last_received_at) + %(quiet)s + %(slack)s END
     RETURNING id
 ), visitors AS (
     INSERT INTO visitor AS old (project_id, id, first_seen_at, version)
@@ -180,6 +190,7 @@ class Flush:
                 "project": project_id,
                 "grace": times.grace,
                 "quiet": times.quiet,
+                "slack": times.slack,
                 "goodbye": GOODBYE,
                 "visits": _encode(list(self._rows.visits.values())).decode(),
                 "visitors": _encode(list(self._rows.visitors.values())).decode(),

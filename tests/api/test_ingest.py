@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import gzip
 import json
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import httpx
@@ -176,7 +177,34 @@ async def test_a_session_is_due_after_the_quiet_time_after_the_grace_and_again_w
     await api.send(api.batch(api.event("session_ended"), **head))
     assert await waits() == 60
     await api.send(api.batch(api.event(t=api.event()["t"] + 10_000), **head))
-    assert await waits() == 3600
+    assert await waits() == 3900
+
+
+async def test_the_time_to_close_a_session_is_put_off_in_steps_not_with_every_batch(api: Api) -> None:
+    head = {"visitor": str(uuid4()), "session": str(uuid7())}
+
+    async def seen(*, waited: float = 0) -> tuple[datetime, timedelta]:
+        async with api.services.database.transaction(api.project_id) as tx:
+            session = await tx.get_one(Session, (api.project_id, UUID(head["session"])))
+            assert session.close_at is not None
+            due, left = session.close_at, session.close_at - session.last_received_at
+            session.last_received_at -= timedelta(seconds=waited)
+            session.close_at -= timedelta(seconds=waited)
+            return due, left
+
+    await api.send(api.batch(api.event(), **head))
+    assert (await seen())[1] == timedelta(hours=1)
+    await api.send(api.batch(api.event(), **head))
+    first, left = await seen()
+    assert left == timedelta(minutes=65)
+    await api.send(api.batch(api.event(), **head))
+    second, left = await seen(waited=299)
+    assert second == first
+    assert timedelta(minutes=60) <= left < timedelta(minutes=65)
+    await api.send(api.batch(api.event(), **head))
+    await seen(waited=60)
+    await api.send(api.batch(api.event(), **head))
+    assert (await seen())[1] == timedelta(minutes=65)
 
 
 async def test_a_dropped_database_connection_loses_nothing(api: Api) -> None:

@@ -28,7 +28,8 @@ from insights.vocabulary.ids import uuid7
 from tests.classification.visits import Step, failed, leaves, page
 
 FAILING: tuple[Step, ...] = (page("/"), *(failed("/api/cart") for _ in range(3)), leaves())
-QUIET, GRACE = timedelta(hours=1), timedelta(minutes=1)
+TIMES = SessionTimes(quiet=timedelta(hours=1), grace=timedelta(minutes=1))
+QUIET, GRACE = TIMES.quiet, TIMES.grace
 
 
 def evidence() -> Classifier:
@@ -64,7 +65,7 @@ class Shop:
         self.project_id = project_id
         # The dispatcher claims due sessions of every project: each shop lives in days of its own.
         self.now = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
-        self._recorder = Recorder(database, times=SessionTimes(quiet=QUIET, grace=GRACE), max_queued=10_000)
+        self._recorder = Recorder(database, times=TIMES, max_queued=10_000)
         self._recorder.start()
 
     async def stop(self) -> None:
@@ -94,7 +95,7 @@ class Shop:
         )
         return session
 
-    def later(self, by: timedelta = QUIET + GRACE) -> None:
+    def later(self, by: timedelta = QUIET + TIMES.slack + GRACE) -> None:
         self.now += by
 
     async def session(self, session_id: UUID) -> Session:
