@@ -184,7 +184,7 @@ def create_app(services: Services) -> ASGIApp:
     write_openapi(app)
     ingest = Ingest(
         Methods(app, routes),
-        reporters=Reporters(services.keys, services.traffic),
+        reporters=Reporters(services.keys, services.traffic, services.recorder.turned_away),
         deciding=Deciding(
             profiles=services.profiles,
             plans=services.plans,

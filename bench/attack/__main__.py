@@ -78,11 +78,11 @@ async def _rows(rows: list[Row]) -> list[Figure]:
 
 async def _neighbour(long: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        found = await measure(Path(folder), rounds=9 if long else 3, seconds=4.0 if long else 2.0)
+        found = await measure(Path(folder), rounds=15 if long else 5, seconds=6.0 if long else 3.0)
     added = 100 * (found.beside / found.alone - 1)
     return [
-        Figure("a neighbour's p99 alone", round(found.alone, 2), "ms"),
-        Figure("a neighbour's p99 beside a key that floods", round(found.beside, 2), "ms"),
+        Figure("a neighbour's p99 alone", round(found.alone, 2), "ms", n=found.requests),
+        Figure("a neighbour's p99 beside a key that floods", round(found.beside, 2), "ms", n=found.requests),
         Figure("what the flood adds to it", round(added, 1), "%", MOST_DEARER, added <= MOST_DEARER, found.flooded),
         Figure("of the flood turned away", found.turned_away, "requests", n=found.flooded),
         Figure("of the neighbour refused", found.errors, "requests", 0, found.errors == 0),

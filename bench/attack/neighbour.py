@@ -25,10 +25,11 @@ FLOOD_CONNECTIONS = 64
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """p99 in milliseconds, the median of the rounds; what the flood got."""
+    """p99 in milliseconds, the median of the rounds; of how many requests; what the flood got."""
 
     alone: float
     beside: float
+    requests: int
     flooded: int
     turned_away: int
     errors: int
@@ -60,14 +61,14 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
 async def _rounds(port: int, quiet: str, loud: str, rounds: int, seconds: float) -> Neighbour:
     alone: list[float] = []
     beside: list[float] = []
-    errors = flooded = turned_away = 0
+    requests = errors = flooded = turned_away = 0
     await _visits(port, quiet, 2.0)
     for _ in range(rounds):
         run = await _visits(port, quiet, seconds)
         alone.append(run.at(0.99))
         errors += run.errors
         flood = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bench.attack.neighbour", str(port), loud, str(seconds + 2.0)),
+            *(sys.executable, "-m", "bench.attack.neighbour", str(port), loud, str(seconds + 1.5)),
             stdout=asyncio.subprocess.PIPE,
         )
         assert flood.stdout is not None
@@ -75,11 +76,12 @@ async def _rounds(port: int, quiet: str, loud: str, rounds: int, seconds: float)
         await asyncio.sleep(0.5)
         run = await _visits(port, quiet, seconds)
         beside.append(run.at(0.99))
+        requests += len(run.latencies)
         errors += run.errors
         sent, refused = (await flood.communicate())[0].split()
         flooded += int(sent)
         turned_away += int(refused)
-    return Neighbour(statistics.median(alone), statistics.median(beside), flooded, turned_away, errors)
+    return Neighbour(statistics.median(alone), statistics.median(beside), requests, flooded, turned_away, errors)
 
 
 async def _visits(port: int, key: str, seconds: float) -> Run:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 
 from insights.access.keys import KeyRing, ResolvedKey
-from insights.errors import KeyMissing, KeyRefused, NotAllowed, OriginRefused, Unavailable
+from insights.errors import KeyMissing, KeyRefused, NotAllowed, OriginRefused, TooMany, Unavailable
 from insights.traffic.limits import Traffic
 
 log = structlog.get_logger()
@@ -61,9 +62,13 @@ def unreachable(error: Exception) -> Unavailable:
 class Reporters:
     """Resolves the keys of requests to the events endpoint, and counts what each of them takes."""
 
-    def __init__(self, keys: KeyRing, traffic: Traffic) -> None:
+    def __init__(
+        self, keys: KeyRing, traffic: Traffic, on_turned_away: Callable[[UUID], None] = lambda project_id: None
+    ) -> None:
+        """``on_turned_away``: hears of each project that sends more than it may."""
         self._keys = keys
         self._traffic = traffic
+        self._on_turned_away = on_turned_away
 
     async def resolve(
         self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes], origin: bytes | None
@@ -75,8 +80,13 @@ class Reporters:
         text = key_of(scope["query_string"], headers)
         if text is None:
             raise KeyMissing("Send the project's write key: /v1/events?key=wl_w_… or Authorization: Bearer wl_w_….")
-        self._traffic.admit_events(text)
         key = self._keys.at_hand(text)
+        try:
+            self._traffic.admit_events(text)
+        except TooMany:
+            if key is not None:
+                self._on_turned_away(key.project_id)
+            raise
         if key is None:
             try:
                 key = await self._keys.resolve(text)

@@ -22,6 +22,7 @@ from insights.errors import Refused, Unavailable
 from insights.events.entry import Entry
 from insights.events.field_book import FieldBook
 from insights.events.flush import News, SessionTimes
+from insights.events.rests import Rests
 from insights.events.waiting import Lines
 from insights.events.writing import CUT_OFF, OnPeopleChanged, Writing
 
@@ -68,6 +69,8 @@ class Recorder:
         self._fields = fields
         self._waiting: Lines[_Waiting] = Lines(max_queued)
         self._writers: set[asyncio.Task[None]] = set()
+        self._rests = Rests()
+        self._resting: dict[UUID, asyncio.TimerHandle] = {}
         self._started = self._stopping = False
 
     @property
@@ -98,6 +101,8 @@ class Recorder:
     async def stop(self) -> None:
         """Flushes what waits, then ends."""
         self._stopping = True
+        for project_id in list(self._resting):
+            self._rested(project_id)
         while self._writers:
             await asyncio.wait(self._writers)
         if self._fields is not None:
@@ -117,6 +122,8 @@ class Recorder:
                 entry.extra_fields = await self._fields.of(entry.project_id)
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future(), events + 1)
         self._waiting.add(waiting)
+        if entry.project_id in self._resting and self._waiting.fills_a_flush(entry.project_id):
+            self._rested(entry.project_id)
         self._begin()
         try:
             return await waiting.done
@@ -132,6 +139,11 @@ class Recorder:
         if not self._waiting.has_room(project_id, events + 1):
             raise Unavailable("Too many events are waiting for the database. Send the same request again.")
 
+    def turned_away(self, project_id: UUID) -> None:
+        """The project has just sent more than it may: while it does, it must not cost the others the time of a commit
+        for each of its requests."""
+        self._rests.turned_away(project_id, asyncio.get_running_loop().time())
+
     def _begin(self) -> None:
         """Has another project's flush made beside those under way, if one waits and there is room for it."""
         if self._started and self._waiting and len(self._writers) < PROJECTS_AT_ONCE:
@@ -144,10 +156,24 @@ class Recorder:
                 try:
                     await self._flush(items)
                 finally:
-                    self._waiting.written(items[0].project_id)
+                    self._flushed(items[0].project_id)
         finally:
             # Here and not once it is done: what comes in between must find room for its writer.
             self._writers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    def _flushed(self, project_id: UUID) -> None:
+        loop = asyncio.get_running_loop()
+        rest = 0.0 if self._stopping else self._rests.rest_of(project_id, loop.time())
+        if rest:
+            self._resting[project_id] = loop.call_later(rest, self._rested, project_id)
+        else:
+            self._waiting.written(project_id)
+        self._rests.flushed(project_id, loop.time())
+
+    def _rested(self, project_id: UUID) -> None:
+        self._resting.pop(project_id).cancel()
+        self._waiting.written(project_id)
+        self._begin()
 
     async def _flush(self, items: list[_Waiting]) -> None:
         entries = [item.entry for item in items]

@@ -88,6 +88,10 @@ class Lines(Generic[T]):
             self._lines[project_id] = line
         return taken
 
+    def fills_a_flush(self, project_id: UUID) -> bool:
+        """Whether as much of the project is under way as is written at a time beside others."""
+        return self._held.get(project_id, 0) >= FLUSH_SHARED
+
     def written(self, project_id: UUID) -> None:
         """The project's flush has ended: its next may begin."""
         self._writing.remove(project_id)

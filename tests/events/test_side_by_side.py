@@ -148,6 +148,39 @@ async def test_the_end_waits_for_every_projects_flush_and_for_what_waits_behind_
         assert len(await stored(database, project_id)) == (4 if number < 2 else 3)
 
 
+async def test_of_a_project_that_floods_beside_another_few_commits_are_made_and_the_end_waits_for_no_rest(
+    database: Database, projects: list[UUID]
+) -> None:
+    recorder = Recorder(database, times=SessionTimes(), max_queued=20_000)
+    recorder.start()
+    loud, quiet = projects[:2]
+    await recorder.record(visit(quiet, "page_viewed"))
+    recorder.turned_away(loud)
+    await recorder.record(visit(loud, "page_viewed"))
+    flushed: list[int] = []
+    recorder._on_flushed = lambda events, seconds: flushed.append(events)
+    rested = []
+    for _ in range(5):
+        rested.append(asyncio.create_task(recorder.record(visit(loud, "page_viewed"))))
+        await asyncio.sleep(0)
+    assert await recorder.record(visit(quiet, "page_viewed")) == 1
+    assert flushed == [1]
+    assert await asyncio.gather(*rested) == [1] * 5
+    assert flushed == [1, 5]
+    # As much as is written at a time is not gathered for longer.
+    many = [asyncio.create_task(recorder.record(visit(loud, *["clicked"] * 49))) for _ in range(12)]
+    await asyncio.sleep(0)
+    assert not recorder._resting
+    await asyncio.gather(*many)
+    recorder.turned_away(loud)
+    await recorder.record(visit(quiet, "page_viewed"))
+    last = [asyncio.create_task(recorder.record(visit(loud, "page_viewed"))) for _ in range(3)]
+    await asyncio.sleep(0)
+    await recorder.stop()
+    assert all(task.done() for task in last)
+    assert await asyncio.gather(*last) == [1] * 3
+
+
 async def test_a_connection_that_is_lost_fails_neither_its_project_nor_the_one_beside_it(
     recorder: Recorder, database: Database, database_urls: DatabaseUrls, projects: list[UUID]
 ) -> None:
