@@ -120,11 +120,11 @@ class Bench:
         due: str,
         *,
         step: str = "s0",
-        key: str = "gen_random_uuid()::text",
+        key: str = "uuidv7()::text",
         visitor: str = "gen_random_uuid()",
     ) -> None:
         """Puts runs into the table as if they had come to rest at a step. ``due``, ``key`` and ``visitor`` are SQL
-        over ``n``."""
+        over ``n``; the keys are those of sessions and events, ordered in time."""
         flow, version = self.flows[name]
         waits = "true" if self.waits[name, step] else "false"
         with psycopg.connect(conninfo(self.urls.owner), autocommit=True) as owner:

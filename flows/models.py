@@ -47,6 +47,8 @@ class FlowRun(Tenant, Base):
     ``lease_token`` fences: a worker whose lease ran out writes nothing. ``trigger_key`` is unique within a flow, so a
     trigger that arrives twice starts one run. ``facts`` are sealed where a call brought its own (``api``), which may
     name anybody. ``wanted_at``: when a send that was postponed would have been due, as far as its lateness goes.
+
+    A quarter of each page is left free: a claim, which changes no indexed column, then touches no index.
     """
 
     __tablename__ = "flow_run"
