@@ -9,7 +9,7 @@ configure(
   key,
   endpoint || new URL(src).origin,
   // The chunks live beside this script.
-  (name) => import(src.replace(/\.js.*/, `-${name}.js`)),
+  (name) => import(new URL(`whyleft-${name}.js`, src) as unknown as string),
   consent === "required",
   respectDnt === "false",
 );

@@ -277,6 +277,7 @@ CASES = (
     Case(
         "a promise nobody caught", "", (("js", "void Promise.reject(new Error('no price'))"),), frozenset({"js_error"})
     ),
+    Case("a wait that was called off", "", (("js", "void Promise.reject(new DOMException('off', 'AbortError'))"),)),
     Case(
         "another origin's script", "", (("js", "dispatchEvent(new ErrorEvent('error', {message: 'Script error.'}))"),)
     ),

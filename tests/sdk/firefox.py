@@ -43,24 +43,19 @@ def firefox_path() -> str:
     return found
 
 
-class Firefox:
-    """A running browser with one tab."""
+class Session:
+    """The connection to a running browser."""
 
     def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._count = 0
-        self.errors: list[str] = []
-        """What pages threw or wrote as an error."""
         self._reader = asyncio.create_task(self._read())
-        self._tab = ""
 
     async def _read(self) -> None:
         async for message in self._socket:
             told = json.loads(message.data)
-            if told.get("method") == "log.entryAdded" and told["params"]["level"] == "error":
-                self.errors.append(str(told["params"].get("text")))
-            elif (waiting := self._answers.pop(told.get("id"), None)) is not None and not waiting.done():
+            if (waiting := self._answers.pop(told.get("id"), None)) is not None and not waiting.done():
                 waiting.set_result(told)
 
     async def command(self, method: str, **params: Any) -> dict[str, Any]:
@@ -74,24 +69,44 @@ class Firefox:
         result: dict[str, Any] = told["result"]
         return result
 
-    async def begin(self) -> None:
-        """Opens the session and finds the tab."""
-        await self.command("session.new", capabilities={})
-        await self.command("session.subscribe", events=["log.entryAdded"])
-        tree = await self.command("browsingContext.getTree")
-        self._tab = tree["contexts"][0]["context"]
+    async def close(self) -> None:
+        self._reader.cancel()
+        await self._socket.close()
+
+
+class Firefox:
+    """One window of a running browser, with one tab, or a frame in it."""
+
+    def __init__(self, session: Session, context: str) -> None:
+        self._session = session
+        self._context = context
+
+    async def window(self) -> Firefox:
+        """Another window: unlike a tab behind another it is not hidden."""
+        made = await self._session.command("browsingContext.create", type="window")
+        return Firefox(self._session, made["context"])
+
+    async def activate(self) -> None:
+        """Brings the window to the front: in others nothing takes the focus."""
+        await self._session.command("browsingContext.activate", context=self._context)
+
+    async def innermost(self) -> Firefox:
+        """The last frame of the page; the page itself when it has none."""
+        tree = await self._session.command("browsingContext.getTree", root=self._context)
+        frames = tree["contexts"][0]["children"]
+        return Firefox(self._session, frames[-1]["context"]) if frames else self
 
     async def goto(self, url: str) -> None:
-        await self.command("browsingContext.navigate", context=self._tab, url=url, wait="complete")
+        await self._session.command("browsingContext.navigate", context=self._context, url=url, wait="complete")
 
     async def back(self) -> None:
-        await self.command("browsingContext.traverseHistory", context=self._tab, delta=-1)
+        await self._session.command("browsingContext.traverseHistory", context=self._context, delta=-1)
 
     async def evaluate(self, expression: str) -> Any:
         """The value of an expression, waited for; objects come back as JSON."""
         wrapped = f"Promise.resolve({expression}).then(value => JSON.stringify(value) ?? 'null')"
-        told = await self.command(
-            "script.evaluate", expression=wrapped, target={"context": self._tab}, awaitPromise=True
+        told = await self._session.command(
+            "script.evaluate", expression=wrapped, target={"context": self._context}, awaitPromise=True
         )
         if told["type"] == "exception":
             raise RuntimeError(told["exceptionDetails"]["text"])
@@ -105,27 +120,32 @@ class Firefox:
             await asyncio.sleep(0.05)
         return value
 
-    async def click(self, selector: str, times: int = 1) -> None:
-        """Presses and lets go of the mouse in the middle of an element."""
-        place = await self.evaluate(
-            f"(e => (r => ({{x: Math.round(r.x + r.width / 2), y: Math.round(r.y + r.height / 2)}}))"
-            f"(e.getBoundingClientRect()))(document.querySelector({json.dumps(selector)}))"
+    async def middle(self, selector: str) -> tuple[int, int]:
+        """Where the middle of an element is."""
+        x, y = await self.evaluate(
+            f"(r => [Math.round(r.x + r.width / 2), Math.round(r.y + r.height / 2)])"
+            f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
         )
+        return x, y
+
+    async def point(self, x: int, y: int, presses: int = 0) -> None:
+        """Moves the mouse there, and presses and lets go of it so many times."""
         press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-        moved = {"type": "pointerMove", **place}
-        mouse = {"type": "pointer", "id": "mouse", "actions": [moved, *(press * times)]}
-        await self.command("input.performActions", context=self._tab, actions=[mouse])
+        steps = [{"type": "pointerMove", "x": x, "y": y}, *(press * presses)]
+        await self._act({"type": "pointer", "id": "mouse", "actions": steps})
 
-    async def press(self, key: str) -> None:
-        """Types one key."""
-        strokes = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
-        await self.command(
-            "input.performActions", context=self._tab, actions=[{"type": "key", "id": "keys", "actions": strokes}]
-        )
+    async def click(self, selector: str, times: int = 1) -> None:
+        """Clicks in the middle of an element."""
+        await self.point(*await self.middle(selector), presses=times)
 
-    async def close(self) -> None:
-        self._reader.cancel()
-        await self._socket.close()
+    async def press(self, *keys: str) -> None:
+        """Holds these keys down together, and lets go of them."""
+        down = [{"type": "keyDown", "value": key} for key in keys]
+        up = [{"type": "keyUp", "value": key} for key in reversed(keys)]
+        await self._act({"type": "key", "id": "keys", "actions": [*down, *up]})
+
+    async def _act(self, source: dict[str, Any]) -> None:
+        await self._session.command("input.performActions", context=self._context, actions=[source])
 
 
 @asynccontextmanager
@@ -148,10 +168,11 @@ async def running(profile: Path, **preferences: Any) -> AsyncIterator[Firefox]:
                 assert process.returncode is None, "Firefox ended at once"
         drain = asyncio.create_task(process.stderr.read())
         async with aiohttp.ClientSession() as client:
-            firefox = Firefox(await client.ws_connect(found[1].decode() + "/session", max_msg_size=0))
-            await firefox.begin()
-            yield firefox
-            await firefox.close()
+            session = Session(await client.ws_connect(found[1].decode() + "/session", max_msg_size=0))
+            await session.command("session.new", capabilities={})
+            tree = await session.command("browsingContext.getTree")
+            yield Firefox(session, tree["contexts"][0]["context"])
+            await session.close()
         drain.cancel()
     finally:
         if process.returncode is None:

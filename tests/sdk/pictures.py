@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/images/actions: each template, desktop and phone, light and dark.
+"""Takes the pictures of docs/images/actions: each template and the overlay, desktop and phone, light and dark.
 
 `python -m tests.sdk.pictures`
 """
@@ -10,11 +10,14 @@ import base64
 import sys
 from pathlib import Path
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
+from insights.api.explained import explained
 from tests.browser import ARGUMENTS, PERSON, chromium_path
-from tests.sdk.site import TAG, serving
-from tests.sdk.templates import ACTIONS
+from tests.profiles.visit import Visit
+from tests.sdk.site import TAG, Site, serving
+from tests.sdk.templates import ACTIONS, action
+from tests.sdk.test_sdk_corpus import WATCHING
 
 ROOT = Path(__file__).parent.parent.parent
 OUT = ROOT / "docs" / "images" / "actions"
@@ -29,9 +32,14 @@ h1{{margin:0}}</style><p>Quiet Kettle</p><img src=/pictures/stoneware-dripper.sv
 <p><b>34.00 €</b></p>"""
 
 
-async def picture(browser: Browser, template: str, size: tuple[int, int], scheme: str) -> bytes:
+DEBUG = "debug"
+"""The picture of the overlay, among those of the templates."""
+PRODUCT = "{product_id: 'dripper', name: 'Stoneware dripper', price_minor: 3400, currency: 'EUR'"
+
+
+async def picture(browser: Browser, name: str, size: tuple[int, int], scheme: str) -> bytes:
     with serving(ROOT / "sdk-web" / "dist") as site:
-        site.pages["/"], site.action = PAGE, ACTIONS[template]
+        site.pages["/"] = PAGE
         context = await browser.new_context(
             user_agent=PERSON,
             viewport={"width": size[0], "height": size[1]},
@@ -45,7 +53,11 @@ async def picture(browser: Browser, template: str, size: tuple[int, int], scheme
                 path=ROOT / "examples/shop/pictures" / route.request.url.rsplit("/", 1)[1], content_type="image/svg+xml"
             ),
         )
-        await page.goto(site.origin)
+        if name == DEBUG:
+            await refused_coupon(site, page)
+        else:
+            site.action = ACTIONS[name]
+            await page.goto(site.origin)
         await page.wait_for_selector("whyleft-action .card")
         await page.wait_for_load_state("networkidle")
         taken = await page.screenshot()
@@ -53,11 +65,27 @@ async def picture(browser: Browser, template: str, size: tuple[int, int], scheme
         return taken
 
 
+async def refused_coupon(site: Site, page: Page) -> None:
+    """A visit in the overlay, with what a server that explains itself answers to it."""
+    visit = Visit().product("dripper", "brewers", 3400).add("dripper", "brewers", 3400, 3400)
+    choice = visit.page("/cart").event("coupon_tried", accepted=False).decide()
+    assert choice is not None and choice.offer is not None
+    await page.goto(f"{site.origin}/?whyleft=debug")
+    await page.wait_for_selector("whyleft-debug .panel")
+    await page.evaluate(WATCHING)
+    await page.evaluate(f"whyleft.productViewed({PRODUCT}}}); whyleft.cartAdded({PRODUCT}, cart_value_minor: 3400}})")
+    await page.evaluate("history.pushState({}, '', '/cart')")
+    await site.viewed("/cart")
+    site.explained = explained(visit.profile, choice, visit.at_ms)
+    site.action = action(choice.action.value, choice.offer.template, **choice.offer.content)
+    await page.evaluate("whyleft.couponTried({accepted: false}); whyleft.flush()")
+
+
 async def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-        for template in ACTIONS:
+        for template in (*ACTIONS, DEBUG):
             taken = [
                 await picture(browser, template, size, scheme)
                 for scheme in ("light", "dark")

@@ -123,6 +123,16 @@ async def test_strict_policies_hold_with_every_template_and_every_signal(site: S
     await site.one("action_dismissed")
 
 
+async def test_the_chunks_come_from_beside_the_script_whatever_its_host_is_called(site: Site, page: Page) -> None:
+    host = site.origin.replace("127.0.0.1", "cdn.jsdelivr.localhost")
+    site.pages["/"] = (
+        f'<!doctype html><script src="{host}/sdk/whyleft.js?v=2" data-key=k data-endpoint="{site.origin}"></script>'
+    )
+    await page.goto(site.origin)
+    await page.wait_for_function("!!window.whyleft.push")
+    await site.one("page_viewed")
+
+
 async def test_the_script_may_be_put_in_by_another(site: Site, page: Page) -> None:
     site.pages["/"] = "<!doctype html><title>Shop</title>"
     await page.add_init_script(LISTEN)

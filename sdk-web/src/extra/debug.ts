@@ -41,13 +41,16 @@ export function open(core: Core, on: On, past: { self: string; args: unknown }[]
     log.prepend(line);
     while (log.children.length > MOST) log.lastChild!.remove();
   };
-  const show = (facts: Record<string, unknown>): void => {
+  // What was decided and why comes first: what one looks for must not be scrolled for.
+  const show = ({ decision, why, stage, ...others }: Record<string, unknown>): void => {
+    const facts = { decision, why, stage, ...others, ...core.identity(), consent: core.consent() ?? "pending" };
     state.replaceChildren(
-      ...Object.entries(facts).flatMap(([name, value]) => [made("dt", "", name), made("dd", "", short(value))]),
+      ...Object.entries(facts).flatMap(([name, value]) =>
+        value === undefined ? [] : [made("dt", "", name), made("dd", "", short(value))],
+      ),
     );
   };
-  const facts: Record<string, unknown> = { ...core.identity(), consent: core.consent() ?? "pending" };
-  show(facts);
+  show({});
 
   const tell = ({ self, args }: (typeof past)[0]): void => say("event", self, args);
   past.forEach(tell);
@@ -58,7 +61,7 @@ export function open(core: Core, on: On, past: { self: string; args: unknown }[]
     say("answer", `stored ${accepted}${duplicates ? `, known ${duplicates}` : ""}`);
     for (const { error } of rejected) say("refused", "refused", error);
     if (action) say("action", action.action, action.template);
-    if (explained) show(Object.assign(facts, explained));
+    if (explained) show(explained);
     hear(answer);
   };
 }
@@ -74,4 +77,15 @@ function made<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-const short = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value) || "").slice(0, 600);
+/** A value as a person reads it: names and values without the marks of JSON, three digits of a fraction. */
+function short(value: unknown): string {
+  const said =
+    typeof value === "number"
+      ? String(Math.round(value * 1000) / 1000)
+      : Array.isArray(value)
+        ? value.map(short).join(", ")
+        : value && typeof value === "object"
+          ? Object.entries(value).flatMap(([name, inner]) => (inner === undefined ? [] : `${name} ${short(inner)}`)).join(" · ")
+          : String(value);
+  return said.slice(0, 600);
+}

@@ -8,7 +8,8 @@ const seen: Record<string, number> = {};
 /** Script errors of the page, a few of each. */
 export function watchErrors(): void {
   on("error", ({ message, filename, lineno }: ErrorEvent) => report(message, filename, lineno));
-  on("unhandledrejection", ({ reason }: PromiseRejectionEvent) => report(String(reason?.message || reason)));
+  // What somebody called off did not fail.
+  on("unhandledrejection", ({ reason }: PromiseRejectionEvent) => reason?.name === "AbortError" || report(String(reason?.message || reason)));
 }
 
 function report(message: string, source = "", line = 0): void {
