@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from adapters.postgres import migrate
@@ -17,7 +17,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from flows.conditions import to_words
 from flows.definition import FlowDefinition, conditions_of
-from insights.models import Visitor
+from insights.models import Event, Visitor
 from insights.shipped import shipped
 from insights.vocabulary.ids import uuid7
 from insights.worker import ensure_partitions
@@ -84,6 +84,19 @@ async def test_a_tenant_sees_and_writes_only_their_own_rows(database: Database, 
     with pytest.raises(DBAPIError, match="row-level security"):
         async with database.transaction(other) as tx:
             tx.add(Visitor(project_id=project_id, **{**visitor, "id": uuid4()}))
+
+
+async def test_an_event_is_written_only_in_the_project_of_the_transaction(database: Database, project_id: UUID) -> None:
+    at = datetime.now(UTC)
+    columns = {"id": uuid4(), "visitor_id": uuid4(), "tab": "", "seq": 0, "occurred_at": at, "received_at": at}
+    event = {**columns, "session_id": uuid7(), "type": "clicked", "props": {}}
+    for tenant in (uuid4(), None):
+        with pytest.raises(DBAPIError, match="row-level security"):
+            async with database.transaction(tenant) as tx:
+                tx.add(Event(project_id=project_id, **event))
+    async with database.transaction(project_id) as tx:
+        await tx.execute(insert(Event).values(project_id=project_id, **event))
+        await tx.execute(delete(Event))
 
 
 async def test_the_dispatcher_finds_due_work_and_reads_nothing_else(database: Database) -> None:
