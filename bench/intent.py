@@ -7,10 +7,16 @@ figure without them is the one that means something. The same rows and folds go 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,44 +27,51 @@ from bench.shoppers import Floats, Shoppers, retailrocket, table, uci
 from insights.intents.fit import FitSettings, auc, best_settings, fit, log_odds_of
 from insights.intents.training import CHOICES
 
-FOLDS = 5
-SEED = 0
-CURVES = tuple(choice for choice in CHOICES if not choice.tables)
+FOLDS: Final = 5
+SEED: Final = 0
+CURVES: Final = tuple(choice for choice in CHOICES if not choice.tables)
+
+Measure = Callable[["Learner"], float]
 
 Learner = Callable[[Floats, Floats, Floats], Floats]
-"""Learns from (rows, outcomes) and scores the third."""
+"""Learns from (rows, outcomes) and scores the third. Can be sent to another process."""
 
 
-def ours(*choices: FitSettings) -> Learner:
+@dataclass(frozen=True, slots=True)
+class Ours:
     """The product's own trainer; of several settings that which foretells best within what is learned from."""
 
-    def learn(rows: Floats, outcomes: Floats, others: Floats) -> Floats:
+    choices: tuple[FitSettings, ...]
+
+    def __call__(self, rows: Floats, outcomes: Floats, others: Floats) -> Floats:
+        """The log-odds of ``others``."""
         inner = np.random.default_rng(SEED).permutation(len(rows)) % 3
-        settings = best_settings(rows, outcomes, inner, choices)
+        settings = best_settings(rows, outcomes, inner, self.choices)
         return log_odds_of(fit(rows, outcomes, settings), others)
 
-    return learn
+
+def boosting(rows: Floats, outcomes: Floats, others: Floats) -> Floats:
+    """scikit-learn's gradient boosting."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    made = HistGradientBoostingClassifier(learning_rate=0.05, max_iter=150, random_state=0)
+    return np.asarray(made.fit(rows, outcomes).predict_proba(others)[:, 1])
 
 
-def peers() -> dict[str, Learner]:
-    """scikit-learn's learners; empty where it is not installed."""
-    try:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-        from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-    except ImportError:
-        return {}
+def logistic(rows: Floats, outcomes: Floats, others: Floats) -> Floats:
+    """scikit-learn's logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
-    def of(make: Callable[[], Any]) -> Learner:
-        return lambda rows, outcomes, others: make().fit(rows, outcomes).predict_proba(others)[:, 1]
+    made = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000))
+    return np.asarray(made.fit(rows, outcomes).predict_proba(others)[:, 1])
 
-    return {
-        "gradient boosting": of(
-            lambda: HistGradientBoostingClassifier(learning_rate=0.05, max_iter=150, random_state=0)
-        ),
-        "logistic": of(lambda: make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000))),
-    }
+
+OURS: Final = Ours(CHOICES)
+BESIDE: dict[str, Learner] = {"curves alone": Ours(CURVES)}
+if find_spec("sklearn") is not None:
+    BESIDE |= {"gradient boosting": boosting, "logistic": logistic}
 
 
 def folds_of(data: Shoppers) -> NDArray[np.int64]:
@@ -74,23 +87,28 @@ def folds_of(data: Shoppers) -> NDArray[np.int64]:
     return folds
 
 
-def across_folds(data: Shoppers, learner: Learner) -> float:
-    """The mean AUC of the folds."""
-    folds = folds_of(data)
-    found = []
-    for fold in range(FOLDS):
-        own = folds == fold
-        value = auc(learner(data.rows[~own], data.outcomes[~own], data.rows[own]), data.outcomes[own])
-        assert value is not None
-        found.append(value)
-    return float(np.mean(found))
+def in_fold(learner: Learner, data: Shoppers, fold: int) -> float:
+    """The AUC in one fold of what was learned from the others."""
+    own = folds_of(data) == fold
+    value = auc(learner(data.rows[~own], data.outcomes[~own], data.rows[own]), data.outcomes[own])
+    assert value is not None
+    return value
 
 
-def figure(name: str, measure: Callable[[Learner], float], bar: float | None, n: int) -> Figure:
+def across_folds(pool: Executor, data: Shoppers) -> Measure:
+    """Measures a learner by the mean AUC of the folds."""
+
+    def measure(learner: Learner) -> float:
+        folds = range(FOLDS)
+        return float(np.mean(list(pool.map(in_fold, [learner] * FOLDS, [data] * FOLDS, folds))))
+
+    return measure
+
+
+def figure(name: str, measure: Measure, bar: float | None, n: int) -> Figure:
     """Ours, judged; by curves alone and scikit-learn beside it."""
-    value = measure(ours(*CHOICES))
-    others = {"curves alone": ours(*CURVES), **peers()}
-    beside = {label: round(measure(learner), 4) for label, learner in others.items()}
+    value = measure(OURS)
+    beside = {label: round(measure(learner), 4) for label, learner in BESIDE.items()}
     return Figure(name, round(value, 4), "AUC", bar, None if bar is None else value >= bar, n, beside)
 
 
@@ -128,17 +146,19 @@ def main() -> None:
         return
     figures = []
     sets: list[tuple[str, str, float, Callable[[Path], Shoppers]]] = [
-        ("UCI without page values", "online_shoppers_intention.csv", 0.785, lambda p: uci(p, page_values=False)),
-        ("UCI with page values", "online_shoppers_intention.csv", 0.935, lambda p: uci(p, page_values=True)),
+        ("UCI without page values", "online_shoppers_intention.csv", 0.785, partial(uci, page_values=False)),
+        ("UCI with page values", "online_shoppers_intention.csv", 0.935, partial(uci, page_values=True)),
         ("RetailRocket, first cart", "retailrocket_cart_prefix.csv", 0.645, retailrocket),
     ]
-    for name, file, bar, read in sets:
-        path = data_set(file)
-        if path is None:
-            figures.append(Figure(name, None, f"{file} is not there", bar))
-            continue
-        data = read(path)
-        figures.append(figure(name, lambda learner, data=data: across_folds(data, learner), bar, len(data.outcomes)))
+    # Each fold in a process of its own that begins afresh: threads of numerical libraries do not survive a fork.
+    with ProcessPoolExecutor(min(FOLDS, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
+        for name, file, bar, read in sets:
+            path = data_set(file)
+            if path is None:
+                figures.append(Figure(name, None, f"{file} is not there", bar))
+                continue
+            data = read(path)
+            figures.append(figure(name, across_folds(pool, data), bar, len(data.outcomes)))
     report("intent", figures)
 
 

@@ -214,16 +214,22 @@ def best_settings(
     rows: Floats, outcomes: Floats, folds: Whole, choices: Sequence[FitSettings], weights: Floats | None = None
 ) -> FitSettings:
     """The choice with the least log loss over ``folds`` (n,): each fold is foretold by a model of the others."""
+    if len(choices) == 1:
+        return choices[0]
     weight = np.ones(len(rows)) if weights is None else weights
-
-    def loss(settings: FitSettings) -> float:
-        total = 0.0
-        for fold in np.unique(folds):
-            own = folds == fold
-            if len(np.unique(outcomes[~own])) < 2:
-                continue
-            log_odds = np.clip(log_odds_of(fit(rows[~own], outcomes[~own], settings, weight[~own]), rows[own]), -30, 30)
-            total += float(weight[own] @ (np.logaddexp(0.0, log_odds) - outcomes[own] * log_odds))
-        return total
-
-    return min(choices, key=loss) if len(choices) > 1 else choices[0]
+    longest = max(choice.tables for choice in choices)
+    losses = dict.fromkeys(choices, 0.0)
+    for fold in np.unique(folds):
+        own = folds == fold
+        if len(np.unique(outcomes[~own])) < 2:
+            continue
+        # Each table is fitted to what those before left: few tables are the first ones of many.
+        most = fit(rows[~own], outcomes[~own], FitSettings(tables=longest), weight[~own]) if longest else None
+        for choice in choices:
+            if choice.tables and most is not None:
+                model = Additive(most.bias, (), most.tables[: choice.tables])
+            else:
+                model = fit(rows[~own], outcomes[~own], choice, weight[~own])
+            log_odds = np.clip(log_odds_of(model, rows[own]), -30, 30)
+            losses[choice] += float(weight[own] @ (np.logaddexp(0.0, log_odds) - outcomes[own] * log_odds))
+    return min(choices, key=losses.__getitem__)
