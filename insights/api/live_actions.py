@@ -57,6 +57,12 @@ class IncentiveIn(BaseModel):
     margin_floor: float = Field(0.0, ge=0, le=1, description="Share of the cart that must be left of its margin.")
     budget_minor: int | None = Field(None, ge=0, le=MOST_MINOR, description="Most that is given away a day (UTC).")
     per_visitor: int = Field(1, ge=1, le=1_000, description="Codes that one visitor ever gets.")
+    per_email: int | None = Field(
+        None,
+        ge=1,
+        le=1_000,
+        description="Codes that one mailbox ever gets, under whatever accounts and +tags; as per_visitor when left out.",
+    )
     per_device: int = Field(3, ge=1, le=1_000, description="Codes a day for one network address and browser.")
 
 

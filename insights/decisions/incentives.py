@@ -17,8 +17,9 @@ class Incentive:
 
     ``margin_floor``: the share of the cart that must be left of its margin. ``budget_minor``: most that may be given
     away a day (None: no limit). ``per_visitor``: codes that one visitor ever gets, on all
-    devices known to be theirs by their account, e-mail address or telephone number; ``per_device``: codes a day for
-    one device, by its address and browser: fresh visitor ids do not help.
+    devices known to be theirs by their account, e-mail address or telephone number; ``per_email``: codes that one
+    mailbox ever gets (None: as ``per_visitor``): fresh accounts and spellings of its address do not help;
+    ``per_device``: codes a day for one device, by its address and browser: fresh visitor ids do not help.
     """
 
     percent: int = 0
@@ -27,6 +28,7 @@ class Incentive:
     margin_floor: float = 0.0
     budget_minor: int | None = None
     per_visitor: int = 1
+    per_email: int | None = None
     per_device: int = 3
 
     def cost_of(self, cart_minor: int) -> int:

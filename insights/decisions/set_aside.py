@@ -49,6 +49,8 @@ def reservation_of(
     if incentive is None:
         return Reservation(shown.entry_id, decision_id, visitor_id, at, tuple(turns))
     turns.append(Turn(f"visitor {shown.entry_id}", visitor_id.bytes, EVER, incentive.per_visitor, of_person=True))
+    per_email = incentive.per_visitor if incentive.per_email is None else incentive.per_email
+    turns.append(Turn(f"mailbox {shown.entry_id}", b"", EVER, per_email, of_mailbox=True))
     turns.append(Turn("device", device, at.date().isoformat(), incentive.per_device))
     return Reservation(
         shown.entry_id,

@@ -16,7 +16,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.events.turns import Reservation, Turn, issue_key
-from insights.models import DiscountCode, LiveClaim, LiveSpend, Person
+from insights.identity.mailbox import mailbox_key
+from insights.models import DiscountCode, LiveClaim, LiveSpend, Person, Shop, Visitor
 
 
 async def reserve(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> bool:
@@ -33,7 +34,8 @@ async def reserve(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> bo
         # In one order everywhere, the rows that most wait for last: whoever holds them is soon done.
         personal = any(turn.of_person for turn in wanted.turns)
         others = await _other_devices(tx, project_id, wanted.visitor_id) if personal else []
-        for turn in sorted(wanted.turns, key=lambda turn: (turn.scope, turn.key)):
+        turns = await _with_mailbox(tx, project_id, wanted)
+        for turn in sorted(turns, key=lambda turn: (turn.scope, turn.key)):
             taken = await _taken(tx, project_id, turn, others) if turn.of_person and others else 0
             if not await _take_turn(tx, project_id, replace(turn, most=turn.most - taken), wanted.at):
                 await point.rollback()
@@ -54,6 +56,18 @@ async def reserve(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> bo
                 )
             )
     return True
+
+
+async def _with_mailbox(tx: AsyncSession, project_id: UUID, wanted: Reservation) -> list[Turn]:
+    """The turns, those of a mailbox with its key, and without them where the visitor gave no address."""
+    if not any(turn.of_mailbox for turn in wanted.turns):
+        return list(wanted.turns)
+    mine = (Visitor.project_id == project_id, Visitor.id == wanted.visitor_id)
+    address = await tx.scalar(select(Visitor.email).where(*mine))
+    salt = await tx.scalar(select(Shop.salt).where(Shop.project_id == project_id))
+    key = None if salt is None else mailbox_key(salt, address)
+    keyed = [replace(turn, key=key) if turn.of_mailbox and key is not None else turn for turn in wanted.turns]
+    return [turn for turn in keyed if turn.key or not turn.of_mailbox]
 
 
 async def _other_devices(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> list[bytes]:

@@ -13,6 +13,8 @@ class Turn:
     """One turn of ``key`` in a ``period``, of at most ``most``.
 
     ``of_person``: the key is the visitor's, and the turns of the same person's other devices count too.
+    ``of_mailbox``: the key stands for the visitor's e-mail address, and is made when the turn is taken; who gave none
+    needs no turn.
     """
 
     scope: str
@@ -20,6 +22,7 @@ class Turn:
     period: str
     most: int
     of_person: bool = False
+    of_mailbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)

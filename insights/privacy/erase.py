@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.base import Base
 from flows.models import Delivery, FlowRun, RunEvent, Suppression
 from flows.triggers import lock_visitors
+from insights.identity.mailbox import mailbox_key
 from insights.models import (
     AnsweredRequest,
     Decision,
@@ -24,6 +25,7 @@ from insights.models import (
     RejectedEvent,
     Reward,
     Session,
+    Shop,
     Visitor,
 )
 from insights.privacy.person import Asked
@@ -85,7 +87,8 @@ async def erase_visitors(
     counts["live_claim"] = await _count(
         tx,
         delete(LiveClaim).where(
-            LiveClaim.project_id == project_id, LiveClaim.key.in_([visitor.bytes for visitor in visitors])
+            LiveClaim.project_id == project_id,
+            LiveClaim.key.in_([*(visitor.bytes for visitor in visitors), *await _mailboxes(tx, project_id, names)]),
         ),
     )
     for table in tables_of_visitors():
@@ -96,6 +99,12 @@ async def erase_visitors(
         tx, delete(Visitor).where(Visitor.project_id == project_id, Visitor.id.in_(visitors))
     )
     return {name: count for name, count in counts.items() if count}
+
+
+async def _mailboxes(tx: AsyncSession, project_id: UUID, names: Collection[str]) -> list[bytes]:
+    """The keys that these names' mailboxes are counted by."""
+    salt = await tx.scalar(select(Shop.salt).where(Shop.project_id == project_id))
+    return [] if salt is None else [key for name in names if (key := mailbox_key(salt, name)) is not None]
 
 
 async def erase_everybody(tx: AsyncSession, project_id: UUID) -> dict[str, int]:

@@ -6,16 +6,17 @@ import asyncio
 import json
 from dataclasses import replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select
 
 from insights.decisions.plan import ARMS, Learned
 from insights.decisions.situation import NAMES
-from insights.models import Decision, DiscountCode, LiveSpend
+from insights.models import Decision, DiscountCode, LiveClaim, LiveSpend
 from insights.policies.policy import Policy, Settings
 from insights.policies.sums import Sums
+from insights.privacy.erase import erase_visitors
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api
 
@@ -146,6 +147,28 @@ async def test_one_address_gets_one_code_however_many_devices_it_is_given_on(api
     stranger = await leaves_with_a_cart(api)
     assert stranger is not None
     assert stranger["action"] == "discount_popup"
+
+
+async def test_one_mailbox_gets_one_code_whatever_accounts_and_spellings_it_is_given_under(api: Api) -> None:
+    await with_margin(api)
+    await ask(api, "POST", "/v1/live-actions", json=discount())
+    spellings = ["ada@example.org", "ADA+shop@example.org", "ada@example.org", "ada+2@example.org", "bob@example.org"]
+    visits = [(str(uuid4()), str(uuid7())) for _ in spellings]
+    for number, (email, (visitor, session)) in enumerate(zip(spellings, visits, strict=True)):
+        # An account each: they are several customers, and no link makes one person of them.
+        said = api.event("identified", {"email": email, "user_id": f"account-{number}"})
+        said["t"] -= 60_000
+        assert (await api.send(api.batch(said, visitor=visitor, session=session))).status_code == 200
+    shown = await asyncio.gather(
+        *(leaves_with_a_cart(api, *visit, **{"user-agent": f"Device/{n}"}) for n, visit in enumerate(visits))
+    )
+    assert sum(one is not None and one["action"] == "discount_popup" for one in shown) == 2
+    async with api.services.database.transaction(api.project_id) as tx:
+        counted = (await tx.scalars(select(LiveClaim).where(LiveClaim.scope.startswith("mailbox ")))).all()
+        assert [one.count for one in counted] == [1, 1]
+        await erase_visitors(tx, api.project_id, [UUID(visits[-1][0])])
+        left = (await tx.scalars(select(LiveClaim).where(LiveClaim.scope.startswith("mailbox ")))).all()
+    assert len(left) == 1
 
 
 async def test_without_room_nothing_is_shown_and_what_would_have_been_is_logged(api: Api) -> None:
