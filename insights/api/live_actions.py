@@ -61,7 +61,7 @@ class IncentiveIn(BaseModel):
         None,
         ge=1,
         le=1_000,
-        description="Codes that one mailbox ever gets, under whatever accounts and +tags; as per_visitor when left out.",
+        description="Codes that one mailbox ever gets, whatever the account or +tag; as per_visitor when left out.",
     )
     per_device: int = Field(3, ge=1, le=1_000, description="Codes a day for one network address and browser.")
 

@@ -17,7 +17,7 @@ _NO_DOTS: Final = frozenset({"gmail.com", "googlemail.com"})
 
 
 def mailbox(address: object) -> str | None:
-    """The address without its tag (``ada+shop@``), and without dots where its host ignores them; None for no address."""
+    """The address without its tag (``ada+shop@``) and dots that its host ignores; None for no address."""
     written = names.email(address)
     if written is None:
         return None
