@@ -11,6 +11,7 @@ from functools import partial
 from uuid import UUID
 
 import structlog
+from msgspec import structs
 from sqlalchemy.exc import DBAPIError
 
 from insights.api.asking import Asked
@@ -117,7 +118,7 @@ class Deciding:
             _, copy = await self.prepare(project_id, VisitorId(stored.visitor_id))
         except WhyleftError:
             return None
-        entry = replace(
+        entry = structs.replace(
             stored,
             events=(),
             rejected=(),

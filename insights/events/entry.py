@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from msgspec import Struct, field
 
 from insights.events.turns import Reservation
 from insights.events.wire import Rejection, WireEvent
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct, gc=False):
     """What one request wants written: its good events (times corrected), its refused ones, its decision.
 
     ``before`` is the version of the visitor that its profile stood for, and ``fresh`` the events that were new to it

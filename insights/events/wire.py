@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from uuid import UUID
@@ -134,8 +134,7 @@ def read_batch(body: bytes, limits: Limits, received_ms: int) -> Reading:
         _check_envelope(batch.visitor, batch.session, batch.tab, len(batch.events), limits)
         skew = _skew(batch.sent_at, received_ms, limits)
         try:
-            for event in batch.events:
-                admit(event, skew, received_ms)
+            admit(batch.events, skew, received_ms)
         except _EventRefused:
             return _read_apart(body, limits, received_ms)
         return Reading(batch, [], skew)
@@ -152,28 +151,30 @@ def refuse_types(reading: Reading, types: Collection[str], error: str) -> Readin
     return Reading(reading.batch, [*reading.rejected, *rejected], reading.skew_ms)
 
 
-def admit(event: WireEvent, skew: int, received_ms: int) -> None:
-    """Checks one decoded event and corrects its time in place. Raises a refusal that names the field."""
-    at = int(event.t) + skew
-    if not EARLIEST_MS <= at <= received_ms + LEAD_MS:
-        raise _EventRefused(
-            "t: is not a time between the year 2000 and now; send the client's clock in epoch milliseconds"
-        )
-    if not 0 <= event.seq <= MAX_SEQ:
-        raise _EventRefused("seq: must be a whole number from 0 up")
-    if event.url is not None and len(event.url) > MAX_URL:
-        raise _EventRefused(f"url: is longer than {MAX_URL} characters; leave the query out")
-    known, plain = _KNOWN.get(event.type, _CUSTOM)
-    if known is None:
-        _keep_as_custom(event)
-    else:
-        try:
-            _convert(event.props, known)
-        except msgspec.ValidationError as error:
-            raise _EventRefused(_field_first(str(error), "props")) from None
-    if not event.props.keys() <= plain:
-        _check_fit(event.props)
-    event.t = at
+def admit(events: Iterable[WireEvent], skew: int, received_ms: int) -> None:
+    """Checks decoded events and corrects their times in place. Raises the first refusal, which names the field."""
+    latest = received_ms + LEAD_MS
+    for event in events:
+        at = int(event.t) + skew
+        if not EARLIEST_MS <= at <= latest:
+            raise _EventRefused(
+                "t: is not a time between the year 2000 and now; send the client's clock in epoch milliseconds"
+            )
+        if not 0 <= event.seq <= MAX_SEQ:
+            raise _EventRefused("seq: must be a whole number from 0 up")
+        if event.url is not None and len(event.url) > MAX_URL:
+            raise _EventRefused(f"url: is longer than {MAX_URL} characters; leave the query out")
+        known, plain = _KNOWN.get(event.type, _CUSTOM)
+        if known is None:
+            _keep_as_custom(event)
+        else:
+            try:
+                _convert(event.props, known)
+            except msgspec.ValidationError as error:
+                raise _EventRefused(_field_first(str(error), "props")) from None
+        if not plain.issuperset(event.props):
+            _check_fit(event.props)
+        event.t = at
 
 
 def _check_fit(props: dict[str, Any]) -> None:
@@ -259,7 +260,7 @@ def _read_apart(body: bytes, limits: Limits, received_ms: int) -> Reading:
     for item in document["events"]:
         try:
             event = read_event(item, limits)
-            admit(event, skew, received_ms)
+            admit((event,), skew, received_ms)
             good.append(event)
         except _EventRefused as refusal:
             identifier = item.get("id") if isinstance(item, dict) else None
@@ -297,7 +298,7 @@ def event_or_reason(item: Any, limits: Limits, skew_ms: int, received_ms: int) -
     """An event out of parsed JSON with its time corrected, or why it is refused."""
     try:
         event = read_event(item, limits)
-        admit(event, skew_ms, received_ms)
+        admit((event,), skew_ms, received_ms)
     except _EventRefused as refusal:
         return str(refusal)
     return event

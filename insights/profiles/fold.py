@@ -32,10 +32,14 @@ def fold(profile: Profile, event_id: UUID, session_id: UUID, at_ms: int, type: s
     """
     if type in AFTERWARDS:
         return False
+    session = session_id.int
+    if session < profile.session:
+        return False
+    at = happened_at = at_ms if 0 <= at_ms <= LARGEST else 0
     mark = (event_id.int & _ID_MASK).to_bytes(EVENT_ID_BYTES, "little")
     recent = profile.recent
-    session = session_id.int
-    if session < profile.session or mark in recent:
+    # What happened after all that was folded is not among it, and need not be looked for.
+    if at <= profile.last_at and mark in recent:
         return False
     if len(recent) < _RING:
         recent += mark
@@ -45,7 +49,6 @@ def fold(profile: Profile, event_id: UUID, session_id: UUID, at_ms: int, type: s
     profile.folded += 1
     if props.__class__ is not dict and not isinstance(props, Mapping):
         props = _NONE
-    at = happened_at = at_ms if 0 <= at_ms <= LARGEST else 0
     if at < profile.last_at:
         at = profile.last_at
     else:
