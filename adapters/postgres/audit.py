@@ -16,15 +16,19 @@ def audit_trigger(
     noise: Sequence[str] = (),
     secrets: Sequence[str] = (),
     only_acted: bool = False,
+    only_updates: str = "",
 ) -> list[str]:
     """Notes each change of ``table``. ``subject``: what one row of it is called.
 
     ``noise``: columns that are not told of, and whose change alone is none. ``secrets``: columns of which only is told
-    that they changed. ``only_acted``: what the process does of itself is not noted.
+    that they changed. ``only_acted``: what the process does of itself is not noted. ``only_updates``: neither is
+    anything but an update for which this SQL condition on OLD and NEW is true.
     """
     arguments = ", ".join(f"'{text}'" for text in (subject, ",".join(ids), ",".join(noise), ",".join(secrets)))
-    acted = "WHEN (NULLIF(current_setting('whyleft.actor', true), '') IS NOT NULL) " if only_acted else ""
+    conditions = ["NULLIF(current_setting('whyleft.actor', true), '') IS NOT NULL"] if only_acted else []
+    conditions += [f"({only_updates})"] if only_updates else []
+    when = f"WHEN ({' AND '.join(conditions)}) " if conditions else ""
+    what = "UPDATE" if only_updates else "INSERT OR UPDATE OR DELETE"
     return [
-        f"CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW {acted}"
-        f"EXECUTE FUNCTION note_change({arguments})"
+        f"CREATE TRIGGER audit AFTER {what} ON {table} FOR EACH ROW {when}EXECUTE FUNCTION note_change({arguments})"
     ]

@@ -60,6 +60,11 @@ ROWS = (
         "taken",
         ("tests/attack/test_between_tenants.py",),
     ),
+    Row(
+        "changes: every operation that makes one",
+        "not noted",
+        ("tests/access/test_every_change_is_noted.py", "tests/access/test_audit_log.py"),
+    ),
     Row("origins: null, suffixes, subdomains", "reflected", ("tests/api/test_ingest.py",)),
     Row("flood, oversize, gzip bomb, deep, slow bodies", "let through", ("tests/traffic/test_gate.py",)),
     Row("seats, buckets, lines for each key and address", "let through", ("tests/traffic",), long=True),

@@ -18,10 +18,15 @@ AUDITED: Final = frozenset(
     {
         "api_key",
         "channel",
+        "delivery",
         "discount_code",
         "flow",
+        "flow_draft",
         "flow_policy",
+        "flow_run",
+        "flow_signal",
         "flow_version",
+        "insight",
         "insight_feedback",
         "insight_setting",
         "intent_model",
@@ -35,6 +40,7 @@ AUDITED: Final = frozenset(
         "privacy_request",
         "privacy_setting",
         "project",
+        "provider_erasure",
         "segment",
         "segment_member",
         "shop",
@@ -44,7 +50,11 @@ AUDITED: Final = frozenset(
         "webhook_source",
     }
 )
-"""Tables whose changes are noted: what a project is set to, and what people do to single visitors."""
+"""Tables whose changes are noted: what a project is set to, and what people do to single visitors.
+
+Where the process writes as well (messages, insights, runs, tags), only what somebody did is noted; of a flow's draft,
+which does nothing until it is published, whether the flow is archived.
+"""
 
 NOT_AUDITED: Final = {
     "answered_request": "answers kept so that a repeated request does nothing",
@@ -52,33 +62,25 @@ NOT_AUDITED: Final = {
     "consent": "happened in the shop",
     "conversion": "happened in the shop",
     "decision": "made by the process, with its own log",
-    "delivery": "made by the process, with its own log",
     "delivery_event": "happened at a provider",
     "dialect_message": "happened in the shop",
     "event": "happened in the shop",
-    "flow_draft": "does nothing until it is published, which is noted",
     "flow_occurrence": "happened in the shop",
-    "flow_run": "made by the process, with its own log",
     "flow_schedule": "follows from the published version",
-    "flow_signal": "happened in the shop",
     "flow_watch": "follows from the published version",
     "identity_link": "happened in the shop",
-    "insight": "made by the process; older ones are kept",
     "kept_offer": "made by the process; its run's history tells of it",
     "login_throttle": "counted by the process",
     "member": "of no project; belonging to one is noted",
     "password_reset": "of no project",
     "live_claim": "counted by the process",
     "live_spend": "counted by the process",
-    "message": "does nothing until it is published",
-    "message_version": "never changed: each is kept with its time",
     "mirrored_code": "follows from the codes that were issued",
     "model_batch": "made by the process",
     "model_spend": "counted by the process",
     "notice": "made by the process; each says what became of it",
     "pattern": "found by the process; older ones are kept",
     "pattern_look": "counted by the process",
-    "provider_erasure": "made by the process; the request it follows from is noted",
     "person": "happened in the shop",
     "platform_feed": "how far the process came",
     "policy_bucket": "counted by the process",

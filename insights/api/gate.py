@@ -13,7 +13,7 @@ from typing import Any
 
 from insights.api.body import ClientGone
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
-from insights.api.safe_headers import HSTS, SAFE
+from insights.api.safe_headers import HSTS, NOT_KEPT, SAFE, Header
 from insights.errors import TooLarge, TooMany, TooSlow, WhyleftError
 from insights.traffic.addresses import Client
 from insights.traffic.limits import Traffic
@@ -81,7 +81,7 @@ class Gate:
     async def _bounded(self, scope: Scope, receive: Receive, send: Send, client: Client) -> None:
         """Runs the application with a body that ends in time and within its size, whoever reads it."""
         body = _Body(receive, self._most, self._seconds)
-        answer = self._with_safe_headers(send)
+        answer = self._with_safe_headers(send, *((NOT_KEPT,) if _key_of(scope) is not None else ()))
         started = False
 
         async def watched(message: Message) -> None:
@@ -107,12 +107,12 @@ class Gate:
         if body.fault is not None and not started:
             await self._refuse(send, body.fault)
 
-    def _with_safe_headers(self, send: Send) -> Send:
+    def _with_safe_headers(self, send: Send, *more: Header) -> Send:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers") or ())
                 said = {name.lower() for name, _ in headers}
-                headers += [header for header in self._safe if header[0] not in said]
+                headers += [header for header in (*self._safe, *more) if header[0] not in said]
                 message = {**message, "headers": headers}
             await send(message)
 

@@ -27,6 +27,8 @@ from insights.segments.knowledge import VisitorKnowledge
 router = APIRouter(prefix="/v1", tags=["runs"])
 
 MOST_DATA = 50
+BY_HAND = "cancelled by hand"
+"""The note of who did it goes by these words (the trigger on ``flow_run``)."""
 
 
 class StartIn(BaseModel):
@@ -194,7 +196,7 @@ async def cancel(run_id: UUID, caller: SecretCaller, services: FromRequest) -> C
         if run.status not in UNFINISHED:
             return Cancelled(cancelled=False)
         await lock_visitor(tx, run.visitor_id)
-        ended = await end_runs(tx, caller.project_id, [run_id], "cancelled by hand", datetime.now(UTC))
+        ended = await end_runs(tx, caller.project_id, [run_id], BY_HAND, datetime.now(UTC))
         return Cancelled(cancelled=ended == 1)
 
 

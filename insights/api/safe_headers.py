@@ -19,6 +19,9 @@ SAFE: Final[tuple[Header, ...]] = (
 )
 """For answers that say nothing of their own: data, not pages. Pages allow themselves what they need."""
 
+NOT_KEPT: Final[Header] = (b"cache-control", b"no-store")
+"""For whatever a secret key opens: no cache on the way, nor the caller's own, may keep it."""
+
 HSTS: Final[Header] = (b"strict-transport-security", b"max-age=31536000")
 
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)

@@ -145,6 +145,8 @@ async def test_every_answer_carries_headers_that_keep_it_harmless(database_urls:
             assert "frame-ancestors 'none'" in policy, where
             assert "script-src 'unsafe-inline'" not in policy, where
             assert len(answer.headers.get_list("content-security-policy")) == 1, where
+            if "authorization" in answer.request.headers:
+                assert answer.headers["cache-control"] == "no-store", where
             if "/v1/events" not in where:
                 assert answer.headers["strict-transport-security"], where
 
