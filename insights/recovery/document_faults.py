@@ -131,7 +131,17 @@ def _fault(pointer: str, error: Mapping[str, Any], fields: Mapping[str, str]) ->
             return Fault(pointer, "is too long", f"give at most {context['max_length']}")
     if kind.endswith(("_type", "_parsing")):
         return Fault(pointer, f"is of the wrong type: {message}", message.removeprefix("input should be ") or message)
-    return Fault(pointer, message.removeprefix("value error, "), "write it as the schema says (GET /v1/flows/schema)")
+    return _own_words(pointer, message.removeprefix("value error, "))
+
+
+def _own_words(pointer: str, message: str) -> Fault:
+    """A model's own sentence: what is wrong, then after a colon what to do; or what to do alone."""
+    problem, _, fix = message.partition(": ")
+    if fix:
+        return Fault(pointer, problem, fix)
+    if message.startswith(("give ", "write ")):
+        return Fault(pointer, "cannot mean anything as it is", message)
+    return Fault(pointer, message, "write it as the schema says (GET /v1/flows/schema)")
 
 
 def _add(name: str, fields: Mapping[str, str]) -> str:

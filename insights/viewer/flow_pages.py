@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from insights.errors import NotFound, Refused
+from insights.viewer.flow_offers import offers_of
 from insights.viewer.flow_tree import Tree, tree_of, trigger_words
 from insights.viewer.gate import Viewer
 from insights.viewer.own_api import FORM as SCRIPT
@@ -138,6 +139,7 @@ class FlowPages(PageGroup):
             tree=tree_of(answer.body["definition"], answer.body["faults"]),
             counts=None,
             labels=LABELS,
+            offers=await offers_of(self._api, request, viewer),
             api_token=self._token(request, SCRIPT),
         )
 

@@ -1,5 +1,6 @@
 // The flow builder: the tree is drawn by the server, the inspector made from the API's JSON Schema; each edit is checked by
 // the API and shown where it is wrong.
+import { offered, ordered } from "./builder_offers.js";
 import { fields } from "./schema_form.js";
 
 const desk = document.querySelector("[data-builder]");
@@ -11,6 +12,7 @@ const said = document.querySelector("[data-builder-said]");
 const { flow, root, token } = desk.dataset;
 let { etag } = desk.dataset;
 const labels = JSON.parse(desk.dataset.labels);
+const offers = JSON.parse(desk.dataset.offers);
 let schema, definition, saved, faults = [], selected, preview = false, live = null, changed = false;
 const past = [];
 
@@ -176,7 +178,7 @@ const context = () => ({
   steps: () => names().filter((name) => name !== selected),
   isStep: (name, one) => ["next", "then", "otherwise"].includes(name) && one.type === "string",
   words: (pointer) => pointer === "/trigger/reasons" ? [...schema.insights.abandoned, ...schema.insights.converted] : null,
-  choices: (pointer) => pointer === "/trigger/kind" ? Object.keys(schema.insights) : null,
+  choices: (pointer) => offered(pointer, definition.steps[selected]?.action, offers, schema),
   labels,
   durations: "durations",
   change: (again = false) => {
@@ -224,7 +226,7 @@ function select(name, focus = false) {
         select(name);
       }));
       const params = (step.params ||= {});
-      const its = schema.actions[step.action]?.params;
+      const its = ordered(schema.actions[step.action]?.params);
       if (its) form.append(make("fieldset", {}, make("legend", { textContent: "What goes into it" }), fields(its, params, `/steps/${name}/params`, context())));
     }
     const own = schema.flow.$defs[schema.steps[step.do]?.split("/").pop()] || { properties: {} };

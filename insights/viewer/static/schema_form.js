@@ -1,6 +1,7 @@
 // Makes a form out of a JSON Schema: one control a field, each tied to its JSON pointer. Knows nothing of flows but that
 // some fields name a step.
 let count = 0;
+const LONG = 1000; // letters: a field for so many has several lines
 const make = (name, props = {}, ...children) => {
   const made = Object.assign(document.createElement(name), props);
   made.append(...children.filter((child) => child !== null && child !== undefined));
@@ -52,7 +53,7 @@ function field(name, raw, owner, pointer, required, context) {
   if (context.isStep(name, schema)) return labelled(label, about, pointer, choice(context.steps(), value, set, "(the end)"));
   if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set), "cart.value >= 50.00 EUR");
   const known = schema.type === "string" && context.choices(pointer);
-  if (known) return labelled(label, about, pointer, choice(known, value, set, "(any)", context.labels));
+  if (known) return labelled(label, about, pointer, choice(known.names, value, set, known.none, context.labels));
   if (schema.enum) return labelled(label, about, pointer, choice(schema.enum, value ?? raw.default, set, required ? null : "(not set)", context.labels));
   if (schema.type === "boolean") {
     const box = make("input", { type: "checkbox", checked: value ?? raw.default ?? false });
@@ -70,6 +71,11 @@ function field(name, raw, owner, pointer, required, context) {
   if (schema.type === "array") return array(label, about, pointer, schema, owner, name, context);
   if (schema.type === "object" && schema.properties) return group(label, about, pointer, schema, owner, name, required && !optional, context);
   if (schema.type === "object" || !schema.type) return labelled(label, about, pointer, json(value, set));
+  if (schema.maxLength >= LONG && !name.endsWith("url")) {
+    const text = make("textarea", { rows: 3, value: value ?? "", maxLength: schema.maxLength });
+    text.oninput = () => set(text.value);
+    return labelled(label, about, pointer, text);
+  }
   const input = make("input", { type: "text", value: value ?? "", placeholder: raw.default ?? schema.examples?.[0] ?? "" });
   if (schema.format === "duration") {
     input.placeholder ||= "PT4H is 4 hours, P2D 2 days";
