@@ -11,10 +11,10 @@ from insights.recovery.money import money
 
 NO_HOLDOUT: Final = (
     "Nobody is held out, so nobody can say what would have happened without us. Hold out a share of the visitors, "
-    'one in ten is a good start: PATCH /v1/shop with {"holdout": 0.1}.'
+    'one in ten is a good start: Settings, Project, The shop; or PATCH /v1/shop with {"holdout": 0.1}.'
 )
 NO_MARGIN: Final = (
-    "The shop has not said what an order leaves it: "
+    "The shop has not said what an order leaves it: Settings, Project, The shop; or "
     'PATCH /v1/shop with {"currency": "EUR", "margin_rate": 0.3}, for instance.'
 )
 PER: Final = 100

@@ -22,6 +22,7 @@ from insights.viewer.gate import Viewer
 from insights.viewer.login_pages import LoginPages
 from insights.viewer.own_api import OwnApi
 from insights.viewer.page_group import Desk, PageGroup, path_id
+from insights.viewer.shop_form import given, shown
 from insights.viewer.wording import label
 
 FORM: Final = "settings"
@@ -53,6 +54,7 @@ class SettingsPages(PageGroup):
             self._post("/settings/invitations/{invitation_id}/revoke", self.revoke_invitation, form=FORM, role=admin),
             self._get("/settings/project", self.project, role=admin),
             self._post("/settings/project", self.change_project, form=FORM, role=admin),
+            self._post("/settings/shop", self.change_shop, form=FORM, role=admin),
             self._post("/settings/project/archive", self.archive, form=FORM, role=admin),
             self._post("/settings/projects", self.make_project, form=FORM, role=admin),
             self._get("/settings/model", self.model, role=admin),
@@ -125,7 +127,7 @@ class SettingsPages(PageGroup):
         return self._to(request, "/settings/members")
 
     async def project(self, request: Request, viewer: Viewer) -> Response:
-        """Name, whose pages may report, and the other projects of whoever looks."""
+        """Name, whose pages may report, what the shop says of itself, and the other projects of whoever looks."""
         places = []
         if viewer.member_id is not None:
             async with self._database.transaction(None) as tx:
@@ -135,6 +137,7 @@ class SettingsPages(PageGroup):
             viewer,
             "project",
             project=await self._ask(request, viewer, "GET", "/v1/project"),
+            shop=shown(await self._ask(request, viewer, "GET", "/v1/shop")),
             projects=places,
         )
 
@@ -142,6 +145,11 @@ class SettingsPages(PageGroup):
         """Another name, other pages that may report."""
         body = {"name": form.get("name", ""), "allowed_origins": form.get("origins", "").split()}
         await self._ask(request, viewer, "PATCH", "/v1/project", body)
+        return self._to(request, "/settings/project")
+
+    async def change_shop(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """What an order leaves the shop, what delivery costs, and how many are held out."""
+        await self._ask(request, viewer, "PATCH", "/v1/shop", given(form, _number))
         return self._to(request, "/settings/project")
 
     async def make_project(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:

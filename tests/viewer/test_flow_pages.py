@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
+from html import unescape
 from typing import Any
 
 import httpx
@@ -154,6 +156,14 @@ async def test_a_reader_looks_and_changes_nothing(whole: Whole, inside: httpx.As
     seen = (await inside.get(f"/app/visitors/{visitor}?names=whole")).text
     assert "ada@example.org" not in seen
     assert "Export everything" not in seen
+
+
+async def test_the_builder_offers_what_a_step_may_name(whole: Whole, inside: httpx.AsyncClient) -> None:
+    page = unescape((await inside.get(f"/app/flows/{whole.flow_id}/build")).text)
+    offers = json.loads(re.search(r'data-offers="(\{.*?\})">', page)[1])  # type: ignore[index]
+    assert "cart_reminder" in offers["messages"]["send_email"] and "cart_reminder" in offers["messages"]["send_sms"]
+    assert offers["segments"] == []
+    assert (offers["channels"]["send_email"], offers["channels"]["send_sms"]) == (["main-mail", "spare-mail"], [])
 
 
 async def test_what_is_drawn_is_checked_first(whole: Whole, inside: httpx.AsyncClient) -> None:

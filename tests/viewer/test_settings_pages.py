@@ -169,6 +169,22 @@ async def test_model_and_privacy_are_set_and_an_empty_field_goes_back(admin: Som
     assert 'value="400"' not in await admin.see("/settings/privacy")
 
 
+async def test_what_the_shop_says_of_itself_is_set_where_lift_points_to(admin: Somebody) -> None:
+    assert 'href="/app/settings/project#shop"' in await admin.see("/lift")
+    typed = {"holdout": "10", "currency": "eur", "margin_rate": "32,5", "free_shipping_from_minor": "49.90"}
+    set_ = await admin.send("/settings/project", "/settings/shop", **typed)
+    assert set_.status_code == 303
+    page = await admin.see("/settings/project")
+    for name, value in (typed | {"currency": "EUR", "margin_rate": "32.5"}).items():
+        assert f'name="{name}" value="{value}"' in page
+    assert "Nobody is held out yet" not in await admin.see("/lift")
+    for field, value, says in (("holdout", "60", "from 0 to 50 percent"), ("margin_rate", "a lot", "is not a number")):
+        refused = await admin.send("/settings/project", "/settings/shop", **(typed | {field: value}))
+        assert refused.status_code == 400 and says in unescape(refused.text)
+    await admin.send("/settings/project", "/settings/shop")
+    assert 'name="margin_rate" value=""' in await admin.see("/settings/project")
+
+
 async def test_what_connected_tools_said_to_an_erasure_is_shown_and_can_be_settled(
     admin: Somebody, services: Services
 ) -> None:

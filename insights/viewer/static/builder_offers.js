@@ -6,7 +6,7 @@ export function offered(pointer, action, offers, schema) {
   if (pointer === "/trigger/kind") return { names: Object.keys(schema.insights), none: "(any)" };
   if (field === "segment" && offers.segments) return { names: offers.segments, none: offers.segments.length ? "(choose one)" : "(there is none yet)" };
   if (!pointer.includes("/params/")) return null;
-  if (field === "message" && offers.messages?.[action]) return { names: offers.messages[action], none: "(choose one)" };
+  if (field === "message" && offers.messages?.[action]) return { names: offers.messages[action], none: action === "send_email" ? "(choose one)" : "(none: words of your own)" };
   if (field === "channel" && offers.channels?.[action]) return { names: offers.channels[action], none: "(the one that carries this kind)" };
   return null;
 }
