@@ -120,6 +120,8 @@ class Recorder:
             known, entry.extra_fields = self._fields.at_hand(entry.project_id)
             if not known:
                 entry.extra_fields = await self._fields.of(entry.project_id)
+                # Others came meanwhile, or the end.
+                self.check_room(entry.project_id, events)
         waiting = _Waiting(entry, asyncio.get_running_loop().create_future(), events + 1)
         self._waiting.add(waiting)
         if entry.project_id in self._resting and self._waiting.fills_a_flush(entry.project_id):
