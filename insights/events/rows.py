@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from insights.events.entry import Entry
@@ -55,11 +56,11 @@ class Seen(Struct, gc=False):
 class Rows:
     """The rows of one flush. ``new``: the keys of those that are written; None when that is all of them.
 
-    ``types``: which types of events are among them.
+    ``pages``: as JSON. ``types``: which types of events are among them.
     """
 
     new: set[Key] | None = None
-    pages: list[Page] = field(default_factory=list)
+    pages: list[msgspec.Raw] = field(default_factory=list)
     types: set[str] = field(default_factory=set)
     visits: dict[UUID, Visit] = field(default_factory=dict)
     visitors: dict[UUID, Seen] = field(default_factory=dict)
@@ -73,9 +74,10 @@ def rows_of(entries: Iterable[Entry], stored: Collection[Key] | None) -> Rows:
         if rows.new is not None and stored is not None:
             events = _without(entry, stored, rows.new)
         if events:
-            rows.pages.append(_page(entry, events))
-            rows.types.update(event.type for event in events)
-            _touch(rows, entry, events)
+            types = {event.type for event in events}
+            rows.pages.append(_page(entry, events, types))
+            rows.types |= types
+            _touch(rows, entry, events, types)
     return rows
 
 
@@ -90,24 +92,34 @@ def _without(entry: Entry, stored: Collection[Key], new: set[Key]) -> list[WireE
     return left
 
 
-def _page(entry: Entry, events: Sequence[WireEvent]) -> Page:
-    extra = entry.extra_fields
-    kept = []
-    for event in events:
-        url = kept_url(event.url)
-        props = kept_props(event.type, event.props if extra is None else only_allowed(event.type, event.props, extra))
-        if props is not event.props or url is not event.url:
-            # A copy: the entry's own are still asked who somebody is.
-            event = WireEvent(event.id, event.t, event.type, event.seq, props, url)
-        kept.append(event)
-    return Page(entry.session_id, entry.visitor_id, entry.tab, entry.received_ms, kept_url(entry.page_url), kept)
+_encode = msgspec.json.Encoder().encode
 
 
-def _touch(rows: Rows, entry: Entry, events: Sequence[WireEvent]) -> None:
-    times = [int(event.t) for event in events if event.type not in AFTERWARDS]
+def _page(entry: Entry, events: Sequence[WireEvent], types: Collection[str]) -> msgspec.Raw:
+    page = Page(entry.session_id, entry.visitor_id, entry.tab, entry.received_ms, entry.page_url, events)
+    if entry.extra_fields is None and "identified" not in types:
+        text = _encode(page)
+        # Nearly always: one look at the whole instead of one at each value.
+        if b"@" not in text and b"%40" not in text:
+            return msgspec.Raw(text)
+    page.url, page.events = kept_url(entry.page_url), [_kept(event, entry.extra_fields) for event in events]
+    return msgspec.Raw(_encode(page))
+
+
+def _kept(event: WireEvent, extra: Collection[str] | None) -> WireEvent:
+    """A copy where something is not kept: the entry's own are still asked who somebody is."""
+    url = kept_url(event.url)
+    props = kept_props(event.type, event.props if extra is None else only_allowed(event.type, event.props, extra))
+    if props is event.props and url is event.url:
+        return event
+    return WireEvent(event.id, event.t, event.type, event.seq, props, url)
+
+
+def _touch(rows: Rows, entry: Entry, events: Sequence[WireEvent], types: Collection[str]) -> None:
+    times = [event.t for event in events if event.type not in AFTERWARDS]
     if not times:
         return
-    first, last, visitor_id = min(times), max(times), entry.visitor_id
+    first, last, visitor_id = int(min(times)), int(max(times)), entry.visitor_id
     visit = rows.visits.get(entry.session_id)
     if visit is None:
         visit = Visit(entry.session_id, visitor_id, first, last, entry.received_ms)
@@ -117,11 +129,10 @@ def _touch(rows: Rows, entry: Entry, events: Sequence[WireEvent]) -> None:
         visit.started, visit.visitor_id = first, visitor_id
     visit.last = max(visit.last, last)
     visit.received = max(visit.received, entry.received_ms)
-    for event in events:
-        if event.type == "session_ended":
-            visit.ended = max(visit.ended or 0, int(event.t))
-        elif event.type == "purchased":
-            visit.purchased = True
+    if "purchased" in types:
+        visit.purchased = True
+    if "session_ended" in types:
+        visit.ended = max(visit.ended or 0, *(int(event.t) for event in events if event.type == "session_ended"))
     seen = rows.visitors.get(visitor_id)
     if seen is None:
         seen = rows.visitors[visitor_id] = Seen(visitor_id, first)
