@@ -77,9 +77,9 @@ async def fuzz(
         if not report.exists():
             raise RuntimeError(f"schemathesis did not run: {said[-2000:]}")
         document = json.loads(report.read_text())
-    cut = [phase for phase in phases if document["phases"][phase]["status"] not in ("success", "failure")]
-    if cut:
-        raise RuntimeError(f"schemathesis did not go through: {', '.join(cut)}")
     # Errors of its own are none of ours: a case that it could not make asked nothing.
+    ended = {phase: document["phases"][phase]["status"] for phase in phases}
+    if cut := [f"{phase} ({how})" for phase, how in ended.items() if how not in ("success", "failure", "error")]:
+        raise RuntimeError(f"schemathesis did not go through: {', '.join(cut)}")
     faults = tuple(f"{failure['title']}: {', '.join(failure['operations'])}" for failure in document["failures"])
     return Fuzzed(int(document["operations"]["tested"]), int(document["test_cases"]["generated"]), faults)

@@ -141,6 +141,27 @@ async def test_no_operation_tells_or_changes_anything_of_another_project(api: Ap
     assert tried > 90
 
 
+async def test_a_place_in_another_projects_lists_leads_to_nothing_of_it(api: Api, next_door: Next) -> None:
+    _, every = await asked(api)
+    tried = 0
+    for operation in every:
+        named = {parameter["name"] for parameter in operation.document.get("parameters", ())}
+        by = next(iter(named & {"cursor", "before"}), None)
+        if operation.method != "GET" or operation.parameters or by is None:
+            continue
+        try:
+            theirs = await api.client.get(operation.path, params={"limit": 1}, headers=next_door.headers)
+        except ValueError:
+            continue  # too made up to be shown
+        if theirs.status_code != 200 or (place := theirs.json().get("next")) is None:
+            continue
+        answer = await api.client.get(operation.path, params={by: place}, headers=api.headers)
+        assert answer.status_code in (200, 400), f"{operation.name}: {answer.text[:300]}"
+        assert not [secret for secret in next_door.has.secrets if secret in answer.text], operation.name
+        tried += 1
+    assert tried >= 3
+
+
 EMPTY_IS_FINE = {
     "DELETE /v1/segments/{name}/visitors/{visitor}",
     "POST /v1/tickets/{fingerprint}/fixed",

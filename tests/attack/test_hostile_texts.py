@@ -10,7 +10,10 @@ from uuid import uuid4
 
 import pytest
 
+from adapters.channels.mail import MailInvalid, address
+from insights.access.members import email_of
 from insights.audit.exports import LONGEST_LINE, Lines
+from insights.errors import Refused
 from insights.events.kept import kept_props, kept_url
 from insights.identity import names
 from insights.privacy.redact import mask, redact_path
@@ -90,3 +93,36 @@ def test_an_archive_that_unpacks_to_much_more_is_read_in_parts(tmp_path: Path, i
     finally:
         tracemalloc.stop()
     assert lines in (1, 1_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ad\u0430@example.org",
+        "\uff41da@example.org",
+        "\u212aim@example.org",
+        "ada\u200b@example.org",
+        "ada@example.org\nBcc: eve@example.org",
+        "ada@exam\r\nple.org",
+        '"ada b"@example.org',
+        "ada@a@example.org",
+        "ada@[127.0.0.1]",
+        "ada@example.org\x00",
+        "<ada@example.org>",
+        "ada@xn--\u0430.org",
+    ],
+)
+def test_an_address_that_only_looks_like_anothers_is_none(text: str) -> None:
+    with pytest.raises(Refused):
+        email_of(text)
+    with pytest.raises(MailInvalid):
+        address(text)
+
+
+@pytest.mark.parametrize("text", ["ada@\uff25XAMPLE.org", "Ada@exa\u00admple.org", "ada@exa\u200bmple.org"])
+def test_one_mailbox_written_in_other_letters_is_one_to_the_suppression_list(text: str) -> None:
+    assert address(text).lower() == "ada@example.org"
+
+
+def test_a_domain_of_lookalike_letters_shows_that_it_is_one() -> None:
+    assert email_of("ada@\u0430pple.com") == "ada@xn--pple-43d.com"

@@ -121,6 +121,38 @@ async def test_what_older_keys_sealed_or_nobody_did_is_found_opened_and_sealed_a
     await database.close()
 
 
+@pytest.mark.parametrize(
+    ("this", "that"),
+    [([OLD, SERVER], [OLD, NEW, SERVER]), ([OLD, NEW, SERVER], [NEW, OLD, SERVER])],
+    ids=["the new key behind", "then in front"],
+)
+async def test_keys_change_while_processes_run_and_each_finds_what_the_others_wrote(
+    database_urls: DatabaseUrls, project_id: UUID, this: list[bytes], that: list[bytes]
+) -> None:
+    running = [Database(database_urls, ring=Ring(keys)) for keys in (this, that)]
+    for number, database in enumerate(running):
+        await plant(database, project_id, f"{number}@x.example")
+    for database in running:
+        async with database.transaction(project_id) as tx:
+            for email in ("0@x.example", "1@x.example"):
+                assert await tx.scalar(select(Visitor.email).where(Visitor.email == email)) == email
+        await database.close()
+
+
+async def test_a_key_that_came_into_the_file_is_known_without_a_restart(
+    database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    file = [OLD, SERVER]
+    running = Database(database_urls, ring=Ring(file, lambda: file))
+    file = [NEW, OLD, SERVER]
+    another = Database(database_urls, ring=Ring(file))
+    await plant(another, project_id, "new@x.example")
+    async with running.transaction(project_id) as tx:
+        assert list(await tx.scalars(select(Visitor.email))) == ["new@x.example"]
+    for database in (running, another):
+        await database.close()
+
+
 async def test_without_its_key_personal_data_is_refused_not_handed_out_sealed(
     database_urls: DatabaseUrls, project_id: UUID
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from locks import audit
 from locks.audit import of_node, of_python
 from locks.bill import NODE, bill, node_packages, packages, python_packages
 
@@ -96,3 +97,38 @@ def test_an_audit_tells_a_vulnerability_from_an_advisory_service_that_is_away() 
     assert "NOT audited" in of_node("l", '{"message": "405", "error": {}}').sentence
     known = {"metadata": {"dependencies": {"total": 3}}, "vulnerabilities": {"x": {"severity": "high"}}}
     assert of_node("l", json.dumps(known)).found == ("x: high",)
+
+
+CLEAN, AWAY = {"name": "a", "version": "1", "vulns": []}, {"name": "b", "skip_reason": "not found"}
+BAD = {"name": "c", "version": "1", "vulns": [{"id": "CVE-1", "fix_versions": []}]}
+
+
+@pytest.mark.parametrize(
+    ("python", "node", "fails", "fails_whole"),
+    [
+        ([CLEAN], {}, False, False),
+        ([CLEAN, AWAY], {}, False, True),
+        ([CLEAN, BAD], {}, True, True),
+        ([AWAY, BAD], {}, True, True),
+        ([CLEAN], {"x": {"severity": "low"}}, True, True),
+        (None, None, False, True),
+    ],
+)
+def test_an_audit_fails_where_something_is_found_and_before_a_release_where_nothing_is_known(
+    monkeypatch: pytest.MonkeyPatch, python: list[object] | None, node: dict[str, object] | None,
+    fails: bool, fails_whole: bool,
+) -> None:  # fmt: skip
+    def answered(command: list[str], folder: Path) -> str:
+        if "pip_audit" in command:
+            return "" if python is None else json.dumps({"dependencies": python})
+        known = {"metadata": {"dependencies": {"total": 3}}, "vulnerabilities": node}
+        return "" if node is None else json.dumps(known)
+
+    monkeypatch.setattr(audit, "_run", answered)
+    assert bool(audit.main()) is fails
+    assert bool(audit.main(["--whole"])) is fails_whole
+
+
+def test_part_of_a_lock_that_no_service_knows_is_said() -> None:
+    said = of_python("l", json.dumps({"dependencies": [CLEAN, AWAY]})).sentence
+    assert said == "l: 1 packages, no known vulnerability; 1 more NOT audited."
