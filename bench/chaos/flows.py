@@ -16,6 +16,7 @@ import random
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -49,8 +50,10 @@ PATIENCE = 900.0
 TELLS_EVERY = 30.0
 SEED = 20261121
 
-_INTENTS = text("SELECT id FROM delivery WHERE channel = 'email' AND status = 'intent'")
-_ALL_INTENTS = text("SELECT id FROM delivery WHERE status = 'intent'")
+# Whenever it is asked: what had begun by then, and whose end was not written down yet.
+_IN_FLIGHT = text("""
+SELECT id, channel FROM delivery WHERE created_at <= :at AND (status = 'intent' OR decided_at > :at)
+""")
 _DUE = text("""
 SELECT (SELECT count(*) FROM flow_occurrence)
      + (SELECT count(*) FROM flow_run WHERE status IN ('waiting', 'sending') AND (attempts = 0 OR due_at <= now()))
@@ -101,24 +104,27 @@ class Fire:
         await worker.ready()
         await asyncio.to_thread(worker.kill)
         self.killed += 1
-        await self.note_intents()
+        await self.note_in_flight(datetime.now(UTC))
         worker.start()
 
     async def _kill_postgres(self) -> None:
         """The server and all its children; its keeper starts it again."""
-        await self.note_intents()
+        await self.note_in_flight(datetime.now(UTC))
         await self.stand.kill_postgres()
+        at = datetime.now(UTC)
         self.deaths += 1
-        await self.note_intents()
         await self.stand.answers()
+        await self.note_in_flight(at)
 
-    async def note_intents(self) -> None:
-        """Messages whose intent is committed and whose end nobody has written down."""
+    async def note_in_flight(self, at: datetime) -> None:
+        """Messages whose intent was committed and whose end nobody had written down."""
         for _ in range(600):
             try:
                 async with self.stand.database.transaction(self.stand.project_id) as tx:
-                    self.mails_cut_off += len(set(await tx.scalars(_INTENTS)) - self.cut_off)
-                    self.cut_off |= set(await tx.scalars(_ALL_INTENTS))
+                    found = {row.id: row.channel for row in await tx.execute(_IN_FLIGHT, {"at": at})}
+                    new = found.keys() - self.cut_off
+                    self.mails_cut_off += sum(found[one] == "email" for one in new)
+                    self.cut_off |= new
                     return
             except (SQLAlchemyError, OSError):
                 await asyncio.sleep(0.05)
@@ -194,7 +200,7 @@ async def _one_node_dies(fire: Fire) -> float | None:
     crowd.wanted = len(crowd.visitors) + LAST
     await _all_came(crowd)
     await asyncio.to_thread(workers[0].kill)
-    await fire.note_intents()
+    await fire.note_in_flight(datetime.now(UTC))
     return await fire.settled(PATIENCE)
 
 

@@ -202,7 +202,7 @@ async def prepare(page: Page, name: str) -> None:
     if name == "builder":
         await page.get_by_role("button", name="Preview last week").click()
         await page.locator("[data-builder-said]").filter(has_text="Last week:").wait_for()
-        await page.locator("[data-builder-tree] .step.wait .step-face").first.click()
+        await page.locator("[data-builder-tree] .step.send .step-face").first.click()
         await page.wait_for_load_state("networkidle")
         await page.wait_for_timeout(500)
 
