@@ -150,7 +150,9 @@ def main() -> None:
         ("UCI with page values", "online_shoppers_intention.csv", 0.935, partial(uci, page_values=True)),
         ("RetailRocket, first cart", "retailrocket_cart_prefix.csv", 0.645, retailrocket),
     ]
-    # Each fold in a process of its own that begins afresh: threads of numerical libraries do not survive a fork.
+    # Each fold in a process of its own that begins afresh, for threads of numerical libraries do not survive a fork;
+    # and with one such thread each, or they would fight for the processors.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     with ProcessPoolExecutor(min(FOLDS, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
         for name, file, bar, read in sets:
             path = data_set(file)

@@ -8,9 +8,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
-from math import comb, exp, isfinite, prod
-from operator import mul
+from itertools import pairwise
+from math import exp, isfinite, prod
 from typing import Any, Final
 
 MOST_LOG_ODDS: Final = 30.0
@@ -66,26 +65,6 @@ class Table:
             cell = cell * (len(edges) + 1) + bisect_right(edges, x)
         return self.values[cell]
 
-    def parts(self, xs: Sequence[float]) -> tuple[float, ...]:
-        """How much of ``at(xs)`` less what it is at zeros each column adds, a column at 0 nothing.
-
-        The mean over all orders in which the columns may leave 0 (Shapley, 1953).
-        """
-        zeros = [bisect_right(edges, 0.0) for edges in self.edges]
-        steps = self.steps
-        start = sum(map(mul, zeros, steps))
-        moves = [(bisect_right(e, x) - z) * s for e, x, z, s in zip(self.edges, xs, zeros, steps, strict=True)]
-        moved = [place for place, move in enumerate(moves) if move]
-        added = [0.0] * len(xs)
-        for place in moved:
-            others = [moves[other] for other in moved if other != place]
-            for size in range(len(others) + 1):
-                weight = 1 / (len(moved) * comb(len(others), size))
-                for some in combinations(others, size):
-                    cell = start + sum(some)
-                    added[place] += weight * (self.values[cell + moves[place]] - self.values[cell])
-        return tuple(added)
-
     def mapped(self, slope: float, shift: float) -> Table:
         """The table with ``slope`` × its values + ``shift``."""
         return Table(self.columns, self.edges, tuple(v * slope + shift for v in self.values))
@@ -103,14 +82,6 @@ class Additive:
         """Of one row of numbers."""
         total = self.bias + sum([curve.at(row[curve.column]) for curve in self.curves])
         return total + sum([table.at([row[c] for c in table.columns]) for table in self.tables])
-
-    def parts(self, row: Sequence[float]) -> dict[int, float]:
-        """Column → what it adds to the log-odds that the row has with zeros instead."""
-        found = {curve.column: curve.at(row[curve.column]) - curve.at(0.0) for curve in self.curves}
-        for table in self.tables:
-            for column, adds in zip(table.columns, table.parts([row[c] for c in table.columns]), strict=True):
-                found[column] = found.get(column, 0.0) + adds
-        return found
 
     def mapped(self, slope: float, shift: float) -> Additive:
         """The model whose log-odds are ``slope`` × these + ``shift``: still a sum of the same terms."""

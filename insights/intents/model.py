@@ -20,7 +20,7 @@ class Term:
     """One summand of a score's log-odds: ``value`` of the feature times ``weight``. The first of a score is "bias".
 
     Where a curve bends or a table steps, ``weight`` is the mean slope up to the value. What several features add
-    together is shared out among them (``Table.parts``).
+    together is shared out among them (``Lookup.parts``).
     """
 
     feature: str
@@ -72,15 +72,16 @@ class IntentModel:
     def explain(self, row: Sequence[float]) -> dict[str, tuple[Term, ...]]:
         """Score → its terms that add something, the bias first, then by size. Their sum is its log-odds."""
         explained = {}
-        for score in SCORES:
+        shares = [{}, {}, {}] if self._tables is None else self._tables.parts(row)
+        for score, adds in zip(SCORES, shares, strict=True):
             part = self.parts[score]
+            for curve in part.curves:
+                if x := row[curve.column]:
+                    adds[curve.column] = adds.get(curve.column, 0.0) + curve.at(x)
             found = [
-                Term(FEATURES[column], row[column], adds / row[column])
-                for column, adds in part.parts(row).items()
-                if adds
+                Term(FEATURES[column], row[column], value / row[column]) for column, value in adds.items() if value
             ]
-            kept = sorted(found, key=lambda term: -abs(term.adds))
-            explained[score] = (Term("bias", 1.0, part.bias), *kept)
+            explained[score] = (Term("bias", 1.0, part.bias), *sorted(found, key=lambda term: -abs(term.adds)))
         return explained
 
     def as_dict(self) -> dict[str, Any]:

@@ -48,28 +48,15 @@ def test_tables_learn_from_a_part_of_many_rows_what_all_of_them_say(monkeypatch:
     )
 
 
-def test_a_table_shares_out_what_its_columns_add_together() -> None:
-    table = Table((0, 1, 2), ((0.5, 1.5), (0.5,), (-1.0,)), tuple(float(v**2) for v in range(12)))
-    for xs in ((0.0, 0.0, 0.0), (1.0, 0.0, -2.0), (2.0, 1.0, 0.0), (2.0, 1.0, -2.0)):
-        parts = table.parts(xs)
-        assert sum(parts) == pytest.approx(table.at(xs) - table.at((0.0, 0.0, 0.0)))
-        assert all(part == 0.0 for part, x in zip(parts, xs, strict=True) if x == 0.0)
-    # Two columns: half of what each adds first, half of what it adds second.
-    both = Table((0, 1), ((0.5,), (0.5,)), (0.0, 1.0, 3.0, 10.0))
-    assert both.parts((1.0, 1.0)) == (pytest.approx((3 + 9) / 2), pytest.approx((1 + 7) / 2))
-
-
 def test_one_row_and_many_rows_get_the_same_log_odds() -> None:
     rng = np.random.default_rng(3)
     rows = rng.normal(size=(500, 3))
     outcomes = (rows[:, 0] > rows[:, 1]).astype(float)
     for model in (fit(rows, outcomes, FitSettings()), fit(rows, outcomes, FitSettings(tables=20))):
-        nothing = model.log_odds((0.0,) * 3)
         for row, expected in zip(rows[:50], map(float, log_odds_of(model, rows)), strict=False):
             assert model.log_odds(tuple(row)) == pytest.approx(expected)
             assert model.from_zero().log_odds(tuple(row)) == pytest.approx(expected)
             assert model.mapped(0.5, 1.0).log_odds(tuple(row)) == pytest.approx(0.5 * expected + 1.0)
-            assert nothing + sum(model.parts(tuple(row)).values()) == pytest.approx(expected)
 
 
 def test_a_rare_outcome_does_not_lead_the_fit_astray() -> None:
