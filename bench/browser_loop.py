@@ -8,6 +8,7 @@ decision, its commit, the answer and the renderer, which is loaded for it.
 from __future__ import annotations
 
 import asyncio
+import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -23,6 +24,8 @@ from tests.browser import ARGUMENTS, PERSON, chromium_path
 
 DIST: Final = Path(__file__).parent.parent / "sdk-web" / "dist"
 BAR_MS: Final = 50.0
+VISITS: Final = 40
+"""With fewer than 20, the slowest of them would stand for the slowest twentieth."""
 SHOWN_WITHIN_MS: Final = 3_000
 CART: Final = """() => {
   whyleft.productViewed({product_id: 'kettle-7', name: 'Kettle 7', price_minor: 4999, currency: 'EUR'});
@@ -39,8 +42,8 @@ LEAVE: Final = """() => {
 }"""
 
 
-async def figures(urls: DatabaseUrls, environment: dict[str, str], cores: frozenset[int], visits: int) -> list[Figure]:
-    """The slowest of 20 visits that were shown something. Whom the holdout leaves alone is not counted."""
+async def figures(urls: DatabaseUrls, environment: dict[str, str], cores: frozenset[int]) -> list[Figure]:
+    """What 19 of 20 visits that were shown something kept below. Whom the holdout leaves alone is not counted."""
     name = "event to rendered action in Chromium p95"
     if not (DIST / "whyleft.js").is_file():
         return [Figure(name, None, "the browser SDK is not built; run `make setup`", BAR_MS)]
@@ -54,12 +57,12 @@ async def figures(urls: DatabaseUrls, environment: dict[str, str], cores: frozen
                 browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
                 # What is compiled and loaded once does not count.
                 await _visit(browser, shop.origin)
-                each = [await _visit(browser, shop.origin) for _ in range(visits)]
+                each = [await _visit(browser, shop.origin) for _ in range(VISITS)]
                 await browser.close()
     took = sorted(one for one in each if one is not None)
     if not took:
-        return [Figure(name, None, f"none of {visits} visits was shown anything", BAR_MS, False)]
-    p95, p50 = took[min(len(took) - 1, int(len(took) * 0.95))], took[len(took) // 2]
+        return [Figure(name, None, f"none of {VISITS} visits was shown anything", BAR_MS, False)]
+    p95, p50 = took[math.ceil(len(took) * 0.95) - 1], took[len(took) // 2]
     return [
         Figure(name, round(p95, 1), "ms", BAR_MS, p95 <= BAR_MS, len(took)),
         Figure("event to rendered action in Chromium p50", round(p50, 1), "ms", n=len(took)),

@@ -2,7 +2,7 @@
 
 `python -m bench.ingest [--long] [--json]`. POSTs of ten events (2.1 KB) over loopback; server, PostgreSQL and client on
 cores of their own where the machine has four. Floors and peers run in the same call, in turn with ours, and medians of
-the rounds are compared. About a minute; --long takes more rounds and follows memory over a million events.
+the rounds are compared. About two minutes; --long takes more rounds and follows memory over a million events.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
         figures.append(Figure("what the commit adds to p50", round(adds, 2), "ms", 1.5, adds <= 1.5))
         figures += stages(passed, await passes(ours))
         figures += await memory(ours, path, plan)
-    figures += await browser_loop.figures(urls, environment, cores.server, 40 if plan.long else 12)
+    figures += await browser_loop.figures(urls, environment, cores.server)
     figures += await live_stores(path, plan, environment, cores)
     settle(urls)
     figures += await workers(path, plan, environment, cores)
