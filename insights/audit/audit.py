@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from insights.audit.exports import Format, Happening, Lines, Unread, detect, read
+from insights.audit.exports import Format, Happening, Unread, detect, read
 from insights.audit.finding import look, mail_flows
+from insights.audit.lines import Lines
 from insights.audit.returning import Returning
 from insights.audit.stakes import NOTHING_GIVEN, Given, Stakes, stakes
 from insights.audit.tally import Tally

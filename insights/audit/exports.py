@@ -5,18 +5,18 @@ A line that cannot be read costs only itself: it is named with its number, what 
 
 from __future__ import annotations
 
-import gzip
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 from msgspec import Struct
 
+from insights.audit.lines import LONGEST_LINE, Lines
 from insights.errors import Refused
 from insights.events.dialects import ga4, segment
 from insights.events.dialects.translation import Envelope, Translated, Untranslatable, Who
@@ -25,7 +25,6 @@ from insights.replay.formats import Format as LogFormat
 from insights.replay.formats import RowBroken, row_reader
 from insights.vocabulary.ids import is_uuid7
 
-LONGEST_LINE: Final = 4_000_000
 LOOKED_AT: Final = 50
 LATEST_MS: Final = 4_102_444_800_000
 KNOWN: Final = (
@@ -66,57 +65,6 @@ class Unread:
     file: str
     line: int
     problem: str
-
-
-class Lines:
-    """The lines of files, one after the other, gzip or not; knows how much of them has been read.
-
-    ``read`` and ``size`` are in bytes as they lie on the disk. Raises Refused when a file cannot be read.
-    """
-
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self.paths = list(paths)
-        self.size = 0
-        self._before = 0
-        self._now: IO[bytes] | None = None
-        for path in self.paths:
-            try:
-                self.size += path.stat().st_size
-            except OSError as error:
-                raise _unopened(path, error) from None
-
-    @property
-    def read(self) -> int:
-        """Bytes read so far."""
-        return self._before + (self._now.tell() if self._now is not None else 0)
-
-    def of(self, path: Path) -> Iterator[tuple[int, bytes]]:
-        """(line number from 1, line) of one file."""
-        try:
-            with path.open("rb") as raw:
-                magic = raw.read(4)
-                raw.seek(0)
-                if magic.startswith(b"PK"):
-                    raise Refused(f"{path} is a ZIP archive: unpack it and pass what is in it.")
-                if magic == b"PAR1":
-                    raise Refused(f"{path} is a Parquet file: export the table as newline-delimited JSON instead.")
-                self._now = raw
-                lines = gzip.GzipFile(fileobj=raw) if magic.startswith(b"\x1f\x8b") else raw
-                number = 0
-                while line := lines.readline(LONGEST_LINE):
-                    number += 1
-                    yield number, line
-                    while len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                        line = lines.readline(LONGEST_LINE)
-                self._before += raw.tell()
-                self._now = None
-        except (OSError, EOFError) as error:
-            raise _unopened(path, error) from None
-
-
-def _unopened(path: Path, error: Exception) -> Refused:
-    why = getattr(error, "strerror", None) or str(error)
-    return Refused(f"{path} cannot be read ({why}): pass the path of an export.")
 
 
 def detect(lines: Lines) -> Format:

@@ -32,6 +32,16 @@ async def ask(tx: AsyncSession, project_id: UUID, kind: str, who: dict[str, Any]
     return request.id
 
 
+async def note_export(
+    tx: AsyncSession, project_id: UUID, exported: dict[str, Any], asked_by: str, now: datetime
+) -> None:
+    """Takes down that somebody of the shop was handed what is stored of a person, without saying of whom."""
+    request_id = await ask(tx, project_id, "export_person", {}, asked_by, now)
+    request = await tx.get_one(PrivacyRequest, (project_id, request_id))
+    request.done_at = now
+    request.outcome = {name: len(rows) for name, rows in exported.items()}
+
+
 async def list_requests(tx: AsyncSession, project_id: UUID, limit: int = 200) -> list[PrivacyRequest]:
     """The latest requests, newest first."""
     rows = await tx.scalars(

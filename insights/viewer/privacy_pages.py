@@ -14,7 +14,7 @@ from insights.channels.store import listed
 from insights.errors import Refused
 from insights.identity.acquaintance import read_acquaintance
 from insights.privacy.export import export_visitors
-from insights.privacy.requests import ask
+from insights.privacy.requests import ask, note_export
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import PageGroup, path_id
 
@@ -36,11 +36,12 @@ class PrivacyPages(PageGroup):
         ]
 
     async def export(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
-        """Everything stored of the person, as a file."""
+        """Everything stored of the person, as a file; that it was handed over, and to whom, stays as a request."""
         visitor_id = path_id(request, "visitor_id", "visitor")
-        async with self._reader.reading(viewer.project_id) as tx:
+        async with self._database.transaction(viewer.project_id) as tx:
             known = await read_acquaintance(tx, viewer.project_id, visitor_id)
             found = await export_visitors(tx, viewer.project_id, known.visitors)
+            await note_export(tx, viewer.project_id, found, viewer.name, self._now())
         return Response(
             json.dumps(found, ensure_ascii=False, indent=1, default=str),
             media_type="application/json",

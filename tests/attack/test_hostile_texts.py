@@ -12,7 +12,7 @@ import pytest
 
 from adapters.channels.mail import MailInvalid, address
 from insights.access.members import email_of
-from insights.audit.exports import LONGEST_LINE, Lines
+from insights.audit.lines import LONGEST_LINE, Lines
 from insights.errors import Refused
 from insights.events.kept import kept_props, kept_url
 from insights.identity import names

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from insights.audit.exports import Format, Happening, Lines, Unread, detect, read
+from insights.audit.exports import Format, Happening, Unread, detect, read
+from insights.audit.lines import Lines
 from insights.errors import Refused
 from tests.audit.exports import START, own_lines, three_visits, written
 

@@ -17,7 +17,7 @@ def token_of(page: str) -> str:
     return re.search(r'/export"><input type="hidden" name="token" value="([^"]+)"', page)[1]  # type: ignore[index]
 
 
-async def test_an_admin_gets_a_copy_of_everything(shop: Shop) -> None:
+async def test_an_admin_gets_a_copy_of_everything_and_that_they_did_is_kept(shop: Shop, database: Database) -> None:
     where = f"/visitors/{shop.visits['broken'].visitor_id}"
     token = token_of(await shop.see(where))
     answer = await shop.client.post(f"/app{where}/export", data={"token": token})
@@ -27,6 +27,10 @@ async def test_an_admin_gets_a_copy_of_everything(shop: Shop) -> None:
     assert str(shop.visits["broken"].id) in answer.text
     assert str(shop.visits["buyer"].id) not in answer.text
     assert (await shop.client.post(f"/app{where}/export", data={"token": "forged"})).status_code == 403
+    async with database.transaction(shop.project_id) as tx:
+        [request] = (await tx.scalars(select(PrivacyRequest))).all()
+    assert (request.kind, request.who, request.done_at is not None) == ("export_person", {}, True)
+    assert request.outcome == {name: len(rows) for name, rows in answer.json().items()}
 
 
 async def test_erasing_is_meant_and_taken_down_for_all_devices(shop: Shop, database: Database) -> None:
