@@ -1,6 +1,6 @@
 /** Words, not an expression: a compiled one would be the largest thing that this script keeps in memory. */
-const BOTS = "bot crawl spider slurp headless lighthouse phantom puppeteer preview monitor";
-const PAID = /^([a-z]+clid|[gw]braid|li_fat_id|epik)$/;
+const BOTS = "bot crawl spider slurp headless lighthouse phantom preview monitor";
+const PAID = /^(\w+clid|[gw]braid|li_fat_id|epik)$/;
 const CAMPAIGN = /^utm_(source|medium|campaign|term|content)$/;
 
 /** Where the visit came from: campaign names, the host that linked here, and that an ad was paid for, never which click. */

@@ -37,7 +37,7 @@ const start = guard(() => {
 /** Starts the SDK in this page, once. */
 export function boot(): void {
   const calls = window.whyleft?.q;
-  if (!key) return warn("no write key: set data-key on the script tag");
+  if (!key) return warn("no write key: set data-key");
   // A second copy of the snippet stays out of the way of the first.
   if (calls && !Array.isArray(calls)) return;
   // In a frame of a page that has the SDK, that one speaks for both. Throws in another origin's page.

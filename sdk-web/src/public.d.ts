@@ -82,6 +82,8 @@ export interface Whyleft {
   page(): void;
   identify(identity: Identity): void;
   consent(consent: Consent): void;
+  /** What holds now. "pending": the visitor was not asked yet, and must be. */
+  consent(): "granted" | "denied" | "pending";
   productViewed(product: Product): void;
   cartAdded(line: CartLine): void;
   cartRemoved(line: CartLine): void;

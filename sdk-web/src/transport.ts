@@ -105,7 +105,7 @@ function launch(batch: Batch): void {
   const signal = (AbortSignal as Partial<typeof AbortSignal>).timeout?.(TIMEOUT_MS) || null;
   fetch(address(batch), { method: "POST", body: body(batch), keepalive, credentials: "omit", signal }).then(
     landed(answered),
-    landed(failed),
+    landed((batch) => failed(batch)),
   );
 }
 
@@ -113,6 +113,8 @@ function count(n: number, one: number): void {
   aloft += n;
   requests += one;
 }
+
+const complain = (why: unknown): void => warn(`events refused (${why}): check the key, and ${collector}`);
 
 function answered(batch: Batch, response?: Response): void {
   const { ok, status } = response!;
@@ -125,16 +127,17 @@ function answered(batch: Batch, response?: Response): void {
     if (ok) response!.json().then(guard((answer) => answers.hear(answer)), () => {});
   }
   if (refused) notBefore = Infinity;
-  if (status < 500 && !ok) warn(`events refused (${status}): check the key, and ${collector}`);
+  if (status < 500 && !ok) complain(status);
 }
 
 function failed(batch: Batch, response?: Response): void {
-  const wait = Number(response?.headers?.get("retry-after")) * 1000;
+  const wait = Number(response?.headers.get("retry-after")) * 1000;
   // Asked often enough: what is left waits in storage for the next page, or for the network to come back.
   notBefore =
     failures++ < RETRIES
       ? Date.now() + (failures > 1 || response ? Math.min(wait || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5) : 0)
       : Infinity;
+  if (failures > 1 && !response) complain("no answer");
   if (queue.includes(batch)) keep(queue);
 }
 

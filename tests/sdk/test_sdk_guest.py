@@ -91,6 +91,8 @@ async def test_a_failing_fetch_fails_as_it_did(site: Site, page: Page) -> None:
 
 async def test_an_endpoint_that_cannot_be_reached_throws_nothing_into_the_page(site: Site, page: Page) -> None:
     site.pages["/"] = "<!doctype html>" + TAG.replace("data-key", 'data-endpoint="http://127.0.0.1:1" data-key')
+    lines: list[str] = []
+    page.on("console", lambda message: lines.append(message.text))
     await page.add_init_script(LISTEN)
     await page.goto(site.origin)
     await page.evaluate("whyleft.cartAdded({product_id: 'm1'}); whyleft.flush()")
@@ -98,8 +100,12 @@ async def test_an_endpoint_that_cannot_be_reached_throws_nothing_into_the_page(s
         """const loop = {}; loop.self = loop; whyleft.track('x', loop); whyleft.track();
         whyleft.identify(); whyleft.consent(); whyleft.q.push(); whyleft.q.push(['nothing']); whyleft.purchased(null)"""
     )
+    await site.heard(lambda: [line for line in lines if line.startswith("whyleft")])
+    await page.evaluate("dispatchEvent(new Event('online')); whyleft.flush()")
     await asyncio.sleep(0.3)
-    assert await page.evaluate("troubles") == []
+    assert len([line for line in lines if line.startswith("whyleft: events refused (no answer)")]) == 1
+    kept = await page.evaluate("Object.keys(localStorage).filter(name => name.startsWith('whyleftqueue')).length")
+    assert kept > 0 and await page.evaluate("troubles") == []
 
 
 async def test_missing_chunks_throw_nothing_into_the_page(site: Site, page: Page) -> None:

@@ -57,6 +57,36 @@ async def test_refused_beacons_are_made_up_for(site: Site, page: Page, refusal: 
     await site.heard(lambda: numbers(site) == list(range(30)))
 
 
+async def test_what_may_outlive_the_page_stays_within_the_ledger(site: Site, page: Page) -> None:
+    """Nobody answers, so that all that was handed over is still under way when the page goes."""
+    await page.add_init_script(
+        """window.carried = [];
+        const size = (body) => new Blob([body]).size;
+        window.fetch = (input, {keepalive, body}) => new Promise(() => keepalive && carried.push(size(body)));
+        Navigator.prototype.sendBeacon = (input, body) => !!carried.push(size(body));"""
+    )
+    await page.goto(site.origin)
+    # Twice hidden, then left: each hands over what it may, and the first batch is under way since the page began.
+    await page.evaluate(THIRTY % 500 + HIDE + THIRTY % 1500 + HIDE)
+    await page.evaluate(THIRTY % 4000 + "dispatchEvent(new PageTransitionEvent('pagehide'))")
+    carried: list[int] = await page.evaluate("carried")
+    assert 2 <= len(carried) <= 9 and 30_000 < sum(carried) <= 60_000
+    kept = await page.evaluate("Object.keys(localStorage).filter(name => name.startsWith('whyleftqueue')).length")
+    assert kept > 0
+
+
+async def test_ten_small_requests_are_nine_and_a_wait(site: Site, page: Page) -> None:
+    await page.add_init_script(
+        """window.carried = 0;
+        window.fetch = (input, init) => { carried += init.keepalive; return new Promise(() => 0); };
+        Navigator.prototype.sendBeacon = () => !!++carried;"""
+    )
+    await page.goto(site.origin)
+    for _ in range(15):
+        await page.evaluate("whyleft.track('searched', {query: 'mug'});" + HIDE)
+    assert await page.evaluate("carried") == 9
+
+
 async def test_a_full_storage_loses_nothing_of_the_shop_and_stops_nothing(site: Site, page: Page) -> None:
     await page.add_init_script(
         """try { let size = 1 << 22; localStorage.cart = 'mine';
