@@ -13,7 +13,8 @@ from starlette.routing import BaseRoute
 
 from adapters.postgres.acting import Actor, acting
 from insights.access.in_house import CALLER
-from insights.access.keys import KeyRing, ResolvedKey
+from insights.access.key_ring import KeyRing
+from insights.access.keys import ResolvedKey
 from insights.access.operations import NEEDS, scope_of
 from insights.access.roles import Role
 from insights.errors import KeyMissing, KeyRefused, NotAllowed

@@ -12,7 +12,8 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from insights.access.keys import KeyRing, ResolvedKey
+from insights.access.key_ring import KeyRing
+from insights.access.keys import ResolvedKey
 from insights.errors import KeyMissing, KeyRefused, NotAllowed, OriginRefused, TooMany, Unavailable
 from insights.traffic.limits import Traffic
 

@@ -18,7 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from adapters.postgres.engine import Database, DatabaseUrls
 from insights import serving
-from insights.access.keys import KeyRing, create_key, ensure_project
+from insights.access.key_ring import KeyRing
+from insights.access.keys import create_key, ensure_project
 from insights.app import create_app
 from insights.demo.inbox import Inbox, create_inbox
 from insights.demo.outcome import Outcome, outcome_of, reasons_of, sends_pending

@@ -14,7 +14,7 @@ from adapters.telemetry.exposition import Exposition
 from adapters.telemetry.meters import Meters
 from flows.runner import Runner
 from flows.uptake import Uptake
-from insights.access.keys import KeyRing
+from insights.access.key_ring import KeyRing
 from insights.access.post import Post
 from insights.channels.callbacks import Callbacks
 from insights.channels.kept import KeptChannels

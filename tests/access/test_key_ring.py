@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from adapters.postgres.engine import Database, DatabaseUrls
-from insights.access.keys import GRACE, KeyRing, create_key
+from insights.access.key_ring import GRACE, KeyRing
+from insights.access.keys import create_key
 from insights.models import ApiKey
 
 

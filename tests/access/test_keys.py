@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import select, update
 
 from adapters.postgres.engine import DatabaseUrls
-from insights.access.keys import KeyRing, create_key
+from insights.access.key_ring import KeyRing
+from insights.access.keys import create_key
 from insights.models import ApiKey
 from tests.api.conftest import Api
 

@@ -15,7 +15,8 @@ from adapters.postgres import binaries, migrate
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from bench.visits import FAILS, visit
-from insights.access.keys import KeyRing, create_key
+from insights.access.key_ring import KeyRing
+from insights.access.keys import create_key
 from insights.events.flush import SessionTimes
 from insights.events.record import Recorder
 from insights.shipped import shipped
