@@ -136,6 +136,10 @@ async def test_tabs_that_keep_at_once_lose_nothing_of_each_other(site: Site, vis
     site.status = 503
     tabs = [await visitor.new_page() for _ in range(6)]
     await asyncio.gather(*(tab.goto(f"{site.origin}/{number}") for number, tab in enumerate(tabs)))
+    # Each has heard that the server takes nothing, and keeps its page view.
+    await tabs[0].wait_for_function(
+        "Object.keys(localStorage).filter(name => name.startsWith('whyleftqueue')).length >= 6"
+    )
     await asyncio.gather(
         *(
             tab.evaluate(
