@@ -43,6 +43,8 @@ MOST_BEHIND = 100
 """Visitors that may still have to come when the next kill is due; it waits for them."""
 TAKES = 0.03
 DROPS = 0.02
+COMMITS_END = 1.0
+"""Seconds in which PostgreSQL ends what a dead worker had asked it to commit: until then nobody else sees it."""
 LEASE = 10.0
 SETTLED_WITHIN = 180.0
 PATIENCE = 900.0
@@ -103,9 +105,11 @@ class Fire:
         self._turn += 1
         await worker.ready()
         await asyncio.to_thread(worker.kill)
+        at = datetime.now(UTC)
         self.killed += 1
-        await self.note_in_flight(datetime.now(UTC))
         worker.start()
+        await asyncio.sleep(COMMITS_END)
+        await self.note_in_flight(at)
 
     async def _kill_postgres(self) -> None:
         """The server and all its children; its keeper starts it again."""
@@ -200,7 +204,9 @@ async def _one_node_dies(fire: Fire) -> float | None:
     crowd.wanted = len(crowd.visitors) + LAST
     await _all_came(crowd)
     await asyncio.to_thread(workers[0].kill)
-    await fire.note_in_flight(datetime.now(UTC))
+    at = datetime.now(UTC)
+    await asyncio.sleep(COMMITS_END)
+    await fire.note_in_flight(at)
     return await fire.settled(PATIENCE)
 
 
