@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
 from insights.api.etag import IfMatch, etag_of, version_of
@@ -36,9 +36,15 @@ class ShopIn(StoredBody):
     )
 
 
-class ShopOut(ShopIn):
+class ShopOut(BaseModel):
     """The shop as it stands."""
 
+    currency: str | None
+    margin_rate: float | None
+    shipping_cost_minor: int | None
+    free_shipping_from_minor: int | None
+    contact_href: str
+    holdout: float
     version: int
     updated_at: datetime
 
