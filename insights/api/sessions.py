@@ -8,7 +8,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import Select, func, select, tuple_
 
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
@@ -101,18 +101,7 @@ async def list_sessions(
     cursor: str | None = Query(None, description="`next` of the page before."),
 ) -> SessionPage:
     """The project's sessions, newest first."""
-    query = (
-        select(Session, Insight)
-        .outerjoin(
-            Insight,
-            (Insight.project_id == Session.project_id)
-            & (Insight.session_id == Session.id)
-            & Insight.superseded_at.is_(None),
-        )
-        .where(Session.project_id == caller.project_id)
-        .order_by(Session.started_at.desc(), Session.id.desc())
-        .limit(limit + 1)
-    )
+    query = _explained(caller.project_id).order_by(Session.started_at.desc(), Session.id.desc()).limit(limit + 1)
     if reason is not None:
         query = query.where(Insight.reason == reason.value)
     if open is not None:
@@ -130,22 +119,27 @@ async def list_sessions(
 async def get_session(session_id: UUID, caller: SecretCaller, services: FromRequest) -> SessionWithTimeline:
     """One session with its timeline and, once it is closed, its insight."""
     async with services.database.transaction(caller.project_id) as tx:
+        # First the insight, then the events: what it cites is among them, whenever the session is closed.
+        query = _explained(caller.project_id).where(Session.id == session_id)
+        row = (await tx.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound(f"There is no session {session_id} in this project.")
         timeline = await read_timeline(tx, caller.project_id, session_id)
-        session = await tx.get_one(Session, (caller.project_id, session_id))
-        insight = (
-            await tx.execute(
-                select(Insight).where(
-                    Insight.project_id == caller.project_id,
-                    Insight.session_id == session_id,
-                    Insight.superseded_at.is_(None),
-                )
-            )
-        ).scalar_one_or_none()
     events = [
         EventOut(id=e.id, at=e.at, type=e.type, tab=e.tab, seq=e.seq, url=e.url, props=dict(e.props))
         for e in timeline.events
     ]
-    return SessionWithTimeline(**session_out(session, insight).model_dump(), events=events)
+    return SessionWithTimeline(**session_out(*row).model_dump(), events=events)
+
+
+def _explained(project_id: UUID) -> Select[Session, Insight | None]:
+    """Sessions, each with its insight or None, as they stood in one moment."""
+    insight = (
+        (Insight.project_id == Session.project_id)
+        & (Insight.session_id == Session.id)
+        & Insight.superseded_at.is_(None)
+    )
+    return select(Session, Insight).outerjoin(Insight, insight).where(Session.project_id == project_id)
 
 
 @router.post("/{session_id}/close", status_code=202, response_model=Closed)
