@@ -4,8 +4,8 @@
 (`bench.chaos.crowd`), and their providers take their time and now and then take a message and hang up. Every second
 and a half a worker that is up is killed, the one that is up longest, once messages got through since the last kill;
 now and then PostgreSQL falls instead. At last one of two workers is killed for good, and the other must drain the
-queue. --long: 1,000 and 20 kills over 100,000 runs, about half an hour; --kills N: as many workers, and fewer visitors
-accordingly; --minutes M: no more kills after so long.
+queue. --long: 1,000 and 20 kills over 100,000 runs, about three quarters of an hour; --kills N: as many workers, and
+fewer visitors accordingly; --minutes M: no more kills after so long.
 """
 
 from __future__ import annotations
