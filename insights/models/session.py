@@ -17,7 +17,7 @@ class Session(Tenant, Base):
     """``closed_at`` is NULL while the session is open. ``close_at`` is when a worker is due to look at it, or NULL.
 
     It is put off in steps of a twelfth of the quiet time: the batches in between then change no indexed column, and
-    find room for the row's next version in its page (fillfactor 70). An event that arrives after the close sets it
+    find room for the row's next version in its page (fillfactor 85). An event that arrives after the close sets it
     again; an order that nobody knew of opens the session again at once. ``ended_at`` is the latest session_ended.
     ``lease_token`` fences: a worker whose lease ran out writes nothing. The summary columns (from ``event_count`` on)
     are as of the last look, but for ``purchased``, which is true from the order on. ``paths`` are those it saw,
