@@ -22,10 +22,18 @@ def mailbox(address: object) -> str | None:
     if written is None:
         return None
     local, _, host = written.rpartition("@")
-    local = local.partition("+")[0] or local
+    local, host = local.partition("+")[0] or local, _ascii(host)
     if host in _NO_DOTS:
         local, host = local.replace(".", "") or local, "gmail.com"
     return f"{local}@{host}"
+
+
+def _ascii(host: str) -> str:
+    """The host as it stands in the DNS, which has one spelling for wide letters, umlauts and their punycode."""
+    try:
+        return host.encode("idna").decode()
+    except UnicodeError:
+        return host
 
 
 def mailbox_key(salt: UUID, address: object) -> bytes | None:

@@ -5,6 +5,7 @@ What they show and change goes through the product's own API, which checks role 
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -200,7 +201,7 @@ class SettingsPages(PageGroup):
         """Changes them; an empty field goes back to what the server does."""
         days = _number("keep_days", form.get("keep_days", ""))
         fields = form.get("extra_fields", "").split() if form.get("limit_fields") else None
-        body = {"keep_days": None if days is None else int(days), "extra_fields": fields}
+        body = {"keep_days": days, "extra_fields": fields}
         await self._ask(request, viewer, "PATCH", "/v1/privacy/settings", body)
         return self._to(request, "/settings/privacy")
 
@@ -296,9 +297,12 @@ def _number(name: str, text: str) -> float | None:
     if not text:
         return None
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
-        raise Refused(f"{name}: {text[:20]!r} is not a number.", field=name) from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise Refused(f"{name}: {text[:20]!r} is not a number.", field=name)
+    return number
 
 
 def _telling(entry: dict[str, Any]) -> str:

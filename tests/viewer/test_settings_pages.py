@@ -163,6 +163,9 @@ async def test_model_and_privacy_are_set_and_an_empty_field_goes_back(admin: Som
     assert "sk-of-the-project" not in shown
     wrong = await admin.send("/settings/model", "/settings/model", **{**fields, "threshold": "much"})
     assert (wrong.status_code, "not a number" in wrong.text) == (400, True)
+    for odd in ("nan", "inf", "1e400", "12.7", "-5"):
+        refused = await admin.send("/settings/privacy", "/settings/privacy", keep_days=odd)
+        assert refused.status_code in (400, 422), odd
     assert (await admin.send("/settings/privacy", "/settings/privacy", keep_days="400")).status_code == 303
     assert 'value="400"' in await admin.see("/settings/privacy")
     assert (await admin.send("/settings/privacy", "/settings/privacy", keep_days="")).status_code == 303
