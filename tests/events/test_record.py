@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import psycopg
@@ -19,14 +18,6 @@ from insights.events.record import Recorder
 from insights.events.wire import WireEvent
 from insights.models import Event, Session, Visitor
 from insights.vocabulary.ids import uuid7, uuid7_ms
-
-
-@pytest.fixture
-async def recorder(database: Database) -> AsyncIterator[Recorder]:
-    recorder = Recorder(database, times=SessionTimes(), max_queued=500)
-    recorder.start()
-    yield recorder
-    await recorder.stop()
 
 
 def visit(project_id: UUID, types: list[str], **props: object) -> Entry:

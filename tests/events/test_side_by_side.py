@@ -31,14 +31,6 @@ async def projects(database: Database) -> list[UUID]:
     return made
 
 
-@pytest.fixture
-async def recorder(database: Database) -> AsyncIterator[Recorder]:
-    recorder = Recorder(database, times=SessionTimes(), max_queued=500)
-    recorder.start()
-    yield recorder
-    await recorder.stop()
-
-
 def visit(project_id: UUID, *types: str) -> Entry:
     session = uuid7()
     at = uuid7_ms(session)
