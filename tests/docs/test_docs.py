@@ -1,0 +1,163 @@
+"""What the documents name exists: commands with their options, modules, settings, files, headings, pictures."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import typer
+
+from insights.cli import app
+from insights.cli.commands import COMMANDS
+from insights.settings import PREFIX, Settings
+
+CODE = re.compile(r"^```[a-z]*\n(.*?)^```|`([^`\n]+(?:\n[^`\n]+)?)`", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+OF_THE_SHELL = {"|", "<", ">", "&", "#", "&&", "||", ";"}
+
+
+@pytest.fixture(scope="module")
+def files(repository: Path) -> list[Path]:
+    """Every file under version control."""
+    listed = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=True).stdout
+    return [repository / line for line in listed.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def pages(files: list[Path]) -> list[Path]:
+    """Every page that people read."""
+    return [file for file in files if file.suffix == ".md"]
+
+
+def commands(page: Path, *beginning: str) -> Iterator[list[str]]:
+    """Each call of a program in a page's code, as words, up to what belongs to the shell."""
+    for block, inline in CODE.findall(page.read_text()):
+        for line in (block or inline.replace("\n", " ")).replace("\\\n", " ").splitlines():
+            words = [word.removeprefix(".venv/bin/") for word in line.split()]
+            for at, word in enumerate(words):
+                if words[at : at + len(beginning)] != list(beginning) or (at and word == words[at - 1]):
+                    continue
+                if at and words[at - 1] in ("--cov", "systemctl", "instrument"):
+                    continue
+                call = words[at + len(beginning) :]
+                end = next((n for n, part in enumerate(call) if part in OF_THE_SHELL or part == "whyleft"), len(call))
+                yield call[:end]
+
+
+def fault_of(call: list[str]) -> str | None:
+    """What the ``whyleft`` command does not know of a call."""
+    if not call or call[0].startswith("-") or not re.fullmatch(r"[a-z]+", call[0]):
+        return None
+    if call[0] not in COMMANDS:
+        return f"there is no command {call[0]}"
+    command = COMMANDS[call[0]].load(call[0])
+    rest = call[1:]
+    if isinstance(command, typer.core.TyperGroup):
+        if not rest:
+            return None
+        if rest[0] not in command.commands:
+            return f"{call[0]} has no command {rest[0]}"
+        command, rest = command.commands[rest[0]], rest[1:]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    unknown = [word for word in rest if word.startswith("--") and word.split("=")[0] not in {*known, "--help"}]
+    return f"{' '.join(call[:2])} has no option {unknown[0]}" if unknown else None
+
+
+def test_each_command_of_whyleft_in_a_document_is_one_with_the_options_it_is_given(pages: list[Path]) -> None:
+    assert app is not None
+    calls = [(page, call) for page in pages for call in commands(page, "whyleft")]
+    assert len(calls) > 80
+    assert not [f"{page.name}: {fault}" for page, call in calls if (fault := fault_of(call))]
+
+
+@pytest.mark.parametrize(
+    ("call", "fault"),
+    [("serv --port 1", "no command serv"), ("keys mint", "keys has no command mint"), ("eval --golden x", "--golden")],
+)
+def test_a_command_that_is_none_would_be_seen(call: str, fault: str) -> None:
+    assert fault in (fault_of(call.split()) or "")
+
+
+def test_each_module_that_a_document_runs_is_there_and_reads_the_options_it_is_given(
+    pages: list[Path], repository: Path
+) -> None:
+    wrong = []
+    for page in pages:
+        for name, *rest in commands(page, "python", "-m"):
+            if name in ("pip", "pytest", "venv"):
+                continue
+            path = repository / name.replace(".", "/")
+            sources = [path.with_suffix(".py")] if path.with_suffix(".py").exists() else sorted(path.glob("*.py"))
+            text = "".join(source.read_text() for source in sources)
+            if not sources:
+                wrong.append(f"{page.name}: there is no module {name}")
+            wrong += [
+                f"{page.name}: {name} reads no {word}"
+                for word in rest
+                if word.startswith("--") and f'"{word}"' not in text
+            ]
+    assert not wrong
+
+
+def test_each_setting_that_is_named_anywhere_is_one(pages: list[Path], repository: Path) -> None:
+    known = {PREFIX + field.name.upper() for field in fields(Settings)}
+    known |= {PREFIX + field.name.upper() + "_FILE" for field in fields(Settings) if field.metadata["secret"]}
+    examples = [
+        file for file in (repository / "examples").rglob("*") if file.is_file() and "node_modules" not in file.parts
+    ]
+    for page in {*pages, *examples}:
+        if page.suffix in (".jpg", ".png", ".woff2"):
+            continue
+        named = set(re.findall(r"\bWHYLEFT_[A-Z0-9_]*[A-Z0-9]\b", page.read_text()))
+        assert named <= known, f"{page.name}: {sorted(named - known)}"
+
+
+def anchors(page: Path) -> set[str]:
+    """What may follow the # in a link to a page: its headings, as forges spell them."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+def test_each_link_leads_to_a_file_and_to_a_heading_in_it(pages: list[Path]) -> None:
+    dead = []
+    for page in pages:
+        for link in LINK.findall(page.read_text()):
+            file, _, anchor = link.partition("#")
+            if "://" in link or link.startswith("mailto:"):
+                continue
+            target = page.parent / file if file else page
+            if not target.exists() or (anchor and anchor not in anchors(target)):
+                dead.append(f"{page.name}: {link}")
+    assert not dead
+
+
+def test_each_page_and_each_picture_is_linked_from_another_page(pages: list[Path], files: list[Path]) -> None:
+    linked = {
+        (page.parent / link.partition("#")[0]).resolve()
+        for page in pages
+        for link in LINK.findall(page.read_text())
+        if not link.startswith("#") and "://" not in link
+    }
+    folders = {path for path in linked if path.is_dir()}
+    lonely = [
+        file.name
+        for file in files
+        if "docs" in file.parts and file.suffix in (".md", ".jpg") and file not in linked and file.parent not in folders
+    ]
+    assert not lonely
+
+
+def test_the_map_of_the_code_has_every_room_and_names_only_what_is_there(repository: Path) -> None:
+    text = (repository / "docs" / "architecture.md").read_text()
+    insights = repository / "insights"
+    rooms = {path.parent.name for path in insights.glob("*/__init__.py")} | {
+        path.stem for path in insights.glob("[a-z]*.py")
+    }
+    assert not {room for room in rooms if f"`{room}`" not in text}
+    roots = (repository, insights, repository / "adapters")
+    for named in set(re.findall(r"`([a-z]+/[a-z_]+)`", text)):
+        assert any((root / named).exists() or (root / f"{named}.py").exists() for root in roots), named
