@@ -148,10 +148,11 @@ async def list_runs(
     *,
     session_group: str | None = None,
     visitor_id: UUID | None = None,
+    flow_id: UUID | None = None,
     run_id: UUID | None = None,
     limit: int = 50,
 ) -> list[RunView]:
-    """The latest runs of a trigger group or of a visitor (or of all), or one, with history and deliveries."""
+    """The latest runs of a trigger group, a visitor, a flow (or of all), or one, with history and deliveries."""
     query = (
         select(FlowRun, Flow.name, FlowVersion.number)
         .join(Flow, (Flow.project_id == FlowRun.project_id) & (Flow.id == FlowRun.flow_id))
@@ -164,6 +165,8 @@ async def list_runs(
         query = query.where(FlowRun.trigger_group == session_group)
     if visitor_id is not None:
         query = query.where(FlowRun.visitor_id == visitor_id)
+    if flow_id is not None:
+        query = query.where(FlowRun.flow_id == flow_id)
     if run_id is not None:
         query = query.where(FlowRun.id == run_id)
     found = (await tx.execute(query)).all()

@@ -127,6 +127,7 @@ async def list_runs(
     services: FromRequest,
     session: UUID | None = Query(None, description="Only runs that this session started."),
     visitor: UUID | None = Query(None, description="Only runs of this visitor."),
+    flow: UUID | None = Query(None, description="Only runs of this flow."),
     limit: int = Query(50, ge=1, le=200),
 ) -> RunList:
     """The latest runs, each with its history and deliveries."""
@@ -136,6 +137,7 @@ async def list_runs(
             caller.project_id,
             session_group=session_group(session) if session else None,
             visitor_id=visitor,
+            flow_id=flow,
             limit=limit,
         )
     return RunList(runs=[RunOut.model_validate(run, from_attributes=True) for run in found])

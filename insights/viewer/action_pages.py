@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
+from insights.errors import NotFound
 from insights.learning import overview, promotion
 from insights.learning.collect import unit_of
 from insights.models import LiveActionEntry
@@ -22,6 +23,7 @@ from insights.viewer.learning_curve import HEIGHT, LEFT, WIDTH, curve_of
 from insights.viewer.page_group import PageGroup, path_id
 from insights.viewer.render import root
 from insights.viewer.wording import label
+from insights.vocabulary.stages import Stage
 
 FORM = "policy"
 """What the forms of these pages are signed for."""
@@ -72,6 +74,7 @@ class ActionPages(PageGroup):
             entries=entries,
             spent=spent,
             built_in=[offer for offer in DEFAULT_CATALOGUE.offers if offer.action.value not in kinds],
+            stages=tuple(Stage),
             policies=policies,
             names={policy.id: policy.name for policy in policies},
             standing=standing,
@@ -88,8 +91,8 @@ class ActionPages(PageGroup):
     async def action(self, request: Request, viewer: Viewer) -> Response:
         """One action as visitors see it, in each of its languages."""
         entry, faces = await self._faces(request, viewer)
-        shown = _look(request, faces)
-        content = json.loads(shown.action)["content"]
+        shown = _look(request, faces) if faces else None
+        content = json.loads(shown.action)["content"] if shown is not None else {}
         words = [(_PARTS.get(name, label(name)), _said(value)) for name, value in content.items() if value]
         where = request.path_params["entry"]
         return self._page(
@@ -104,12 +107,14 @@ class ActionPages(PageGroup):
             faces=faces,
             shown=shown,
             words=words,
-            frame=f"{root(request)}/actions/{where}/frame?look={quote(shown.name)}",
+            frame=f"{root(request)}/actions/{where}/frame?look={quote(shown.name)}" if shown is not None else "",
         )
 
     async def frame(self, request: Request, viewer: Viewer) -> Response:
         """The page that the preview's frame shows: a sketch, and the SDK's own renderer."""
         _, faces = await self._faces(request, viewer)
+        if not faces:
+            raise NotFound("Nobody has said yet what this action looks like: write one of its kind.")
         shown = _look(request, faces)
         locale = "en" if shown.locale == "default" else shown.locale
         answer = self._page(request, viewer, "frame", action=shown.action, locale=locale)

@@ -111,6 +111,7 @@ class HomePages(PageGroup):
             lift=lift,
             needs=needs,
             days_before=DAYS_BEFORE,
+            usual=any(day.sessions for day in before),
         )
 
 
@@ -135,7 +136,7 @@ def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
     carts = ReportQuery(kind=Kind.ABANDONED, since=since, until=now, left_cart=True)
     orders = ReportQuery(kind=Kind.CONVERTED, since=since, until=now)
     return [
-        Number("Visits today", f"{today.sessions:,}", f"{visits / count:,.0f}" if count else "", whole.link()),
+        Number("Visits", f"{today.sessions:,}", f"{visits / count:,.0f}" if count else "", whole.link()),
         Number("Bought", share(today.bought, today.sessions), share(bought, visits) if count else "", orders.link()),
         Number(
             "Left in carts",

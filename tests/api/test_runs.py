@@ -44,6 +44,17 @@ async def test_an_event_that_a_flow_listens_for_starts_it_and_a_retry_does_not_s
     assert (run["status"], [line["what"] for line in run["history"]]) == ("done", ["started", "done", "ended"])
 
 
+async def test_runs_are_listed_by_flow_however_many_newer_ones_others_have(api: Api) -> None:
+    quiet = await publish(api, {"on": "event", "event": "custom", "name": "rare"})
+    batch = api.batch(api.event("custom", {"name": "rare", "props": {}}))
+    await api.send(batch)
+    await work(api)
+    found = (await api.client.get("/v1/runs", params={"flow": str(quiet)}, headers=api.headers)).json()["runs"]
+    assert [run["flow"] for run in found] == ["f"]
+    others = await api.client.get("/v1/runs", params={"flow": str(uuid4())}, headers=api.headers)
+    assert others.json()["runs"] == []
+
+
 async def test_an_event_that_nobody_listens_for_is_not_set_down(api: Api) -> None:
     await publish(api, {"on": "event", "event": "custom", "name": "quiz_done"})
     await api.send(api.batch(api.event("clicked"), api.event("custom", {"name": "other"})))

@@ -41,6 +41,15 @@ def test_every_built_in_action_can_be_drawn() -> None:
             assert action["template"] == face.template
 
 
+async def test_every_built_in_action_has_its_page_also_one_that_waits_for_the_shops_words(shop: Shop) -> None:
+    for offer in DEFAULT_CATALOGUE.offers:
+        page = await shop.see(f"/actions/{offer.action}")
+        assert ("<iframe" in page) == bool(offer.faces), offer.action
+        await shop.see(f"/actions/{offer.action}/frame", 200 if offer.faces else 404)
+    assert "It waits for your words" in await shop.see("/actions/discount_popup")
+    assert "Built in, waits for your words" in await shop.see("/actions")
+
+
 async def test_unknown_actions_say_so(shop: Shop) -> None:
     for name in ("nonsense", "01a1f947fcd87ddb992e3a9ababc459b", "do_nothing"):
         assert "No such live action" in await shop.see(f"/actions/{name}", 404)

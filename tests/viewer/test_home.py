@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from sqlalchemy import delete
 
 from adapters.postgres.engine import Database
 from flows.models import Delivery
+from insights.models import Session
 from tests.patterns import shop as past
 from tests.patterns.conftest import Lookers, lookers
 from tests.viewer.conftest import Shop, log_in
@@ -54,6 +56,17 @@ async def test_today_stands_beside_the_same_hours_of_the_days_before(database: D
     assert f"<b>{len(today):,}</b>" in page and f"usually {usual / 7:,.0f}" in page
     bought = sum(row["kind"] == "converted" for row in today)
     assert f"<b>{100 * bought / len(today):.1f} %</b>" in page
+
+
+async def test_on_the_first_day_nothing_is_called_usual(database: Database, shop: Shop) -> None:
+    weeks = past.Weeks(shop.project_id)
+    weeks.page("/", rate=3)
+    await weeks.shifted(NOW - past.NOW).store(database)
+    assert "beside the same hours" in (page := await shop.see("/")) and ">Usually<" in page
+    async with database.transaction(shop.project_id) as tx:
+        midnight = NOW.replace(hour=0, minute=0, second=0)
+        await tx.execute(delete(Session).where(Session.closed_at < midnight))
+    assert "beside the same hours" not in (page := await shop.see("/")) and "usual" not in page.lower()
 
 
 async def test_every_number_leads_to_its_visits(database: Database, shop: Shop) -> None:
@@ -105,7 +118,7 @@ async def test_what_only_a_human_can_settle_comes_first(database: Database, shop
         )
     page = await shop.see("/")
     assert "Needs you" in page and "1 message may or may not have gone out." in page
-    assert page.index("Needs you") < page.index("Visits today")
+    assert page.index("Needs you") < page.index('class="tiles"')
 
 
 async def test_lift_that_cannot_be_told_yet_is_not_a_number(database: Database, shop: Shop) -> None:
