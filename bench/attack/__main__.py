@@ -9,6 +9,7 @@ each kind of key, kills of every process (parts of `bench.chaos`), and slow and 
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -23,7 +24,7 @@ from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
 from bench.attack.fuzz import Fuzzed, fuzz
 from bench.attack.neighbour import measure
-from bench.attack.rows import ROWS, Row, attempt
+from bench.attack.rows import ROWS, Outcome, Row, attempt
 from bench.attack.slowness import slowness
 from bench.chaos import ingest as chaos
 from bench.processes import Process, environment
@@ -40,8 +41,8 @@ SEEDS = (1, 2, 3)
 OPERATOR = "operator-token-of-thirty-two-letters"
 QUICK_KINDS = ("none", "write", "admin", "member session")
 """Kinds of key that a short run takes; the rest of the secret ones may do less than an admin's."""
-AT_ONCE = 2
-"""Processes for the tests, and as many for schemathesis."""
+ROWS_AT_ONCE = 2
+"""Processes for the tests; schemathesis takes every core that they leave, and all once they are through."""
 KILLS = 4
 """Of each process in the long run; `python -m bench.chaos ingest --long` takes a hundred."""
 SECONDS_OF_FAULT = 8.0
@@ -53,7 +54,8 @@ async def run(long: bool) -> list[Figure]:
     """All figures."""
     # Alone: everything else would be a neighbour, too.
     beside = await _neighbour(long)
-    rows, fuzzed = await asyncio.gather(_rows([row for row in ROWS if long or not row.long]), _fuzz(long))
+    cores = asyncio.Semaphore(max(os.cpu_count() or 1, ROWS_AT_ONCE + 1))
+    rows, fuzzed = await asyncio.gather(_rows([row for row in ROWS if long or not row.long], cores), _fuzz(long, cores))
     figures = [*rows, *fuzzed, *beside]
     if long:
         return figures + await chaos.run(KILLS) + await slowness(SECONDS_OF_FAULT)
@@ -62,10 +64,14 @@ async def run(long: bool) -> list[Figure]:
     return figures + [Figure(name, None, "not run: --long") for name in left_out]
 
 
-async def _rows(rows: list[Row]) -> list[Figure]:
+async def _rows(rows: list[Row], cores: asyncio.Semaphore) -> list[Figure]:
+    async def one(group: list[Row]) -> dict[Row, Outcome]:
+        async with cores:
+            return await attempt(group)
+
     # Starting a database takes as long as many a row: few processes, several rows each.
-    groups = [rows[number::AT_ONCE] for number in range(AT_ONCE)]
-    outcomes = {row: outcome for found in await asyncio.gather(*map(attempt, groups)) for row, outcome in found.items()}
+    groups = [rows[number::ROWS_AT_ONCE] for number in range(ROWS_AT_ONCE)]
+    outcomes = {row: outcome for found in await asyncio.gather(*map(one, groups)) for row, outcome in found.items()}
     figures = []
     for row in rows:
         outcome = outcomes[row]
@@ -131,8 +137,7 @@ async def _member_session(database: Database) -> str:
         return Logins.begin(tx, project_id, Browser("127.0.0.0", "bench"), now, member_id=member_id)
 
 
-async def _fuzz(long: bool) -> list[Figure]:
-    few = asyncio.Semaphore(AT_ONCE)
+async def _fuzz(long: bool, cores: asyncio.Semaphore) -> list[Figure]:
     async with _server() as (url, keys):
 
         async def one(kind: str, key: str, seed: int) -> Fuzzed:
@@ -140,7 +145,7 @@ async def _fuzz(long: bool) -> list[Figure]:
             if kind == "member session":
                 # What opens the viewer opens nothing here: no other page may ask in a member's name.
                 headers = {"Cookie": f"{LOGIN_COOKIE}={key}"}
-            async with few:
+            async with cores:
                 if long:
                     phases = ("examples", "coverage", "fuzzing", "stateful")
                     return await fuzz(url, headers, seed=seed, examples=10, phases=phases)
