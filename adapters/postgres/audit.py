@@ -12,23 +12,26 @@ def audit_trigger(
     table: str,
     subject: str,
     *,
+    name: str = "audit",
     ids: Sequence[str] = ("id",),
     noise: Sequence[str] = (),
     secrets: Sequence[str] = (),
     only_acted: bool = False,
     only_updates: str = "",
+    only_inserts: str = "",
 ) -> list[str]:
     """Notes each change of ``table``. ``subject``: what one row of it is called.
 
     ``noise``: columns that are not told of, and whose change alone is none. ``secrets``: columns of which only is told
     that they changed. ``only_acted``: what the process does of itself is not noted. ``only_updates``: neither is
-    anything but an update for which this SQL condition on OLD and NEW is true.
+    anything but an update for which this SQL condition on OLD and NEW is true. ``only_inserts``: nor anything but a new
+    row of which this condition on NEW is true. ``name``: of the trigger; a table's second one needs another.
     """
     arguments = ", ".join(f"'{text}'" for text in (subject, ",".join(ids), ",".join(noise), ",".join(secrets)))
     conditions = ["NULLIF(current_setting('whyleft.actor', true), '') IS NOT NULL"] if only_acted else []
-    conditions += [f"({only_updates})"] if only_updates else []
+    conditions += [f"({condition})" for condition in (only_updates, only_inserts) if condition]
     when = f"WHEN ({' AND '.join(conditions)}) " if conditions else ""
-    what = "UPDATE" if only_updates else "INSERT OR UPDATE OR DELETE"
+    what = "UPDATE" if only_updates else "INSERT" if only_inserts else "INSERT OR UPDATE OR DELETE"
     return [
-        f"CREATE TRIGGER audit AFTER {what} ON {table} FOR EACH ROW {when}EXECUTE FUNCTION note_change({arguments})"
+        f"CREATE TRIGGER {name} AFTER {what} ON {table} FOR EACH ROW {when}EXECUTE FUNCTION note_change({arguments})"
     ]

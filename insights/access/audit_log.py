@@ -33,14 +33,17 @@ AUDITED: Final = frozenset(
         "invitation",
         "live_action",
         "login",
+        "member",
         "membership",
         "message",
         "message_version",
+        "password_reset",
         "policy",
         "privacy_request",
         "privacy_setting",
         "project",
         "provider_erasure",
+        "saved_view",
         "segment",
         "segment_member",
         "shop",
@@ -52,8 +55,9 @@ AUDITED: Final = frozenset(
 )
 """Tables whose changes are noted: what a project is set to, and what people do to single visitors.
 
-Where the process writes as well (messages, insights, runs, tags), only what somebody did is noted; of a flow's draft,
-which does nothing until it is published, whether the flow is archived.
+Where the process writes as well (messages, insights, runs, tags), only what somebody did is noted: of runs that one was
+started by a call, cancelled, or put back to work. Of a draft is noted which revision it is now, not its words. A member
+belongs to several projects: a new password, and a link to set one, are noted in each.
 """
 
 NOT_AUDITED: Final = {
@@ -71,8 +75,6 @@ NOT_AUDITED: Final = {
     "identity_link": "happened in the shop",
     "kept_offer": "made by the process; its run's history tells of it",
     "login_throttle": "counted by the process",
-    "member": "of no project; belonging to one is noted",
-    "password_reset": "of no project",
     "live_claim": "counted by the process",
     "live_spend": "counted by the process",
     "mirrored_code": "follows from the codes that were issued",
@@ -92,7 +94,6 @@ NOT_AUDITED: Final = {
     "rejected_event": "happened in the shop",
     "reward": "counted by the process",
     "run_event": "a log of its own, never changed",
-    "saved_view": "a filter of the viewer",
     "segment_move": "follows from what visitors did",
     "session": "happened in the shop",
     "ticket_watch": "follows from the tickets that were opened",

@@ -235,6 +235,16 @@ async def set_password(
     await end_logins_of_member(tx, member_id, now, but=keep)
 
 
+async def still_has(tx: AsyncSession, member_id: UUID, password_hash: str | None) -> bool:
+    """Whether a member's password is the one that was compared; it stays so until the transaction ends.
+
+    Comparing takes a while, and a login with a password that is changed meanwhile must not outlive it.
+    """
+    await be_member(tx, member_id)
+    found = await tx.scalar(select(Member.password).where(Member.id == member_id).with_for_update(read=True))
+    return found is not None and found == password_hash
+
+
 async def offer_reset(tx: AsyncSession, member_id: UUID, now: datetime) -> str:
     """The token of a link that sets a member's password, once."""
     await be_member(tx, member_id)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 import structlog
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -127,13 +128,19 @@ class LinkPages:
             )
             response.headers["Retry-After"] = str(error.retry_after)
             return response
+        answer = self._gate.form(request, "forgotten", "forgotten", asked=True, error="", **shown)
         if self._post.can_send:
+            # After the answer, which would come later where there is such a member.
+            answer.background = BackgroundTask(self._mail_link, email, now, self._gate.browser(request).network)
+        return answer
+
+    async def _mail_link(self, email: str, now: datetime, network: str) -> None:
+        with acting(Actor("system", None, "the login page", network)):
             async with self._database.transaction(None) as tx:
                 member = await members.member_named(tx, email)
                 token = None if member is None else await members.offer_reset(tx, member.id, now)
-            if token is not None:
-                self._post.reset(email, token)
-        return self._gate.form(request, "forgotten", "forgotten", asked=True, error="", **shown)
+        if token is not None:
+            self._post.reset(email, token)
 
     async def password(self, request: Request) -> Response:
         """Asks for the new password."""
@@ -147,13 +154,16 @@ class LinkPages:
             return self._foreign(request)
         now = self._clock()
         try:
-            hashed = await self._new_password(form)
+            # The link first: hashing for whoever makes one up would take the turns of those who log in.
             async with self._database.transaction(None) as tx:
                 member_id, email = await members.reset_of(tx, link, now)
-                with acting(Actor("member", str(member_id), email, self._gate.browser(request).network)):
+            hashed = await self._new_password(form)
+            with acting(Actor("member", str(member_id), email, self._gate.browser(request).network)):
+                async with self._database.transaction(None) as tx:
+                    member_id, email = await members.reset_of(tx, link, now)
                     await members.set_password(tx, member_id, hashed, now)
-                member = await members.member_named(tx, email)
-        except Refused as error:
+                    member = await members.member_named(tx, email)
+        except (Refused, TooMany) as error:
             return await self._password(request, link, error=error.detail, status=error.status)
         except NotFound as error:
             return self._over(request, error.detail)

@@ -15,10 +15,10 @@ from starlette.routing import BaseRoute, Route
 from adapters.postgres.acting import Actor, acting
 from adapters.postgres.engine import Database
 from insights.access.logins import Logins
-from insights.access.members import member_named, places_of
+from insights.access.members import member_named, places_of, still_has
 from insights.access.passwords import Passwords
 from insights.access.throttle import LoginThrottles, account, address
-from insights.access.tokens import be_member, hash_of
+from insights.access.tokens import hash_of
 from insights.errors import TooMany
 from insights.models import ApiKey, Login, Member
 from insights.viewer.form import read_form
@@ -122,9 +122,16 @@ class LoginPages:
         return await self._gate.show_out(request)
 
     async def admit(
-        self, request: Request, member: Member, next_page: str, *, project_id: UUID | None = None
+        self,
+        request: Request,
+        member: Member,
+        next_page: str,
+        *,
+        project_id: UUID | None = None,
+        by_password: str | None = None,
     ) -> Response | None:
-        """Logs a member in, to ``project_id`` or where they were last; None where they belong nowhere.
+        """Logs a member in, to ``project_id`` or where they were last; None where they belong nowhere, or no longer
+        have ``by_password``, the hash that was compared.
 
         The cookie is a new one, and the login of the old one is over.
         """
@@ -144,38 +151,41 @@ class LoginPages:
         with acting(Actor("member", str(member.id), member.email, browser.network)):
             await self._logins.end(request.cookies.get(LOGIN_COOKIE, ""), now)
             async with self._database.transaction(where) as tx:
+                if by_password is not None and not await still_has(tx, member.id, by_password):
+                    return None
                 token = self._logins.begin(tx, where, browser, now, member_id=member.id)
         log.info("viewer_login", project=str(where), by="member")
         return self._gate.let_in(request, token, next_page)
 
     async def _by_password(self, request: Request, email: str, password: str, next_page: str) -> Response:
         buckets = [account(email), address(self._gate.address(request))]
-        now = self._clock()
         try:
-            await self._throttles.begin(buckets, now)
+            await self._throttles.begin(buckets, self._clock())
+            async with self._database.transaction(None) as tx:
+                member = await member_named(tx, email)
+            verdict = await self._passwords.verify(None if member is None else member.password, password)
         except TooMany as error:
-            log.info("viewer_login_refused", why="too_many")
+            log.info("viewer_login_refused", why="too_many", network=self._gate.browser(request).network)
             response = self._form(request, next_page, error=error.detail, status=429)
             response.headers["Retry-After"] = str(error.retry_after)
             return response
-        async with self._database.transaction(None) as tx:
-            member = await member_named(tx, email)
-        verdict = await self._passwords.verify(None if member is None else member.password, password)
         if member is None or not verdict.right:
-            log.info("viewer_login_refused", why="wrong_password")
+            log.info("viewer_login_refused", why="wrong_password", network=self._gate.browser(request).network)
             return self._form(request, next_page, error=WRONG, status=401)
         await self._throttles.succeeded(buckets)
+        compared = member.password
         if verdict.anew is not None:
             async with self._database.transaction(None) as tx:
-                await be_member(tx, member.id)
-                await tx.execute(update(Member).where(Member.id == member.id).values(password=verdict.anew))
-        entered = await self.admit(request, member, next_page)
+                if await still_has(tx, member.id, compared):
+                    await tx.execute(update(Member).where(Member.id == member.id).values(password=verdict.anew))
+                    compared = verdict.anew
+        entered = await self.admit(request, member, next_page, by_password=compared)
         return entered or self._form(request, next_page, error=NOWHERE, status=403)
 
     async def _by_key(self, request: Request, key: str, next_page: str) -> Response:
         resolved = await self._resolve_key(key) if len(key) <= _MAX_KEY and key.isprintable() else None
         if resolved is None:
-            log.info("viewer_login_refused", why="unknown_key")
+            log.info("viewer_login_refused", why="unknown_key", network=self._gate.browser(request).network)
             return self._form(request, next_page, error=UNKNOWN_KEY, status=401)
         project_id = resolved.project_id
         if resolved.kind != "secret":

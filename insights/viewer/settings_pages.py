@@ -264,6 +264,7 @@ SUBJECTS: Final = {
     "key": "keys",
     "member": "members",
     "invitation": "invitations",
+    "link to a new password": "links to new passwords",
     "login": "logins",
     "project": "the project",
     "flow": "flows",
@@ -278,6 +279,8 @@ SUBJECTS: Final = {
     "shop": "the shop",
     "webhook source": "webhook sources",
     "privacy request": "requests of people",
+    "run": "runs that somebody started or ended",
+    "saved view": "saved views",
 }
 """What the list of changes can be narrowed to."""
 
