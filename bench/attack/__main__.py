@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import statistics
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -23,7 +24,7 @@ from sqlalchemy import select
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
 from bench.attack.fuzz import Fuzzed, fuzz
-from bench.attack.neighbour import measure
+from bench.attack.neighbour import Added, measure
 from bench.attack.rows import ROWS, Outcome, Row, attempt
 from bench.attack.slowness import slowness
 from bench.chaos import ingest as chaos
@@ -84,15 +85,28 @@ async def _rows(rows: list[Row], cores: asyncio.Semaphore) -> list[Figure]:
 
 async def _neighbour(long: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        found = await measure(Path(folder), rounds=15 if long else 5, seconds=6.0 if long else 3.0)
-    added = 100 * (found.beside / found.alone - 1)
+        found = await measure(Path(folder), rounds=40 if long else 12, seconds=2.0)
+    flood, nothing = found.by_flood, found.by_nothing
+    each = found.requests // 2
     return [
-        Figure("a neighbour's p99 alone", round(found.alone, 2), "ms", n=found.requests),
-        Figure("a neighbour's p99 beside a key that floods", round(found.beside, 2), "ms", n=found.requests),
-        Figure("what the flood adds to it", round(added, 1), "%", MOST_DEARER, added <= MOST_DEARER, found.flooded),
+        Figure("a neighbour's p99 alone", round(statistics.median(found.alone), 2), "ms", n=each),
+        Figure("a neighbour's p99 beside a key that floods", round(statistics.median(found.beside), 2), "ms", n=each),
+        Figure("without a flood it wavers by", round(nothing.median, 1), f"%, {_between(nothing)}", n=each),
+        Figure(
+            "what the flood adds to it",
+            round(flood.median, 1),
+            f"%, {_between(flood)}",
+            MOST_DEARER,
+            flood.median <= MOST_DEARER,
+            each,
+        ),
         Figure("of the flood turned away", found.turned_away, "requests", n=found.flooded),
         Figure("of the neighbour refused", found.errors, "requests", 0, found.errors == 0),
     ]
+
+
+def _between(found: Added) -> str:
+    return f"{found.low:+.0f} to {found.high:+.0f} in 95 of 100 draws"
 
 
 @asynccontextmanager

@@ -1,13 +1,21 @@
-"""How much a key that floods costs the others: one shop's p99 alone, and beside a shop that sends all it can."""
+"""How much a key that floods costs the others: one shop's p99 alone, and beside a shop that sends all it can.
+
+Alone and beside take turns of a few seconds, and each turn beside is compared with the one alone before it: what else
+the machine and its disk do falls on both. What two turns alone differ by is told too: it is what the comparison wavers
+by where there is no flood at all.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import statistics
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
+
+import numpy as np
+import numpy.typing as npt
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
@@ -18,31 +26,65 @@ from insights.access.keys import create_key
 from insights.shipped import shipped
 
 RATE = 50.0
+QUIET_KEYS = 4
+"""Keys of the quiet shop, which sends ``RATE`` requests a second with each."""
 FLOOD_ALLOWED = "60"
-"""Requests a second that each key may send: more than the quiet one does, far less than the flood tries."""
-FLOOD_CONNECTIONS = 64
+"""Requests a second that each key may send: more than a quiet one does, far less than the flood tries."""
+FLOOD_CONNECTIONS = 500
+LEAD = 0.7
+"""Seconds from the flood's beginning until its neighbour is timed: what it may send at once is through by then."""
+DRAWN = 2_000
+SEED = 20261121
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
-    """p99 in milliseconds, the median of the rounds; of how many requests; what the flood got."""
+class Added:
+    """By how many per cent the p99 of one turn was above that of another: the median of the rounds, and between what it
+    lies in 95 of 100 draws of as many rounds."""
 
-    alone: float
-    beside: float
-    requests: int
-    flooded: int
-    turned_away: int
-    errors: int
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(slots=True)
+class Neighbour:
+    """p99 of the neighbour's requests in milliseconds, turn by turn; of how many; what the flood got."""
+
+    alone: list[float] = field(default_factory=list)
+    beside: list[float] = field(default_factory=list)
+    requests: int = 0
+    flooded: int = 0
+    turned_away: int = 0
+    errors: int = 0
+
+    @property
+    def by_flood(self) -> Added:
+        """What the flood adds."""
+        return added(self.alone, self.beside)
+
+    @property
+    def by_nothing(self) -> Added:
+        """What is between two turns without a flood."""
+        return added(self.alone[:-1], self.alone[1:])
+
+
+def added(before: Sequence[float], after: Sequence[float]) -> Added:
+    """Compares turns pair by pair. Its interval is the bootstrap's (Efron & Tibshirani 1993, percentiles)."""
+    ratios: npt.NDArray[np.float64] = np.asarray(after) / np.asarray(before)
+    draws = np.random.default_rng(SEED).choice(ratios, (DRAWN, len(ratios)))
+    low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
+    return Added(*(100 * (float(ratio) - 1) for ratio in (np.median(ratios), low, high)))
 
 
 async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
-    """Alternates quiet and flooded rounds, so that what else the machine does falls on both."""
+    """``rounds`` turns alone and beside, ``seconds`` each."""
     server = await asyncio.to_thread(embedded.start, folder / "postgres")
     try:
         migrate.upgrade(server.owner_url, shipped("migrations"))
         urls = DatabaseUrls(owner=server.owner_url, app=server.app_url)
         database = Database(urls)
-        quiet = (await create_key(database, "quiet", "write", [])).key
+        quiet = [(await create_key(database, "quiet", "write", [])).key for _ in range(QUIET_KEYS)]
         loud = (await create_key(database, "loud", "write", [])).key
         given = environment(urls, folder, WHYLEFT_KEY_REQUESTS_PER_SECOND=FLOOD_ALLOWED, WHYLEFT_BURST_SECONDS="1")
         api = Process(given, "api")
@@ -58,47 +100,59 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
         await asyncio.to_thread(server.stop)
 
 
-async def _rounds(port: int, quiet: str, loud: str, rounds: int, seconds: float) -> Neighbour:
-    alone: list[float] = []
-    beside: list[float] = []
-    requests = errors = flooded = turned_away = 0
+async def _rounds(port: int, quiet: Sequence[str], loud: str, rounds: int, seconds: float) -> Neighbour:
+    found = Neighbour()
+    flood = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bench.attack.neighbour", str(port), loud, str(LEAD + seconds)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert flood.stdin is not None
+    assert flood.stdout is not None
+    await flood.stdout.readline()
     await _visits(port, quiet, 2.0)
     for _ in range(rounds):
-        run = await _visits(port, quiet, seconds)
-        alone.append(run.at(0.99))
-        errors += run.errors
-        flood = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bench.attack.neighbour", str(port), loud, str(seconds + 1.5)),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert flood.stdout is not None
-        await flood.stdout.readline()
-        await asyncio.sleep(0.5)
-        run = await _visits(port, quiet, seconds)
-        beside.append(run.at(0.99))
-        requests += len(run.latencies)
-        errors += run.errors
-        sent, refused = (await flood.communicate())[0].split()
-        flooded += int(sent)
-        turned_away += int(refused)
-    return Neighbour(statistics.median(alone), statistics.median(beside), requests, flooded, turned_away, errors)
+        await _noted(port, quiet, seconds, found, found.alone)
+        flood.stdin.write(b"go\n")
+        await asyncio.sleep(LEAD)
+        await _noted(port, quiet, seconds, found, found.beside)
+        sent, refused = (await flood.stdout.readline()).split()
+        found.flooded += int(sent)
+        found.turned_away += int(refused)
+    flood.stdin.close()
+    await flood.wait()
+    return found
 
 
-async def _visits(port: int, key: str, seconds: float) -> Run:
-    return await open_loop(port, _path(key), bodies(int(RATE * seconds), a_visit=4), rate=RATE)
+async def _noted(port: int, keys: Sequence[str], seconds: float, found: Neighbour, turns: list[float]) -> None:
+    runs = await _visits(port, keys, seconds)
+    together = Run(latencies=[wait for run in runs for wait in run.latencies])
+    turns.append(together.at(0.99))
+    found.requests += len(together.latencies)
+    found.errors += sum(run.errors for run in runs)
+
+
+async def _visits(port: int, keys: Sequence[str], seconds: float) -> list[Run]:
+    # A little apart: keys that send in the same moment would wait for each other.
+    async def one(number: int, key: str) -> Run:
+        await asyncio.sleep(number / len(keys) / RATE)
+        return await open_loop(port, _path(key), bodies(int(RATE * seconds), a_visit=4), rate=RATE)
+
+    return await asyncio.gather(*(one(number, key) for number, key in enumerate(keys)))
 
 
 def _path(key: str) -> str:
     return f"/v1/events?key={quote(key)}"
 
 
-async def _flood(port: int, key: str, seconds: float) -> None:
+def _flood(port: int, key: str, seconds: float) -> None:
     """In a process of its own, so that what is measured is the server's time and not that of one client."""
     waiting = bodies(4_000, a_visit=4)
-    print("begins", flush=True)
-    found = await closed_loop(port, _path(key), waiting, connections=FLOOD_CONNECTIONS, seconds=seconds)
-    print(len(found.latencies), found.errors)
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        found = asyncio.run(closed_loop(port, _path(key), waiting, connections=FLOOD_CONNECTIONS, seconds=seconds))
+        print(len(found.latencies), found.errors, flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(_flood(int(sys.argv[1]), sys.argv[2], float(sys.argv[3])))
+    _flood(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]))

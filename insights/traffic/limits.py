@@ -20,10 +20,17 @@ WRONG_KEY_COSTS = 20.0
 """Requests that a wrong key counts for: keys are not guessed quickly."""
 
 HOLD_SECONDS = 0.3
-"""How long who is turned away waits for it, more or less: those who are turned away together must not come back
-together, or everybody else waits for all of them at once."""
+"""How long who is turned away waits for it, more or less, while few are: those who are turned away together must not
+come back together, or everybody else waits for all of them at once."""
 
-MOST_HELD = 256
+LONGEST_HOLD_SECONDS = 5.0
+
+TURNED_AWAY_A_SECOND = 500
+"""How many are told that they are turned away, however many more ask: the more of them wait, the longer each does. A
+crowd would otherwise take all of a process just by being refused."""
+
+MOST_HELD = 10_000
+"""As many as there may be connections: one that waits costs little more memory than its connection does."""
 
 
 TIMED = "whyleft.timed"
@@ -107,7 +114,7 @@ class Traffic:
             return
         self._held += 1
         try:
-            await asyncio.sleep(HOLD_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311  no secret
+            await asyncio.sleep(hold_of(self._held) * random.uniform(0.5, 1.5))  # noqa: S311  no secret
         finally:
             self._held -= 1
 
@@ -115,3 +122,8 @@ class Traffic:
         self.turned_away += 1
         seconds = max(1, math.ceil(wait))
         return TooMany(f"{what}. Send the same request again after {seconds} s.", retry_after=seconds)
+
+
+def hold_of(held: int) -> float:
+    """Seconds, more or less, that one of so many who are turned away waits to be told."""
+    return min(max(HOLD_SECONDS, held / TURNED_AWAY_A_SECOND), LONGEST_HOLD_SECONDS)
