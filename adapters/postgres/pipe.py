@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 from uuid import UUID
 
 import psycopg
 
 from adapters.postgres.engine import DatabaseUrls, connect_options, conninfo
+from adapters.postgres.exchange import Exchange, Statement
 
-Statement = tuple[str, Mapping[str, Any]]
-"""SQL with ``%(name)s`` for parameters, and their values."""
-
+TENANT: Final = "SELECT set_config('whyleft.project_id', %(project)s, true)"
 
 PATIENCE = 0.05
 """Seconds that those who ask wait for a lost connection to be made again. A server that starts takes connections long
@@ -46,6 +45,7 @@ class Pipe:
     def __init__(self, urls: DatabaseUrls) -> None:
         self._urls = urls
         self._connection: psycopg.AsyncConnection[tuple[Any, ...]] | None = None
+        self._exchange: Exchange | None = None
         self._connecting: asyncio.Task[None] | None = None
         self._connecting_since = 0.0
         self._had_one = False
@@ -67,21 +67,18 @@ class Pipe:
             return await self._run(project_id, statements)
 
     async def _run(self, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
+        # What is sent before it waits is one transaction without BEGIN and COMMIT, which would cost more here than the
+        # statements themselves.
+        tenant = (TENANT, {"project": str(project_id)})
         try:
-            connection = self._connection or await self._connected()
-            # What a pipeline sends before it waits is one transaction without BEGIN and COMMIT, which would cost more
-            # here than the statements themselves.
-            async with connection.pipeline():
-                await connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project_id)])
-                cursors = [await connection.execute(sql, values) for sql, values in statements]
-            return [await cursor.fetchone() if cursor.description else None for cursor in cursors]
+            exchange = self._exchange or await self._connected()
+            return (await exchange.run([tenant, *statements]))[1:]
         except PipeBroken:
             raise
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
             await self._drop()
             raise PipeBroken(type(error).__name__) from error
         except psycopg.errors.UniqueViolation as error:
-            await self._forget_prepared(connection)
             raise AlreadyStored(type(error).__name__) from error
         except psycopg.Error as error:
             await self._drop()
@@ -90,15 +87,6 @@ class Pipe:
             # Cut off half-way: what is left in the connection belongs to nobody.
             await self._drop()
             raise
-
-    async def _forget_prepared(self, connection: psycopg.AsyncConnection[tuple[Any, ...]]) -> None:
-        """After a refused statement: those behind it were to be prepared and never were, and psycopg takes them for
-        prepared until it rolls back itself."""
-        try:
-            async with connection.transaction(force_rollback=True):
-                pass
-        except (psycopg.Error, OSError):
-            await self._drop()
 
     async def close(self) -> None:
         """Closes the connection, if there is one."""
@@ -113,28 +101,30 @@ class Pipe:
             await self._drop()
 
     async def _drop(self) -> None:
-        connection, self._connection = self._connection, None
+        connection, self._connection, self._exchange = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(psycopg.Error, OSError):
                 await connection.close()
 
-    async def _connected(self) -> psycopg.AsyncConnection[tuple[Any, ...]]:
-        """The connection, once it is made. It goes on being made when it takes longer than anybody should wait."""
+    async def _connected(self) -> Exchange:
+        """Where statements go, once there is a connection. It goes on being made when that takes longer than anybody
+        should wait."""
         now = asyncio.get_running_loop().time()
         if self._connecting is None:
             self._connecting = asyncio.create_task(self._connect(), name="pipe connects")
             self._connecting_since = now
         patience = max(0.0, self._connecting_since + PATIENCE - now) if self._had_one else None
         await asyncio.wait([self._connecting], timeout=patience)
-        if self._connection is None:
+        if self._exchange is None:
             raise ServerAway(type(self._trouble).__name__ if self._trouble else "still connecting")
-        return self._connection
+        return self._exchange
 
     async def _connect(self) -> None:
         try:
             self._connection = await psycopg.AsyncConnection.connect(
                 conninfo(self._urls.app), autocommit=True, **connect_options(self._urls)
             )
+            self._exchange = Exchange(self._connection, prepares=not self._urls.pooled)
             self._had_one, self._trouble = True, None
         except (psycopg.Error, OSError) as error:
             self._trouble = error

@@ -15,7 +15,8 @@ from uuid import UUID
 import structlog
 
 from adapters.postgres.engine import DatabaseUrls
-from adapters.postgres.pipe import Pipe, PipeBroken, ServerAway, Statement, StatementRefused
+from adapters.postgres.exchange import Statement
+from adapters.postgres.pipe import Pipe, PipeBroken, ServerAway, StatementRefused
 
 log = structlog.get_logger()
 

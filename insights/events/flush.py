@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from adapters.postgres.pipe import Statement
+from adapters.postgres.exchange import Statement
 from insights.events.claims import claims_of, settle
 from insights.events.entry import Entry
 from insights.events.rows import Key, rows_of

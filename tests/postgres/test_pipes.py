@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from adapters.postgres.engine import DatabaseUrls, conninfo
-from adapters.postgres.pipe import PipeBroken, ServerAway, Statement, StatementRefused
+from adapters.postgres.exchange import Statement
+from adapters.postgres.pipe import PipeBroken, ServerAway, StatementRefused
 from adapters.postgres.pipes import Pipes
 from tests.postgres.door import Door, door_to
 
