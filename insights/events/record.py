@@ -1,7 +1,7 @@
 """Takes batches to be written: what waits of a project is committed together, and nobody is told before the commit.
 
-There is no timer: while a project's flush commits, its next one gathers, and other projects' flushes go on beside it. A
-batch that was not committed was not accepted, and sending it again stores nothing twice.
+There is no timer: while a line's flush commits, its next one gathers, and other lines' flushes go on beside it. A batch
+that was not committed was not accepted, and sending it again stores nothing twice.
 """
 
 from __future__ import annotations
@@ -19,19 +19,21 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from adapters.postgres.pipe import StatementRefused
 from insights.errors import Refused, Unavailable
+from insights.events.aftermath import has_aftermath
 from insights.events.entry import Entry
 from insights.events.field_book import FieldBook
 from insights.events.flush import News, SessionTimes
 from insights.events.rests import Rests
 from insights.events.waiting import Lines
+from insights.events.ways import Line, Ways
 from insights.events.writing import CUT_OFF, OnPeopleChanged, Writing
 
 log = structlog.get_logger()
 
 SATURATED_AT: Final = 0.9
 
-PROJECTS_AT_ONCE: Final = 4
-"""How many projects' flushes may be under way: each takes a connection, and the time of a processor of PostgreSQL's."""
+LINES_AT_ONCE: Final = 4
+"""How many lines' flushes may be under way: each takes a connection, and the time of a processor of PostgreSQL's."""
 
 AWAY: Final = "The database cannot be reached. Nothing was stored; send the same request again."
 
@@ -41,12 +43,9 @@ class _Waiting:
     """An entry that waits for its commit. ``size``: its events, its decision among them."""
 
     entry: Entry
+    line: Line
     done: asyncio.Future[int]
     size: int
-
-    @property
-    def project_id(self) -> UUID:
-        return self.entry.project_id
 
 
 class Recorder:
@@ -63,14 +62,15 @@ class Recorder:
         fields: FieldBook | None = None,
     ) -> None:
         """``fields``: which props each project keeps; without it, all."""
-        self._writing = Writing(database, times, at_once=PROJECTS_AT_ONCE, on_people_changed=on_people_changed)
+        self._writing = Writing(database, times, at_once=LINES_AT_ONCE, on_people_changed=on_people_changed)
         self._max_queued = max_queued
         self._on_flushed = on_flushed
         self._fields = fields
         self._waiting: Lines[_Waiting] = Lines(max_queued)
+        self._ways = Ways()
         self._writers: set[asyncio.Task[None]] = set()
         self._rests = Rests()
-        self._resting: dict[UUID, asyncio.TimerHandle] = {}
+        self._resting: dict[Line, asyncio.TimerHandle] = {}
         self._started = self._stopping = False
 
     @property
@@ -101,8 +101,8 @@ class Recorder:
     async def stop(self) -> None:
         """Flushes what waits, then ends."""
         self._stopping = True
-        for project_id in list(self._resting):
-            self._rested(project_id)
+        for line in list(self._resting):
+            self._rested(line)
         while self._writers:
             await asyncio.wait(self._writers)
         if self._fields is not None:
@@ -122,15 +122,17 @@ class Recorder:
                 entry.extra_fields = await self._fields.of(entry.project_id)
                 # Others came meanwhile, or the end.
                 self.check_room(entry.project_id, events)
-        waiting = _Waiting(entry, asyncio.get_running_loop().create_future(), events + 1)
+        line = self._ways.enter(entry.project_id, entry.visitor_id, long=has_aftermath((entry,)))
+        waiting = _Waiting(entry, line, asyncio.get_running_loop().create_future(), events + 1)
         self._waiting.add(waiting)
-        if entry.project_id in self._resting and self._waiting.fills_a_flush(entry.project_id):
-            self._rested(entry.project_id)
+        if line in self._resting and self._waiting.fills_a_flush(entry.project_id):
+            self._rested(line)
         self._begin()
         try:
             return await waiting.done
         finally:
             self._waiting.done(waiting)
+            self._ways.leave(entry.visitor_id)
 
     def check_room(self, project_id: UUID, events: int) -> None:
         """Raises Unavailable when ``record`` would refuse an entry of so many events of this project now."""
@@ -147,8 +149,8 @@ class Recorder:
         self._rests.turned_away(project_id, asyncio.get_running_loop().time())
 
     def _begin(self) -> None:
-        """Has another project's flush made beside those under way, if one waits and there is room for it."""
-        if self._started and self._waiting and len(self._writers) < PROJECTS_AT_ONCE:
+        """Has another line's flush made beside those under way, if one waits and there is room for it."""
+        if self._started and self._waiting and len(self._writers) < LINES_AT_ONCE:
             writer = asyncio.create_task(self._write(), name="recorder")
             self._writers.add(writer)
 
@@ -158,23 +160,23 @@ class Recorder:
                 try:
                     await self._flush(items)
                 finally:
-                    self._flushed(items[0].project_id)
+                    self._flushed(items[0].line)
         finally:
             # Here and not once it is done: what comes in between must find room for its writer.
             self._writers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
-    def _flushed(self, project_id: UUID) -> None:
+    def _flushed(self, line: Line) -> None:
         loop = asyncio.get_running_loop()
-        rest = 0.0 if self._stopping else self._rests.rest_of(project_id, loop.time())
+        rest = 0.0 if self._stopping else self._rests.rest_of(line.project_id, loop.time())
         if rest:
-            self._resting[project_id] = loop.call_later(rest, self._rested, project_id)
+            self._resting[line] = loop.call_later(rest, self._rested, line)
         else:
-            self._waiting.written(project_id)
-        self._rests.flushed(project_id, loop.time())
+            self._waiting.written(line)
+        self._rests.flushed(line.project_id, loop.time())
 
-    def _rested(self, project_id: UUID) -> None:
-        self._resting.pop(project_id).cancel()
-        self._waiting.written(project_id)
+    def _rested(self, line: Line) -> None:
+        self._resting.pop(line).cancel()
+        self._waiting.written(line)
         self._begin()
 
     async def _flush(self, items: list[_Waiting]) -> None:

@@ -1,7 +1,7 @@
-"""Decides whose events are written next, and who may still queue: one line a project, each in turn.
+"""Decides whose events are written next, and who may still queue: a project's two lines (``events/ways``), all in turn.
 
-One project that sends without end waits behind itself: what it has under way is one flush, so that its order stays, and
-those of the others go on beside it.
+One project that sends without end waits behind itself: of each line one flush is under way, so that its order stays,
+and those of the others go on beside it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
+
+from insights.events.ways import Line
 
 FLUSH_EVENTS = 2_000
 """Most events in one transaction, so that no request waits behind an endless one."""
@@ -22,10 +24,10 @@ OPEN_TO_ALL = 0.8
 
 
 class Waits(Protocol):
-    """What stands in line: something of a project, so many events long."""
+    """What stands in a line: something so many events long."""
 
     @property
-    def project_id(self) -> UUID: ...
+    def line(self) -> Line: ...
     @property
     def size(self) -> int: ...
 
@@ -34,13 +36,13 @@ T = TypeVar("T", bound=Waits)
 
 
 class Lines(Generic[T]):
-    """Items by project, first come first served within each. ``room``: events that may be under way in all."""
+    """Items by line, first come first served within each. ``room``: events that may be under way in all."""
 
     def __init__(self, room: int) -> None:
         self._room = room
-        self._lines: dict[UUID, deque[T]] = {}
+        self._lines: dict[Line, deque[T]] = {}
         self._held: dict[UUID, int] = {}
-        self._writing: set[UUID] = set()
+        self._writing: set[Line] = set()
         self.held = 0
 
     def has_room(self, project_id: UUID, size: int) -> bool:
@@ -55,47 +57,49 @@ class Lines(Generic[T]):
         return not others or self._held.get(project_id, 0) + size <= self._room / (others + 1)
 
     def add(self, item: T) -> None:
-        """Puts an item at the end of its project's line."""
-        self._lines.setdefault(item.project_id, deque()).append(item)
-        self._held[item.project_id] = self._held.get(item.project_id, 0) + item.size
+        """Puts an item at the end of its line."""
+        self._lines.setdefault(item.line, deque()).append(item)
+        project_id = item.line.project_id
+        self._held[project_id] = self._held.get(project_id, 0) + item.size
         self.held += item.size
 
     def done(self, item: T) -> None:
         """The item is not under way any more."""
-        left = self._held[item.project_id] - item.size
+        project_id = item.line.project_id
+        left = self._held[project_id] - item.size
         if left:
-            self._held[item.project_id] = left
+            self._held[project_id] = left
         else:
-            del self._held[item.project_id]
+            del self._held[project_id]
         self.held -= item.size
 
     def next(self) -> list[T]:
-        """The next items of the project whose turn it is, in order, up to a flush's size: they are being written until
-        ``written`` is told. Empty when nothing waits but what waits for its own project's flush."""
-        project_id = next((waiting for waiting in self._lines if waiting not in self._writing), None)
-        if project_id is None:
+        """The next items of the line whose turn it is, in order, up to a flush's size: they are being written until
+        ``written`` is told. Empty when nothing waits but what waits for its own line's flush."""
+        line = next((waiting for waiting in self._lines if waiting not in self._writing), None)
+        if line is None:
             return []
-        line = self._lines.pop(project_id)
+        items = self._lines.pop(line)
         most = FLUSH_SHARED if self._lines or self._writing else FLUSH_EVENTS
-        self._writing.add(project_id)
+        self._writing.add(line)
         taken: list[T] = []
         size = 0
-        while line and size < most:
-            item = line.popleft()
+        while items and size < most:
+            item = items.popleft()
             taken.append(item)
             size += item.size
-        if line:
-            self._lines[project_id] = line
+        if items:
+            self._lines[line] = items
         return taken
 
     def fills_a_flush(self, project_id: UUID) -> bool:
         """Whether as much of the project is under way as is written at a time beside others."""
         return self._held.get(project_id, 0) >= FLUSH_SHARED
 
-    def written(self, project_id: UUID) -> None:
-        """The project's flush has ended: its next may begin."""
-        self._writing.remove(project_id)
+    def written(self, line: Line) -> None:
+        """The line's flush has ended: its next may begin."""
+        self._writing.remove(line)
 
     def __bool__(self) -> bool:
         """Whether ``next`` would give something."""
-        return any(project_id not in self._writing for project_id in self._lines)
+        return any(line not in self._writing for line in self._lines)

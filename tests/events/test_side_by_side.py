@@ -16,7 +16,7 @@ from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from insights.errors import Unavailable
 from insights.events.entry import Entry
 from insights.events.flush import SessionTimes
-from insights.events.record import PROJECTS_AT_ONCE, Recorder
+from insights.events.record import LINES_AT_ONCE, Recorder
 from insights.events.wire import WireEvent
 from insights.models import Event, Project
 from insights.vocabulary.ids import uuid7, uuid7_ms
@@ -25,7 +25,7 @@ from tests.postgres.door import door_to
 
 @pytest.fixture
 async def projects(database: Database) -> list[UUID]:
-    made = [uuid4() for _ in range(PROJECTS_AT_ONCE + 1)]
+    made = [uuid4() for _ in range(LINES_AT_ONCE + 1)]
     async with database.transaction(None) as tx:
         tx.add_all([Project(id=each, name=f"shop-{each}", allowed_origins=[]) for each in made])
     return made
@@ -102,6 +102,23 @@ async def test_of_one_project_one_flush_is_under_way_and_what_came_meanwhile_is_
     assert flushed == [1, 1, 2]
 
 
+async def test_an_order_that_is_held_up_holds_up_nobody_elses_page_views_and_its_own_visitor_overtakes_nothing(
+    recorder: Recorder, database: Database, database_urls: DatabaseUrls, projects: list[UUID]
+) -> None:
+    buyer, looker = visit(projects[0], "page_viewed"), visit(projects[0], "page_viewed")
+    await recorder.record(buyer)
+    async with held_up(database_urls, buyer):
+        order = replace(visit(projects[0], "purchased"), visitor_id=buyer.visitor_id, session_id=buyer.session_id)
+        waits = [asyncio.create_task(recorder.record(order))]
+        await until_waiting(database_urls, 1)
+        waits.append(asyncio.create_task(recorder.record(more(buyer, 1))))
+        async with asyncio.timeout(5):
+            assert await recorder.record(looker) == 1
+            assert await recorder.record(more(looker, 1)) == 1
+        assert not any(wait.done() for wait in waits)
+    assert await asyncio.gather(*waits) == [1, 1]
+
+
 async def test_as_many_projects_as_may_be_held_up_at_once_let_go_what_waited_behind_them(
     recorder: Recorder, database: Database, database_urls: DatabaseUrls, projects: list[UUID]
 ) -> None:
@@ -109,7 +126,7 @@ async def test_as_many_projects_as_may_be_held_up_at_once_let_go_what_waited_beh
     await asyncio.gather(*(recorder.record(entry) for entry in first))
     async with held_up(database_urls, *first[:-1]):
         waits = [asyncio.create_task(recorder.record(more(entry, 1))) for entry in first[:-1]]
-        await until_waiting(database_urls, PROJECTS_AT_ONCE)
+        await until_waiting(database_urls, LINES_AT_ONCE)
         last = asyncio.create_task(recorder.record(more(first[-1], 1)))
         await asyncio.sleep(0.05)
         assert not last.done()

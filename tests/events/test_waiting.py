@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insights.events.waiting import FLUSH_EVENTS, FLUSH_SHARED, Lines
+from insights.events.ways import Line
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,11 @@ class Item:
     project_id: UUID
     size: int
     number: int = 0
+    long: bool = False
+
+    @property
+    def line(self) -> Line:
+        return Line(self.project_id, self.long)
 
 
 def test_beside_a_project_that_floods_another_is_written_at_once_and_the_floods_flushes_get_small() -> None:
@@ -30,7 +36,7 @@ def test_beside_a_project_that_floods_another_is_written_at_once_and_the_floods_
     lines.add(Item(other, 11))
     assert lines
     assert [item.project_id for item in lines.next()] == [other]
-    lines.written(flood)
+    lines.written(Line(flood))
     small = lines.next()
     assert {item.project_id for item in small} == {flood}
     assert sum(item.size for item in small) < FLUSH_SHARED + 11
@@ -46,7 +52,7 @@ def test_a_project_that_floods_takes_its_turn_behind_those_that_wait() -> None:
     order = []
     for _ in range(5):
         order.append(lines.next()[0].project_id)
-        lines.written(order[-1])
+        lines.written(Line(order[-1]))
     assert order == [flood, *others, flood]
 
 
@@ -67,16 +73,16 @@ def test_alone_a_project_has_all_the_room_and_with_others_they_find_theirs() -> 
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 900)), max_size=60),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(1, 900), st.booleans()), max_size=60),
     st.integers(1, 4),
     st.randoms(use_true_random=False),
 )
-def test_everything_comes_out_once_and_in_its_projects_order(
-    given_items: list[tuple[int, int]], at_once: int, chance: Random
+def test_everything_comes_out_once_and_in_its_lines_order(
+    given_items: list[tuple[int, int, bool]], at_once: int, chance: Random
 ) -> None:
     projects = [uuid4() for _ in range(4)]
     lines: Lines[Item] = Lines(10**9)
-    items = [Item(projects[whose], size, number) for number, (whose, size) in enumerate(given_items)]
+    items = [Item(projects[whose], size, number, long) for number, (whose, size, long) in enumerate(given_items)]
     for item in items:
         lines.add(item)
     out: list[Item] = []
@@ -84,17 +90,17 @@ def test_everything_comes_out_once_and_in_its_projects_order(
     while lines or under_way:
         if lines and len(under_way) < at_once:
             flush = lines.next()
-            assert len({item.project_id for item in flush}) == 1
+            assert len({item.line for item in flush}) == 1
             under_way.append(flush)
-            # One flush a project: the second could be committed before the first.
-            assert len({flush[0].project_id for flush in under_way}) == len(under_way)
+            # One flush a line: the second could be committed before the first.
+            assert len({flush[0].line for flush in under_way}) == len(under_way)
         else:
             flush = under_way.pop(chance.randrange(len(under_way)))
             out += flush
-            lines.written(flush[0].project_id)
-    for project in projects:
-        assert [item.number for item in out if item.project_id == project] == [
-            item.number for item in items if item.project_id == project
+            lines.written(flush[0].line)
+    for line in {item.line for item in items}:
+        assert [item.number for item in out if item.line == line] == [
+            item.number for item in items if item.line == line
         ]
     for item in out:
         lines.done(item)
