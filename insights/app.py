@@ -105,6 +105,8 @@ def create_app(services: Services) -> ASGIApp:
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
+        # It would lead to whatever host the request names, and out of https behind a proxy.
+        redirect_slashes=False,
     )
     app.state.services = services
     problem.install(app)
@@ -155,7 +157,11 @@ def create_app(services: Services) -> ASGIApp:
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
-        return RedirectResponse("/app")
+        return RedirectResponse("/app/")
+
+    @app.get("/app", include_in_schema=False)
+    async def viewer() -> RedirectResponse:
+        return RedirectResponse("/app/")
 
     @app.get("/docs", include_in_schema=False)
     async def documentation() -> Response:

@@ -44,25 +44,25 @@ class Crowd:
         self._limits = limits
         self.seconds = limits.seconds
         self._open: set[Connection] = set()
-        self._by_address: Counter[str] = Counter()
+        self._by_holder: Counter[str] = Counter()
         self._looking: asyncio.TimerHandle | None = None
         self.refused = 0
         self.cut = 0
 
     def enter(self, connection: Connection) -> bool:
         """Counts a connection; False when there are too many of them."""
-        peer = connection.client[0] if connection.client else ""
-        trusted = self._limits.clients.trusts(peer)
-        limits = self._limits
+        limits, holder = self._limits, self._holder(connection)
         if (limits.all and len(self._open) >= limits.all) or (
-            limits.each and not trusted and self._by_address[peer] >= limits.each
+            limits.each and holder is not None and self._by_holder[holder] >= limits.each
         ):
             self.refused += 1
             if self.refused & (self.refused - 1) == 0:
-                log.warning("connections_refused", count=self.refused, network=truncated(peer))
+                network = truncated(connection.client[0]) if connection.client else ""
+                log.warning("connections_refused", count=self.refused, network=network)
             return False
         self._open.add(connection)
-        self._by_address[peer] += 1
+        if holder is not None:
+            self._by_holder[holder] += 1
         if self._looking is None and limits.seconds:
             self._looking = connection.loop.call_later(1.0, self._look, connection.loop)
         return True
@@ -72,10 +72,13 @@ class Crowd:
         if connection not in self._open:
             return
         self._open.discard(connection)
-        peer = connection.client[0] if connection.client else ""
-        self._by_address[peer] -= 1
-        if not self._by_address[peer]:
-            del self._by_address[peer]
+        if (holder := self._holder(connection)) is not None:
+            self._by_holder[holder] -= 1
+            if not self._by_holder[holder]:
+                del self._by_holder[holder]
+
+    def _holder(self, connection: Connection) -> str | None:
+        return self._limits.clients.holder(connection.client[0] if connection.client else "")
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         # One look a second at all of them costs nothing a request; a timer for each request would.

@@ -13,6 +13,9 @@ _Network = IPv4Network | IPv6Network
 _MOST_REMEMBERED = 20_000
 _MOST_HOPS = 20
 
+NOBODY_KNOWS = "unknown"
+"""What is counted of those whose address is not known, all together."""
+
 
 class ProxiesInvalid(ValueError):
     """The text is not a list of networks."""
@@ -61,12 +64,18 @@ class Clients:
         """Whether a connection's other end is one of the operator's own machines."""
         return self._direct(peer).holder is None
 
+    def holder(self, peer: str) -> str | None:
+        """What is counted of a connection's other end; None for one of the operator's own machines."""
+        return self._direct(peer).holder
+
     def _direct(self, peer: str) -> Client:
         found = self._known.get((peer, b""))
         if found is not None:
             return found
         address = _parse(peer)
-        holder = None if address is None or self._trusts(address) else holder_of(address)
+        # Without an address its connection was gone before it was asked for: that makes nobody trusted.
+        known = NOBODY_KNOWS if address is None else holder_of(address)
+        holder = None if address is not None and self._trusts(address) else known
         return self._keep((peer, b""), Client(peer, holder, told=False))
 
     def _named(self, peer: str, forwarded: bytes) -> Client:

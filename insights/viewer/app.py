@@ -181,5 +181,7 @@ def create_viewer(
             Exception: broken,
         },
     )
+    # As in the API around it: no redirect to the host that a request names.
+    pages_and_files.router.redirect_slashes = False
     # Outside of everything, so that the page of an unforeseen fault has them too.
     return Headers(pages_and_files)

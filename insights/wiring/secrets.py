@@ -33,7 +33,8 @@ def signing_secret_of(settings: Settings) -> bytes:
 
 
 def _kept_secret(path: Path) -> bytes:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # Tickets and mails that are written beside it name people.
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         # Exclusive: two processes that start at once must not sign with different secrets.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

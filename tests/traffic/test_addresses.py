@@ -36,6 +36,10 @@ CLIENTS = Clients("127.0.0.0/8, ::1, 10.0.0.0/8")
         ("127.0.0.1", ["nonsense"], "127.0.0.1", None),
         ("127.0.0.1", ["198.51.100.1, nonsense"], "127.0.0.1", None),
         ("127.0.0.1", ["10.0.0.7"], "10.0.0.7", None),
+        # An IPv4 address of ours in IPv6's clothes, and what only looks like one.
+        ("::ffff:10.0.0.7", ["198.51.100.1"], "198.51.100.1", "198.51.100.1"),
+        ("::10.0.0.7", ["198.51.100.1"], "::10.0.0.7", "::/64"),
+        ("64:ff9b::10.0.0.7", ["198.51.100.1"], "64:ff9b::10.0.0.7", "64:ff9b::/64"),
     ],
 )
 def test_only_trusted_proxies_are_believed(peer: str, forwarded: list[str], address: str, holder: str | None) -> None:
@@ -60,3 +64,9 @@ def test_no_header_breaks_it_or_makes_an_outsider_one_of_ours(parts: list[str], 
     assert outside.holder == "203.0.113.9"
     CLIENTS.of(scope(peer, *(part.encode("utf-8", "replace").decode("latin-1") for part in parts)))
     truncated(peer)
+
+
+def test_a_connection_that_was_gone_before_it_was_looked_at_is_nobody_trusted() -> None:
+    gone = CLIENTS.of({"client": None, "headers": [(b"x-forwarded-for", b"198.51.100.1")]})
+    assert (gone.holder, gone.told) == ("unknown", False)
+    assert not CLIENTS.trusts("")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 
@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from insights import serving
+from insights.connections import Connection, Crowd
 from insights.joined import Joined
 from insights.traffic.addresses import Clients
 from insights.traffic.limits import TIMED, ConnectionLimits
@@ -110,6 +111,27 @@ async def test_one_address_has_so_many_connections_and_the_operators_own_have_mo
             assert (await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).startswith(
                 b"HTTP/1.1 200"
             )
+
+
+def test_a_whole_network_of_ipv6_is_one_customer() -> None:
+    class From:
+        def __init__(self, address: str | None) -> None:
+            self.client = None if address is None else (address, 1)
+
+    def let_in(crowd: Crowd, addresses: Sequence[str | None]) -> int:
+        found = [cast(Connection, From(address)) for address in addresses]
+        entered = [one for one in found if crowd.enter(one)]
+        for one in found:
+            crowd.leave(one)
+        return len(entered)
+
+    crowd = Crowd(ConnectionLimits(seconds=0, each=3, clients=Clients("2001:db8:9::/48")))
+    for _ in range(2):  # who left makes room
+        assert let_in(crowd, [f"2001:db8::{number:x}" for number in range(1, 20)]) == 3
+        assert let_in(crowd, [f"2001:db8:0:{number:x}::1" for number in range(1, 20)]) == 19
+        assert let_in(crowd, [f"2001:db8:9::{number:x}" for number in range(1, 20)]) == 19
+        assert let_in(crowd, ["198.51.100.7", "::ffff:198.51.100.7"] * 4) == 3
+        assert let_in(crowd, [None] * 9) == 3
 
 
 class Wire:
