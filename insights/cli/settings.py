@@ -1,11 +1,12 @@
-"""``whyleft settings``: the settings table."""
+"""``whyleft settings``: what is set, and to what."""
 
 from __future__ import annotations
 
 from dataclasses import fields
+from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 
 from insights.cli.trouble import told
 from insights.settings import PREFIX, Settings
@@ -18,9 +19,14 @@ def settings() -> None:
     """
     with told():
         current = Settings.from_environment()
-        table = Table("variable", "value", "what it does")
+        screen = Console(highlight=False, markup=False)
         for field in fields(Settings):
             value = getattr(current, field.name)
-            shown = "(set)" if field.metadata["secret"] and value else str(value)
-            table.add_row(PREFIX + field.name.upper(), shown, field.metadata["sentence"])
-        Console(highlight=False, markup=False).print(table)
+            shown = "(set)" if field.metadata["secret"] and value else _written(value)
+            screen.print(f"{PREFIX}{field.name.upper()}={shown}", style="bold", soft_wrap=True)
+            screen.print(Padding(field.metadata["sentence"], (0, 0, 0, 4)))
+
+
+def _written(value: Any) -> str:
+    """A value as it is set in the environment."""
+    return ("no", "yes")[value] if isinstance(value, bool) else str(value)

@@ -6,6 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
+import psycopg
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
@@ -39,10 +40,16 @@ def told() -> Iterator[None]:
     except FlowInvalid as error:
         _end("\n".join(f"{fault.pointer}: {fault.problem}; {fault.fix}" for fault in error.faults))
     except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0] if error.orig else "no answer"
-        _end(f"The database cannot be used: {reason}. Check WHYLEFT_DATABASE_URL, or unset it to use the embedded one.")
+        _end(_unusable(error.orig))
+    except psycopg.OperationalError as error:
+        _end(_unusable(error))
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _unusable(error: BaseException | None) -> str:
+    reason = str(error).strip().splitlines()[0] if error else "no answer"
+    return f"The database cannot be used: {reason}. Check WHYLEFT_DATABASE_URL, or unset it to use the embedded one."
 
 
 def _end(sentence: str) -> None:
