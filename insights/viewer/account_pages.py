@@ -101,14 +101,14 @@ class AccountPages(PageGroup):
         login_id = path_id(request, "login_id", "login")
         async with self._database.transaction(None) as tx:
             await end_logins_of_member(tx, member.id, self._now(), only=login_id)
-        return self._to(request, "/settings/you")
+        return self._to(request, "/settings/you", done="logged_out")
 
     async def end_others(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Logs every other browser of theirs out."""
         member = await self._member(viewer)
         async with self._database.transaction(None) as tx:
             await end_logins_of_member(tx, member.id, self._now(), but=viewer.login_id)
-        return self._to(request, "/settings/you")
+        return self._to(request, "/settings/you", done="logged_out")
 
     async def _member(self, viewer: Viewer) -> Member:
         if viewer.member_id is None:

@@ -23,6 +23,7 @@ from insights.access.passwords import Passwords
 from insights.access.post import Post
 from insights.access.throttle import LoginThrottles
 from insights.shipped import shipped
+from insights.viewer.access_pages import AccessPages
 from insights.viewer.account_pages import AccountPages
 from insights.viewer.action_pages import ActionPages
 from insights.viewer.channel_pages import ChannelPages
@@ -123,6 +124,7 @@ def create_viewer(
 
     if api is not None:
         groups.append(FlowPages(desk, OwnApi(api)))
+        groups.append(AccessPages(desk, OwnApi(api)))
         groups.append(SettingsPages(desk, OwnApi(api), login_pages))
 
     def say(request: Request, status: int, title: str, text: str) -> Response:

@@ -15,7 +15,7 @@ from insights.viewer.flow_offers import offers_of
 from insights.viewer.flow_tree import Tree, tree_of, trigger_words
 from insights.viewer.gate import Viewer
 from insights.viewer.own_api import FORM as SCRIPT
-from insights.viewer.own_api import TOKEN_HEADER, Answer, OwnApi, refusal
+from insights.viewer.own_api import TOKEN_HEADER, OwnApi, refusal
 from insights.viewer.page_group import Desk, PageGroup, path_id
 from insights.viewer.wording import REASONS, label
 from insights.vocabulary.actions import RecoveryAction
@@ -53,7 +53,7 @@ class FlowPages(PageGroup):
     def routes(self) -> list[BaseRoute]:
         return [
             self._get("/flows", self.flows),
-            self._post("/flows", self.begin, form=FORM, refused="No flow was made"),
+            self._post("/flows", self.begin, form=FORM, refused="No flow was made", again=self.flows),
             self._get("/flows/{flow_id}", self.flow, missing="No such flow"),
             self._get("/flows/{flow_id}/build", self.build, missing="No such flow"),
             self._post("/flows/{flow_id}/{move}", self.move, form=FORM),
@@ -65,8 +65,8 @@ class FlowPages(PageGroup):
         """All flows, what started them and what they did; and flows to begin with."""
         archived = request.query_params.get("archived") == "true"
         query = "archived=true" if archived else ""
-        found = (await self._asked(request, viewer, "GET", "/v1/flows", query=query)).body["flows"]
-        starters = (await self._asked(request, viewer, "GET", "/v1/flows/starters")).body["starters"]
+        found = (await self._api.asked(request, viewer, "GET", "/v1/flows", query=query))["flows"]
+        starters = (await self._api.asked(request, viewer, "GET", "/v1/flows/starters"))["starters"]
         taken = {flow["name"] for flow in found}
         return self._page(
             request,
@@ -84,7 +84,7 @@ class FlowPages(PageGroup):
         name = " ".join(form.get("name", "").split())
         if starter := form.get("starter"):
             body: dict[str, Any] = {"name": name} if name else {}
-            made = await self._asked(request, viewer, "POST", f"/v1/flows/starters/{quote(starter, safe='')}", body)
+            made = await self._api.asked(request, viewer, "POST", f"/v1/flows/starters/{quote(starter, safe='')}", body)
         else:
             if not name:
                 raise Refused("Give the flow a name.", field="name")
@@ -94,21 +94,21 @@ class FlowPages(PageGroup):
                 "start": "",
                 "steps": {},
             }
-            made = await self._asked(request, viewer, "POST", "/v1/flows", {"definition": definition})
-        return self._to(request, f"/flows/{made.body['id']}/build")
+            made = await self._api.asked(request, viewer, "POST", "/v1/flows", {"definition": definition})
+        return self._to(request, f"/flows/{made['id']}/build")
 
     async def flow(self, request: Request, viewer: Viewer) -> Response:
         """One flow: its steps, what ran, what its draft would change."""
         flow_id = path_id(request, "flow_id", "flow")
-        built = (await self._asked(request, viewer, "GET", f"/v1/flows/{flow_id}")).body
-        versions = (await self._asked(request, viewer, "GET", f"/v1/flows/{flow_id}/versions")).body["versions"]
+        built = await self._api.asked(request, viewer, "GET", f"/v1/flows/{flow_id}")
+        versions = (await self._api.asked(request, viewer, "GET", f"/v1/flows/{flow_id}/versions"))["versions"]
         figures = await self._api.ask(request, viewer, "GET", f"/v1/flows/{flow_id}/figures")
         total = figures.body["total"] if figures.ok else None
-        runs = (await self._asked(request, viewer, "GET", "/v1/runs", query=f"flow={flow_id}&limit=20")).body["runs"]
+        runs = (await self._api.asked(request, viewer, "GET", "/v1/runs", query=f"flow={flow_id}&limit=20"))["runs"]
         diff = None
         if built["changed"] and built["live_version"] is not None:
             query = f"before={built['live_version']}&after=draft"
-            diff = (await self._asked(request, viewer, "GET", f"/v1/flows/{flow_id}/diff", query=query)).body
+            diff = await self._api.asked(request, viewer, "GET", f"/v1/flows/{flow_id}/diff", query=query)
         shown = built["published"] or built["definition"]
         return self._page(
             request,
@@ -128,14 +128,14 @@ class FlowPages(PageGroup):
     async def build(self, request: Request, viewer: Viewer) -> Response:
         """The visual builder: without JavaScript it shows the draft, with everything that is wrong with it."""
         flow_id = path_id(request, "flow_id", "flow")
-        answer = await self._asked(request, viewer, "GET", f"/v1/flows/{flow_id}")
+        built = await self._api.asked(request, viewer, "GET", f"/v1/flows/{flow_id}")
         return self._page(
             request,
             viewer,
             "flow_build",
-            flow=answer.body,
-            etag=answer.headers.get("etag", ""),
-            tree=tree_of(answer.body["definition"], answer.body["faults"]),
+            flow=built,
+            etag=_etag(built["revision"]),
+            tree=tree_of(built["definition"], built["faults"]),
             counts=None,
             labels=LABELS,
             offers=await offers_of(self._api, request, viewer),
@@ -149,8 +149,8 @@ class FlowPages(PageGroup):
             raise NotFound("A flow is published, paused, resumed, archived or restored.")
         revision = form.get("revision", "")
         body = {"runs": "cancel" if form.get("runs") == "cancel" else "finish"} if move == "pause" else None
-        if_match = f'"{revision}"' if revision.isdigit() else ""
-        await self._asked(request, viewer, "POST", f"/v1/flows/{flow_id}/{move}", body, if_match=if_match)
+        if_match = _etag(int(revision)) if revision.isdigit() else ""
+        await self._api.asked(request, viewer, "POST", f"/v1/flows/{flow_id}/{move}", body, if_match=if_match)
         return self._to(request, f"/flows/{flow_id}" if move != "archive" else "/flows")
 
     async def drawn(self, request: Request) -> Response:
@@ -202,27 +202,9 @@ class FlowPages(PageGroup):
             return None, refusal(403, "This page is from another login. Reload it; what was saved is kept.")
         return viewer, None
 
-    async def _asked(
-        self,
-        request: Request,
-        viewer: Viewer,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        query: str = "",
-        if_match: str = "",
-    ) -> Answer:
-        """What the API answers. Raises what it refuses with, as a page can say it."""
-        answer = await self._api.ask(request, viewer, method, path, body, query=query, if_match=if_match)
-        if answer.ok:
-            return answer
-        detail = str((answer.body or {}).get("detail", "The API refused this."))
-        if answer.status == 404:
-            raise NotFound(detail)
-        refused = Refused(detail)
-        refused.status = answer.status  # type: ignore[misc]
-        raise refused
+
+def _etag(revision: int) -> str:
+    return f'"{revision}"'
 
 
 def _counts(figures: dict[str, Any], live: int | None) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from insights.access.in_house import CALLER
 from insights.access.keys import ResolvedKey
+from insights.errors import NotFound, WhyleftError
 from insights.viewer.gate import Viewer
 
 FORM: Final = "own-api"
@@ -39,6 +40,15 @@ class Answer:
     def ok(self) -> bool:
         """Whether it did what was asked."""
         return self.status < 400
+
+
+class Declined(WhyleftError):
+    """What the API refused, in its own words."""
+
+    def __init__(self, status: int, title: str, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status  # type: ignore[misc]
+        self.title = title  # type: ignore[misc]
 
 
 class OwnApi:
@@ -78,6 +88,25 @@ class OwnApi:
 
         await self._app(_scope(request.scope, viewer, method, path, query, headers), receive, send)
         return Answer(status, told, json.loads(bytes(parts)) if parts else None)
+
+    async def asked(
+        self,
+        request: Request,
+        viewer: Viewer,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: str = "",
+        if_match: str = "",
+    ) -> Any:
+        """The body of an answer. Raises NotFound and Declined, in the API's own words."""
+        answer = await self.ask(request, viewer, method, path, body, query=query, if_match=if_match)
+        if answer.ok:
+            return answer.body
+        said = answer.body or {}
+        detail = str(said.get("detail", "The API refused this."))
+        raise NotFound(detail) if answer.status == 404 else Declined(answer.status, str(said.get("title", "")), detail)
 
     def passing(self, request: Request, viewer: Viewer) -> Response:
         """Hands a script's request on as it came. Only what is in ``ROOMS``."""

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from adapters.postgres.engine import Database
 from insights.access.roles import Role
 from insights.errors import NotFound, WhyleftError
+from insights.viewer.feedback import refuse
 from insights.viewer.form import read_form
 from insights.viewer.gate import FOREIGN_FORM, Gate, Viewer
 from insights.viewer.reading import Reader
@@ -77,10 +78,17 @@ class PageGroup(ABC):
         return Route(path, handle, methods=["GET"])
 
     def _post(
-        self, path: str, take: Take, *, form: str, refused: str = "Nothing was changed", role: Role = Role.EDITOR
+        self,
+        path: str,
+        take: Take,
+        *,
+        form: str,
+        refused: str = "Nothing was changed",
+        role: Role = Role.EDITOR,
+        again: Show | None = None,
     ) -> Route:
         """A form that was signed for ``form`` (see ``_token``). ``refused`` is the headline when it is not done;
-        ``role`` is the least that may do it."""
+        ``role`` is the least that may do it; ``again`` shows the form anew, with what was typed, when it is refused."""
 
         async def handle(request: Request) -> Response:
             fields = await read_form(request)
@@ -94,7 +102,12 @@ class PageGroup(ABC):
             try:
                 return await take(request, viewer, fields)
             except WhyleftError as error:
-                return self._say(request, viewer, error.status, refused, error.detail)
+                if again is None:
+                    return self._say(request, viewer, error.status, refused, error.detail)
+                refuse(request, refused, error.detail, fields)
+                answer = await again(request, viewer)
+                answer.status_code = error.status
+                return answer
 
         return Route(path, handle, methods=["POST"])
 
@@ -117,9 +130,12 @@ class PageGroup(ABC):
         return self._desk.gate.token(request, form)
 
     @staticmethod
-    def _to(request: Request, path: str) -> Response:
-        """On to another page of the viewer, after a form was taken."""
-        return RedirectResponse(f"{root(request)}{path}", status_code=303)
+    def _to(request: Request, path: str, *, done: str = "") -> Response:
+        """On to another page, after a form was taken. ``done``: what it did, a word of ``feedback.DONE``."""
+        page_path, mark, place = path.partition("#")
+        if done:
+            page_path += f"?done={done}"
+        return RedirectResponse(f"{root(request)}{page_path}{mark}{place}", status_code=303)
 
 
 def path_id(request: Request, name: str, what: str) -> UUID:

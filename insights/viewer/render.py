@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.postgres.acting import acting
 from insights.viewer import wording
+from insights.viewer.feedback import done, refusal
 from insights.viewer.places import PLACES
 
 HERE = Path(__file__).parent
@@ -69,6 +70,8 @@ def page(
 ) -> HTMLResponse:
     """The template as an answer. ``viewer`` (who is logged in) is None unless it is in ``context``."""
     context.setdefault("viewer", None)
+    refused = refusal(request)
+    context |= {"done": done(request), "refusal": refused, "typed": refused.typed if refused else {}}
     text = templates.get_template(f"{template}.html").render(root=root(request), now=now, **context)
     # Pages hold customers' data: no cache keeps them, and "back" after a logout shows nothing.
     return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store"})

@@ -95,7 +95,12 @@ class ReportPages(PageGroup):
             self._get("/reports/mix.csv", self.as_csv),
             self._get("/reports/mix.svg", self.as_svg),
             self._post(
-                "/reports/subscribe", self.subscribe, form=FORM, refused="Nobody was subscribed", role=Role.ADMIN
+                "/reports/subscribe",
+                self.subscribe,
+                form=FORM,
+                refused="Nobody was subscribed",
+                role=Role.ADMIN,
+                again=self.report,
             ),
             self._post("/reports/unsubscribe", self.unsubscribe, form=FORM, role=Role.ADMIN),
         ]
@@ -175,7 +180,7 @@ class ReportPages(PageGroup):
             await subscribers.subscribe_mail(
                 tx, viewer.project_id, form.get("address", ""), report=rhythm or None, now=self._now()
             )
-        return self._to(request, "/reports#mails")
+        return self._to(request, "/reports#mails", done="subscribed")
 
     async def unsubscribe(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Ends that."""
@@ -185,7 +190,7 @@ class ReportPages(PageGroup):
             raise Refused("Choose one of the list.", field="subscription") from None
         async with self._database.transaction(viewer.project_id) as tx:
             await subscribers.unsubscribe(tx, viewer.project_id, subscription_id)
-        return self._to(request, "/reports#mails")
+        return self._to(request, "/reports#mails", done="unsubscribed")
 
     async def _read(self, viewer: Viewer, asked: ReportQuery) -> Report:
         now = self._now()

@@ -69,7 +69,7 @@ class StuckPages(PageGroup):
         flow_id = _flow(form.get("flow", ""))
         async with self._database.transaction(viewer.project_id) as tx:
             await dead_letters.replay(tx, viewer.project_id, self._now(), flow_id=flow_id)
-        return self._to(request, "/runs/dead")
+        return self._to(request, "/runs/dead", done="at_work")
 
     async def replay(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Puts one back to work where it stood."""
@@ -80,7 +80,7 @@ class StuckPages(PageGroup):
                 raise NotFound(f"There is no run {run_id} in this project.")
             if await dead_letters.replay(tx, viewer.project_id, self._now(), run_id=run_id) == 0:
                 raise Conflict(f"This run is {run.status}; only those that gave up are put back to work.")
-        return self._to(request, "/runs/dead")
+        return self._to(request, "/runs/dead", done="at_work")
 
     async def unknown(self, request: Request, viewer: Viewer) -> Response:
         """The messages of which nobody can say whether they went out, the latest first."""

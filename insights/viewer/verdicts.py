@@ -194,8 +194,9 @@ def _details(suggested: Mapping[str, Any]) -> Iterator[str]:
     for name, value in suggested.items():
         if isinstance(value, dict):
             yield from _details(value)
-        elif name != "action" and value not in (None, ""):
-            yield f"{name}: {str(value).replace('_', ' ')}"
+        elif name != "action" and value not in (None, "", []):
+            words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            yield f"{name}: {words}".replace("_", " ")
 
 
 def _event_id(cited: Any) -> UUID | None:

@@ -1,0 +1,112 @@
+"""Settings, keys and members: what opens the project, and who may do what in it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from insights.access.operations import SCOPES
+from insights.access.roles import Role
+from insights.errors import Refused
+from insights.viewer.gate import Viewer
+from insights.viewer.page_group import path_id
+from insights.viewer.settings_section import FORM, SettingsSection
+
+HOUR: Final = 3600
+
+
+class AccessPages(SettingsSection):
+    """Keys are shown once, when they are made; so are the links of invitations."""
+
+    def routes(self) -> list[BaseRoute]:
+        admin = Role.ADMIN
+        return [
+            self._get("/settings/keys", self.keys, role=admin),
+            self._post(
+                "/settings/keys", self.make_key, form=FORM, refused="No key was made", role=admin, again=self.keys
+            ),
+            self._post("/settings/keys/{key_id}/rotate", self.rotate_key, form=FORM, role=admin),
+            self._post("/settings/keys/{key_id}/revoke", self.revoke_key, form=FORM, role=admin),
+            self._get("/settings/members", self.members, role=admin),
+            self._post(
+                "/settings/members",
+                self.invite,
+                form=FORM,
+                refused="Nobody was invited",
+                role=admin,
+                again=self.members,
+            ),
+            self._post("/settings/members/{member_id}/role", self.give_role, form=FORM, role=admin),
+            self._post("/settings/members/{member_id}/remove", self.remove_member, form=FORM, role=admin),
+            self._post("/settings/invitations/{invitation_id}/revoke", self.revoke_invitation, form=FORM, role=admin),
+        ]
+
+    async def keys(self, request: Request, viewer: Viewer) -> Response:
+        """Every key, and a form for a new one."""
+        return await self._keys(request, viewer)
+
+    async def make_key(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """A new key, shown this once."""
+        body: dict[str, Any] = {"kind": form.get("kind", ""), "name": form.get("name", "").strip()}
+        if body["kind"] == "secret":
+            body["role"] = form.get("role", "reader")
+            body["scopes"] = form.get("scopes", "").replace(",", " ").split()
+        made = await self._api.asked(request, viewer, "POST", "/v1/keys", body)
+        return await self._keys(request, viewer, made=made)
+
+    async def rotate_key(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """A key in place of another, shown this once."""
+        hours = form.get("hours", "24")
+        if not hours.isdecimal() or len(hours) > 4:
+            raise Refused("hours: how many hours shall the old key stay good? Write a number.", field="hours")
+        path = f"/v1/keys/{path_id(request, 'key_id', 'key')}/rotate"
+        made = await self._api.asked(request, viewer, "POST", path, {"overlap_seconds": int(hours) * HOUR})
+        return await self._keys(request, viewer, made=made, overlap=int(hours))
+
+    async def revoke_key(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """Ends a key at once."""
+        await self._api.asked(request, viewer, "DELETE", f"/v1/keys/{path_id(request, 'key_id', 'key')}")
+        return self._to(request, "/settings/keys", done="key_revoked")
+
+    async def members(self, request: Request, viewer: Viewer) -> Response:
+        """Who may look into the project, and who is invited."""
+        return await self._members(request, viewer)
+
+    async def invite(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """An invitation; its link is shown this once."""
+        body = {"email": form.get("email", ""), "role": form.get("role", "reader")}
+        made = await self._api.asked(request, viewer, "POST", "/v1/members/invitations", body)
+        return await self._members(request, viewer, made=made)
+
+    async def give_role(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """Another role for a member."""
+        path = f"/v1/members/{path_id(request, 'member_id', 'member')}"
+        await self._api.asked(request, viewer, "PATCH", path, {"role": form.get("role", "")})
+        return self._to(request, "/settings/members", done="role_given")
+
+    async def remove_member(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """Takes somebody out of the project."""
+        await self._api.asked(request, viewer, "DELETE", f"/v1/members/{path_id(request, 'member_id', 'member')}")
+        return self._to(request, "/settings/members", done="member_out")
+
+    async def revoke_invitation(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """Its link works no more."""
+        path = f"/v1/members/invitations/{path_id(request, 'invitation_id', 'invitation')}"
+        await self._api.asked(request, viewer, "DELETE", path)
+        return self._to(request, "/settings/members", done="uninvited")
+
+    async def _keys(self, request: Request, viewer: Viewer, **more: Any) -> Response:
+        keys = (await self._api.asked(request, viewer, "GET", "/v1/keys"))["keys"]
+        now = self._now().isoformat()
+        for key in keys:
+            over = key["expires_at"] is not None and key["expires_at"] <= now.replace("+00:00", "Z")
+            key["good"] = key["revoked_at"] is None and not over
+        shown = {"made": None, "overlap": None} | more
+        return self._section(request, viewer, "keys", keys=keys, scopes=sorted(SCOPES), **shown)
+
+    async def _members(self, request: Request, viewer: Viewer, made: Any = None) -> Response:
+        found = await self._api.asked(request, viewer, "GET", "/v1/members")
+        return self._section(request, viewer, "members", made=made, **found)

@@ -1,0 +1,50 @@
+"""What becomes of a form that was sent: said on the page that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+
+DONE: Final = {
+    "saved": "Saved.",
+    "key_revoked": "The key is revoked: it opens nothing any more.",
+    "role_given": "They have their new role; they log in again for it.",
+    "member_out": "They are out of the project, and their logins into it are over.",
+    "uninvited": "The invitation is revoked: its link works no more.",
+    "logged_out": "Logged out there.",
+    "noted": "Taken down.",
+    "asked_again": "It is asked again within a minute.",
+    "promoted": "Promoted: running processes decide by it within seconds.",
+    "rolled_back": "The decision is given back to the policy before.",
+    "subscribed": "They are on the list.",
+    "unsubscribed": "They are off the list.",
+    "at_work": "Put back to work.",
+}
+"""What may be said, by the word that stands in the address: nobody else's words get onto a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A form that was not taken: the headline, what to do, and what was typed (field → text)."""
+
+    title: str
+    text: str
+    typed: Mapping[str, str]
+
+
+def done(request: Request) -> str:
+    """What the form before this page did, or ""."""
+    return DONE.get(request.query_params.get("done", ""), "")
+
+
+def refusal(request: Request) -> Refusal | None:
+    """Why this page is shown again instead of what its form was for."""
+    return getattr(request.state, "refusal", None)
+
+
+def refuse(request: Request, title: str, text: str, typed: Mapping[str, str]) -> None:
+    """Has the next page of this request say so."""
+    request.state.refusal = Refusal(title, text, typed)

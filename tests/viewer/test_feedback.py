@@ -1,0 +1,60 @@
+"""What a sent form says: what it did, or why not, with everything that was typed still there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from insights.viewer.feedback import DONE
+from tests.viewer.test_settings_pages import Somebody, admin, nobody, services
+
+__all__ = ["admin", "nobody", "services"]
+
+REFUSED = [
+    ("/settings/keys", "/settings/keys", {"kind": "secret", "role": "editor", "name": "BI", "scopes": "read:all"}),
+    ("/settings/members", "/settings/members", {"email": "no address", "role": "admin"}),
+    ("/settings/project", "/settings/project", {"name": "", "origins": "https://a.example ftp://b.example"}),
+    ("/settings/project", "/settings/shop", {"holdout": "80", "currency": "EUR", "contact_href": "/help"}),
+    ("/settings/model", "/settings/model", {"threshold": "high", "language": "German", "model": "qwen3"}),
+    ("/settings/privacy", "/settings/privacy", {"keep_days": "soon", "extra_fields": "loyalty", "limit_fields": "1"}),
+    ("/flows", "/flows", {"name": "x" * 101}),
+    ("/reports", "/reports/subscribe", {"address": "nobody at all", "report": "daily"}),
+]
+
+
+@pytest.mark.parametrize(("page", "path", "typed"), REFUSED, ids=[path for _, path, _ in REFUSED])
+async def test_a_form_that_is_refused_stands_there_again_with_what_was_typed(
+    admin: Somebody, page: str, path: str, typed: dict[str, str]
+) -> None:
+    answer = await admin.send(page, path, **typed)
+    assert 400 <= answer.status_code < 500
+    assert 'role="alert"' in answer.text
+    forms = answer.text.split("</header>")[-1]
+    for name, value in typed.items():
+        if name in ("role", "report"):
+            assert f"selected>{value}" in forms or f'value="{value}" selected' in forms, name
+        elif name == "limit_fields":
+            assert 'name="limit_fields" value="1" checked' in forms
+        else:
+            assert f'value="{value}"' in forms or f">{value}</textarea>" in forms, name
+
+
+async def test_a_key_that_was_typed_is_not_shown_again(admin: Somebody) -> None:
+    answer = await admin.send("/settings/model", "/settings/model", threshold="x", api_key="sk-canary")
+    assert answer.status_code == 400 and "sk-canary" not in answer.text
+
+
+async def test_a_form_that_was_taken_says_so_and_nobody_else_puts_words_there(admin: Somebody) -> None:
+    saved = await admin.send("/settings/project", "/settings/shop", holdout="10", currency="EUR")
+    assert saved.headers["location"] == "/app/settings/project?done=saved#shop"
+    assert '<p class="note" role="status">Saved.</p>' in await admin.see("/settings/project?done=saved")
+    assert 'role="status"' not in await admin.see("/settings/project?done=Call+0900+now")
+
+
+def test_every_word_that_a_form_answers_with_is_known(repository: Path) -> None:
+    said = set()
+    for file in (repository / "insights" / "viewer").glob("*.py"):
+        for part in file.read_text().split('done="')[1:]:
+            said.add(part.split('"')[0])
+    assert said - {""} <= set(DONE)
