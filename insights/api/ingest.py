@@ -137,10 +137,11 @@ class Ingest:
             reading = refuse_types(reading, AFTERWARDS, SERVERS_ONLY)
         batch = reading.batch
         project_id = ProjectId(key.project_id)
-        for event in batch.events:
-            if event.type == "page_viewed" and batch.page is not None:
-                _complete(event, batch.page.url, batch.page.title, batch.page.referrer)
         entry = _entry(project_id, reading, received_ms)
+        if batch.page is not None and "page_viewed" in entry.types:
+            for event in batch.events:
+                if event.type == "page_viewed":
+                    _complete(event, batch.page.url, batch.page.title, batch.page.referrer)
         choice: Choice | None = None
         copy: Copy | None = None
         request: Asked | None = None

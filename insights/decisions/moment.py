@@ -67,14 +67,12 @@ def moment_of(profile: Profile, intent: Intent, stage: Stage, *, now_ms: int, ev
     page = page_kind((path or p.page_path).partition("?")[0])
     buying = page is PageKind.CART or page is PageKind.CHECKOUT
     leaving = p.exits > 0 and last - p.exit_at <= LEAVING_MS and p.exit_at >= progress
-    waited = last - max(progress, p.page_at, p.form_at)
     stalled = p.cart_items > 0 and (
-        (buying and waited >= STALLED_MS)
+        (buying and last - max(progress, p.page_at, p.form_at) >= STALLED_MS)
         or (buying and p.hesitations > 0 and p.hesitation_at >= progress and last - p.hesitation_at <= LEAVING_MS)
         or (p.away_ms >= AWAY_MS and last - p.return_at <= LEAVING_MS)
     )
     trouble = p.cart_trouble >= 2 and last - p.trouble_at <= TROUBLE_MS
-    doubted = max(p.exit_at, p.price_at, p.trouble_at, p.hesitation_at, p.policy_at)
     return Moment(
         profile=p,
         intent=intent,
@@ -88,6 +86,8 @@ def moment_of(profile: Profile, intent: Intent, stage: Stage, *, now_ms: int, ev
         trouble=trouble,
         pricing=p.price_at > 0 and last - p.price_at <= PRICE_MS,
         policy=p.policies > 0 and last - p.policy_at <= POLICY_MS,
-        in_flow=progress > 0 and last - progress <= FLOW_MS and doubted <= progress,
+        in_flow=progress > 0
+        and last - progress <= FLOW_MS
+        and max(p.exit_at, p.price_at, p.trouble_at, p.hesitation_at, p.policy_at) <= progress,
         typing=p.form_at > 0 and last - p.form_at <= TYPING_MS,
     )

@@ -29,10 +29,7 @@ CONSEQUENTIAL: Final = frozenset({"identified", "consent_changed", "purchased"})
 
 def has_aftermath(entries: Iterable[Entry]) -> bool:
     """Whether anything follows from these entries."""
-    return any(
-        entry.rejected or entry.reservation or any(event.type in CONSEQUENTIAL for event in entry.events)
-        for entry in entries
-    )
+    return any(entry.rejected or entry.reservation or not CONSEQUENTIAL.isdisjoint(entry.types) for entry in entries)
 
 
 async def write_aftermath(tx: AsyncSession, project_id: UUID, entries: Sequence[Entry], news: News) -> frozenset[UUID]:
@@ -53,6 +50,7 @@ def _said(entries: Iterable[Entry], news: News) -> list[Said]:
     return [
         Said(entry.visitor_id, entry.session_id, event, ms_to_datetime(entry.received_ms))
         for entry in entries
+        if not CONSEQUENTIAL.isdisjoint(entry.types)
         for event in entry.events
         if event.type in CONSEQUENTIAL and news.has(entry.session_id, event.id)
     ]

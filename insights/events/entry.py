@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct, field
 
 from insights.events.turns import Reservation
-from insights.events.wire import Rejection, WireEvent
+from insights.events.wire import Rejection, WireEvent, type_of
 
 
 class Entry(Struct, gc=False):
@@ -19,7 +20,7 @@ class Entry(Struct, gc=False):
     (``events/claims``); without them nothing is claimed. Once recorded, ``stale`` says that somebody else had written
     of the visitor meanwhile, and ``undecided`` that therefore the decision was not written;
     ``no_room`` that it was not because what it needs could not be set aside. ``extra_fields``: what is kept of its
-    events beyond the catalogue; the recorder fills it in.
+    events beyond the catalogue; the recorder fills it in. ``types``: which there are among its events, found out here.
     """
 
     project_id: UUID
@@ -39,6 +40,11 @@ class Entry(Struct, gc=False):
     undecided: bool = False
     no_room: bool = False
     extra_fields: Collection[str] | None = None
+    types: AbstractSet[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        # Asked for all the way to the commit, and nearly always the answer is that there is nothing special.
+        self.types = set(map(type_of, self.events))
 
     @property
     def surely_new(self) -> bool:

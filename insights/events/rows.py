@@ -6,6 +6,7 @@ Nothing is in them that the timeline does not keep (``events/kept``).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from insights.events.entry import Entry
 from insights.events.kept import kept_props, kept_url, only_allowed
-from insights.events.wire import WireEvent
+from insights.events.wire import WireEvent, time_of, type_of
 from insights.vocabulary.events import AFTERWARDS
 
 Key = tuple[UUID, UUID]
@@ -71,10 +72,11 @@ def rows_of(entries: Iterable[Entry], stored: Collection[Key] | None) -> Rows:
     rows = Rows(None if stored is None else set())
     for entry in entries:
         events: Sequence[WireEvent] = entry.events
+        types = entry.types
         if rows.new is not None and stored is not None:
             events = _without(entry, stored, rows.new)
+            types = set(map(type_of, events))
         if events:
-            types = {event.type for event in events}
             rows.pages.append(_page(entry, events, types))
             rows.types |= types
             _touch(rows, entry, events, types)
@@ -95,7 +97,7 @@ def _without(entry: Entry, stored: Collection[Key], new: set[Key]) -> list[WireE
 _encode = msgspec.json.Encoder().encode
 
 
-def _page(entry: Entry, events: Sequence[WireEvent], types: Collection[str]) -> msgspec.Raw:
+def _page(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) -> msgspec.Raw:
     page = Page(entry.session_id, entry.visitor_id, entry.tab, entry.received_ms, entry.page_url, events)
     if entry.extra_fields is None and "identified" not in types:
         text = _encode(page)
@@ -115,10 +117,12 @@ def _kept(event: WireEvent, extra: Collection[str] | None) -> WireEvent:
     return WireEvent(event.id, event.t, event.type, event.seq, props, url)
 
 
-def _touch(rows: Rows, entry: Entry, events: Sequence[WireEvent], types: Collection[str]) -> None:
-    times = [event.t for event in events if event.type not in AFTERWARDS]
-    if not times:
-        return
+def _touch(rows: Rows, entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) -> None:
+    if not AFTERWARDS.isdisjoint(types):
+        events = [event for event in events if event.type not in AFTERWARDS]
+        if not events:
+            return
+    times = list(map(time_of, events))
     first, last, visitor_id = int(min(times)), int(max(times)), entry.visitor_id
     visit = rows.visits.get(entry.session_id)
     if visit is None:

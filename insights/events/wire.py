@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -141,11 +143,15 @@ def read_batch(body: bytes, limits: Limits, received_ms: int) -> Reading:
     return _read_apart(body, limits, received_ms)
 
 
-def refuse_types(reading: Reading, types: Collection[str], error: str) -> Reading:
+time_of: Callable[[WireEvent], float] = attrgetter("t")
+type_of: Callable[[WireEvent], str] = attrgetter("type")
+
+
+def refuse_types(reading: Reading, types: AbstractSet[str], error: str) -> Reading:
     """The same reading with the events of these types among the rejected."""
-    refused = [event for event in reading.batch.events if event.type in types]
-    if not refused:
+    if types.isdisjoint(map(type_of, reading.batch.events)):
         return reading
+    refused = [event for event in reading.batch.events if event.type in types]
     reading.batch.events = [event for event in reading.batch.events if event.type not in types]
     rejected = [Rejection(str(event.id), error, msgspec.json.encode(event)) for event in refused]
     return Reading(reading.batch, [*reading.rejected, *rejected], reading.skew_ms)

@@ -141,7 +141,9 @@ class Additive:
 
 def share(log_odds: float) -> float:
     """The share from 0 to 1 that log-odds mean."""
-    return 1.0 / (1.0 + exp(-max(-MOST_LOG_ODDS, min(MOST_LOG_ODDS, log_odds))))
+    if not -MOST_LOG_ODDS < log_odds < MOST_LOG_ODDS:
+        log_odds = max(-MOST_LOG_ODDS, min(MOST_LOG_ODDS, log_odds))
+    return 1.0 / (1.0 + exp(-log_odds))
 
 
 def _rising(knots: Sequence[float]) -> bool:

@@ -53,6 +53,7 @@ def features(profile: Profile, now_ms: int) -> tuple[float, ...]:
     """The row of ``FEATURES``, each from 0 to ``MOST``. ``now_ms`` is the server's clock, epoch milliseconds."""
     p = profile
     compared = p.compared()
+    silent = now_ms - p.last_at - SKEW_MS
     # By the visitor's own clock: how long ago the sign of leaving was when they last did something.
     leaving = exp((p.exit_at - p.last_at) / FADE_MS) if p.exits else 0.0
     counts = (
@@ -121,12 +122,12 @@ def features(profile: Profile, now_ms: int) -> tuple[float, ...]:
         cart_removed,
         (p.checkout + 2) / 7 if p.checkout else 0.0,
         hesitation,
-        _log(p.refocused / 2 + p.forms_left),
-        _log(p.failures + p.js_errors / 2),
-        _log(p.rage_clicks + p.dead_clicks / 2),
+        _log(p.refocused / 2 + p.forms_left) if p.refocused or p.forms_left else 0.0,
+        _log(p.failures + p.js_errors / 2) if p.failures or p.js_errors else 0.0,
+        _log(p.rage_clicks + p.dead_clicks / 2) if p.rage_clicks or p.dead_clicks else 0.0,
         leaving,
         tab_hidden,
-        min(1.0, max(0.0, (now_ms - p.last_at - SKEW_MS) / 1_800_000)) if p.last_at else 0.0,
+        min(1.0, silent / 1_800_000) if silent > 0 and p.last_at else 0.0,
         returning,
         cart_before,
         orders,

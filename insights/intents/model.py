@@ -44,20 +44,19 @@ class IntentModel:
         self.learned = tuple(learned)
         self.parts = {score: parts[score].from_zero() for score in SCORES}
         self._bias = tuple(self.parts[score].bias for score in SCORES)
-        # Feature by feature: where its segments begin, and for each segment (add, slope) of each score.
+        # Of each feature: where its segments begin, and for each segment (add, slope) of each score.
         curves: dict[int, list[tuple[int, Curve]]] = {}
         for number, score in enumerate(SCORES):
             for curve in self.parts[score].curves:
                 curves.setdefault(curve.column, []).append((number, curve))
-        self._curves = tuple((column, *_segments(theirs)) for column, theirs in sorted(curves.items()))
+        self._curves = tuple(_segments(curves.get(column, ())) for column in range(len(FEATURES)))
         tables = [self.parts[score].tables for score in SCORES]
         self._tables = Lookup(tables) if any(tables) else None
 
     def log_odds(self, row: Sequence[float]) -> tuple[float, float, float]:
         """Of propensity, bounce risk and price sensitivity."""
         first, second, third = self._bias
-        for column, starts, segments in self._curves:
-            x = row[column]
+        for x, (starts, segments) in zip(row, self._curves, strict=True):
             if x:
                 s = segments[bisect_right(starts, x)] if starts else segments[0]
                 first += s[0] + s[1] * x

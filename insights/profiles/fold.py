@@ -1,4 +1,4 @@
-"""Folds one event into a profile: pure, total, and once only.
+"""Folds events into a profile: pure, total, and once only.
 
 Props are hostile until checked: a value of the wrong type, not finite or out of range counts as absent. Nothing here
 raises on any JSON. An event that was folded before changes nothing; neither does one of an older session, which only
@@ -7,9 +7,11 @@ a profile that is built again can take in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol
 from uuid import UUID
+
+from msgspec import Struct
 
 from insights.profiles import behaviour, shopping
 from insights.profiles.pages import LONGEST_PATH
@@ -19,6 +21,27 @@ from insights.vocabulary.events import AFTERWARDS
 
 Handler = Callable[[Profile, int, str, Props], None]
 
+
+class Happened(Protocol):
+    """An event as it is folded. ``t``: the visitor's corrected clock in epoch milliseconds."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def t(self) -> float: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def props(self) -> Props: ...
+
+
+class _Event(Struct, gc=False):
+    id: UUID
+    t: float
+    type: str
+    props: Props
+
+
 _RING: Final = REMEMBERED_EVENTS * EVENT_ID_BYTES
 _ID_MASK: Final = (1 << (8 * EVENT_ID_BYTES)) - 1
 _NONE: Final[Mapping[str, Any]] = {}
@@ -27,41 +50,56 @@ _NONE: Final[Mapping[str, Any]] = {}
 def fold(profile: Profile, event_id: UUID, session_id: UUID, at_ms: int, type: str, path: str, props: Props) -> bool:
     """Adds one event to ``profile``; False when it was folded before, is of an older session, or no part of a visit.
 
-    ``at_ms`` is the visitor's corrected clock in epoch milliseconds; the profile's time never goes backwards.
-    ``path`` is the page's path without its query. The last ``REMEMBERED_EVENTS`` events are told apart by id.
+    ``at_ms`` is the visitor's corrected clock in epoch milliseconds. ``path`` is the page's path without its query.
     """
-    if type in AFTERWARDS:
-        return False
+    return bool(fold_all(profile, session_id, (_Event(event_id, at_ms, type, props),), (path,)))
+
+
+def fold_all(profile: Profile, session_id: UUID, events: Iterable[Happened], paths: Iterable[str]) -> int:
+    """Adds events of one session in their order, each with the path of its page; how many of them were new.
+
+    The profile's time never goes backwards. The last ``REMEMBERED_EVENTS`` events are told apart by id.
+    """
     session = session_id.int
     if session < profile.session:
-        return False
-    at = happened_at = at_ms if 0 <= at_ms <= LARGEST else 0
-    mark = (event_id.int & _ID_MASK).to_bytes(EVENT_ID_BYTES, "little")
-    recent = profile.recent
-    # What happened after all that was folded is not among it, and need not be looked for.
-    if at <= profile.last_at and mark in recent:
-        return False
-    if len(recent) < _RING:
-        recent += mark
-    else:
-        place = profile.folded % REMEMBERED_EVENTS * EVENT_ID_BYTES
-        recent[place : place + EVENT_ID_BYTES] = mark
-    profile.folded += 1
-    if props.__class__ is not dict and not isinstance(props, Mapping):
-        props = _NONE
-    if at < profile.last_at:
-        at = profile.last_at
-    else:
-        profile.last_at = at
-    if session != profile.session:
-        _begin_session(profile, session, at)
-    profile.event_at = happened_at
-    if (handler := _HANDLERS.get(type)) is not None:
-        if "?" in path:
-            path = path.partition("?")[0]
-        # One more than a link may have: what was cut must not pass for a whole address.
-        handler(profile, at, path if len(path) <= LONGEST_PATH else path[: LONGEST_PATH + 1], props)
-    return True
+        return 0
+    recent, before = profile.recent, profile.folded
+    # Kept here and written down at the end: no handler looks at them.
+    folded, last_at, event_at = before, profile.last_at, profile.event_at
+    for event, path in zip(events, paths, strict=True):
+        type = event.type
+        if type in AFTERWARDS:
+            continue
+        at = int(event.t)
+        if not 0 <= at <= LARGEST:
+            at = 0
+        mark = (event.id.int & _ID_MASK).to_bytes(EVENT_ID_BYTES, "little")
+        # What happened after all that was folded is not among it, and need not be looked for.
+        if at <= last_at and mark in recent:
+            continue
+        if len(recent) < _RING:
+            recent += mark
+        else:
+            place = folded % REMEMBERED_EVENTS * EVENT_ID_BYTES
+            recent[place : place + EVENT_ID_BYTES] = mark
+        folded += 1
+        event_at = at
+        if at < last_at:
+            at = last_at
+        else:
+            last_at = at
+        if session != profile.session:
+            _begin_session(profile, session, at)
+        if (handler := _HANDLERS.get(type)) is not None:
+            if "?" in path:
+                path = path.partition("?")[0]
+            props = event.props
+            if props.__class__ is not dict and not isinstance(props, Mapping):
+                props = _NONE
+            # One more than a link may have: what was cut must not pass for a whole address.
+            handler(profile, at, path if len(path) <= LONGEST_PATH else path[: LONGEST_PATH + 1], props)
+    profile.folded, profile.last_at, profile.event_at = folded, last_at, event_at
+    return folded - before
 
 
 def remembers(profile: Profile, event_id: UUID) -> bool:

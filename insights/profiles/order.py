@@ -11,19 +11,18 @@ from collections.abc import Sequence
 from operator import attrgetter, lt
 from uuid import UUID
 
-from insights.events.wire import WireEvent
-from insights.profiles.fold import fold, remembers
+from insights.events.wire import WireEvent, time_of
+from insights.profiles.fold import fold_all, remembers
 from insights.profiles.pages import event_path
 from insights.profiles.profile import MOST_SESSIONS, Profile
 from insights.vocabulary.events import AFTERWARDS
 
-_TIME = attrgetter("t")
 _AS_HAPPENED = attrgetter("t", "seq", "id")
 
 
 def put_in_order(events: list[WireEvent]) -> None:
     """Sorts a batch's events (one session, one tab) in place, as the store's reader sorts them."""
-    times = list(map(_TIME, events))
+    times = list(map(time_of, events))
     # Most are in order as they come, each at a time of its own.
     if not all(map(lt, times, times[1:])):
         events.sort(key=_AS_HAPPENED)
@@ -50,11 +49,11 @@ def fold_in_place(profile: Profile, session_id: UUID, events: Sequence[WireEvent
         events = [event for event in events if event.type not in AFTERWARDS and not remembers(profile, event.id)]
         if events and not may_fold(profile, session_id, events):
             return None
-    folded = 0
     page_path = event_path("", page_url, None)
-    for event in events:
-        path, url = page_path, event.url
-        if url or event.type == "page_viewed":
-            path = event_path(event.type, url or page_url, event.props.get("path"))
-        folded += fold(profile, event.id, session_id, int(event.t), event.type, path, event.props)
-    return folded
+    paths = [
+        event_path(event.type, event.url or page_url, event.props.get("path"))
+        if event.url or event.type == "page_viewed"
+        else page_path
+        for event in events
+    ]
+    return fold_all(profile, session_id, events, paths)
