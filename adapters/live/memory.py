@@ -51,7 +51,7 @@ class MemoryStore(Generic[V]):
 
     def get(self, project_id: UUID, visitor_id: UUID) -> V | None:
         """The value, now the most recently used; None when there is none or it was idle too long."""
-        entry = self._entries.get(project_id.bytes + visitor_id.bytes)
+        entry = self._entries.get(_key(project_id, visitor_id))
         if entry is None:
             return None
         now = self._clock()
@@ -66,12 +66,12 @@ class MemoryStore(Generic[V]):
 
     def holds(self, project_id: UUID, visitor_id: UUID, value: V) -> bool:
         """Whether ``value`` itself is the visitor's; that it was asked for does not count as use."""
-        entry = self._entries.get(project_id.bytes + visitor_id.bytes)
+        entry = self._entries.get(_key(project_id, visitor_id))
         return entry is not None and entry.value is value
 
     def put(self, project_id: UUID, visitor_id: UUID, value: V) -> None:
         """Keeps ``value``, in place of an older one; may drop the least recently used."""
-        key = project_id.bytes + visitor_id.bytes
+        key = _key(project_id, visitor_id)
         now = self._clock()
         replaced = self._entries.get(key)
         if replaced is not None:
@@ -87,7 +87,7 @@ class MemoryStore(Generic[V]):
 
     def forget(self, project_id: UUID, visitor_id: UUID) -> None:
         """Drops the value, if there is one."""
-        entry = self._entries.get(project_id.bytes + visitor_id.bytes)
+        entry = self._entries.get(_key(project_id, visitor_id))
         if entry is not None:
             self._drop(entry)
 
@@ -107,6 +107,11 @@ class MemoryStore(Generic[V]):
         # Without the collector's help nothing else would ever free a pair that refers to each other.
         entry.older = entry.newer = None
         del self._entries[entry.key]
+
+
+def _key(project_id: UUID, visitor_id: UUID) -> bytes:
+    # Bytes, and not the number that they are: whoever makes up visitors could choose numbers of one hash.
+    return (project_id.int << 128 | visitor_id.int).to_bytes(32, "big")
 
 
 def _unlink(entry: _Entry) -> None:

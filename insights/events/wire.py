@@ -128,7 +128,8 @@ def read_batch(body: bytes, limits: Limits, received_ms: int) -> Reading:
 
     Raises Refused when nothing of it can be kept: no JSON, or visitor, session or events missing or wrong.
     """
-    if len(body) <= limits.event_bytes and b"\\u0000" not in body:
+    # A single character is looked for much faster, and few bodies have it.
+    if len(body) <= limits.event_bytes and (b"\\" not in body or b"\\u0000" not in body):
         try:
             batch = _decode_batch(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
