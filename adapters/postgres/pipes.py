@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Sequence
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -25,6 +25,8 @@ LOOK_EVERY: Final = 0.05
 
 _NOBODY: Final = UUID(int=0)
 
+T = TypeVar("T")
+
 
 class Pipes:
     """At most ``most`` connections, each made when all others are taken. Who comes when all are waits for a turn."""
@@ -34,6 +36,7 @@ class Pipes:
         self._idle = list(self._all)
         self._turns = asyncio.Semaphore(most)
         self._looking: asyncio.Task[None] | None = None
+        self._gone: asyncio.Future[None] | None = None
 
     @property
     def away(self) -> bool:
@@ -59,6 +62,22 @@ class Pipes:
             finally:
                 self._idle.append(pipe)
 
+    async def while_there(self, work: Awaitable[T]) -> T:
+        """What ``work`` returns, which asks the server in another way: that may wait for seconds for one that starts.
+        Raises ServerAway, and cancels ``work``, once the server turns out to be away."""
+        task = asyncio.ensure_future(work)
+        try:
+            if self.away:
+                raise ServerAway("still away")
+            if self._gone is None:
+                self._gone = asyncio.get_running_loop().create_future()
+            await asyncio.wait((task, self._gone), return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                raise ServerAway("gone meanwhile")
+            return task.result()
+        finally:
+            task.cancel()
+
     async def _run(self, pipe: Pipe, project_id: UUID, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
         try:
             return await pipe.run(project_id, statements)
@@ -83,6 +102,9 @@ class Pipes:
     def _look(self, error: ServerAway) -> None:
         if not self.away:
             log.warning("database_away", error=str(error))
+            if self._gone is not None:
+                self._gone.set_result(None)
+                self._gone = None
             self._looking = asyncio.create_task(self._until_back(), name="pipes look for the server")
 
     async def _until_back(self) -> None:

@@ -59,11 +59,13 @@ class Deciding:
         ``new``: they have just come; nobody asks PostgreSQL for them. Raises Unavailable.
         """
         try:
-            plan = self._plans.at_hand(project_id) or await self._plans.plan_of(project_id)
+            plan = self._plans.at_hand(project_id)
+            if plan is None:
+                plan = await self._recorder.while_there(self._plans.plan_of(project_id))
             copy = self._profiles.at_hand(project_id, visitor_id, new=new)
             if copy is None:
                 load = load_nothing if new else partial(self._loader.load, project_id, visitor_id)
-                copy = await self._profiles.take(project_id, visitor_id, load)
+                copy = await self._recorder.while_there(self._profiles.take(project_id, visitor_id, load))
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
         return plan, copy

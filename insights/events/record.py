@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, TypeVar, cast
 from uuid import UUID
 
 import structlog
@@ -34,6 +34,8 @@ SATURATED_AT: Final = 0.9
 
 LINES_AT_ONCE: Final = 4
 """How many lines' flushes may be under way: each takes a connection, and the time of a processor of PostgreSQL's."""
+
+T = TypeVar("T")
 
 AWAY: Final = "The database cannot be reached. Nothing was stored; send the same request again."
 
@@ -142,6 +144,11 @@ class Recorder:
             raise Unavailable(AWAY)
         if not self._waiting.has_room(project_id, events + 1):
             raise Unavailable("Too many events are waiting for the database. Send the same request again.")
+
+    async def while_there(self, work: Awaitable[T]) -> T:
+        """What ``work``, which reads from the database, returns: nobody waits in it for a database that a flush has
+        found to be away. Raises OSError then."""
+        return await self._writing.while_there(work)
 
     def turned_away(self, project_id: UUID) -> None:
         """The project has just sent more than it may: while it does, it must not cost the others the time of a commit

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -26,6 +26,8 @@ CUT_OFF: Final = (OperationalError, InterfaceError, OSError, TimeoutError)
 
 TRIES: Final = 5
 """How often a flush is made again because some of it turned out to be stored."""
+
+T = TypeVar("T")
 
 OnPeopleChanged = Callable[[UUID, Collection[UUID]], None]
 
@@ -50,6 +52,10 @@ class Writing:
     def away(self) -> bool:
         """Whether the database is known to be away: nothing can be written until it is back, which is looked for."""
         return self._pipes.away
+
+    async def while_there(self, work: Awaitable[T]) -> T:
+        """What ``work`` returns. Raises ServerAway as soon as the database turns out to be away."""
+        return await self._pipes.while_there(work)
 
     async def close(self) -> None:
         """Gives the connections back."""

@@ -120,3 +120,30 @@ async def test_pipes_that_are_closed_while_the_server_is_away_look_for_it_no_mor
     async with asyncio.timeout(2):
         await pipes.close()
     assert not pipes.away
+
+
+async def test_what_waits_in_another_way_for_a_server_that_is_away_waits_no_longer(pipes: Pipes, door: Door) -> None:
+    await backend(pipes)
+    for_ever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    waits = [asyncio.create_task(pipes.while_there(work)) for work in (for_ever, asyncio.sleep(60, 0))]
+    await asyncio.sleep(0.1)
+    assert not any(wait.done() for wait in waits)
+    door.slam()
+    for _ in range(2):
+        with pytest.raises(PipeBroken):
+            await backend(pipes)
+    async with asyncio.timeout(2):
+        ended = await asyncio.gather(*waits, return_exceptions=True)
+    assert [type(end) for end in ended] == [ServerAway, ServerAway]
+    assert for_ever.cancelled()
+    with pytest.raises(ServerAway):
+        await pipes.while_there(asyncio.sleep(0))
+
+
+async def test_what_ends_while_the_server_is_there_ends_as_it_does(pipes: Pipes) -> None:
+    async def fails() -> None:
+        raise LookupError
+
+    assert await pipes.while_there(asyncio.sleep(0, 7)) == 7
+    with pytest.raises(LookupError):
+        await pipes.while_there(fails())
