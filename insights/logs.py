@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
@@ -21,7 +23,7 @@ def configure(settings: Settings) -> None:
         structlog.processors.JSONRenderer()
         if settings.log_json
         else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=structlog.dev.plain_traceback
+            colors=sys.stderr.isatty(), pad_event_to=0, exception_formatter=_plain_traceback
         )
     )
     structlog.configure(
@@ -35,13 +37,36 @@ def configure(settings: Settings) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
     # Libraries: only what they find alarming.
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    says = logging.StreamHandler()
+    says.setFormatter(_Printable("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[says])
     for name in ("apscheduler", "alembic", "httpx"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # a lost connection is said once, by whoever lost it
+
+
+def printable(text: str) -> str:
+    """Lines of ``text`` without what a terminal obeys. What is quoted in an error may come from anybody."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def _unchanged(
     logger: structlog.typing.WrappedLogger, name: str, event: structlog.typing.EventDict
 ) -> structlog.typing.EventDict:
     return event
+
+
+def _plain_traceback(to: TextIO, trouble: structlog.typing.ExcInfo) -> None:
+    lines = io.StringIO()
+    structlog.dev.plain_traceback(lines, trouble)
+    to.write(printable(lines.getvalue()))
+
+
+class _Printable(logging.Formatter):
+    """What libraries say, without what a terminal obeys."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
