@@ -103,6 +103,7 @@ def create_app(services: Services) -> ASGIApp:
         title="Whyleft",
         description="Why each visitor left or bought, what to do while they are there, how to win them back.",
         lifespan=lifespan,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         # It would lead to whatever host the request names, and out of https behind a proxy.

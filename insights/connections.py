@@ -1,11 +1,15 @@
 """Decides how long and how many connections a listener puts up with: requests that drip are cut, crowds are bounded.
 
-A server that waits for ever for the end of a request can be filled by anybody who never sends it.
+A server that waits for ever for the end of a request can be filled by anybody who never sends it; so can one that waits
+until its answer is taken.
 """
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import struct
+import termios
 from collections import Counter
 from typing import Any, cast
 
@@ -20,6 +24,9 @@ log = structlog.get_logger()
 
 MAX_HEAD = 65_536
 """Bytes of a request line and its headers."""
+
+LEAST_TAKEN = 16_384
+"""Bytes of an answer that must be taken in the time that a request may take to arrive, or all that is left of it."""
 
 _LATE = (
     b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
@@ -82,10 +89,14 @@ class Crowd:
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         # One look a second at all of them costs nothing a request; a timer for each request would.
-        oldest = loop.time() - self._limits.seconds
-        for connection in [one for one in self._open if one.since is not None and one.since < oldest]:
-            self.cut += 1
-            connection.cut()
+        now, seconds = loop.time(), self._limits.seconds
+        for connection in list(self._open):
+            if connection.since is not None and connection.since < now - seconds:
+                self.cut += 1
+                connection.cut()
+            elif connection.is_stuck(now, seconds):
+                self.cut += 1
+                connection.transport.abort()
         self._looking = loop.call_later(1.0, self._look, loop) if self._open else None
 
 
@@ -96,6 +107,7 @@ class Connection(HttpToolsProtocol):
 
     since: float | None = None
     _head = 0
+    _unsent: tuple[float, int] | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -134,6 +146,28 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.since, self._head = None, 0
+
+    def is_stuck(self, now: float, seconds: float) -> bool:
+        """Whether its other end has taken next to nothing of an answer for so long."""
+        left = self._left()
+        if not left:
+            self._unsent = None
+            return False
+        # It grows only after some of it was taken: whoever writes waits while there is much of it.
+        if self._unsent is None or not self._unsent[1] - LEAST_TAKEN < left <= self._unsent[1]:
+            self._unsent = (now, left)
+        return now - self._unsent[0] > seconds
+
+    def _left(self) -> int:
+        # What the system took off our hands counts until the other end has it: it takes megabytes at a time.
+        ours = self.transport.get_write_buffer_size()
+        if not ours:
+            return 0
+        try:
+            queued = fcntl.ioctl(self.transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return 0  # a system that does not say, or a connection that is gone
+        return int(ours + struct.unpack("i", queued)[0])
 
     def cut(self) -> None:
         """Ends a connection whose request does not."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from fastapi import FastAPI
+import msgspec
+from fastapi import FastAPI, Response
 from fastapi.openapi.utils import get_openapi
 
 from insights.api.problem import MEDIA_TYPE
@@ -33,7 +34,11 @@ _ERRORS: Final = {
 
 
 def write_openapi(app: FastAPI) -> None:
-    """From now on ``app.openapi()`` is that document, made once."""
+    """From now on ``app.openapi()`` is that document, and GET /openapi.json answers with it.
+
+    Both are made once: it is long, and anybody may ask for it.
+    """
+    written: list[bytes] = []
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -46,6 +51,12 @@ def write_openapi(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        if not written:
+            written.append(msgspec.json.encode(document()))
+        return Response(written[0], media_type="application/json")
 
 
 def _with_errors(operation: dict[str, Any]) -> None:

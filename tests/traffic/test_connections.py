@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import cast
 
 from starlette.requests import Request
@@ -111,6 +112,40 @@ async def test_one_address_has_so_many_connections_and_the_operators_own_have_mo
             assert (await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).startswith(
                 b"HTTP/1.1 200"
             )
+
+
+LONG = 24_000_000
+"""Bytes: more than the system takes off a server's hands."""
+
+
+async def long(scope: Scope, receive: Receive, send: Send) -> None:
+    await PlainTextResponse("x" * LONG)(scope, receive, send)
+
+
+async def test_who_does_not_take_an_answer_is_cut_and_who_takes_it_slowly_is_not() -> None:
+    async with listening(ConnectionLimits(seconds=1.0), long) as port:
+        loop = asyncio.get_running_loop()
+        stuck, slow = socket.socket(), socket.socket()
+        for one in (stuck, slow):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
+            one.setblocking(False)
+            await loop.sock_connect(one, ("127.0.0.1", port))
+            await loop.sock_sendall(one, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        taken = 0
+        for _ in range(40):  # four seconds
+            taken += len(await loop.sock_recv(slow, 30_000))
+            await asyncio.sleep(0.1)
+        while taken < LONG:
+            part = await asyncio.wait_for(loop.sock_recv(slow, 1 << 20), 10)
+            assert part
+            taken += len(part)
+        had = 0
+        with suppress(ConnectionResetError):
+            while part := await asyncio.wait_for(loop.sock_recv(stuck, 1 << 20), 10):
+                had += len(part)
+        assert had < LONG
+        stuck.close()
+        slow.close()
 
 
 def test_a_whole_network_of_ipv6_is_one_customer() -> None:
