@@ -72,7 +72,8 @@ class Settings:
     )
     request_seconds: float = _setting(
         20.0,
-        "A request must have arrived whole after this long, headers and body; one that drips is cut, and so is who takes less than 16 KB of an answer meanwhile.",
+        "A request must have arrived whole after this long, headers and body; one that drips is cut, and so is who "
+        "takes less than 16 KB of an answer meanwhile.",
     )
     trusted_proxies: str = _setting(
         "127.0.0.0/8,::1",
