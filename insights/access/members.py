@@ -22,6 +22,8 @@ from insights.vocabulary.ids import uuid7
 INVITED_FOR: Final = timedelta(days=7)
 RESET_FOR: Final = timedelta(hours=1)
 MOST_INVITATIONS: Final = 200
+MOST_PROJECTS: Final = 20
+"""Projects that a member may be an admin of by making them: limits are counted for each project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +214,13 @@ async def remove_member(tx: AsyncSession, project_id: UUID, member_id: UUID, now
 
 
 async def make_admin(tx: AsyncSession, project_id: UUID, member_id: UUID, now: datetime) -> None:
-    """Makes a member the first admin of a project; the transaction is in that project then."""
+    """Makes a member the first admin of a project; the transaction is in that project then. Raises Conflict."""
     await be_member(tx, member_id)
+    # Locked, so that many at once are counted one after the other. Archived ones count: they are not deleted.
+    await tx.scalar(select(Member.id).where(Member.id == member_id).with_for_update())
+    own = select(func.count()).where(Membership.member_id == member_id, Membership.role == Role.ADMIN.value)
+    if (await tx.scalar(own) or 0) >= MOST_PROJECTS:
+        raise Conflict(f"You are admin of {MOST_PROJECTS} projects. The operator can make more: `whyleft projects`.")
     await in_project(tx, project_id)
     tx.add(Membership(project_id=project_id, member_id=member_id, role=Role.ADMIN.value, created_at=now))
     await tx.flush()

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.errors import NotFound, Refused
+from insights.errors import Conflict, NotFound, Refused
 from insights.events.wire import unstorable
 from insights.models import WebhookSource
 from insights.sealing import Sealer
@@ -22,6 +22,8 @@ from insights.vocabulary.ids import uuid7
 Provider = Literal["shopify", "klaviyo", "braze", "generic"]
 PROVIDERS: Final[tuple[Provider, ...]] = get_args(Provider)
 SHORTEST_SECRET: Final = 16
+MOST_SOURCES: Final = 200
+"""Sources of a project, revoked ones too."""
 SEALED_FOR: Final = "webhook source"
 
 
@@ -48,7 +50,9 @@ class NewSource:
 async def create_source(
     tx: AsyncSession, sealer: Sealer, project_id: UUID, provider: Provider, name: str, secret: str | None
 ) -> NewSource:
-    """A new source. Without ``secret`` one is made, which the other side must be told. Raises Refused."""
+    """A new source. Without ``secret`` one is made, which the other side must be told. Raises Refused, Conflict."""
+    if len(await list_sources(tx, project_id)) >= MOST_SOURCES:
+        raise Conflict(f"There are {MOST_SOURCES} sources already, the most there may be.")
     for field, said in (("name", name), ("secret", secret)):
         if (reason := unstorable(said)) is not None:
             raise Refused(f"{field}: {reason.partition(': ')[2]}.", field=field)

@@ -20,6 +20,7 @@ from standardwebhooks.webhooks import Webhook
 from flows.models import Conversion, Suppression
 from insights.events.rejected import list_rejected, replay_rejected
 from insights.models import Event, Session, Visitor, WebhookSource
+from insights.sources import store
 from tests.api.conftest import Api, api
 
 __all__ = ["api"]
@@ -335,3 +336,10 @@ async def test_no_body_however_signed_is_a_failure(api: Api, body: bytes) -> Non
         headers = {name: value.encode("latin-1") for name, value in signed(body, topic).items()}
         answer = await api.client.post(path, content=body, headers=headers)
         assert answer.status_code in (200, 400), (topic, answer.text)
+
+
+async def test_a_project_has_so_many_sources(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_SOURCES", 2)
+    for status in (201, 201, 409):
+        answer = await api.client.post("/v1/sources", json={"provider": "generic", "name": "y"}, headers=api.headers)
+        assert answer.status_code == status, answer.text

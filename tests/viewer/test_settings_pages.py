@@ -15,7 +15,9 @@ from sqlalchemy import select
 from starlette.routing import BaseRoute, Mount, Route
 
 from adapters.postgres.engine import DatabaseUrls
+from insights.access import members
 from insights.access.keys import create_key
+from insights.access.projects import make_project
 from insights.access.roles import Role
 from insights.app import create_app
 from insights.models import PrivacyRequest, ProviderErasure
@@ -147,6 +149,17 @@ async def test_a_project_is_renamed_made_and_archived(admin: Somebody) -> None:
     await enter(admin.client, admin.email)  # type: ignore[attr-defined]
     assert "Quiet Kettle 1" in await admin.see("/sessions")
     assert other
+
+
+async def test_a_member_does_not_multiply_their_share_by_making_projects(admin: Somebody, services: Services) -> None:
+    async with services.database.transaction(None) as tx:
+        member = await members.member_named(tx, admin.email)  # type: ignore[attr-defined]
+        assert member is not None
+        for _ in range(members.MOST_PROJECTS - 1):
+            made = await make_project(tx, f"shop-{uuid4()}")
+            await members.make_admin(tx, made.id, member.id, datetime.now(UTC))
+    refused = await admin.send("/settings/project", "/settings/projects", name=f"One more {uuid4()}")
+    assert (refused.status_code, "admin of 20 projects" in refused.text) == (409, True)
 
 
 async def test_model_and_privacy_are_set_and_an_empty_field_goes_back(admin: Somebody) -> None:
