@@ -7,10 +7,24 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from insights.events.turns import Reservation
 from insights.events.wire import Rejection, WireEvent, type_of
+
+
+class Part(Struct, gc=False):
+    """What an entry's events add to a flush (``events/rows``). ``page``: they themselves, as JSON.
+
+    Of those that are part of the visit: ``count``, the times of the ``first`` and the ``last``, and when it ``ended``,
+    if that is among them. Epoch milliseconds.
+    """
+
+    page: Raw
+    count: int
+    first: int
+    last: int
+    ended: int | None
 
 
 class Entry(Struct, gc=False):
@@ -20,7 +34,8 @@ class Entry(Struct, gc=False):
     (``events/claims``); without them nothing is claimed. Once recorded, ``stale`` says that somebody else had written
     of the visitor meanwhile, and ``undecided`` that therefore the decision was not written;
     ``no_room`` that it was not because what it needs could not be set aside. ``extra_fields``: what is kept of its
-    events beyond the catalogue; the recorder fills it in. ``types``: which there are among its events, found out here.
+    events beyond the catalogue; ``part``: all of them made ready. The recorder fills both in. ``types``: those of its
+    events, found out here.
     """
 
     project_id: UUID
@@ -40,6 +55,7 @@ class Entry(Struct, gc=False):
     undecided: bool = False
     no_room: bool = False
     extra_fields: Collection[str] | None = None
+    part: Part | None = None
     types: AbstractSet[str] = frozenset()
 
     def __post_init__(self) -> None:

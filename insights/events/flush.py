@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -149,6 +150,7 @@ WHERE id NOT IN (SELECT id FROM decided)
 """
 
 _encode = msgspec.json.Encoder().encode
+_number = attrgetter("int")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ class Flush:
         versions: dict[UUID, int] = {}
         if self._touches:
             (found,) = answers[1] or ((),)
-            versions = dict(zip(sorted(self._rows.visitors), found, strict=True))
+            versions = dict(zip(sorted(self._rows.visitors, key=_number), found, strict=True))
         undecided = ((answers[-1] or (None,))[0] or ()) if self._decides else ()
         stale, withheld = settle(self._entries, self._claims, versions, undecided)
         return News(self._rows.new, stale, withheld)

@@ -24,6 +24,7 @@ from insights.events.entry import Entry
 from insights.events.field_book import FieldBook
 from insights.events.flush import News, SessionTimes
 from insights.events.rests import Rests
+from insights.events.rows import part_of
 from insights.events.waiting import Lines
 from insights.events.ways import Line, Ways
 from insights.events.writing import CUT_OFF, OnPeopleChanged, Writing
@@ -124,6 +125,7 @@ class Recorder:
                 entry.extra_fields = await self._fields.of(entry.project_id)
                 # Others came meanwhile, or the end.
                 self.check_room(entry.project_id, events)
+        entry.part = part_of(entry, entry.events, entry.types) if entry.events else None
         line = self._ways.enter(entry.project_id, entry.visitor_id, long=has_aftermath((entry,)))
         waiting = _Waiting(entry, line, asyncio.get_running_loop().create_future(), events + 1)
         self._waiting.add(waiting)

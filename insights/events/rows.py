@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from insights.events.entry import Entry
+from insights.events.entry import Entry, Part
 from insights.events.kept import kept_props, kept_url, only_allowed
 from insights.events.wire import WireEvent, time_of, type_of
 from insights.vocabulary.events import AFTERWARDS
@@ -71,16 +71,35 @@ def rows_of(entries: Iterable[Entry], stored: Collection[Key] | None) -> Rows:
     """The entries' events but those in ``stored``, each once. None: nobody has looked; all of them are taken as new."""
     rows = Rows(None if stored is None else set())
     for entry in entries:
-        events: Sequence[WireEvent] = entry.events
-        types = entry.types
+        events, types, part = entry.events, entry.types, entry.part
         if rows.new is not None and stored is not None:
             events = _without(entry, stored, rows.new)
-            types = set(map(type_of, events))
+            if len(events) < len(entry.events):
+                types, part = set(map(type_of, events)), None
         if events:
-            rows.pages.append(_page(entry, events, types))
+            part = part or part_of(entry, events, types)
+            rows.pages.append(part.page)
             rows.types |= types
-            _touch(rows, entry, events, types)
+            _touch(rows, entry, part, types)
     return rows
+
+
+def part_of(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) -> Part:
+    """What ``events``, at least one and of these ``types``, all or some of the entry's, add to a flush.
+
+    For all of them it is made as soon as the entry is there: what has just been read is still in the processor's cache,
+    and the flush, for which others wait, begins sooner.
+    """
+    visit = events if AFTERWARDS.isdisjoint(types) else [event for event in events if event.type not in AFTERWARDS]
+    times = list(map(time_of, visit))
+    ended = [int(event.t) for event in visit if event.type == "session_ended"] if "session_ended" in types else ()
+    return Part(
+        _page(entry, events, types),
+        len(times),
+        int(min(times, default=0)),
+        int(max(times, default=0)),
+        max(ended, default=None),
+    )
 
 
 def _without(entry: Entry, stored: Collection[Key], new: set[Key]) -> list[WireEvent]:
@@ -117,13 +136,10 @@ def _kept(event: WireEvent, extra: Collection[str] | None) -> WireEvent:
     return WireEvent(event.id, event.t, event.type, event.seq, props, url)
 
 
-def _touch(rows: Rows, entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) -> None:
-    if not AFTERWARDS.isdisjoint(types):
-        events = [event for event in events if event.type not in AFTERWARDS]
-        if not events:
-            return
-    times = list(map(time_of, events))
-    first, last, visitor_id = int(min(times)), int(max(times)), entry.visitor_id
+def _touch(rows: Rows, entry: Entry, part: Part, types: AbstractSet[str]) -> None:
+    if not part.count:
+        return
+    first, last, visitor_id = part.first, part.last, entry.visitor_id
     visit = rows.visits.get(entry.session_id)
     if visit is None:
         visit = Visit(entry.session_id, visitor_id, first, last, entry.received_ms)
@@ -135,10 +151,10 @@ def _touch(rows: Rows, entry: Entry, events: Sequence[WireEvent], types: Abstrac
     visit.received = max(visit.received, entry.received_ms)
     if "purchased" in types:
         visit.purchased = True
-    if "session_ended" in types:
-        visit.ended = max(visit.ended or 0, *(int(event.t) for event in events if event.type == "session_ended"))
+    if part.ended is not None:
+        visit.ended = max(visit.ended or 0, part.ended)
     seen = rows.visitors.get(visitor_id)
     if seen is None:
         seen = rows.visitors[visitor_id] = Seen(visitor_id, first)
     seen.first = min(seen.first, first)
-    seen.events += len(times)
+    seen.events += part.count
