@@ -132,6 +132,12 @@ CASES = (
     dead("a void link", "<a id=c href='javascript:void(0)'>Size chart</a>"),
     dead("a role of button", "<span id=c role=button tabindex=0>Buy</span>"),
     dead("an icon in a button", "<button><svg id=c width=20 height=20><rect width=20 height=20 /></svg></button>"),
+    Case(
+        "a button without a handler that takes the focus from a field",
+        "<input id=field><button id=c>Buy</button>" + OUT,
+        (("click", "#field"), ("click", "#c")),
+        frozenset({"dead_click"}),
+    ),
     # Not dead: something came of it.
     alive("text that changes", f"<button id=c {CHANGES}>Buy</button>"),
     alive(

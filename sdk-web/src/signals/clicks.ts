@@ -13,22 +13,25 @@ export interface Hit {
   target: Element;
   control?: Element | null | undefined;
   path: Element[];
+  /** Shadow trees on that way, and the document. */
+  trees: Node[];
 }
 
 let hit: Hit;
 
-const isShadow = ({ nodeType }: Node): boolean => nodeType > 10;
-
 /** What was pressed or clicked. A click is mostly on what was pressed just before, and must cost next to nothing. */
-function aim(event: Event, target = event.target as Element): Hit {
-  const clicked = event.type === "click";
+function aim(event: Event, clicked?: boolean): Hit {
+  const target = event.target as Element;
   // An event that happened before this chunk was here has lost its path.
   const hidden = target.shadowRoot && event.eventPhase;
-  if (!clicked || hidden || hit?.target !== target) hit = { target, control: hidden ? null : target.closest?.(ACTIVE), path: [] };
+  if (!clicked || hidden || hit?.target !== target) hit = { target, control: hidden ? null : target.closest?.(ACTIVE), path: [], trees: [] };
   if (!hit.path[0] && (clicked || hidden || hit.control)) {
     hit.path = event.composedPath() as Element[];
+    // Asking each node what it is would cost more than all else here. The page of a frame has classes of its own.
+    const { document: page, ShadowRoot } = ((event as UIEvent).view || window) as typeof window;
+    hit.trees = hit.path.filter((node) => (node as Node) === page || node instanceof ShadowRoot);
     // In a shadow tree, or in a slot of one.
-    if (!hit.control && hit.path.some(isShadow)) hit.control = hit.path.find((element) => element.matches?.(ACTIVE));
+    if (!hit.control && hit.trees[1]) hit.control = hit.path.find((element) => element.matches?.(ACTIVE));
   }
   return hit;
 }
@@ -40,7 +43,7 @@ export function watchClicks(): void {
   const anger = watchRage();
   on("pointerdown", (event: PointerEvent) => effects?.press(event, aim(event)));
   on("click", (event: MouseEvent) => {
-    const { target, control, path } = aim(event);
+    const { target, control, path } = aim(event, true);
     // What is clicked of an action is told by the action.
     if (target.localName === "whyleft-action") return;
     const inner = control || path[0] || target;
@@ -49,14 +52,14 @@ export function watchClicks(): void {
       const masked = isMasked(control);
       show = read(control, path, masked);
       const { href } = control as HTMLAnchorElement;
-      const label = masked ? "" : short(control.getAttribute("aria-label") || control.textContent!);
-      later(() => track("clicked", { ...show(), label, ...(href && { href: String(href).split(/[?#]/)[0] }) }));
+      const label = masked ? "" : control.getAttribute("aria-label") || control.textContent!;
+      later(() => track("clicked", { ...show(), label: short(label), ...(href && { href: String(href).split(/[?#]/)[0] }) }));
       // Of a click before this chunk was here nobody knows what came of it.
       const judge = event.isTrusted && event.eventPhase && effects?.judge(event, hit, show);
-      // One timer for all: making one costs more than anything else here.
-      setTimeout(() => {
-        catchUp();
+      // A frame costs a quarter of what a timer costs that wakes the page. The work itself comes after the frame.
+      requestAnimationFrame(() => {
         if (judge) judge();
+        setTimeout(catchUp);
       });
     }
     anger(event, inner, !!control, show);

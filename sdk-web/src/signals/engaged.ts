@@ -1,3 +1,4 @@
+import { guard } from "../guard.ts";
 import { listen } from "../listen.ts";
 import { core, on, record, track } from "./lent.ts";
 
@@ -13,7 +14,8 @@ let timer: ReturnType<typeof setTimeout>;
 /** The time that the page was visible and had the focus, in portions: each event says how much is new. */
 export function watchEngagement(): void {
   listen(document, "visibilitychange", settle);
-  listen(window, "focus blur", settle);
+  // Not early, as others are heard: then the focus of each element would be heard, too.
+  for (const type of ["focus", "blur"]) addEventListener(type, guard(settle));
   on("page", () => {
     wait = WORTH_MS;
     settle();
