@@ -1,0 +1,108 @@
+"""What a click costs: the time in every listener that a script adds, with the processor slowed down by four.
+
+The slowing down comes in pieces: Chromium lets the page run for a quarter of a millisecond, then holds it up for three.
+A listener of a few microseconds that is caught by one of these reads as most of a millisecond, so the same is
+measured of listeners that do nothing, in the same rounds: that is the floor beside which a 95th percentile is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass, field
+
+from playwright.async_api import Browser, Page
+
+from bench.sdk.shop import Shop
+from tests.browser import PERSON
+
+THROTTLE = 4
+ROUNDS = 5
+"""Each script is clicked in turn, in a page of its own, and the middle one of its rounds counts."""
+WARM = 10
+"""The first of them is told on its own: it compiles what it runs, and many a page is clicked once."""
+COUNTED = 100
+SETTLED_S = 2.0
+PAUSE_S = 0.02
+IDLE = """<script>for (const type of ['pointerdown', 'click'])
+addEventListener(type, () => {}, {capture: true, passive: true})</script>"""
+"""Listeners that do nothing, at the events that ours hear of a click."""
+# Times every listener that a script of the page adds, summed over the events of one click.
+TIMED = """{
+  const types = ['pointerdown', 'mousedown', 'pointerup', 'mouseup', 'click',
+    'focus', 'focusin', 'blur', 'focusout', 'selectionchange'];
+  const spent = (window.spent = []);
+  const add = EventTarget.prototype.addEventListener;
+  EventTarget.prototype.addEventListener = function (type, listener, options) {
+    if (!types.includes(type) || !listener) return add.call(this, type, listener, options);
+    return add.call(this, type, function (event) {
+      const started = performance.now();
+      try { return listener.handleEvent ? listener.handleEvent(event) : listener.apply(this, arguments); }
+      finally { spent[spent.length - 1] += performance.now() - started; }
+    }, options);
+  };
+  window.longTasks = 0;
+  new PerformanceObserver((list) => { longTasks += list.getEntries().length; }).observe({type: 'longtask'});
+}"""
+SPOTS = """() => [...document.querySelectorAll('.card button')].map((button) => button.getBoundingClientRect())
+  .filter(({bottom}) => bottom < innerHeight).map(({x, y, width, height}) => [x + width / 2, y + height / 2])"""
+ABOVE_PX = 24
+"""From the middle of a card's button to its price."""
+
+
+@dataclass
+class Clicks:
+    """Milliseconds: of each round, but ``plain``, which holds every click that was not slowed down."""
+
+    p95: list[float] = field(default_factory=list)
+    p50: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)
+    long_tasks: list[int] = field(default_factory=list)
+
+
+async def click_through(browser: Browser, shops: dict[str, Shop]) -> dict[str, Clicks]:
+    """Clicks through a page of 500 cards in each shop, in turn. Every other click hits a button, the rest a price."""
+    found = {name: Clicks() for name in shops}
+    for _ in range(ROUNDS):
+        for name, shop in shops.items():
+            await _round(browser, shop, found[name])
+    return found
+
+
+async def _round(browser: Browser, shop: Shop, clicks: Clicks) -> None:
+    context = await browser.new_context(user_agent=PERSON, viewport={"width": 1280, "height": 900})
+    page = await context.new_page()
+    await page.add_init_script(TIMED)
+    await page.goto(shop.origin)
+    await asyncio.sleep(SETTLED_S)
+    session = await context.new_cdp_session(page)
+    await session.send("Emulation.setCPUThrottlingRate", {"rate": THROTTLE})
+    clicks.first.append((await _spent(page, WARM))[0])
+    await page.evaluate("longTasks = 0")
+    spent = await _spent(page, COUNTED)
+    clicks.p95.append(percentile(spent, 0.95))
+    clicks.p50.append(percentile(spent, 0.5))
+    clicks.long_tasks.append(await page.evaluate("longTasks"))
+    await session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+    clicks.plain += await _spent(page, COUNTED // 2)
+    await context.close()
+
+
+async def _spent(page: Page, count: int) -> list[float]:
+    """Milliseconds that each of so many clicks took."""
+    spots: list[tuple[float, float]] = await page.evaluate(SPOTS)
+    await page.evaluate("spent.length = 0")
+    for number in range(count):
+        # Far enough apart: many clicks on one spot would be an angry visitor.
+        x, y = spots[number * 7 % len(spots)]
+        await page.evaluate("spent.push(0)")
+        await page.mouse.click(x, y - (number % 2) * ABOVE_PX)
+        await asyncio.sleep(PAUSE_S)
+    spent: list[float] = await page.evaluate("spent")
+    return spent
+
+
+def percentile(values: list[float], part: float) -> float:
+    """The smallest of ``values`` that so large a part of them does not exceed."""
+    return sorted(values)[max(0, math.ceil(len(values) * part) - 1)]
