@@ -9,12 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
+from unicodedata import bidirectional
 from urllib.parse import urlsplit
 
+from insights.events.kept import SAID
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.props import Props, amount, counted, length, number, text
 from insights.viewer.wording import label, percent
+
+KEPT_APART: Final = {SAID["email"]: "an e-mail address", SAID["phone"]: "a phone number"}
+"""What stands in a timeline for who somebody is, in words."""
 
 Mark = Literal["", "signal", "problem", "order", "action"]
 """How an event stands out: derived from behaviour, something broken, money moved, something of ours was on the page."""
@@ -48,7 +53,13 @@ def _shown(value: Any) -> str:
 
 
 def _joined(*parts: str, by: str = " · ") -> str:
-    return by.join(part for part in parts if part)
+    return by.join(map(_by_itself, filter(None, parts)))
+
+
+def _by_itself(part: str) -> str:
+    """A part between the marks that keep its direction from turning round what stands beside it."""
+    rtl = any(bidirectional(letter) in ("R", "AL", "RLE", "RLO", "RLI") for letter in part)
+    return f"\u2068{part}\u2069" if rtl else part
 
 
 def _path(url: str) -> str:
@@ -190,7 +201,8 @@ def _search(props: Props) -> str:
 
 
 def _person(props: Props) -> str:
-    return _joined(text(props, "email"), text(props, "user_id", 80), text(props, "phone", 40))
+    said = (text(props, name, longest) for name, longest in (("email", 160), ("user_id", 80), ("phone", 40)))
+    return _joined(*(KEPT_APART.get(value, value) for value in said))
 
 
 def _consent(props: Props) -> str:

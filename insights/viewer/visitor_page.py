@@ -28,7 +28,7 @@ from insights.identity.trail import (
 from insights.models import Event, Segment, SegmentMember, Visitor
 from insights.segments.tags import tags_of
 from insights.timeline.timeline import TimelineEvent
-from insights.viewer.event_words import Words, words_of
+from insights.viewer.event_words import KEPT_APART, Words, words_of
 from insights.viewer.wording import short_id
 
 VISITS_A_PAGE: Final = 30
@@ -239,5 +239,6 @@ def _words(event: TimelineEvent) -> Words:
     words = words_of(event)
     if event.type != "identified":
         return words
-    said = (mask(kind, value) for kind in Kind if isinstance(value := event.props.get(kind), str) and value)
+    values = ((kind, value) for kind in Kind if isinstance(value := event.props.get(kind), str) and value)
+    said = (KEPT_APART.get(value) or mask(kind, value) for kind, value in values)
     return Words(words.label, words.icon, " · ".join(said), words.mark)

@@ -49,6 +49,15 @@ def test_times_are_as_short_as_they_can_be_understood() -> None:
     assert (offset(7), offset(750), offset(3723)) == ("+0:07", "+12:30", "+1:02:03")
 
 
+def test_what_is_kept_apart_is_said_in_words_and_a_direction_turns_nothing_else_round() -> None:
+    said = TimelineEvent(uuid4(), NOW, "identified", props={"email": "[email]@[kept apart]", "phone": "[phone]"})
+    assert words_of(said).text == "an e-mail address · a phone number"
+    bag = {"name": "حقيبة", "price_minor": 1280, "currency": "JPY", "category": "mugs"}
+    assert (
+        words_of(TimelineEvent(uuid4(), NOW, "product_viewed", props=bag)).text == "\u2068حقيبة\u2069 · mugs · ¥1,280"
+    )
+
+
 def test_every_word_of_ours_has_a_label() -> None:
     assert set(REASONS) == set(Reason)
     assert set(_WORDS) == set(PROPS)
