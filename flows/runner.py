@@ -25,7 +25,6 @@ from adapters.postgres.leases import lag
 from adapters.postgres.wakeups import Wakeups
 from adapters.telemetry.meters import Meters
 from flows.claims import Claim, RunClaims
-from flows.dead_letters import replay
 from flows.ports import NOBODY_HELD_OUT, Channels, Composer, Facts, Holdout, Knowledge, SameForAll, Surroundings
 from flows.strides import Strides
 from flows.triggers import WAKE_CHANNEL
@@ -174,8 +173,3 @@ class Runner:
                 log.warning("stride_failed", runs=len(own), error=type(error).__name__)
             left += [claim for claim in own if claim.id not in done]
         return left
-
-    async def replay_dead(self, project_id: UUID, run_id: UUID) -> bool:
-        """Puts a dead run back to work where it stood; False if it is not dead."""
-        async with self._database.transaction(project_id) as tx:
-            return await replay(tx, project_id, self._clock(), run_id=run_id) == 1

@@ -244,10 +244,6 @@ def _amount(op: Op, wanted: Money, read: Callable[[S], Any]) -> Callable[[S], Tr
     return judged
 
 
-def _folded(value: Any) -> Any:
-    return value.casefold() if isinstance(value, str) else value
-
-
 def _judge(op: Op, wanted: Any) -> Callable[[Any], bool]:
     """What decides over a known value. Texts are compared without regard to capital letters."""
     return _OF_TEXT[op](wanted) if op in _OF_TEXT and _about_text(wanted) else _OF_ANY[op](wanted)

@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import Final
 
 MODEL: Final = "prior-1"
-IS_PRIOR: Final = True
 
 BIAS: Final[Mapping[str, float]] = {"propensity": -4.0, "bounce_risk": 0.8, "price_sensitivity": -2.0}
 """Log-odds of a visitor of whom nothing is known yet: 2 % buy, 69 % leave soon, 12 % mind the price most."""

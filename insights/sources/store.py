@@ -7,7 +7,7 @@ import binascii
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -20,7 +20,6 @@ from insights.sealing import Sealer
 from insights.vocabulary.ids import uuid7
 
 Provider = Literal["shopify", "klaviyo", "braze", "generic"]
-PROVIDERS: Final[tuple[Provider, ...]] = get_args(Provider)
 SHORTEST_SECRET: Final = 16
 MOST_SOURCES: Final = 200
 """Sources of a project, revoked ones too."""

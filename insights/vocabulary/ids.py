@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import NewType
 from uuid import UUID
 
@@ -47,11 +47,6 @@ def is_uuid7(value: UUID) -> bool:
 def uuid7_ms(value: UUID) -> int:
     """Epoch milliseconds written in a UUIDv7."""
     return value.int >> 80
-
-
-def session_day(session_id: UUID) -> date:
-    """The UTC day in a session's id. Raises OverflowError past the year 9999."""
-    return _EPOCH + timedelta(milliseconds=uuid7_ms(session_id))
 
 
 def first_uuid_of_day(day: date) -> UUID:

@@ -240,7 +240,7 @@ async def test_a_run_put_aside_in_the_middle_of_a_send_is_replayed_from_there(wo
         await world.later(minutes=20)
     run = await world.only_run(visitor)
     assert run.status == "dead"
-    assert await world.runner().replay_dead(world.project_id, run.id)
+    assert await world.replay(run.id) == 1
     await world.drain()
     await world.later(minutes=1)
     run = await world.only_run(visitor)
@@ -258,7 +258,7 @@ async def test_a_dead_run_replayed_after_a_week_sends_nothing_stale(world: World
     assert run.status == "dead"
     world.composer.poison = None
     world.clock.now += timedelta(days=7)
-    assert await world.runner().replay_dead(world.project_id, run.id)
+    assert await world.replay(run.id) == 1
     await world.drain()
     run = await world.only_run(visitor)
     assert run.status == "done"

@@ -286,7 +286,7 @@ async def test_a_run_that_always_fails_is_put_aside_and_the_others_go_on(world: 
     (run,) = await world.runs(poisoned)
     assert run.status == "dead"
     world.composer.poison = None
-    assert await world.runner().replay_dead(world.project_id, run.id)
+    assert await world.replay(run.id) == 1
     await world.drain()
     assert [run.status for run in await world.runs(poisoned)] == ["done"]
 

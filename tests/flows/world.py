@@ -19,6 +19,7 @@ from adapters.channels.contract import (
     Unsupported,
 )
 from adapters.postgres.engine import Database
+from flows import dead_letters
 from flows.definition import FlowDefinition
 from flows.ports import Composed, SendRequest, Skip, Trigger
 from flows.runner import Runner
@@ -195,6 +196,11 @@ class World:
     async def only_run(self, visitor_id: UUID) -> RunView:
         (run,) = await self.runs(visitor_id)
         return run
+
+    async def replay(self, run_id: UUID) -> int:
+        """Puts a dead run back to work; how many were."""
+        async with self.database.transaction(self.project_id) as tx:
+            return await dead_letters.replay(tx, self.project_id, self.clock(), run_id=run_id)
 
     async def drain(self) -> None:
         runner = self.runner()

@@ -15,8 +15,7 @@ def log_odds(share: float) -> float:
     return math.log(share / (1 - share))
 
 
-def test_the_prior_says_that_it_is_one_and_weighs_only_features_there_are() -> None:
-    assert prior.IS_PRIOR
+def test_the_prior_weighs_only_features_there_are() -> None:
     assert set(prior.WEIGHTS) == set(prior.BIAS) == set(SCORES)
     for weights in prior.WEIGHTS.values():
         assert set(weights) <= set(FEATURES)

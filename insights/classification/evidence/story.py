@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
 
-from insights.classification.places import BUYING, number, text
+from insights.classification.places import number, text
 from insights.timeline.assemble import cart_after
 from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
 from insights.vocabulary.reasons import Kind
@@ -107,13 +107,6 @@ class Story:
         steps = self.of("checkout_step")
         position = bisect_right([self._at[step.id] for step in steps], self._at[event.id])
         return text(steps[position - 1], "step") if position else ""
-
-    @property
-    def ended_while_buying(self) -> bool:
-        """True when the last thing done was done in the cart or the checkout."""
-        return self.last_act is not None and (
-            self.last_act.type == "checkout_step" or bool(BUYING.search(self.last_act.path))
-        )
 
     @property
     def form_trouble(self) -> bool:
