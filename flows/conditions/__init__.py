@@ -10,10 +10,10 @@ from flows.conditions.facts import Asked, Facts, FactsSource, asked_by, explain,
 from flows.conditions.faults import ConditionInvalid
 from flows.conditions.fields import Field, Fields, Param, Type
 from flows.conditions.schema import fields_document, json_schema
-from flows.conditions.text import to_words
 from flows.conditions.tree import All, AnyOf, Check, Condition, Money, Not, Op, Value, checks_of
 from flows.conditions.typecheck import type_faults
 from flows.conditions.understand import understand
+from flows.conditions.words import to_words
 
 __all__ = [
     "All",

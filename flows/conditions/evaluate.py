@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from flows.conditions.fields import Fields
-from flows.conditions.text import asked_words, to_words, value_words
 from flows.conditions.tree import All, AnyOf, Check, Condition, Money, Not, Op, Value
 from flows.conditions.typecheck import type_faults
+from flows.conditions.words import asked_words, to_words, value_words
 
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)

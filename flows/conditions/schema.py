@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from flows.conditions.document import FIELD_NAME, LONGEST_NAME, MOST_ARGS
 from flows.conditions.fields import OPERATORS, Field, Fields, Type
-from flows.conditions.text import WORDS
 from flows.conditions.tree import (
     LARGEST_NUMBER,
     LONGEST_DURATION,
@@ -17,6 +16,7 @@ from flows.conditions.tree import (
     WITHOUT_VALUE,
     Op,
 )
+from flows.conditions.words import WORDS
 
 _ONE: Final = [op.value for op in Op if op not in WITH_LIST and op not in WITHOUT_VALUE]
 

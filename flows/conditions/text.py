@@ -1,17 +1,17 @@
-"""The text form of a condition: printed for people to read, and parsed back to the same condition."""
+"""Reads the text form of a condition: what it stands for as JSON, and where in the text each part of that is."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
-from flows.conditions.amounts import to_minor, to_text
+from flows.conditions.amounts import to_minor
 from flows.conditions.document import RESERVED
 from flows.conditions.faults import ConditionInvalid
-from flows.conditions.tree import All, AnyOf, Check, Condition, Money, Not, Op, Value
+from flows.conditions.tree import Op
+from flows.conditions.words import UNITS, WORDS
 from flows.errors import Fault
 
 LONGEST: Final = 20_000
@@ -19,28 +19,6 @@ LONGEST: Final = 20_000
 MOST_OPEN: Final = 40
 """Parentheses and nots inside one another, whether or not they mean anything."""
 _LONGEST_NUMBER: Final = 40
-
-WORDS: Final[dict[Op, str]] = {
-    Op.EQ: "=",
-    Op.NE: "!=",
-    Op.LT: "<",
-    Op.LE: "<=",
-    Op.GT: ">",
-    Op.GE: ">=",
-    Op.IN: "in",
-    Op.NOT_IN: "not in",
-    Op.CONTAINS: "contains",
-    Op.STARTS_WITH: "starts with",
-    Op.ENDS_WITH: "ends with",
-    Op.HAS: "has",
-    Op.HAS_ANY: "has any",
-    Op.HAS_ALL: "has all",
-    Op.WITHIN: "within",
-    Op.OLDER_THAN: "older than",
-    Op.KNOWN: "is known",
-    Op.UNKNOWN: "is unknown",
-}
-"""Operator → how it is written in the text form."""
 
 _BY_WORDS: Final = {tuple(words.split()): op for op, words in WORDS.items()}
 _TOKEN: Final = re.compile(
@@ -56,63 +34,6 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
-_UNITS: Final = {"w": 604_800, "d": 86_400, "h": 3_600, "m": 60, "s": 1}
-
-
-def to_words(condition: Condition) -> str:
-    """The text form. ``parse`` of it is the same condition."""
-    match condition:
-        case All(parts):
-            return " and ".join(_inside(part) for part in parts)
-        case AnyOf(parts):
-            return " or ".join(_inside(part) for part in parts)
-        case Not(part):
-            return f"not {_inside(part)}"
-        case Check():
-            asked = asked_words(condition.field, condition.args)
-            words = f"{asked} {WORDS[condition.op]}"
-            if isinstance(condition.value, tuple):
-                return f"{words} ({', '.join(value_words(value) for value in condition.value)})"
-            return words if condition.value is None else f"{words} {value_words(condition.value)}"
-
-
-def asked_words(name: str, args: tuple[Value, ...]) -> str:
-    """A field with its arguments: ``events.purchased.count(7d)``."""
-    return f"{name}({', '.join(value_words(value) for value in args)})" if args else name
-
-
-def value_words(value: Value) -> str:
-    """A value as it is written in the text form."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case str():
-            return json.dumps(value, ensure_ascii=False)
-        case Money(minor, currency):
-            return to_text(minor, currency)
-        case timedelta():
-            return _duration_words(round(value.total_seconds()))
-        case datetime():
-            at = value.astimezone(UTC).replace(tzinfo=None)
-            if at.time() == time():
-                return at.date().isoformat()
-            return at.isoformat(timespec="minutes" if not (at.second or at.microsecond) else "auto") + "Z"
-        case time():
-            return value.isoformat("minutes")
-
-
-def _inside(part: Condition) -> str:
-    return to_words(part) if isinstance(part, Check) else f"({to_words(part)})"
-
-
-def _duration_words(seconds: int) -> str:
-    words = ""
-    for unit in "dhm":
-        count, seconds = divmod(seconds, _UNITS[unit])
-        words += f"{count}{unit}" if count else ""
-    return words + (f"{seconds}s" if seconds or not words else "")
 
 
 @dataclass(slots=True)
@@ -319,7 +240,7 @@ def _meant(token: _Token) -> Any:
         parts = re.findall(r"(\d+)([wdhms])", token.text)
         if len(token.text) > _LONGEST_NUMBER:
             raise _stuck("is too long a duration", "use a shorter one", token.start, token.end)
-        return {"seconds": sum(int(count) * _UNITS[unit] for count, unit in parts)}
+        return {"seconds": sum(int(count) * UNITS[unit] for count, unit in parts)}
     if token.kind == "time":
         return {"at": token.text if "T" in token.text else f"{token.text}T00:00:00Z"}
     if token.kind == "clock":

@@ -7,8 +7,8 @@ from typing import Final
 
 from flows.conditions.faults import did_you_mean
 from flows.conditions.fields import EXAMPLES, Field, Fields, Param, Type, type_of
-from flows.conditions.text import WORDS, value_words
 from flows.conditions.tree import WITH_LIST, WITHOUT_VALUE, Check, Condition, Op, Value, checks_of
+from flows.conditions.words import WORDS, value_words
 from flows.errors import Fault
 
 _A_TEXT: Final = frozenset({Type.TEXT, Type.CHOICE, Type.SET})

@@ -13,7 +13,8 @@ from rich.progress import Progress
 from adapters.llm.openai_batch import MOST_QUESTIONS, BatchFailed
 from adapters.postgres.engine import Database
 from insights import logs
-from insights.classification.backfill import MOST_SESSIONS, Batches, OpenBatch, Tally, name_again, sessions_to_name
+from insights.classification.backfill import MOST_SESSIONS, Tally, name_again, sessions_to_name
+from insights.classification.batches import Batches, OpenBatch
 from insights.classification.book import AnswerBook
 from insights.classification.closing import SessionCloser
 from insights.cli.options import DataDir

@@ -17,7 +17,8 @@ from sqlalchemy import func, select, update
 from adapters.llm.openai_batch import BatchFailed
 from adapters.postgres.engine import Database
 from flows.models import FlowRun
-from insights.classification.backfill import Batches, name_again, sessions_to_name
+from insights.classification.backfill import name_again, sessions_to_name
+from insights.classification.batches import Batches
 from insights.classification.book import AnswerBook
 from insights.classification.calibration import shipped_calibrations
 from insights.classification.closing import SessionCloser
