@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from flows.conditions.amounts import to_text
 from insights.decisions.moment import Moment
 
 Template = Literal["banner", "popup", "card", "form", "carousel"]
 
-_NO_CENTS: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX"})
 _PARTS: Final = ("title", "body", "thanks")
 _WORD: Final = re.compile(r"\{([a-z]+)\}")
 
@@ -76,11 +76,6 @@ def fill(
     return Offer(template, filled)
 
 
-def money(minor: int, currency: str) -> str:
-    """ "60.00 EUR": plain enough for every locale."""
-    return f"{minor} {currency}" if currency in _NO_CENTS else f"{minor // 100}.{minor % 100:02d} {currency}"
-
-
 def _words(moment: Moment, facts: ShopFacts) -> dict[str, str]:
     category = moment.compared_category
     threshold = facts.free_shipping_from_minor or 0
@@ -88,6 +83,6 @@ def _words(moment: Moment, facts: ShopFacts) -> dict[str, str]:
         "count": str(moment.compared.same_category),
         "category": f"“{category}”" if category else "one category",
         "interest": f"“{moment.top_category}”",
-        "threshold": money(threshold, facts.currency),
-        "missing": money(max(0, threshold - moment.profile.cart_minor), facts.currency),
+        "threshold": to_text(threshold, facts.currency),
+        "missing": to_text(max(0, threshold - moment.profile.cart_minor), facts.currency),
     }

@@ -1,18 +1,11 @@
-"""Builds the viewer: which page answers where, and the page for everything that goes wrong."""
+"""Builds the viewer: which page answers where."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-import structlog
-from psycopg.errors import QueryCanceled
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
@@ -27,6 +20,7 @@ from insights.viewer.access_pages import AccessPages
 from insights.viewer.account_pages import AccountPages
 from insights.viewer.action_pages import ActionPages
 from insights.viewer.channel_pages import ChannelPages
+from insights.viewer.faults import Faults
 from insights.viewer.flow_pages import FlowPages
 from insights.viewer.gate import Gate
 from insights.viewer.home_pages import HomePages
@@ -41,18 +35,10 @@ from insights.viewer.pages import Pages
 from insights.viewer.pattern_pages import Look, PatternPages
 from insights.viewer.privacy_pages import PrivacyPages
 from insights.viewer.reading import Reader
-from insights.viewer.render import STATIC, Headers, environment, page
+from insights.viewer.render import STATIC, Headers, environment
 from insights.viewer.report_pages import ReportPages
 from insights.viewer.settings_pages import SettingsPages
 from insights.viewer.stuck_pages import StuckPages
-
-log = structlog.get_logger()
-
-_ADVICE = {
-    404: ("There is no such page", "Check the address, or begin at the sessions."),
-    405: ("That does not work here", "This page can only be opened, not sent to."),
-    413: ("That is too much", ""),
-}
 
 
 def create_viewer(
@@ -127,46 +113,6 @@ def create_viewer(
         groups.append(AccessPages(desk, OwnApi(api)))
         groups.append(SettingsPages(desk, OwnApi(api), login_pages))
 
-    def say(request: Request, status: int, title: str, text: str) -> Response:
-        return page(templates, request, "message", clock(), status=status, title=title, text=text)
-
-    async def refused(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-        title, text = _ADVICE.get(error.status_code, ("That did not work", ""))
-        return say(request, error.status_code, title, text or str(error.detail))
-
-    async def database_failed(request: Request, error: Exception) -> Response:
-        if isinstance(error, DBAPIError) and isinstance(error.orig, QueryCanceled):
-            log.warning("viewer_query_too_slow", path=request.scope["path"])
-            response = say(
-                request,
-                503,
-                "That takes too long",
-                "So many sessions cannot be searched at once. Choose a period, or remove the page, action or text "
-                "filter.",
-            )
-        elif isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError):
-            log.warning("viewer_without_database", path=request.scope["path"], error=type(error).__name__)
-            response = say(
-                request,
-                503,
-                "The database cannot be reached",
-                "Nothing is lost: reload this page in a moment. If it stays away, look at the server's log and at "
-                "WHYLEFT_DATABASE_URL.",
-            )
-        else:
-            raise error
-        response.headers["Retry-After"] = "5"
-        return response
-
-    async def broken(request: Request, error: Exception) -> Response:
-        return say(
-            request,
-            500,
-            "Something broke in the viewer",
-            "This is a fault of ours. The server's log says more; please report it with the address of this page.",
-        )
-
     pages_and_files = Starlette(
         routes=[
             *login_pages.routes(),
@@ -175,13 +121,7 @@ def create_viewer(
             Mount("/sdk", StaticFiles(directory=shipped("sdk"), check_dir=False)),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
-        exception_handlers={
-            HTTPException: refused,
-            DBAPIError: database_failed,
-            PoolTimeout: database_failed,
-            OSError: database_failed,
-            Exception: broken,
-        },
+        exception_handlers=Faults(templates, clock).handlers(),
     )
     # As in the API around it: no redirect to the host that a request names.
     pages_and_files.router.redirect_slashes = False

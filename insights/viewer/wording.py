@@ -8,6 +8,7 @@ from uuid import UUID
 from insights.identity.links import Kind as NameKind
 from insights.identity.masks import mask
 from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.money import minor_digits
 from insights.vocabulary.reasons import Kind, Reason
 from insights.vocabulary.stages import Stage
 
@@ -68,10 +69,6 @@ LIVE_ACTIONS: dict[LiveAction, str] = {
     LiveAction.DO_NOTHING: "Do nothing",
 }
 
-# ISO 4217: how many decimals the minor unit stands for, where it is not two.
-_EXPONENTS = dict.fromkeys(
-    ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0
-) | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
 _SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "KRW": "₩", "BRL": "R$", "CHF": "CHF "}
 
 
@@ -96,7 +93,7 @@ def masked_address(address: str) -> str:
 
 def money(minor: int, currency: str | None) -> str:
     """An amount of integer minor units, e.g. 1990 EUR → €19.90. Without a currency: the number in hundredths."""
-    exponent = _EXPONENTS.get(currency or "", 2)
+    exponent = minor_digits(currency)
     sign = "−" if minor < 0 else ""
     whole, rest = divmod(abs(minor), 10**exponent)
     digits = f"{whole:,}" + (f".{rest:0{exponent}d}" if exponent else "")

@@ -1,24 +1,19 @@
-"""Money as the wire has it: how many digits a currency keeps, and major units turned into minor ones exactly.
-
-Pure. Digits after the point are those of ISO 4217.
-"""
+"""Money as the wire has it: how many digits a currency keeps, and major units turned into minor ones exactly. Pure."""
 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, Final
 
-_NO_DIGITS: Final = frozenset(
-    "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split()  # noqa: SIM905
-)
-_THREE_DIGITS: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+from flows.conditions.amounts import digits_of
+
 _MOST: Final = 2**53
 _LONGEST: Final = 40
 
 
 def minor_digits(currency: str | None) -> int:
     """Digits after the point: 0 for JPY, 3 for KWD, 2 for most and where the currency is unknown."""
-    return 0 if currency in _NO_DIGITS else 3 if currency in _THREE_DIGITS else 2
+    return digits_of(currency or "")
 
 
 def to_minor(amount: Any, currency: str | None) -> int:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
-from insights.decisions.content import ShopFacts, fill, money
+from insights.decisions.content import ShopFacts, fill
 from insights.decisions.eligibility import eligible
 from insights.decisions.guardrails import Limits
 from insights.decisions.moment import Moment, moment_of
@@ -85,10 +85,13 @@ def test_filling_in_never_changes_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize(
-    ("minor", "currency", "text"), [(6000, "EUR", "60.00 EUR"), (5, "USD", "0.05 USD"), (500, "JPY", "500 JPY")]
+    ("minor", "currency", "text"),
+    [(6000, "EUR", "60.00 EUR"), (5, "USD", "0.05 USD"), (500, "JPY", "500 JPY"), (12750, "KWD", "12.750 KWD")],
 )
 def test_money_is_written_out_with_its_currency(minor: int, currency: str, text: str) -> None:
-    assert money(minor, currency) == text
+    facts = ShopFacts(free_shipping_from_minor=minor, currency=currency)
+    drawn = fill("banner", {"title": "from {threshold}"}, moment_of_visit(Visit().page("/")), facts)
+    assert drawn.content["title"] == f"from {text}"
 
 
 def test_a_discount_is_never_made_up_for_a_shop_that_set_up_none() -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from adapters.channels.amounts import units
 from adapters.channels.contract import SendIntent
 from adapters.channels.http_channel import ContentInvalid, text_of
 from adapters.channels.sms.phone import PhoneInvalid, e164
@@ -26,7 +27,6 @@ SAMPLE: Final[Mapping[str, Any]] = {
 OLDEST: Final = timedelta(days=7)
 _AHEAD: Final = timedelta(minutes=5)
 _GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
-_NO_CENTS: Final = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "XAF", "XOF", "PYG", "UGX"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def happening_of(intent: SendIntent, now: datetime) -> Happening:
     minor = content.get("value_minor")
     value = None
     if isinstance(minor, int) and not isinstance(minor, bool) and len(currency) == 3:
-        value = float(minor) if currency in _NO_CENTS else minor / 100
+        value = units(minor, currency)
     items = content.get("items")
     return Happening(
         event=text_of(content, "event", 64),

@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr
 
+from adapters.channels.amounts import units
 from adapters.channels.contract import Accepted, Idempotency, Rate, Rejected, Result, Retry, SendIntent
 from adapters.channels.customers.customer import QUIET, Customer, customer_of, properties_of, time_of, wanted
 from adapters.channels.erasing import Named
@@ -114,7 +115,7 @@ class Klaviyo(HttpChannel[KlaviyoSettings, KlaviyoCredentials]):
         }
         minor, currency = content.get("value_minor"), content.get("currency")
         if isinstance(minor, int) and not isinstance(minor, bool) and isinstance(currency, str) and len(currency) == 3:
-            attributes |= {"value": minor / 100, "value_currency": currency}
+            attributes |= {"value": units(minor, currency.upper()), "value_currency": currency}
         return attributes
 
     def _post(self, path: str, kind: str, attributes: dict[str, Any]) -> Request:
