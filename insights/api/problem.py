@@ -75,8 +75,11 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        said = first["msg"]
+        if field == "body" and "json" not in request.headers.get("content-type", ""):
+            said = "send JSON, with Content-Type: application/json"
         return Response(
-            problem(422, "The request is malformed", f"{field}: {first['msg']}.", field), 422, media_type=MEDIA_TYPE
+            problem(422, "The request is malformed", f"{field}: {said}.", field), 422, media_type=MEDIA_TYPE
         )
 
     @app.exception_handler(HTTPException)

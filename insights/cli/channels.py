@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from adapters.channels.kinds import KINDS
 from adapters.postgres.engine import Database
 from insights.channels import store
 from insights.channels.trial import Trial, send_test
+from insights.cli.listing import Listing
 from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
@@ -31,11 +31,11 @@ app = typer.Typer(help="Channels of a project.", no_args_is_help=True, rich_mark
 @app.command("kinds")
 def kinds() -> None:
     """Show what channels there can be and what each needs."""
-    table = Table("kind", "what", "word in flows", "settings", "credentials")
+    table = Listing("kind", "what", "word in flows", "settings", "credentials")
     for name, kind in sorted(KINDS.items()):
         fields = (", ".join(model.model_fields) for model in (kind.settings_model, kind.credentials_model))
-        table.add_row(name, kind.title, kind.word, *fields)
-    Console(highlight=False, markup=False).print(table)
+        table.add(name, kind.title, kind.word, *fields)
+    table.show("There is none.")
 
 
 @app.command("create")
@@ -81,13 +81,13 @@ def list_(project: ProjectName, data_dir: DataDir = None, json: AsJson = False) 
         if json:
             typer.echo(msgspec.json.encode({"channels": [_as_dict(row) for row in rows], "servers": servers}).decode())
             return
-        table = Table("name", "kind", "word", "state", "last ok", "last error")
+        table = Listing("name", "kind", "word", "state", "last ok", "last error")
         for row in rows:
             well = f"{row.last_ok_at:%Y-%m-%d %H:%M}" if row.last_ok_at else "never"
-            table.add_row(row.name, row.kind, row.word, _state(row), well, row.last_error or "")
+            table.add(row.name, row.kind, row.word, _state(row), well, row.last_error or "")
         for word in servers:
-            table.add_row(word, "of the server", word, "on", "", "")
-        Console(highlight=False, markup=False).print(table if rows or servers else "This project has no channel.")
+            table.add(word, "of the server", word, "on", "", "")
+        table.show("This project has no channel.")
 
 
 @app.command("test")

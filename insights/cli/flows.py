@@ -9,8 +9,6 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
@@ -28,6 +26,7 @@ from insights.building import drafts, publishing
 from insights.building.bundle import bundle, flow_in, read_in
 from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
+from insights.cli.listing import Listing
 from insights.cli.options import DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import told
@@ -60,13 +59,13 @@ def list_(
             return [(flow, runs.get(flow.id, (0, 0))[0]) for flow in found]
 
         found = with_database(data_dir, command)
-        table = Table("flow", "state", "version", "starts on", "runs")
+        table = Listing("flow", "state", "version", "starts on", "runs")
         for flow, runs in found:
             version = str(flow.live.number) if flow.live is not None else "-"
             edited = " (edited)" if flow.changed and flow.latest is not None else ""
-            table.add_row(flow.name, flow.state + edited, version, _starts_on(flow), str(runs))
+            table.add(flow.name, flow.state + edited, version, _starts_on(flow), str(runs))
         empty = "There is no flow: `whyleft flows starter` publishes one for each reason."
-        Console(highlight=False, markup=False).print(table if found else empty)
+        table.show(empty)
 
 
 @app.command("starter")

@@ -10,8 +10,6 @@ from uuid import UUID
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from adapters.postgres.engine import Database
 from insights.access import issuing
@@ -19,6 +17,7 @@ from insights.access.keys import NewKey, create_key
 from insights.access.origins import origin_of
 from insights.access.roles import Role
 from insights.channels.reseal import Resealed, reseal
+from insights.cli.listing import Listing
 from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
@@ -101,11 +100,11 @@ def list_(project: ProjectName, data_dir: DataDir = None, json: AsJson = False) 
             typer.echo(msgspec.json.encode({"keys": [_as_dict(key) for key in keys]}).decode())
             return
         now = datetime.now(UTC)
-        table = Table("id", "key", "kind", "role", "name", "last used", "state")
+        table = Listing("id", "key", "kind", "role", "name", "last used", "state")
         for key in keys:
             used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
-            table.add_row(str(key.id), f"{key.prefix}…", key.kind, key.role or "", key.name, used, _state(key, now))
-        Console(highlight=False, markup=False).print(table if keys else "This project has no keys.")
+            table.add(str(key.id), f"{key.prefix}…", key.kind, key.role or "", key.name, used, _state(key, now))
+        table.show("This project has no keys.")
 
 
 @app.command("rotate")

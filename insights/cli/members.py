@@ -7,13 +7,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from adapters.postgres.engine import Database
 from insights.access import members
 from insights.access.members import Belonging
 from insights.access.roles import Role
+from insights.cli.listing import Listing
 from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
@@ -56,13 +55,13 @@ def list_(project: ProjectName, data_dir: DataDir = None, json: AsJson = False) 
             }
             typer.echo(msgspec.json.encode(told_of).decode())
             return
-        table = Table("e-mail", "role", "")
+        table = Listing("e-mail", "role", "")
         for one in present:
-            table.add_row(one.email, one.role, f"since {one.since:%Y-%m-%d}")
+            table.add(one.email, one.role, f"since {one.since:%Y-%m-%d}")
         for waiting in invited:
-            table.add_row(waiting.email, waiting.role, f"invited, until {waiting.expires_at:%Y-%m-%d %H:%M}")
+            table.add(waiting.email, waiting.role, f"invited, until {waiting.expires_at:%Y-%m-%d %H:%M}")
         empty = "Nobody yet: `whyleft members invite` makes a link."
-        Console(highlight=False, markup=False).print(table if present or invited else empty)
+        table.show(empty)
 
 
 @app.command("invite")

@@ -7,12 +7,11 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from adapters.postgres.engine import Database
 from insights.access import projects
 from insights.access.origins import origin_of
+from insights.cli.listing import Listing
 from insights.cli.options import AsJson, DataDir
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import told
@@ -43,12 +42,12 @@ def list_(data_dir: DataDir = None, json: AsJson = False) -> None:
         if json:
             typer.echo(msgspec.json.encode({"projects": [_as_dict(project) for project in found]}).decode())
             return
-        table = Table("id", "name", "pages that may report", "state")
+        table = Listing("id", "name", "pages that may report", "state")
         for project in found:
             state = f"archived {project.archived_at:%Y-%m-%d}" if project.archived_at else ""
-            table.add_row(str(project.id), project.name, " ".join(project.allowed_origins), state)
+            table.add(str(project.id), project.name, " ".join(project.allowed_origins), state)
         empty = "There is no project: `whyleft projects create NAME` makes one."
-        Console(highlight=False, markup=False).print(table if found else empty)
+        table.show(empty)
 
 
 @app.command("create")

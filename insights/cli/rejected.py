@@ -7,10 +7,9 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from adapters.postgres.engine import Database
+from insights.cli.listing import Listing
 from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import told
@@ -49,10 +48,10 @@ def list_(
             ]
             typer.echo(msgspec.json.encode({"rejected": found}).decode())
             return
-        table = Table("received", "reason", "event")
+        table = Listing("received", "reason", "event")
         for row in rows:
-            table.add_row(f"{row.received_at:%Y-%m-%d %H:%M:%S}", row.error, row.raw.decode()[:200])
-        Console(highlight=False, markup=False).print(table if rows else "Nothing was rejected.")
+            table.add(f"{row.received_at:%Y-%m-%d %H:%M:%S}", row.error, row.raw.decode()[:200])
+        table.show("Nothing was rejected.")
 
 
 @app.command("replay")

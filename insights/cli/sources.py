@@ -9,10 +9,9 @@ from uuid import UUID
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from adapters.postgres.engine import Database
+from insights.cli.listing import Listing
 from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
@@ -89,11 +88,11 @@ def list_(project: ProjectName, data_dir: DataDir = None, json: AsJson = False) 
             ]
             typer.echo(msgspec.json.encode({"sources": rows}).decode())
             return
-        table = Table("id", "provider", "name", "posts to", "revoked")
+        table = Listing("id", "provider", "name", "posts to", "revoked")
         for source in sources:
             revoked = f"{source.revoked_at:%Y-%m-%d}" if source.revoked_at else ""
-            table.add_row(str(source.id), source.provider, source.name, base + source.path, revoked)
-        Console(highlight=False, markup=False).print(table if sources else "Nobody may report yet.")
+            table.add(str(source.id), source.provider, source.name, base + source.path, revoked)
+        table.show("Nobody may report yet.")
 
 
 @app.command("revoke")

@@ -93,3 +93,9 @@ async def test_a_question_that_makes_no_sense_is_refused_by_name(api: Api, query
 
 async def test_nobody_asks_without_the_secret_key(api: Api) -> None:
     assert (await api.client.get("/v1/lift")).status_code == 401
+
+
+async def test_a_call_that_forgot_to_say_that_it_is_json_is_told_so(api: Api) -> None:
+    answer = await api.client.patch("/v1/shop", content='{"holdout": 0.1}', headers=api.headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "body: send JSON, with Content-Type: application/json."
