@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TypeVar, cast
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
@@ -41,8 +41,7 @@ T = TypeVar("T")
 AWAY: Final = "The database cannot be reached. Nothing was stored; send the same request again."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
+class _Waiting(Struct, frozen=True, eq=False):
     """An entry that waits for its commit. ``size``: its events, its decision among them."""
 
     entry: Entry
@@ -129,7 +128,7 @@ class Recorder:
         line = self._ways.enter(entry.project_id, entry.visitor_id, long=has_aftermath((entry,)))
         waiting = _Waiting(entry, line, asyncio.get_running_loop().create_future(), events + 1)
         self._waiting.add(waiting)
-        if line in self._resting and self._waiting.fills_a_flush(entry.project_id):
+        if self._resting and line in self._resting and self._waiting.fills_a_flush(entry.project_id):
             self._rested(line)
         self._begin()
         try:
