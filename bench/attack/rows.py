@@ -82,7 +82,17 @@ ROWS = (
     Row("texts that a spreadsheet takes for a formula", "calculated", ("tests/attack/test_csv_files.py",)),
     Row("SSRF: metadata, decimal, IPv6, redirects, rebinding", "connects", ("tests/channels/test_ssrf.py",)),
     Row("SSRF: model endpoints and webhooks", "connects", ("tests/channels/test_public_only.py",)),
-    Row("templates of customers", "escapes", ("tests/recovery/test_templates.py",)),
+    Row(
+        "templates of customers: reach, multiply, nest, keep busy",
+        "escapes",
+        ("tests/recovery/test_templates.py", "tests/attack/test_templates_of_tenants.py"),
+    ),
+    Row(
+        "requests with two ends, made-up hosts; texts in logs; files at rest",
+        "taken",
+        ("tests/attack/test_raw_requests.py", "tests/attack/test_log_lines.py", "tests/attack/test_files_at_rest.py"),
+    ),
+    Row("passwords: changed meanwhile, hashed for nobody, a crowd", "let in", ("tests/viewer/test_passwords.py",)),
     Row("XSS in the viewer", "fired", ("tests/viewer/test_hostile.py",), long=True),
     Row("XSS in the shop", "fired", ("tests/sdk/test_sdk_hostile.py",), long=True),
     Row("CSRF and logins", "not refused", ("tests/viewer/test_login.py",)),

@@ -25,7 +25,7 @@ MONTHS: Final = 13
 _SIGNATURE_BYTES: Final = 16
 _MOST: Final = 6000
 _KINDS: Final[dict[int, Kind]] = {1: "click", 2: "open", 3: "cart"}
-_HREF: Final = re.compile(r"""(<a\b[^>]*?\bhref\s*=\s*)(["'])(https?://[^"']*)\2""", re.IGNORECASE)
+_HREF: Final = re.compile(r"""(<a\b[^<>]*?\bhref\s*=\s*)(["'])(https?://[^"'<>]*)\2""", re.IGNORECASE)
 
 
 class LinkTooOld(Refused):

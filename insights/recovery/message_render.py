@@ -7,7 +7,6 @@ is missing is an error; loops, output and time end.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -15,23 +14,23 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-import mrml
-from liquid import BoundTemplate, DictLoader, Environment, RenderContext, StrictUndefined
-from liquid.exceptions import LiquidError, ResourceLimitError
+from liquid import BoundTemplate, DictLoader, StrictUndefined
+from liquid.exceptions import LiquidError
 from markupsafe import Markup
 
+from insights.recovery.bounded_liquid import BoundedLiquid
 from insights.recovery.message_content import Format, MessageContent, Words
+from insights.recovery.mjml import MjmlBroken, mjml_to_html
 from insights.recovery.plain import one_line
 
 MESSAGES: Final = Path(__file__).parent / "messages"
 PARTS: Final = frozenset({"layout", "button", "things"})
 MOST_SUBJECT: Final = 150
 MOST_SOURCE: Final = 4_000
-LONGEST_SECONDS: Final = 0.5
+_OF_FILTERS: Final = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+"""What the library's filters raise for values they were not written for."""
 _GAP: Final = re.compile(r"\n{3,}")
-_BODY: Final = re.compile(r"<body\b[^>]*>", re.IGNORECASE)
-_FONTS: Final[dict[str, str]] = {}
-"""None: a font of somebody else's server would tell it who reads the mail."""
+_BODY: Final = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
 
 
 class MessageBroken(Exception):
@@ -47,45 +46,6 @@ class Rendered:
     html: str
 
 
-class TooSlow(ResourceLimitError):
-    """Rendering took longer than it may."""
-
-
-class _Timed(RenderContext):
-    """A context that gives no more values once the time is over."""
-
-    __slots__ = ("_until",)
-
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        # Of this thread alone: a machine that is busy elsewhere breaks no message.
-        self._until = time.thread_time() + LONGEST_SECONDS
-
-    def get(self, *given: Any, **named: Any) -> object:
-        self._in_time()
-        return super().get(*given, **named)
-
-    def raise_for_loop_limit(self, length: int = 1) -> None:
-        self._in_time()
-        super().raise_for_loop_limit(length)
-
-    def _in_time(self) -> None:
-        if time.thread_time() > self._until:
-            raise TooSlow("takes too long", token=None)
-
-
-class _Template(BoundTemplate):
-    context_class = _Timed
-
-
-class _Bounded(Environment):
-    template_class = _Template
-    loop_iteration_limit = 2_000
-    output_stream_limit = 400_000
-    local_namespace_limit = 200_000
-    context_depth_limit = 10
-
-
 class MessageTemplates:
     """Parses and renders messages. The parts that ours are made of can be used by name: nothing else is found."""
 
@@ -95,8 +55,8 @@ class MessageTemplates:
         files = {path.name.removesuffix(".liquid"): path for path in MESSAGES.glob("*.liquid")}
         shared = {name: path.read_text("utf-8") for name, path in files.items() if name.rpartition(".")[0] in PARTS}
         loader = DictLoader(shared)
-        self._html = _Bounded(loader=loader, undefined=StrictUndefined, autoescape=True)
-        self._text = _Bounded(loader=loader, undefined=StrictUndefined, autoescape=False)
+        self._html = BoundedLiquid(loader=loader, undefined=StrictUndefined, autoescape=True)
+        self._text = BoundedLiquid(loader=loader, undefined=StrictUndefined, autoescape=False)
         self._parsed: dict[tuple[bool, str], BoundTemplate] = {}
 
     def parse(self, source: str, *, html: bool) -> BoundTemplate:
@@ -119,7 +79,9 @@ class MessageTemplates:
             text = self._text_of(words, content.format, html, values)
         except LiquidError as error:
             raise MessageBroken(_told(error)) from error
-        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        except MjmlBroken as error:
+            raise MessageBroken(str(error)) from error
+        except _OF_FILTERS as error:
             raise MessageBroken(f"cannot be rendered: {error}"[:300]) from error
         return Rendered(subject=subject, text=text, html=html)
 
@@ -129,7 +91,7 @@ class MessageTemplates:
             return self._say(source[:MOST_SOURCE], values).strip()
         except LiquidError as error:
             raise MessageBroken(_told(error)) from error
-        except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        except _OF_FILTERS as error:
             raise MessageBroken(f"cannot be rendered: {error}"[:300]) from error
 
     def _say(self, source: str, values: Mapping[str, Any], *, html: bool = False) -> str:
@@ -178,15 +140,6 @@ def _with_preview(html: str, preview: str) -> str:
         return html
     hidden = f'<div style="display:none;max-height:0;overflow:hidden;opacity:0">{escape(preview)}</div>'
     return _BODY.sub(lambda found: found[0] + hidden, html, count=1) if _BODY.search(html) else hidden + html
-
-
-def mjml_to_html(source: str) -> str:
-    """MJML as HTML that mail programs draw. Raises MessageBroken: includes are none of ours."""
-    try:
-        made = mrml.to_html(source.strip(), None, mrml.RenderOptions(disable_comments=False, fonts=_FONTS))
-    except (OSError, ValueError) as error:
-        raise MessageBroken(f"is not MJML: {error}") from error
-    return str(made.content)
 
 
 def text_of(html: str) -> str:

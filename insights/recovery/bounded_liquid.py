@@ -1,0 +1,109 @@
+"""Liquid that ends: customers' templates are given so much time, so many turns, and values of so much size.
+
+The library bounds loops, output and the values that a template keeps, each by itself. What a single filter makes of two
+long texts (a letter replaced by a page, a page's letters joined by pages) it does not: that is bounded here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from liquid import BoundTemplate, Environment, RenderContext, Token
+from liquid.exceptions import ResourceLimitError
+
+LONGEST_SECONDS: Final = 0.5
+MOST_VALUE: Final = 400_000
+"""Characters of a value, with everything in it: as much as a whole message may have."""
+
+
+class TooSlow(ResourceLimitError):
+    """Rendering took longer than it may."""
+
+
+class TooLong(ResourceLimitError):
+    """A filter made, or would make, more than a message may hold."""
+
+
+def size_of(value: object) -> int:
+    """How many characters a value is when it is written out, more or less; it stops counting past ``MOST_VALUE``."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, int):
+        return value.bit_length() // 3 + 1
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if not isinstance(value, list | tuple):
+        return 1
+    size = len(value)
+    for one in value:
+        size += size_of(one)
+        if size > MOST_VALUE:
+            break
+    return size
+
+
+def _made_by(name: str, left: object, arguments: tuple[object, ...]) -> int:
+    """At least how much a filter that multiplies its arguments would make."""
+    if name == "join" and isinstance(left, list | tuple):
+        return size_of(left) + len(left) * size_of(arguments[0] if arguments else " ")
+    if name == "replace" and arguments:
+        text, sought, instead = str(left), str(arguments[0]), arguments[1] if len(arguments) > 1 else ""
+        return text.count(sought) * size_of(instead)
+    return 0
+
+
+class _Context(RenderContext):
+    """A context that gives no more values once the time is over, and none that are too long."""
+
+    __slots__ = ("_until",)
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        # Of this thread alone: a machine that is busy elsewhere breaks no message.
+        self._until = time.thread_time() + LONGEST_SECONDS
+
+    def get(self, *given: Any, **named: Any) -> object:
+        self._in_time()
+        return super().get(*given, **named)
+
+    def raise_for_loop_limit(self, length: int = 1) -> None:
+        self._in_time()
+        super().raise_for_loop_limit(length)
+
+    def get_size_of_locals(self) -> int:
+        # A list weighs what is in it: the same page a thousand times is a thousand pages once it is written.
+        return sum(map(size_of, self.locals.values())) + self.local_namespace_size_carry
+
+    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
+        found = super().filter(name, token)
+
+        def bounded(left: object, *arguments: object, **named: object) -> object:
+            self._in_time()
+            if _made_by(name, left, arguments) > MOST_VALUE:
+                raise TooLong(f"{name}: makes more than {MOST_VALUE:,} characters", token=token)
+            made = found(left, *arguments, **named)
+            if size_of(made) > MOST_VALUE:
+                raise TooLong(f"{name}: makes more than {MOST_VALUE:,} characters", token=token)
+            return made
+
+        return bounded
+
+    def _in_time(self) -> None:
+        if time.thread_time() > self._until:
+            raise TooSlow("takes too long", token=None)
+
+
+class _Template(BoundTemplate):
+    context_class = _Context
+
+
+class BoundedLiquid(Environment):
+    """An environment whose templates end."""
+
+    template_class = _Template
+    loop_iteration_limit = 2_000
+    output_stream_limit = MOST_VALUE
+    local_namespace_limit = 200_000
+    context_depth_limit = 10

@@ -1,0 +1,125 @@
+"""Templates written to take a process down: texts that multiply, tags without a bottom, html that patterns run over."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from insights.recovery.bounded_liquid import MOST_VALUE, size_of
+from insights.recovery.links import Links, Target
+from insights.recovery.message_content import MOST_HTML, MessageContent
+from insights.recovery.message_render import MessageBroken, MessageTemplates, text_of
+from insights.recovery.mjml import MOST_DEPTH, MjmlBroken, deepest, mjml_to_html
+from tests.api.conftest import Api, api
+
+__all__ = ["api"]
+
+PAGE = "{% capture page %}{% for i in (1..1500) %}" + "x" * 100 + "{% endfor %}{% endcapture %}"
+LIQUID = MessageTemplates()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        PAGE + "{{ page | split: '' | join: page }}",
+        PAGE + "{{ page | split: '' | join: page | size }}",
+        PAGE + "{{ page | replace: 'x', page | size }}",
+        PAGE + "{{ page | replace: '', page | size }}",
+        PAGE + "{{ page" + " | append: page" * 100 + " | size }}",
+        PAGE
+        + "{% assign l = page | split: '|' %}{% for i in (1..13) %}{% assign l = l | concat: l %}{% endfor %}{{ l }}",
+        "{% assign l = 'a,b' | split: ',' %}{% for i in (1..40) %}{% assign l = l | concat: l %}{% endfor %}",
+        "{% assign a = 99999 %}{% for i in (1..60) %}{% assign a = a | times: a %}{% endfor %}",
+        "{% assign a = 'x' %}{% for i in (1..60) %}{% assign a = a | append: a %}{% endfor %}",
+        # Filters of the library that were not written for these.
+        "{{ 'x' | compact: 99999999999 }}",
+        "{{ 'x' | uniq: 99999999999 }}",
+    ],
+)
+def test_no_filter_makes_more_than_a_message_may_hold(source: str) -> None:
+    with pytest.raises(MessageBroken):
+        LIQUID.line(source, {})
+
+
+def test_what_a_message_needs_is_within_the_bounds() -> None:
+    values = {"things": [{"name": "Kettle", "tags": ["a", "b"]}] * 50, "text": "a<b " * 1000}
+    said = "{{ things | map: 'name' | join: ', ' }} {{ text | replace: 'a', 'ä' | escape | size }}"
+    assert LIQUID.line(said, values).startswith("Kettle, Kettle, ")
+
+
+def test_a_list_weighs_what_is_in_it() -> None:
+    assert size_of("x" * 10) == 10
+    assert size_of(10**400) >= 400
+    assert size_of([["a" * 5] * 10, {"b": "c" * 50}]) >= 100
+    assert size_of([["x" * 1000] * 1000] * 1000) > MOST_VALUE
+
+
+def sheet(inner: str) -> str:
+    return f"<mjml><mj-body>{inner}</mj-body></mjml>"
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<mj-section>" * 20_000,
+        "<mj-section>" * 8_000 + "</mj-section>" * 8_000,
+        "<mj-raw>" + "<b>" * 60_000 + "</mj-raw>",
+        "<mj-raw>" + "<BR>" * 40_000 + "</mj-raw>",
+        "<mj-raw>" + "<b x='</b>'>" * 14_000 + "</mj-raw>",
+        '<mj-raw>' + '<b x="/>">' * 14_000 + "</mj-raw>",
+        "<mj-raw>" + "<b><!-- </b> -->" * 12_000 + "</mj-raw>",
+        "<mj-raw>" + "<b><![CDATA[</b>]]>" * 10_000 + "</mj-raw>",
+        "<mj-raw><script>" + "<b>" * 60_000 + "</script></mj-raw>",
+    ],
+)  # fmt: skip
+def test_tags_without_a_bottom_do_not_reach_the_native_parser(inner: str) -> None:
+    with pytest.raises(MjmlBroken, match="levels deep"):
+        mjml_to_html(sheet(inner))
+
+
+@pytest.mark.parametrize("end", ["<b", "<!-- ", "<b x='", "<![CDATA[", "</b"])
+def test_a_tag_that_does_not_end_is_named_by_its_line(end: str) -> None:
+    with pytest.raises(MjmlBroken, match="begins in line 2"):
+        deepest(f"<mjml>\n{end}")
+
+
+def test_what_mails_are_made_of_is_not_deep() -> None:
+    column = "<mj-column><mj-text>1 < 2<br/><br>x</mj-text><mj-image src='https://a.example/x.png' /></mj-column>"
+    outlook = "<!--[if mso]><table><tr><td><![endif]-->"
+    wrapped = f"<mj-wrapper><mj-section>{column * 3}</mj-section></mj-wrapper>"
+    source = sheet(outlook * 300 + "<mj-raw>" + "<br><hr><img src='x'>" * 200 + "</mj-raw>" + wrapped * 200)
+    assert deepest(source) < 10 < MOST_DEPTH
+    text = sheet("<mj-section><mj-column><mj-text>Hello</mj-text></mj-column></mj-section>")
+    assert "Hello" in mjml_to_html(text)
+
+
+@pytest.mark.parametrize(
+    "part", ["<a ", '<a href="', "<a x='", "<a href=http://x ", "<body", "<", "<!--", "<a href='http://", "<img alt="]
+)
+def test_no_html_keeps_a_process_busy(part: str) -> None:
+    """Patterns that tried every way would take minutes over one of these."""
+    source = part * (MOST_HTML // len(part))
+    target = Target("click", uuid4(), uuid4(), "s")
+    links = Links(b"x" * 32, "https://why.example")
+    assert links.tracked(source, target, datetime.now(UTC), keep="", clicks=True, pixel=False)
+    words = {"subject": "x", "preview": "x", "html": source, "text": ""}
+    content = MessageContent.model_validate({"format": "html", "locales": {"en": words}})
+    assert LIQUID.render(content, "en", {"shop": "x", "unsubscribe_url": "x"}).html
+    assert text_of(source) is not None
+
+
+async def test_a_preview_says_what_is_wrong_and_the_process_lives(api: Api) -> None:
+    for kind, html in (
+        ("mjml", sheet("<mj-section>" * 15_000) + "{{ unsubscribe_url }}"),
+        ("html", PAGE + "{{ page | split: '' | join: page }}{{ unsubscribe_url }}"),
+        ("html", "{{ 'x' | compact: 99999999999 }}{{ unsubscribe_url }}"),
+    ):
+        words = {"subject": "x", "html": html, "text": "{{ unsubscribe_url }}"}
+        for path in ("/v1/messages/preview", "/v1/messages/validate"):
+            said = {"content": {"format": kind, "locales": {"en": words}}}
+            answer = await api.client.post(path, json=said, headers=api.headers)
+            assert answer.status_code in (200, 422), answer.text
+            assert "levels deep" in answer.text or "cannot be rendered" in answer.text, answer.text
