@@ -13,8 +13,6 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -26,61 +24,20 @@ from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from bench import browser_loop, live_memory, write_path
 from bench.batches import EVENTS, bodies
-from bench.load import Run, closed_loop, open_loop
+from bench.capacity import A_VISIT, CONNECTIONS, Plan, capacity, measure, timetable
+from bench.load import closed_loop
 from bench.report import Figure, report
 from bench.running import Cores, Server, free_port
+from bench.side_by_side import workers
 from insights.access.keys import create_key
 from insights.shipped import shipped
 from insights.worker import ensure_partitions
 
-CONNECTIONS = 48
 TOKEN = "bench"  # noqa: S105 - of a server that lives for a minute
 CEILINGS = {"decode": 10, "profile": 20, "intent": 30, "rank": 30, "encode": 10}
 """Milliseconds that each stage may take at most: it must show a tenth of that. The commit has figures of its own."""
-A_VISIT = 10
 LOG_SEGMENTS = 40
 """640 MB of log: more than is written between two ``settle``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How long to measure."""
-
-    rounds: int
-    seconds: float
-    long: bool
-
-
-def measure(run: Run, what: str) -> Run:
-    """``run`` if every answer was 200. Raises SystemExit with the first that was not."""
-    if run.errors:
-        raise SystemExit(f"bench.ingest: {what}: {run.errors} of {len(run.latencies)} failed: {run.first_error}")
-    return run
-
-
-async def capacity(
-    servers: Sequence[Server], path: str, plan: Plan, a_visit: int = A_VISIT, been_here: bool = False
-) -> Run:
-    """A closed loop against all ``servers`` at once."""
-    batches = [bodies(int(12_000 * plan.seconds), a_visit=a_visit, been_here=been_here) for _ in servers]
-    runs = await asyncio.gather(
-        *(
-            closed_loop(server.port, path, each, connections=CONNECTIONS // len(servers), seconds=plan.seconds)
-            for server, each in zip(servers, batches, strict=True)
-        )
-    )
-    together = Run(seconds=max(run.seconds for run in runs))
-    for run in runs:
-        together.latencies += run.latencies
-        together.errors += run.errors
-        together.first_error = together.first_error or run.first_error
-    return measure(together, servers[0].kind)
-
-
-async def timetable(server: Server, path: str, rate: float, plan: Plan) -> Run:
-    """An open loop at ``rate`` requests a second."""
-    each = bodies(int(rate * max(plan.seconds, 5)), a_visit=A_VISIT)
-    return measure(await open_loop(server.port, path, each, rate=rate), f"{server.kind} at {rate:.0f}/s")
 
 
 async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[str, str]) -> list[Figure]:
@@ -147,7 +104,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
     figures += await browser_loop.figures(urls, environment, cores.server)
     figures += await live_stores(path, plan, environment, cores)
     settle(urls)
-    figures += await workers(path, plan, environment, cores)
+    figures += await workers(urls, path, plan, environment, cores)
     return figures
 
 
@@ -237,31 +194,6 @@ async def memory(server: Server, path: str, plan: Plan) -> list[Figure]:
         measure(await closed_loop(server.port, path, each, connections=CONNECTIONS, seconds=600), "memory")
     grown = server.memory_bytes() - before
     return [Figure("memory grown", round(grown / 2**20, 1), f"MB over {events:,} events of {events // 100:,} visitors")]
-
-
-async def workers(path: str, plan: Plan, environment: dict[str, str], cores: Cores) -> list[Figure]:
-    """One process and four, with PostgreSQL and the client on the same cores."""
-    async with (
-        Server("whyleft", environment, cores.all) as first,
-        Server("whyleft", environment, cores.all) as second,
-        Server("whyleft", environment, cores.all) as third,
-        Server("whyleft", environment, cores.all) as fourth,
-    ):
-        every = (first, second, third, fourth)
-        await capacity(every, path, Plan(1, 1, False))
-        one, two, four = [], [], []
-        for _ in range(plan.rounds):
-            one.append((await capacity(every[:1], path, plan)).rate)
-            two.append((await capacity(every[:2], path, plan)).rate)
-            four.append((await capacity(every, path, plan)).rate)
-    times = statistics.median(four) / statistics.median(one)
-    cpus = os.cpu_count()
-    return [
-        Figure(f"1 process on {cpus} shared cores", round(statistics.median(one)), "POST/s", n=plan.rounds),
-        Figure(f"2 processes on {cpus} shared cores", round(statistics.median(two)), "POST/s", n=plan.rounds),
-        Figure(f"4 processes on {cpus} shared cores", round(statistics.median(four)), "POST/s", n=plan.rounds),
-        Figure("4 processes over 1", round(times, 2), "×", 1.6, times >= 1.6, plan.rounds),
-    ]
 
 
 def main() -> None:
