@@ -6,33 +6,26 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from adapters.postgres.engine import DatabaseUrls
-from insights.access.keys import create_key
-from insights.app import create_app
 from insights.settings import Settings
 from insights.vocabulary.ids import uuid7
-from insights.wiring.services import Services, build
+from tests.process import SHOP, Process, running
 
-SHOP = "https://shop.example"
+__all__ = ["SHOP", "Api"]
 
 
 class Api:
     """A client of the application with the keys of a project of its own."""
 
-    def __init__(
-        self, services: Services, client: httpx.AsyncClient, project_id: UUID, write: str, secret: str
-    ) -> None:
-        self.services = services
-        self.client = client
-        self.project_id = project_id
-        self.write = write
-        self.secret = secret
-        self.headers = {"authorization": f"Bearer {secret}"}
+    def __init__(self, process: Process) -> None:
+        self.services, self.client, self.project_id = process.services, process.client, process.project_id
+        self.write, self.secret = process.write, process.secret
+        self.headers = {"authorization": f"Bearer {process.secret}"}
 
     def event(self, type: str = "clicked", props: dict[str, Any] | None = None, **other: Any) -> dict[str, Any]:
         now = int(time.time() * 1000)
@@ -47,13 +40,5 @@ class Api:
 
 @pytest.fixture
 async def api(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Api]:
-    services = build(Settings(data_dir=tmp_path), database_urls)
-    services.recorder.start()
-    name = f"shop-{uuid4()}"
-    write = await create_key(services.database, name, "write", [SHOP])
-    secret = await create_key(services.database, name, "secret", [])
-    transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-        yield Api(services, client, write.project_id, write.key, secret.key)
-    await services.stop()
-    await services.database.close()
+    async with running(Settings(data_dir=tmp_path), database_urls) as process:
+        yield Api(process)

@@ -28,7 +28,7 @@ __all__ = ["api"]
 async def other(api: Api) -> Api:
     """Another shop on the same process."""
     made = await create_key(api.services.database, f"next-{uuid4()}", "secret", [])
-    return Api(api.services, api.client, made.project_id, "", made.key)
+    return Api(Process(api.services, api.client, made.project_id, "", made.key))
 
 
 async def flow(shop: Api, name: str, key: str) -> Any:

@@ -16,15 +16,13 @@ import httpx
 import pytest
 
 from adapters.postgres.engine import DatabaseUrls
-from insights.access.keys import create_key
-from insights.app import create_app
 from insights.settings import Settings
 from insights.vocabulary.ids import uuid7
-from insights.wiring.services import build
 from tests.api.conftest import Api
 from tests.channels import callers
 from tests.channels.contract.far_side import Reply, line_to, provider
 from tests.channels.servers import HookServer, MailServer, hook_server, mail_server
+from tests.process import running
 
 HOST = "http://whyleft.test"
 WORDS = {"subject": "Your cart", "html": '<p><a href="{{ link }}">Your cart</a></p>', "text": "{{ link }}"}
@@ -93,14 +91,8 @@ async def shop(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Sho
             public_url=HOST,
             shop_url="https://shop.example",
         )
-        services = build(settings, database_urls)
-        services.recorder.start()
-        name = f"story-{uuid4()}"
-        write = await create_key(services.database, name, "write", [])
-        secret = await create_key(services.database, name, "secret", [])
-        transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-            shop = Shop(services, client, write.project_id, write.key, secret.key)
+        async with running(settings, database_urls) as process:
+            shop = Shop(process)
             shop.mails, shop.hooks = mails, hooks
             await shop.asked("PATCH", "shop", {"currency": "EUR", "margin_rate": 0.4})
             await shop.asked("POST", "messages", MESSAGE, 201)
@@ -108,8 +100,6 @@ async def shop(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Sho
             shop.flow = (await shop.asked("POST", "flows", {"definition": FLOW}, 201))["id"]
             await shop.asked("POST", f"flows/{shop.flow}/publish")
             yield shop
-        await services.stop()
-        await services.database.close()
 
 
 def links_of(mail: EmailMessage) -> tuple[list[str], str, str]:

@@ -19,8 +19,6 @@ from flows.definition import FlowDefinition
 from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.store import RunView, list_runs, publish
-from insights.access.keys import create_key
-from insights.app import create_app
 from insights.conditions.fields import FIELDS
 from insights.decisions.plan import Plan
 from insights.lift.people import Person
@@ -32,8 +30,9 @@ from insights.segments.knowledge import VisitorKnowledge
 from insights.settings import Settings
 from insights.vocabulary.actions import RecoveryAction
 from insights.vocabulary.ids import uuid7
-from insights.wiring.services import Services, build
+from insights.wiring.services import Services
 from tests.channels.servers import MailServer, mail_server
+from tests.process import running
 
 SHARE = 0.5
 CART = {"product_id": "moka", "category": "brewers", "price_minor": 2900, "quantity": 1, "currency": "EUR"}
@@ -117,19 +116,13 @@ class World:
 async def world(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[World]:
     async with mail_server() as mails:
         settings = Settings(data_dir=tmp_path, smtp_url=mails.url, shop_url="https://shop.example/")
-        services = build(settings, database_urls)
-        services.recorder.start()
-        key = await create_key(services.database, f"shop-{uuid4()}", "write", ["https://shop.example"])
-        now = datetime.now(UTC)
-        async with services.database.transaction(key.project_id) as tx:
-            shop = await change_shop(tx, key.project_id, {"holdout": SHARE}, now)
-            plan = Plan(salt=shop.salt.bytes, holdout=SHARE)
-            await publish(tx, key.project_id, MAIL, now, [action.value for action in RecoveryAction], FIELDS)
-        transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-            yield World(services, client, mails, key.project_id, key.key, plan)
-        await services.stop()
-        await services.database.close()
+        async with running(settings, database_urls) as process:
+            now, project_id = datetime.now(UTC), process.project_id
+            async with process.services.database.transaction(project_id) as tx:
+                shop = await change_shop(tx, project_id, {"holdout": SHARE}, now)
+                plan = Plan(salt=shop.salt.bytes, holdout=SHARE)
+                await publish(tx, project_id, MAIL, now, [action.value for action in RecoveryAction], FIELDS)
+            yield World(process.services, process.client, mails, project_id, process.write, plan)
 
 
 async def test_somebody_held_out_gets_neither_action_nor_message_on_any_device(world: World) -> None:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import httpx
 import pytest
 import structlog
 
 from adapters.postgres.engine import Database, DatabaseUrls
 from insights import logs
-from insights.access.keys import create_key
-from insights.app import create_app
 from insights.settings import Settings
-from insights.wiring.services import build
 from tests.llm.endpoint import Endpoint, listening
 from tests.privacy.place import Place
 from tests.privacy.world import World, made
+from tests.process import running
 
 
 @pytest.fixture
@@ -38,17 +35,9 @@ async def place(database_urls: DatabaseUrls, tmp_path: Path, endpoint: Endpoint)
         shop_url="https://shop.example",
     )
     logs.configure(settings)
-    services = build(settings, database_urls)
-    services.recorder.start()
-    services.forgetting.start()
-    name = f"shop-{uuid4()}"
-    write = await create_key(services.database, name, "write", [])
-    secret = await create_key(services.database, name, "secret", [])
-    transport = httpx.ASGITransport(create_app(services))  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
-        yield Place(services, client, write.key, secret.key, write.project_id)
-    await services.stop()
-    await services.database.close()
+    async with running(settings, database_urls) as process:
+        process.services.forgetting.start()
+        yield Place(process.services, process.client, process.write, process.secret, process.project_id)
     structlog.reset_defaults()
 
 

@@ -14,18 +14,16 @@ import httpx
 import pytest
 
 from adapters.postgres.engine import DatabaseUrls
-from insights.access.keys import create_key
-from insights.app import create_app
 from insights.settings import Settings
 from insights.vocabulary.ids import uuid7
-from insights.wiring.services import build
+from tests.process import Process, running
 
 
-class Door:
-    def __init__(self, app: Any, write: str, secret: str) -> None:
-        self.app, self.write, self.secret = app, write, secret
-        transport = httpx.ASGITransport(app, client=("127.0.0.1", 1))
-        self.client = httpx.AsyncClient(transport=transport, base_url="http://api.test")
+class Entrance:
+    """A process as strangers reach it, through a balancer."""
+
+    def __init__(self, process: Process) -> None:
+        self.client, self.write, self.secret = process.client, process.write, process.secret
 
     async def events(self, address: str = "198.51.100.7", key: str | None = None) -> httpx.Response:
         batch = {"visitor": str(uuid4()), "session": str(uuid7()), "events": []}
@@ -35,17 +33,9 @@ class Door:
 
 
 @asynccontextmanager
-async def door(urls: DatabaseUrls, tmp_path: Path, **settings: Any) -> AsyncIterator[Door]:
-    services = build(Settings(data_dir=tmp_path, **({"burst_seconds": 1.0} | settings)), urls)
-    services.recorder.start()
-    name = f"shop-{uuid4()}"
-    write = await create_key(services.database, name, "write", ["https://shop.example"])
-    secret = await create_key(services.database, name, "secret", [])
-    opened = Door(create_app(services), write.key, secret.key)
-    yield opened
-    await opened.client.aclose()
-    await services.stop()
-    await services.database.close()
+async def entrance(urls: DatabaseUrls, tmp_path: Path, **settings: Any) -> AsyncIterator[Entrance]:
+    async with running(Settings(data_dir=tmp_path, **({"burst_seconds": 1.0} | settings)), urls) as process:
+        yield Entrance(process)
 
 
 def refused(answers: list[httpx.Response]) -> list[httpx.Response]:
@@ -55,7 +45,7 @@ def refused(answers: list[httpx.Response]) -> list[httpx.Response]:
 async def test_an_address_that_floods_is_told_when_to_come_again_and_its_neighbour_notices_nothing(
     database_urls: DatabaseUrls, tmp_path: Path
 ) -> None:
-    async with door(database_urls, tmp_path, address_requests_per_second=10.0) as api:
+    async with entrance(database_urls, tmp_path, address_requests_per_second=10.0) as api:
         answers = await asyncio.gather(*(api.events() for _ in range(30)))
         assert 15 <= len(refused(answers)) <= 20
         told = refused(answers)[0]
@@ -74,7 +64,7 @@ async def test_a_key_that_floods_is_turned_away_from_any_number_of_addresses(
 ) -> None:
     # Ten and five at once, and so little a second that it does not matter how long the test takes.
     limits = {"key_requests_per_second": 0.1, "operation_requests_per_second": 0.05, "burst_seconds": 100.0}
-    async with door(database_urls, tmp_path, **limits) as api:
+    async with entrance(database_urls, tmp_path, **limits) as api:
         answers = await asyncio.gather(*(api.events(f"198.51.{n}.7") for n in range(30)))
         assert 19 <= len(refused(answers)) <= 20
         assert refused(answers)[0].headers["access-control-allow-origin"] == "*"
@@ -86,7 +76,7 @@ async def test_a_key_that_floods_is_turned_away_from_any_number_of_addresses(
 
 
 async def test_keys_are_not_guessed_quickly(database_urls: DatabaseUrls, tmp_path: Path) -> None:
-    async with door(database_urls, tmp_path, address_requests_per_second=20.0) as api:
+    async with entrance(database_urls, tmp_path, address_requests_per_second=20.0) as api:
         statuses = [(await api.events(key=f"wl_w_{uuid4().hex}")).status_code for _ in range(12)]
         assert statuses.count(401) <= 6
         assert 429 in statuses
@@ -96,7 +86,7 @@ async def test_keys_are_not_guessed_quickly(database_urls: DatabaseUrls, tmp_pat
 
 
 async def test_any_operations_body_is_bounded_whoever_reads_it(database_urls: DatabaseUrls, tmp_path: Path) -> None:
-    async with door(database_urls, tmp_path, max_body_bytes=2000) as api:
+    async with entrance(database_urls, tmp_path, max_body_bytes=2000) as api:
         headers = {"authorization": f"Bearer {api.secret}", "content-type": "application/json"}
         large = json.dumps({"name": "x" * 3000})
 
@@ -112,7 +102,7 @@ async def test_any_operations_body_is_bounded_whoever_reads_it(database_urls: Da
 
 
 async def test_a_body_that_drips_is_cut(database_urls: DatabaseUrls, tmp_path: Path) -> None:
-    async with door(database_urls, tmp_path, request_seconds=0.3) as api:
+    async with entrance(database_urls, tmp_path, request_seconds=0.3) as api:
 
         async def dripping() -> AsyncIterator[bytes]:
             yield b'{"name": "'
@@ -127,7 +117,7 @@ async def test_a_body_that_drips_is_cut(database_urls: DatabaseUrls, tmp_path: P
 
 
 async def test_every_answer_carries_headers_that_keep_it_harmless(database_urls: DatabaseUrls, tmp_path: Path) -> None:
-    async with door(database_urls, tmp_path, public_url="https://whyleft.example") as api:
+    async with entrance(database_urls, tmp_path, public_url="https://whyleft.example") as api:
         headers = {"authorization": f"Bearer {api.secret}"}
         answers = [
             await api.events(),
@@ -153,7 +143,7 @@ async def test_every_answer_carries_headers_that_keep_it_harmless(database_urls:
 
 @pytest.mark.parametrize("size", [1, 10])
 async def test_reports_of_one_key_wait_for_each_other(database_urls: DatabaseUrls, tmp_path: Path, size: int) -> None:
-    async with door(database_urls, tmp_path, operations_at_once=1) as api:
+    async with entrance(database_urls, tmp_path, operations_at_once=1) as api:
         headers = {"authorization": f"Bearer {api.secret}"}
         answers = await asyncio.gather(*(api.client.get("/v1/flows", headers=headers) for _ in range(size)))
         assert {answer.status_code for answer in answers} == {200}
