@@ -19,6 +19,7 @@ from insights.viewer.tail import MOST_AT_ONCE, MOST_OF_ONE, Tails
 from tests.api.conftest import Api, api
 from tests.api.test_callbacks import RESEND, made
 from tests.channels import callers
+from tests.process import Process
 from tests.sources.test_webhooks import make, signed
 
 __all__ = ["api"]
