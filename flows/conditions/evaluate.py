@@ -212,6 +212,9 @@ def _check(check: Check, source: _Reading[S]) -> Callable[[S], Truth]:
         return _age(check, read, source)
     if isinstance(check.value, Money):
         return _amount(check.op, check.value, read)
+    if check.op is Op.EQ and check.value is True:
+        # What it finds, of the field's type, is the answer.
+        return read
     judge = _judge(check.op, check.value)
 
     def judged(subject: S) -> Truth:

@@ -56,81 +56,37 @@ def features(profile: Profile, now_ms: int) -> tuple[float, ...]:
     silent = now_ms - p.last_at - SKEW_MS
     # By the visitor's own clock: how long ago the sign of leaving was when they last did something.
     leaving = exp((p.exit_at - p.last_at) / FADE_MS) if p.exits else 0.0
-    counts = (
-        p.pages,
-        p.products_seen,
-        compared.same_category,
-        p.repeats,
-        p.reviews,
-        p.searches,
-        p.empty_searches,
-        p.quick_backs,
-        p.cheaper,
-        p.price_hovers,
-        p.coupons_refused,
-        p.policies,
-        p.copies,
-        p.cart_adds,
-        p.cart_removes,
-        p.hesitations,
-        p.hides,
-        p.sessions - 1 if p.sessions else 0,
-        p.carts_left,
-        p.purchases,
-    )
-    (
-        pages,
-        products,
-        same_category,
-        repeat_views,
-        reviews,
-        searches,
-        nothing_found,
-        quick_backs,
-        cheaper_views,
-        price_hovers,
-        coupon_refused,
-        policy_pages,
-        text_copied,
-        cart_adds,
-        cart_removed,
-        hesitation,
-        tab_hidden,
-        returning,
-        cart_before,
-        orders,
-    ) = [_LOGS[count] if count < _MOST_COUNTED else MOST for count in counts]
     return (
-        pages,
-        products,
-        same_category,
-        repeat_views,
+        _LOGS[p.pages],
+        _LOGS[p.products_seen],
+        _LOGS[compared.same_category],
+        _LOGS[p.repeats],
         _log(p.engaged_ms / 10_000),
         p.depth,
-        reviews,
-        searches,
-        nothing_found,
-        quick_backs,
-        cheaper_views,
-        price_hovers,
-        coupon_refused,
+        _LOGS[p.reviews],
+        _LOGS[p.searches],
+        _LOGS[p.empty_searches],
+        _LOGS[p.quick_backs],
+        _LOGS[p.cheaper],
+        _LOGS[p.price_hovers],
+        _LOGS[p.coupons_refused],
         1.0 if p.coupons_accepted else 0.0,
-        policy_pages,
-        text_copied,
+        _LOGS[p.policies],
+        _LOGS[p.copies],
         1.0 if p.cart_items else 0.0,
-        cart_adds,
-        cart_removed,
+        _LOGS[p.cart_adds],
+        _LOGS[p.cart_removes],
         (p.checkout + 2) / 7 if p.checkout else 0.0,
-        hesitation,
+        _LOGS[p.hesitations],
         _log(p.refocused / 2 + p.forms_left) if p.refocused or p.forms_left else 0.0,
         _log(p.failures + p.js_errors / 2) if p.failures or p.js_errors else 0.0,
         _log(p.rage_clicks + p.dead_clicks / 2) if p.rage_clicks or p.dead_clicks else 0.0,
         leaving,
-        tab_hidden,
+        _LOGS[p.hides],
         min(1.0, silent / 1_800_000) if silent > 0 and p.last_at else 0.0,
-        returning,
-        cart_before,
-        orders,
+        _LOGS[p.sessions - 1] if p.sessions else 0.0,
+        _LOGS[p.carts_left],
+        _LOGS[p.purchases],
         1.0 if p.has_email else 0.0,
         1.0 if p.paid_click else 0.0,
     )
@@ -140,6 +96,11 @@ def _log(count: float) -> float:
     return min(MOST, log1p(count)) if count > 0 else 0.0
 
 
-_MOST_COUNTED: Final = 54
-"""From so many of anything on, its logarithm is ``MOST``."""
-_LOGS: Final = tuple(_log(count) for count in range(_MOST_COUNTED))
+class _Logs(dict[int, float]):
+    """A count → its logarithm, ``MOST`` for one that is too large to stand here."""
+
+    def __missing__(self, count: int) -> float:
+        return MOST
+
+
+_LOGS: Final = _Logs({count: _log(count) for count in range(54)})

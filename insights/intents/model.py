@@ -56,8 +56,9 @@ class IntentModel:
     def log_odds(self, row: Sequence[float]) -> tuple[float, float, float]:
         """Of propensity, bounce risk and price sensitivity."""
         first, second, third = self._bias
-        for x, (starts, segments) in zip(row, self._curves, strict=True):
+        for x, curve in zip(row, self._curves, strict=True):
             if x:
+                starts, segments = curve
                 s = segments[bisect_right(starts, x)] if starts else segments[0]
                 first += s[0] + s[1] * x
                 second += s[2] + s[3] * x
