@@ -16,12 +16,11 @@ import tempfile
 from pathlib import Path
 
 import httpx
-import psycopg
 import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.postgres import embedded, migrate
-from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from adapters.postgres.engine import Database, DatabaseUrls
 from bench import browser_loop, live_memory, write_path
 from bench.batches import EVENTS, bodies
 from bench.capacity import A_VISIT, CONNECTIONS, Plan, capacity, measure, timetable
@@ -29,6 +28,7 @@ from bench.load import closed_loop
 from bench.report import Figure, report
 from bench.running import Cores, Server, free_port
 from bench.side_by_side import workers
+from bench.wear import settle, wear_in
 from insights.access.keys import create_key
 from insights.shipped import shipped
 from insights.worker import ensure_partitions
@@ -36,8 +36,6 @@ from insights.worker import ensure_partitions
 TOKEN = "bench"  # noqa: S105 - of a server that lives for a minute
 CEILINGS = {"decode": 10, "profile": 20, "intent": 30, "rank": 30, "encode": 10}
 """Milliseconds that each stage may take at most: it must show a tenth of that. The commit has figures of its own."""
-LOG_SEGMENTS = 40
-"""640 MB of log: more than is written between two ``settle``."""
 
 
 async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[str, str]) -> list[Figure]:
@@ -106,22 +104,6 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
     settle(urls)
     figures += await workers(urls, path, plan, environment, cores)
     return figures
-
-
-def wear_in(urls: DatabaseUrls) -> None:
-    """Fills ``LOG_SEGMENTS`` of the log and frees them again: a server that has run for some days writes into segments
-    that exist, and the first hour of a new one, in which each is filled with zeros first, is not what is measured."""
-    with psycopg.connect(conninfo(urls.owner), autocommit=True) as connection:
-        for _ in range(LOG_SEGMENTS):
-            connection.execute("SELECT pg_logical_emit_message(false, 'bench', '')")
-            connection.execute("SELECT pg_switch_wal()")
-    settle(urls)
-
-
-def settle(urls: DatabaseUrls) -> None:
-    """A checkpoint: what was written of the log so far is free to be written again."""
-    with psycopg.connect(conninfo(urls.owner), autocommit=True) as connection:
-        connection.execute("CHECKPOINT")
 
 
 Passes = dict[str, dict[float, float]]

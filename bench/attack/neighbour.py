@@ -22,6 +22,7 @@ from adapters.postgres.engine import Database, DatabaseUrls
 from bench.batches import bodies
 from bench.load import Run, closed_loop, open_loop
 from bench.processes import Process, environment
+from bench.wear import wear_in
 from insights.access.keys import create_key
 from insights.shipped import shipped
 
@@ -83,6 +84,7 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
     try:
         migrate.upgrade(server.owner_url, shipped("migrations"))
         urls = DatabaseUrls(owner=server.owner_url, app=server.app_url)
+        await asyncio.to_thread(wear_in, urls)
         database = Database(urls)
         quiet = [(await create_key(database, "quiet", "write", [])).key for _ in range(QUIET_KEYS)]
         loud = (await create_key(database, "loud", "write", [])).key
