@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import statistics
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -25,7 +24,7 @@ from sqlalchemy import select
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
 from bench.attack.fuzz import Fuzzed, fuzz
-from bench.attack.neighbour import Added, measure
+from bench.attack.neighbour import Added, measure, typical
 from bench.attack.rows import ROWS, Outcome, Row, attempt
 from bench.attack.slowness import slowness
 from bench.chaos import ingest as chaos
@@ -87,12 +86,12 @@ async def _rows(rows: list[Row], cores: asyncio.Semaphore) -> list[Figure]:
 
 async def _neighbour(long: bool) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
-        found = await measure(Path(folder), rounds=40 if long else 12, seconds=2.0)
+        found = await measure(Path(folder), rounds=40 if long else 8, seconds=2.0)
     flood, nothing = found.by_flood, found.by_nothing
     each = found.requests // 2
     return [
-        Figure("a neighbour's p99 alone", round(statistics.median(found.alone), 2), "ms", n=each),
-        Figure("a neighbour's p99 beside a key that floods", round(statistics.median(found.beside), 2), "ms", n=each),
+        Figure("a neighbour's p99 alone", round(typical(found.alone), 2), "ms", n=each),
+        Figure("a neighbour's p99 beside a key that floods", round(typical(found.beside), 2), "ms", n=each),
         Figure("without a flood it wavers by", round(nothing.median, 1), f"%, {_between(nothing)}", n=each),
         Figure(
             "what the flood adds to it",

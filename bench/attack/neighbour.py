@@ -1,13 +1,15 @@
 """How much a key that floods costs the others: one shop's p99 alone, and beside a shop that sends all it can.
 
-Alone and beside take turns of a few seconds, and each turn beside is compared with the one alone before it: what else
-the machine and its disk do falls on both. What two turns alone differ by is told too: it is what the comparison wavers
-by where there is no flood at all.
+Alone and beside take turns of a few seconds, so that what else the machine does falls on both, and the p99 of half a
+second is taken, the median of all of them: a stall spoils the half second that it falls in, not the figure. What turns
+alone differ by among themselves is told too: it is what the comparison wavers by where there is no flood at all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
+import statistics
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +17,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-import numpy.typing as npt
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
@@ -34,14 +35,20 @@ FLOOD_ALLOWED = "60"
 FLOOD_CONNECTIONS = 500
 LEAD = 0.7
 """Seconds from the flood's beginning until its neighbour is timed: what it may send at once is through by then."""
-DRAWN = 2_000
+WINDOW = 0.5
+"""Seconds; what 100 requests are sent in."""
+DRAWN = 500
 SEED = 20261121
+
+
+Turn = list[float]
+"""The p99 in milliseconds of each window of a turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """By how many per cent the p99 of one turn was above that of another: the median of the rounds, and between what it
-    lies in 95 of 100 draws of as many rounds."""
+    """By how many per cent the median window of some turns was above that of others, and between what that lies in 95
+    of 100 draws of as many turns."""
 
     median: float
     low: float
@@ -50,10 +57,10 @@ class Added:
 
 @dataclass(slots=True)
 class Neighbour:
-    """p99 of the neighbour's requests in milliseconds, turn by turn; of how many; what the flood got."""
+    """The neighbour's turns; how many requests they were of; what the flood got."""
 
-    alone: list[float] = field(default_factory=list)
-    beside: list[float] = field(default_factory=list)
+    alone: list[Turn] = field(default_factory=list)
+    beside: list[Turn] = field(default_factory=list)
     requests: int = 0
     flooded: int = 0
     turned_away: int = 0
@@ -66,16 +73,26 @@ class Neighbour:
 
     @property
     def by_nothing(self) -> Added:
-        """What is between two turns without a flood."""
-        return added(self.alone[:-1], self.alone[1:])
+        """What is between turns without a flood, each second of them and the others."""
+        return added(self.alone[::2], self.alone[1::2])
 
 
-def added(before: Sequence[float], after: Sequence[float]) -> Added:
-    """Compares turns pair by pair. Its interval is the bootstrap's (Efron & Tibshirani 1993, percentiles)."""
-    ratios: npt.NDArray[np.float64] = np.asarray(after) / np.asarray(before)
-    draws = np.random.default_rng(SEED).choice(ratios, (DRAWN, len(ratios)))
-    low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
-    return Added(*(100 * (float(ratio) - 1) for ratio in (np.median(ratios), low, high)))
+def added(before: Sequence[Turn], after: Sequence[Turn]) -> Added:
+    """Compares turns. The interval is the bootstrap's (Efron & Tibshirani 1993, percentiles), of whole turns: windows
+    of one turn are not independent."""
+    draw = np.random.default_rng(SEED)
+
+    def some(turns: Sequence[Turn]) -> list[Turn]:
+        return [turns[one] for one in draw.integers(0, len(turns), len(turns))]
+
+    ratios = [typical(some(after)) / typical(some(before)) for _ in range(DRAWN)]
+    low, high = np.quantile(ratios, (0.025, 0.975))
+    return Added(*(100 * (float(ratio) - 1) for ratio in (typical(after) / typical(before), low, high)))
+
+
+def typical(turns: Sequence[Turn]) -> float:
+    """The median of all windows."""
+    return statistics.median(window for turn in turns for window in turn)
 
 
 async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
@@ -126,11 +143,16 @@ async def _rounds(port: int, quiet: Sequence[str], loud: str, rounds: int, secon
     return found
 
 
-async def _noted(port: int, keys: Sequence[str], seconds: float, found: Neighbour, turns: list[float]) -> None:
+async def _noted(port: int, keys: Sequence[str], seconds: float, found: Neighbour, turns: list[Turn]) -> None:
     runs = await _visits(port, keys, seconds)
-    together = Run(latencies=[wait for run in runs for wait in run.latencies])
-    turns.append(together.at(0.99))
-    found.requests += len(together.latencies)
+    size = int(RATE * WINDOW)
+    turns.append(
+        [
+            Run(latencies=[wait for run in runs for wait in run.latencies[start : start + size]]).at(0.99)
+            for start in range(0, int(RATE * seconds), size)
+        ]
+    )
+    found.requests += sum(len(run.latencies) for run in runs)
     found.errors += sum(run.errors for run in runs)
 
 
@@ -148,7 +170,8 @@ def _path(key: str) -> str:
 
 
 def _flood(port: int, key: str, seconds: float) -> None:
-    """In a process of its own, so that what is measured is the server's time and not that of one client."""
+    """In a process of its own that gives way: what is measured is the server's time and not that of a client."""
+    os.nice(19)
     waiting = bodies(4_000, a_visit=4)
     print("ready", flush=True)
     for _ in sys.stdin:

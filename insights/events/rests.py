@@ -9,7 +9,8 @@ from collections import OrderedDict
 from typing import Final
 from uuid import UUID
 
-REST_SECONDS: Final = 0.1
+REST_SECONDS: Final = 0.3
+"""What is written in a few milliseconds then meets one in a hundred of the others' requests."""
 
 LATELY: Final = 1.0
 """Seconds for which a project counts as flooding after a request of it was turned away, and others as present after a

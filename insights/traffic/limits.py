@@ -25,7 +25,7 @@ come back together, or everybody else waits for all of them at once."""
 
 LONGEST_HOLD_SECONDS = 5.0
 
-TURNED_AWAY_A_SECOND = 500
+TURNED_AWAY_A_SECOND = 200
 """How many are told that they are turned away, however many more ask: the more of them wait, the longer each does. A
 crowd would otherwise take all of a process just by being refused."""
 
