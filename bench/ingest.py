@@ -99,7 +99,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
         figures.append(Figure("what the commit adds to p50", round(adds, 2), "ms", 1.5, adds <= 1.5))
         figures += stages(passed, await passes(ours))
         figures += await memory(ours, path, plan)
-    figures += await browser_loop.figures(urls, environment, cores.server)
+    figures += await browser_loop.figures(urls, environment, cores)
     figures += await live_stores(path, plan, environment, cores)
     settle(urls)
     figures += await workers(urls, path, plan, environment, cores)

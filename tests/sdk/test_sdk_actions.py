@@ -81,6 +81,7 @@ async def test_what_no_longer_fits_is_taken_down_without_a_word_of_it(site: Site
 
 async def test_escape_closes_a_popup_and_the_focus_goes_back(site: Site, page: Page) -> None:
     await shown(site, page, ACTION)
+    await page.wait_for_function("document.querySelector('whyleft-action').shadowRoot.querySelector(':modal')")
     # Not its field: on a phone that would bring up the keyboard over it.
     focus = "document.activeElement.shadowRoot.activeElement.localName"
     assert await page.evaluate(focus) == "dialog"

@@ -27,6 +27,7 @@ SHOW = """async action => {
     const {show} = await import('/sdk/whyleft-render.js');
     for (const before of document.querySelectorAll('whyleft-action')) before.remove();
     show(action, () => {});
+    await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))));
 }"""
 """Draws an action as the SDK would, in the place of the one before."""
 
@@ -67,6 +68,48 @@ async def test_what_is_no_dialog_takes_no_focus_moves_nothing_and_closes_on_esca
     await expect(page.locator("whyleft-action")).to_have_count(0)
     assert await page.evaluate("[document.activeElement.id, shift]") == ["search", 0]
     assert (await site.one("action_dismissed"))["props"]["action"] == ACTIONS[template]["action"]
+
+
+async def test_a_popup_is_seen_first_and_holds_the_focus_from_the_next_frame(site: Site, page: Page) -> None:
+    site.pages["/"] = PAGE.replace("id=search", "id=search autofocus")
+    await page.goto(site.origin)
+    seen = await page.evaluate(
+        """async action => {
+            const {show} = await import('/sdk/whyleft-render.js');
+            const frame = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+            show(action, () => {});
+            const dialog = document.querySelector('whyleft-action').shadowRoot.querySelector('dialog');
+            const look = () => [dialog.checkVisibility(), dialog.matches(':modal'), document.activeElement.localName];
+            const first = look();
+            await frame(); await frame();
+            await Promise.all(dialog.getAnimations().map(({finished}) => finished));
+            return {first, then: look(), inside: dialog.getRootNode().activeElement.localName};
+        }""",
+        ACTIONS["popup"],
+    )
+    assert seen["first"] == [True, False, "input"]
+    assert (seen["then"], seen["inside"]) == ([True, True, "whyleft-action"], "dialog")
+
+
+async def test_a_popup_that_goes_at_once_throws_nothing(site: Site, page: Page) -> None:
+    thrown: list[str] = []
+    page.on("pageerror", lambda error: thrown.append(str(error)))
+    site.pages["/"] = PAGE
+    await page.goto(site.origin)
+    left = await page.evaluate(
+        """async action => {
+            const {show} = await import('/sdk/whyleft-render.js');
+            show(action, () => {}).clear();
+            const told = [];
+            show(action, ({kind}) => told.push(kind));
+            document.querySelector('whyleft-action').shadowRoot.querySelector('.close').click();
+            await new Promise(done => setTimeout(done, 200));
+            return [document.querySelectorAll('whyleft-action').length, told];
+        }""",
+        ACTIONS["popup"],
+    )
+    assert left == [0, ["shown", "dismissed", "closed"]]
+    assert thrown == []
 
 
 async def test_a_choice_is_answered(site: Site, page: Page) -> None:

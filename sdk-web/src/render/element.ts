@@ -8,6 +8,6 @@ export function element<K extends keyof HTMLElementTagNameMap>(
   const made = document.createElement(name);
   made.className = className;
   if (text) made.textContent = text;
-  made.append(...children.filter((child) => child != null));
+  made.append(...children.filter((child) => child) as Node[]);
   return made;
 }

@@ -23,8 +23,7 @@ export function callToAction({ cta }: Content, clicked: () => void): HTMLElement
 /** The round button in the corner. */
 export function closeButton({ dismiss_label }: Content, dismissed: () => void): HTMLElement {
   const made = element("button", "close");
-  made.ariaLabel = dismiss_label || "Close";
-  made.title = made.ariaLabel;
+  made.ariaLabel = made.title = dismiss_label || "Close";
   made.onclick = dismissed;
   return made;
 }

@@ -9,8 +9,8 @@ export const popup: Template = (stage, content, report) => {
   const dialog = element("dialog", "popup card");
   const dismiss = (): void => dialog.close();
   const { dismiss_label } = content;
-  const later = dismiss_label ? element("button", "later", dismiss_label) : null;
-  if (later) later.onclick = dismiss;
+  const later = element("button", "later", dismiss_label);
+  later.onclick = dismiss;
   dialog.append(
     element(
       "div",
@@ -26,7 +26,7 @@ export const popup: Template = (stage, content, report) => {
             outcome = "clicked";
             dialog.close();
           }),
-      later,
+      dismiss_label ? later : null,
       closeButton(content, dismiss),
     ),
   );
@@ -42,6 +42,15 @@ export const popup: Template = (stage, content, report) => {
     if (target === dialog) dismiss();
   };
   stage.put(dialog);
-  dialog.showModal();
-  dialog.focus();
+  // To make all else inert the browser looks at every element of the page, before anything is painted: it is seen first.
+  dialog.open = true;
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      // It may have been sent away or taken down meanwhile.
+      if (!dialog.open || !dialog.isConnected) return;
+      dialog.open = false;
+      dialog.showModal();
+      dialog.focus();
+    }),
+  );
 };
