@@ -18,7 +18,10 @@ def test_every_setting_has_a_sentence_and_a_row_in_the_docs(repository: Path) ->
     for field in fields(Settings):
         sentence = field.metadata["sentence"]
         assert sentence.endswith(".")
-        assert sentence in documented[PREFIX + field.name.upper()]
+        row = documented[PREFIX + field.name.upper()]
+        assert sentence in row
+        default = ("no", "yes")[field.default] if isinstance(field.default, bool) else str(field.default)
+        assert row.split(" | ")[1] == (f"`{default}`" if default else "empty"), row
 
 
 @pytest.mark.parametrize(
