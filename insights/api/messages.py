@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Path, Response
@@ -41,7 +43,7 @@ from insights.errors import Conflict, Refused
 from insights.models import Message
 from insights.recovery import message_store as store
 from insights.recovery.message_content import MessageContent
-from insights.recovery.message_faults import SAMPLE, needs_of_message
+from insights.recovery.message_faults import SAMPLE, Patience, needs_of_message
 from insights.recovery.message_render import MessageBroken, Rendered
 from insights.recovery.message_store import MessageInvalid
 from insights.recovery.message_values import VALUES, Value
@@ -49,6 +51,9 @@ from insights.vocabulary.actions import RecoveryAction
 from insights.wiring.services import Services
 
 router = APIRouter(prefix="/v1/messages", tags=["messages"])
+
+LONGEST_LIST: Final = 3.0
+"""Seconds that the messages of a list are tried for, all together."""
 
 Name = Annotated[str, Path(min_length=1, max_length=60)]
 
@@ -73,7 +78,7 @@ async def list_messages(caller: SecretCaller, services: FromRequest) -> MessageL
     shipped = services.composer.messages
     contents = {name: shipped.content(name) for name in sorted(shipped.names)}
     return MessageList(
-        messages=[_out(message, services) for message in found],
+        messages=await asyncio.to_thread(_all_out, found, services),
         built_in=[
             BuiltIn(
                 name=name,
@@ -95,7 +100,7 @@ async def create_message(body: MessageIn, caller: SecretCaller, services: FromRe
             tx, caller.project_id, body.name, body.description, body.content, datetime.now(UTC)
         )
         headers = {"etag": etag_of(made.revision), "location": f"/v1/messages/{made.name}"}
-        return Answer(_out(made, services), headers, 201)
+        return Answer(await asyncio.to_thread(_out, made, services), headers, 201)
 
     return await once.do(work)
 
@@ -103,7 +108,7 @@ async def create_message(body: MessageIn, caller: SecretCaller, services: FromRe
 @router.post("/validate", response_model=MessageChecked)
 async def validate(body: ContentIn, caller: SecretCaller, services: FromRequest) -> MessageChecked:
     """Everything wrong with a message: in every language and part, what cannot be read, and names that nobody gives."""
-    content, faults = store.check_message(body.content, services.composer.templates)
+    content, faults = await asyncio.to_thread(store.check_message, body.content, services.composer.templates)
     needs = sorted(needs_of_message(content, services.composer.templates)) if content and not faults else []
     return MessageChecked(valid=not faults, faults=faults_out(faults), needs=needs)
 
@@ -152,7 +157,7 @@ async def get_message(name: Name, caller: SecretCaller, services: FromRequest, r
     async with services.database.transaction(caller.project_id) as tx:
         message = await store.get_message(tx, caller.project_id, name)
     response.headers["etag"] = etag_of(message.revision)
-    return _out(message, services)
+    return await asyncio.to_thread(_out, message, services)
 
 
 @router.put("/{name}", response_model=MessageOut)
@@ -176,7 +181,7 @@ async def save_message(
             version_of(if_match),
         )
     response.headers["etag"] = etag_of(message.revision)
-    return _out(message, services)
+    return await asyncio.to_thread(_out, message, services)
 
 
 @router.post("/{name}/publish", response_model=PublishedMessage)
@@ -190,7 +195,7 @@ async def publish(
         message, new = await store.publish_message(
             tx, caller.project_id, name, datetime.now(UTC), version_of(if_match), services.composer.templates
         )
-        shown = PublishedMessage(**_out(message, services).model_dump(), new_version=new)
+        shown = PublishedMessage(**(await asyncio.to_thread(_out, message, services)).model_dump(), new_version=new)
         return Answer(shown, {"etag": etag_of(message.revision)})
 
     return await once.do(work)
@@ -229,7 +234,7 @@ async def _example(
             document = own[0].draft if own else found.model_dump(mode="json") if found is not None else None
             if document is None:
                 await store.get_message(tx, caller.project_id, body.message)
-        content, faults = store.check_message(document, composer.templates)
+        content, faults = await asyncio.to_thread(store.check_message, document, composer.templates)
         if content is None or faults:
             raise MessageInvalid(faults)
         session_id = body.session
@@ -237,7 +242,8 @@ async def _example(
             session_id = await last_session_of(tx, caller.project_id, body.visitor)
         try:
             if session_id is None:
-                return composer.templates.render(content, body.locale, SAMPLE), content, None
+                said = await asyncio.to_thread(composer.templates.render, content, body.locale, SAMPLE)
+                return said, content, None
             trigger = await trigger_of_session(tx, caller.project_id, session_id)
             request = SendRequest(
                 project_id=caller.project_id,
@@ -254,8 +260,13 @@ async def _example(
             raise MessageInvalid([Fault("", f"the message {error}", "mend it there")]) from error
 
 
-def _out(message: Message, services: Services) -> MessageOut:
-    _, faults = store.check_message(message.draft, services.composer.templates)
+def _all_out(messages: Sequence[Message], services: Services) -> list[MessageOut]:
+    patience = Patience(LONGEST_LIST)
+    return [_out(message, services, patience) for message in messages]
+
+
+def _out(message: Message, services: Services, patience: Patience | None = None) -> MessageOut:
+    _, faults = store.check_message(message.draft, services.composer.templates, patience)
     return MessageOut(
         id=message.id,
         name=message.name,

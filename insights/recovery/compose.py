@@ -6,6 +6,7 @@ is read and written there, so that a message that never goes out leaves no trace
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any, Final
@@ -216,7 +217,8 @@ class MessageComposer:
         """The message as this visitor would get it, whether or not they may be written to: nothing is issued, the code
         and the link to unsubscribe are samples. Raises MessageBroken."""
         values = await self.sample_values(tx, request)
-        return self.templates.render(content, locale or await self.locale(tx, request), values)
+        chosen = locale or await self.locale(tx, request)
+        return await asyncio.to_thread(self.templates.render, content, chosen, values)
 
     async def sample_values(self, tx: AsyncSession, request: SendRequest) -> dict[str, Any]:
         """What the visitor's message would say, with a sample for the code and for the link to unsubscribe."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from insights.recovery.kept import Kept
 from insights.recovery.message_content import MessageContent, Words
 from insights.recovery.message_render import MessageBroken, MessageTemplates
 from insights.recovery.message_values import missing_in, needs_of
+
+LONGEST_TRIAL: Final = 1.0
+"""Seconds that a message is tried for, of all its languages together."""
 
 _THINGS: Final = [{"name": "Morning mug", "quantity": 2, "price": "€29.00", "product_id": "mug"}]
 SAMPLE: Final[Mapping[str, Any]] = {
@@ -46,11 +50,29 @@ SPARSE: Final[Mapping[str, Any]] = {
 """As little as there can be known of anybody."""
 
 
-def faults_of_message(content: MessageContent, templates: MessageTemplates) -> list[Fault]:
-    """Everything wrong with a message, each with a JSON pointer into it."""
+class Patience:
+    """For how long messages are tried in all: ``seconds`` of the time of the thread that makes it."""
+
+    def __init__(self, seconds: float = LONGEST_TRIAL) -> None:
+        self._until = time.thread_time() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no further one is tried."""
+        return time.thread_time() > self._until
+
+
+def faults_of_message(
+    content: MessageContent, templates: MessageTemplates, patience: Patience | None = None
+) -> list[Fault]:
+    """Everything wrong with a message, each with a JSON pointer into it; that it takes too long to try is, too."""
+    patience = patience or Patience()
     found = []
     for locale, words in content.locales.items():
         at = f"/locales/{escaped(locale)}"
+        if patience.is_over:
+            found.append(Fault(at, "was not tried: what was tried before took too long", "let templates loop less"))
+            break
         broken = list(_parts(words, at, templates))
         found += [*_lacks(content, words, at), *(broken or _rendered(content, locale, at, templates))]
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,7 +21,7 @@ from insights.errors import Changed, Conflict, InUse, NotFound, Refused
 from insights.models import Message, MessageVersion
 from insights.recovery.document_faults import escaped, faults_of
 from insights.recovery.message_content import MessageContent
-from insights.recovery.message_faults import faults_of_message, needs_of_message
+from insights.recovery.message_faults import Patience, faults_of_message, needs_of_message
 from insights.recovery.message_render import MessageTemplates
 from insights.recovery.templates import Messages
 
@@ -115,7 +116,7 @@ async def publish_message(
     Raises MessageInvalid with everything wrong, also where a live flow sends it without what it needs; Changed.
     """
     message = await _locked(tx, project_id, name, revision)
-    content, faults = check_message(message.draft, templates)
+    content, faults = await asyncio.to_thread(check_message, message.draft, templates)
     if content is not None:
         faults += await _unmet(tx, project_id, name, needs_of_message(content, templates))
     if content is None or faults:
@@ -196,13 +197,18 @@ async def names_of_messages(tx: AsyncSession, project_id: UUID, shipped: Message
     return sorted({*own, *shipped.names})
 
 
-def check_message(document: Any, templates: MessageTemplates) -> tuple[MessageContent | None, list[Fault]]:
-    """The message that a document stands for, None where it cannot be read, and everything wrong with it."""
+def check_message(
+    document: Any, templates: MessageTemplates, patience: Patience | None = None
+) -> tuple[MessageContent | None, list[Fault]]:
+    """The message that a document stands for, None where it cannot be read, and everything wrong with it.
+
+    It takes a while: a thread's work, not the event loop's.
+    """
     try:
         content = MessageContent.model_validate(document)
     except ValidationError as error:
         return None, faults_of(error, document, MessageContent)
-    return content, faults_of_message(content, templates)
+    return content, faults_of_message(content, templates, patience)
 
 
 async def _locked(tx: AsyncSession, project_id: UUID, name: str, revision: int | None) -> Message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ import pytest
 from insights.recovery.bounded_liquid import MOST_VALUE, size_of
 from insights.recovery.links import Links, Target
 from insights.recovery.message_content import MOST_HTML, MessageContent
+from insights.recovery.message_faults import Patience, faults_of_message
 from insights.recovery.message_render import MessageBroken, MessageTemplates, text_of
 from insights.recovery.mjml import MOST_DEPTH, MjmlBroken, deepest, mjml_to_html
 from tests.api.conftest import Api, api
@@ -108,6 +110,41 @@ def test_no_html_keeps_a_process_busy(part: str) -> None:
     content = MessageContent.model_validate({"format": "html", "locales": {"en": words}})
     assert LIQUID.render(content, "en", {"shop": "x", "unsubscribe_url": "x"}).html
     assert text_of(source) is not None
+
+
+SLOW = "{% for i in (1..1900) %}{% assign p = page | split: 'y' | sort | join: 'y' | upcase | downcase %}{% endfor %}"
+
+
+async def test_messages_that_are_slow_to_try_keep_nobody_waiting(api: Api) -> None:
+    """Fifty languages, each with parts that take as long as they may, in many messages: hours, one after the other."""
+    page = "{% capture page %}{% for i in (1..1000) %}" + "xy" * 70 + "{% endfor %}{% endcapture %}"
+    words = {"subject": "x", "html": page + SLOW + "{{ unsubscribe_url }}", "text": "{{ unsubscribe_url }}"}
+    locales = {"en": words, **{f"a{letter}": words for letter in "abcdefghijklmnopqrstuvwxyz"}}
+    content = {"format": "html", "locales": locales}
+    said = {"name": "slow", "content": content}
+    made = await api.client.post("/v1/messages", json=said, headers=api.headers)
+    assert made.status_code == 201, made.text
+    found = made.json()["faults"]
+    assert "was not tried" in found[-1]["problem"]
+    assert len(found) < 20
+    patience = Patience(0)
+    parsed = MessageContent.model_validate(content)
+    [only] = faults_of_message(parsed, LIQUID, patience)
+    assert only.pointer == "/locales/en"
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.01)
+            turns += 1
+
+    beside = asyncio.create_task(others())
+    listed = await api.client.get("/v1/messages", headers=api.headers)
+    beside.cancel()
+    assert listed.status_code == 200
+    # In the event loop's own thread there would have been none.
+    assert turns > 3
 
 
 async def test_a_preview_says_what_is_wrong_and_the_process_lives(api: Api) -> None:
