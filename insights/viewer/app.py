@@ -31,7 +31,6 @@ from insights.viewer.login import ResolveKey, Signer
 from insights.viewer.login_pages import LoginPages
 from insights.viewer.own_api import OwnApi
 from insights.viewer.page_group import Desk, PageGroup
-from insights.viewer.pages import Pages
 from insights.viewer.pattern_pages import Look, PatternPages
 from insights.viewer.privacy_pages import PrivacyPages
 from insights.viewer.reading import Reader
@@ -39,6 +38,7 @@ from insights.viewer.render import STATIC, Headers, environment
 from insights.viewer.report_pages import ReportPages
 from insights.viewer.settings_pages import SettingsPages
 from insights.viewer.stuck_pages import StuckPages
+from insights.viewer.visit_pages import VisitPages
 
 
 def create_viewer(
@@ -96,7 +96,7 @@ def create_viewer(
     desk = Desk(database, reader, gate, templates, clock)
     groups: list[PageGroup] = [
         HomePages(desk),
-        Pages(desk),
+        VisitPages(desk),
         InsightPages(desk, previews),
         ActionPages(desk),
         PatternPages(desk, look),

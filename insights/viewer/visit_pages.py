@@ -35,7 +35,7 @@ VIEWS = "views"
 """What the forms of saved views are signed for."""
 
 
-class Pages(PageGroup):
+class VisitPages(PageGroup):
     """What happened, and who it was."""
 
     def __init__(self, desk: Desk) -> None:
