@@ -17,24 +17,27 @@ from typing import Any
 from locks.bill import NODE
 
 ROOT = Path(__file__).parent.parent
-LOCKS = ("locks/run.txt", "locks/dev.txt")
+LOCKS = ("locks/run.txt", "locks/dev.txt", "locks/peers.txt", "locks/obp.txt")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What is known of a lock. ``asked``: packages that an advisory service answered for; ``unknown``: of how many it
-    did not."""
+    did not. ``ran``: whether what asks them gave an answer at all."""
 
     lock: str
     asked: int
     found: tuple[str, ...]
     unknown: int = 0
+    ran: bool = True
 
     @property
     def sentence(self) -> str:
         """For whoever reads the build."""
         if self.found:
             return f"{self.lock}: {len(self.found)} known vulnerabilities: {'; '.join(self.found)}"
+        if not self.ran:
+            return f"{self.lock}: NOT audited, what asks for advisories gave no answer: run it by hand to see why."
         if not self.asked:
             return f"{self.lock}: NOT audited, the advisories cannot be reached."
         rest = f"; {self.unknown} more NOT audited" if self.unknown else ""
@@ -53,14 +56,14 @@ def of_python(lock: str, output: str) -> Verdict:
         for vulnerability in package.get("vulns", ()):
             fixed = ", ".join(vulnerability.get("fix_versions", ())) or "no version yet"
             found.append(f"{package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed}")
-    return Verdict(lock, asked, tuple(found), unknown)
+    return Verdict(lock, asked, tuple(found), unknown, ran="dependencies" in document)
 
 
 def of_node(lock: str, output: str) -> Verdict:
     """Reads what ``npm audit --json`` printed."""
     document = _json(output)
     if "metadata" not in document:
-        return Verdict(lock, 0, ())
+        return Verdict(lock, 0, (), ran="message" in document or "error" in document)
     found = tuple(f"{name}: {entry.get('severity')}" for name, entry in document.get("vulnerabilities", {}).items())
     return Verdict(lock, int(document["metadata"]["dependencies"]["total"]), found)
 

@@ -94,7 +94,10 @@ def test_an_audit_tells_a_vulnerability_from_an_advisory_service_that_is_away() 
     away = {"dependencies": [{"name": "a", "skip_reason": "not found"}]}
     for said in (json.dumps(away), "", "Traceback", "[1]"):
         assert "NOT audited" in of_python("l", said).sentence
-    assert "NOT audited" in of_node("l", '{"message": "405", "error": {}}').sentence
+    assert "cannot be reached" in of_python("l", json.dumps(away)).sentence
+    assert "gave no answer" in of_python("l", "Traceback").sentence
+    assert "cannot be reached" in of_node("l", '{"message": "405", "error": {}}').sentence
+    assert "gave no answer" in of_node("l", "").sentence
     known = {"metadata": {"dependencies": {"total": 3}}, "vulnerabilities": {"x": {"severity": "high"}}}
     assert of_node("l", json.dumps(known)).found == ("x: high",)
 
