@@ -39,12 +39,14 @@ class SessionTimes:
 # keeping the rows of every flush for it would cost a tenth of the statement.
 APPEND: Final = """
 WITH given AS NOT MATERIALIZED (
-    SELECT session_id, id, visitor_id, tab, seq, to_timestamp(t / 1000::float8) AS occurred_at,
-           to_timestamp(received / 1000::float8) AS received_at, type,
-           COALESCE(NULLIF(event.url, ''), page.url) AS url, props
+    SELECT session_id, event.id, visitor_id, tab, event.seq, to_timestamp(event.t / 1000::float8) AS occurred_at,
+           to_timestamp(received / 1000::float8) AS received_at, event.type,
+           COALESCE(NULLIF(event.url, ''), page.url) AS url, event.props
     FROM jsonb_to_recordset(%(pages)s) AS page(
-             session_id uuid, visitor_id uuid, tab text, received bigint, url text, events jsonb),
-         jsonb_to_recordset(events) AS event(id uuid, seq bigint, t bigint, type text, url text, props jsonb)
+             session_id uuid, visitor_id uuid, tab text, received bigint, url text,
+             ids uuid[], seqs bigint[], times bigint[], types text[], props jsonb, urls text[]),
+         ROWS FROM (unnest(ids), unnest(seqs), unnest(times), unnest(types),
+                    jsonb_array_elements(page.props), unnest(urls)) AS event(id, seq, t, type, props, url)
 ), added AS (
     INSERT INTO event (project_id, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props)
     SELECT %(project)s, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props FROM given

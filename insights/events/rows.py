@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,19 +20,47 @@ from insights.events.kept import kept_props, kept_url, only_allowed
 from insights.events.wire import WireEvent, time_of, type_of
 from insights.vocabulary.events import AFTERWARDS
 
+_id_of, _seq_of, _props_of, _url_of = map(attrgetter, ("id", "seq", "props", "url"))
+
 Key = tuple[UUID, UUID]
 """What an event is known by within its project: its session and its id."""
 
 
 class Page(Struct, gc=False):
-    """Events of one entry as ``flush.APPEND`` takes them, with what they share said once. Times: epoch milliseconds."""
+    """Events of one entry as ``flush.APPEND`` takes them, with what they share said once. Times: epoch milliseconds.
+
+    The events stand there column by column: PostgreSQL spends a seventh less on each than on a list of objects.
+    ``urls``: None where all of them happened at the page's.
+    """
 
     session_id: UUID
     visitor_id: UUID
     tab: str
     received: int
     url: str | None
-    events: Sequence[WireEvent]
+    ids: list[UUID]
+    seqs: list[int]
+    times: list[float]
+    types: list[str]
+    props: list[dict[str, Any]]
+    urls: list[str | None] | None
+
+
+def _page_of(entry: Entry, url: str | None, events: Sequence[WireEvent]) -> Page:
+    urls = list(map(_url_of, events))
+    return Page(
+        entry.session_id,
+        entry.visitor_id,
+        entry.tab,
+        entry.received_ms,
+        url,
+        list(map(_id_of, events)),
+        list(map(_seq_of, events)),
+        list(map(time_of, events)),
+        list(map(type_of, events)),
+        list(map(_props_of, events)),
+        urls if any(urls) else None,
+    )
 
 
 class Visit(Struct, gc=False):
@@ -117,14 +147,13 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _page(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) -> msgspec.Raw:
-    page = Page(entry.session_id, entry.visitor_id, entry.tab, entry.received_ms, entry.page_url, events)
     if entry.extra_fields is None and "identified" not in types:
-        text = _encode(page)
+        text = _encode(_page_of(entry, entry.page_url, events))
         # Nearly always: one look at the whole instead of one at each value, and for single characters, which is quick.
         if b"@" not in text and (b"%" not in text or b"%40" not in text):
             return msgspec.Raw(text)
-    page.url, page.events = kept_url(entry.page_url), [_kept(event, entry.extra_fields) for event in events]
-    return msgspec.Raw(_encode(page))
+    kept = [_kept(event, entry.extra_fields) for event in events]
+    return msgspec.Raw(_encode(_page_of(entry, kept_url(entry.page_url), kept)))
 
 
 def _kept(event: WireEvent, extra: Collection[str] | None) -> WireEvent:
