@@ -174,3 +174,13 @@ def test_a_late_event_is_not_folded_and_the_profile_is_left_alone() -> None:
     assert profile.clicks == 2
     assert may_fold(profile, session, clicks(session, 12, 1).events)
     assert may_fold(profile, uuid7(START + 10**7), clicks(session, 0, 1).events)
+
+
+def test_a_visit_by_a_clock_that_was_put_back_goes_on_in_order() -> None:
+    profile = Profile()
+    assert fold_in_place(profile, uuid7(START), clicks(uuid7(START), 1000, 2).events, None) == 2
+    session = uuid7(START + 10**7)
+    for number in range(3):
+        # Each comes after the last by its own clock, and before all of the visit before.
+        assert fold_in_place(profile, session, clicks(session, number, 1).events, None) == 1
+    assert (profile.clicks, profile.event_at, profile.last_at) == (3, START + 2, START + 1001)
