@@ -160,13 +160,13 @@ class ActionPages(PageGroup):
         policy_id = path_id(request, "policy_id", "policy")
         async with self._database.transaction(viewer.project_id) as tx:
             await promotion.promote(tx, viewer.project_id, policy_id, self._now())
-        return self._to(request, "/actions#policy", done="promoted")
+        return self._to(request, "/actions", done="promoted")
 
     async def roll_back(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Gives the decision back to the policy that had it before."""
         async with self._database.transaction(viewer.project_id) as tx:
             await promotion.roll_back(tx, viewer.project_id, self._now())
-        return self._to(request, "/actions#policy", done="rolled_back")
+        return self._to(request, "/actions", done="rolled_back")
 
 
 def _look(request: Request, faces: list[Painted]) -> Painted:

@@ -132,10 +132,8 @@ class PageGroup(ABC):
     @staticmethod
     def _to(request: Request, path: str, *, done: str = "") -> Response:
         """On to another page, after a form was taken. ``done``: what it did, a word of ``feedback.DONE``."""
-        page_path, mark, place = path.partition("#")
-        if done:
-            page_path += f"?done={done}"
-        return RedirectResponse(f"{root(request)}{page_path}{mark}{place}", status_code=303)
+        # It is said at the top: no place further down is gone to then.
+        return RedirectResponse(f"{root(request)}{path}" + (f"?done={done}" if done else ""), status_code=303)
 
 
 def path_id(request: Request, name: str, what: str) -> UUID:

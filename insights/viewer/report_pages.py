@@ -180,7 +180,7 @@ class ReportPages(PageGroup):
             await subscribers.subscribe_mail(
                 tx, viewer.project_id, form.get("address", ""), report=rhythm or None, now=self._now()
             )
-        return self._to(request, "/reports#mails", done="subscribed")
+        return self._to(request, "/reports", done="subscribed")
 
     async def unsubscribe(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Ends that."""
@@ -190,7 +190,7 @@ class ReportPages(PageGroup):
             raise Refused("Choose one of the list.", field="subscription") from None
         async with self._database.transaction(viewer.project_id) as tx:
             await subscribers.unsubscribe(tx, viewer.project_id, subscription_id)
-        return self._to(request, "/reports#mails", done="unsubscribed")
+        return self._to(request, "/reports", done="unsubscribed")
 
     async def _read(self, viewer: Viewer, asked: ReportQuery) -> Report:
         now = self._now()

@@ -78,7 +78,7 @@ class SettingsPages(SettingsSection):
     async def change_shop(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """What an order leaves the shop, what delivery costs, and how many are held out."""
         await self._api.asked(request, viewer, "PATCH", "/v1/shop", given(form, _number))
-        return self._to(request, "/settings/project#shop", done="saved")
+        return self._to(request, "/settings/project", done="saved")
 
     async def make_project(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """A new project whose admin is whoever made it; they are led into it."""

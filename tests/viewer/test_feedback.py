@@ -47,7 +47,7 @@ async def test_a_key_that_was_typed_is_not_shown_again(admin: Somebody) -> None:
 
 async def test_a_form_that_was_taken_says_so_and_nobody_else_puts_words_there(admin: Somebody) -> None:
     saved = await admin.send("/settings/project", "/settings/shop", holdout="10", currency="EUR")
-    assert saved.headers["location"] == "/app/settings/project?done=saved#shop"
+    assert saved.headers["location"] == "/app/settings/project?done=saved"
     assert '<p class="note" role="status">Saved.</p>' in await admin.see("/settings/project?done=saved")
     assert 'role="status"' not in await admin.see("/settings/project?done=Call+0900+now")
 
@@ -58,3 +58,10 @@ def test_every_word_that_a_form_answers_with_is_known(repository: Path) -> None:
         for part in file.read_text().split('done="')[1:]:
             said.add(part.split('"')[0])
     assert said - {""} <= set(DONE)
+
+
+async def test_what_cannot_be_taken_back_is_asked_for_once_more(admin: Somebody) -> None:
+    for page, path in (("/settings/keys", "/revoke"), ("/settings/members", "/remove")):
+        shown = (await admin.see(page)).split("</header>")[-1]
+        form = shown.index(f'{path}"')
+        assert shown.rindex('<details class="sure">', 0, form) > shown.rfind("</details>", 0, form)
