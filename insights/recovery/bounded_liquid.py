@@ -6,16 +6,29 @@ long texts (a letter replaced by a page, a page's letters joined by pages) it do
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from liquid import BoundTemplate, Environment, RenderContext, Token
+from liquid import BoundTemplate, Environment, RenderContext, Token, TokenStream
+from liquid.builtin.expressions.loop import LoopExpression
+from liquid.builtin.expressions.primitive import RangeLiteral
+from liquid.builtin.tags.for_tag import ForTag
+from liquid.builtin.tags.tablerow_tag import TablerowTag
 from liquid.exceptions import ResourceLimitError
 
 LONGEST_SECONDS: Final = 0.5
 MOST_VALUE: Final = 400_000
 """Characters of a value, with everything in it: as much as a whole message may have."""
+
+
+LONGEST_DATE: Final = 100
+"""Characters that are tried to be read as a date: longer ones take the library seconds."""
+MOST_RANGE: Final = 10_000
+MOST_RAW: Final = 100
+"""Parts of a template that are left as they are: each that does not end is looked for to the end of the template."""
+_RAW: Final = re.compile(r"\{%-?\s*(?:raw|doc|comment)\b")
 
 
 class TooSlow(ResourceLimitError):
@@ -32,6 +45,8 @@ def size_of(value: object) -> int:
         return len(value)
     if isinstance(value, int):
         return value.bit_length() // 3 + 1
+    if isinstance(value, range):
+        return len(value) * 2
     if isinstance(value, Mapping):
         value = list(value.values())
     if not isinstance(value, list | tuple):
@@ -73,6 +88,7 @@ class _Context(RenderContext):
         super().raise_for_loop_limit(length)
 
     def get_size_of_locals(self) -> int:
+        self._in_time()
         # A list weighs what is in it: the same page a thousand times is a thousand pages once it is written.
         return sum(map(size_of, self.locals.values())) + self.local_namespace_size_carry
 
@@ -81,7 +97,9 @@ class _Context(RenderContext):
 
         def bounded(left: object, *arguments: object, **named: object) -> object:
             self._in_time()
-            if _made_by(name, left, arguments) > MOST_VALUE:
+            if name == "date" and isinstance(left, str) and len(left) > LONGEST_DATE:
+                raise TooLong(f"date: reads no more than {LONGEST_DATE} characters", token=token)
+            if max(size_of(left), _made_by(name, left, arguments)) > MOST_VALUE:
                 raise TooLong(f"{name}: makes more than {MOST_VALUE:,} characters", token=token)
             made = found(left, *arguments, **named)
             if size_of(made) > MOST_VALUE:
@@ -93,6 +111,33 @@ class _Context(RenderContext):
     def _in_time(self) -> None:
         if time.thread_time() > self._until:
             raise TooSlow("takes too long", token=None)
+
+
+class _Range(RangeLiteral):
+    """A range that is no longer than a loop may be: one that is gone through backwards is written out first."""
+
+    def _make_range(self, start: Any, stop: Any) -> range:
+        made = super()._make_range(start, stop)
+        if made.stop - made.start > MOST_RANGE:
+            raise TooLong(f"a range of more than {MOST_RANGE:,} numbers", token=self.token)
+        return made
+
+
+def _bounded_loop(node: Any) -> Any:
+    loop = getattr(node, "expression", None)
+    if isinstance(loop, LoopExpression) and type(loop.iterable) is RangeLiteral:
+        loop.iterable = _Range(loop.iterable.token, loop.iterable.start, loop.iterable.stop)
+    return node
+
+
+class _For(ForTag):
+    def parse(self, stream: TokenStream) -> Any:
+        return _bounded_loop(super().parse(stream))
+
+
+class _Tablerow(TablerowTag):
+    def parse(self, stream: TokenStream) -> Any:
+        return _bounded_loop(super().parse(stream))
 
 
 class _Template(BoundTemplate):
@@ -107,3 +152,15 @@ class BoundedLiquid(Environment):
     output_stream_limit = MOST_VALUE
     local_namespace_limit = 200_000
     context_depth_limit = 10
+
+    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
+        """The library's own, with loops whose ranges are bounded."""
+        super().setup_tags_and_filters(extra=extra)
+        self.add_tag(_For)
+        self.add_tag(_Tablerow)
+
+    def from_string(self, source: str, *given: Any, **named: Any) -> BoundTemplate:
+        """The template of a source. Raises LiquidError."""
+        if len(_RAW.findall(source)) > MOST_RAW:
+            raise TooLong(f"has more than {MOST_RAW} raw parts and comments", token=None)
+        return super().from_string(source, *given, **named)

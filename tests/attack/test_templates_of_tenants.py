@@ -35,6 +35,14 @@ LIQUID = MessageTemplates()
         "{% assign l = 'a,b' | split: ',' %}{% for i in (1..40) %}{% assign l = l | concat: l %}{% endfor %}",
         "{% assign a = 99999 %}{% for i in (1..60) %}{% assign a = a | times: a %}{% endfor %}",
         "{% assign a = 'x' %}{% for i in (1..60) %}{% assign a = a | append: a %}{% endfor %}",
+        "{{ (1..99999999) | join: 'x' | size }}",
+        "{{ (1..99999999) | reverse | first }}",
+        "{% for i in (1..9999999999) reversed %}{{ i }}{% endfor %}",
+        "{% for i in (1..9999999999) reversed limit: 1 %}{{ i }}{% endfor %}",
+        "{% tablerow i in (1..9999999999) reversed %}{{ i }}{% endtablerow %}",
+        "{% assign r = (1..9999999999) %}{% for i in r reversed %}{{ i }}{% endfor %}",
+        "{{ '" + "1 " * 1_500 + "' | date: '%Y' }}",
+        "{% raw %}" * 400,
         # Filters of the library that were not written for these.
         "{{ 'x' | compact: 99999999999 }}",
         "{{ 'x' | uniq: 99999999999 }}",
@@ -49,6 +57,10 @@ def test_what_a_message_needs_is_within_the_bounds() -> None:
     values = {"things": [{"name": "Kettle", "tags": ["a", "b"]}] * 50, "text": "a<b " * 1000}
     said = "{{ things | map: 'name' | join: ', ' }} {{ text | replace: 'a', 'ä' | escape | size }}"
     assert LIQUID.line(said, values).startswith("Kettle, Kettle, ")
+    counted = (
+        "{% for i in (1..3) reversed %}{{ i }}{% endfor %}{% raw %}{{ x }}{% endraw %}{{ '2026-11-21' | date: '%Y' }}"
+    )
+    assert LIQUID.line(counted, {}) == "321{{ x }}2026"
 
 
 def test_a_list_weighs_what_is_in_it() -> None:
