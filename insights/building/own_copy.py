@@ -3,6 +3,7 @@ with samples. Nothing of it is stored, issued or counted."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -153,7 +154,8 @@ async def _mail(
         return Skip("no_such_message", f"There is no message {name[:80]!r}.")
     values = await _values(tx, composer, request, samples)
     try:
-        mail = composer.templates.render(content, await composer.locale(tx, request), values)
+        locale = await composer.locale(tx, request)
+        mail = await asyncio.to_thread(composer.templates.render, content, locale, values)
     except MessageBroken as error:
         return Skip("message_broken", f"The message {name!r} {error}.")
     said = {
