@@ -173,6 +173,18 @@ CASES = (
         "a value that changes",
         "<button id=c onclick='far.value++'>one more please</button><input id=far type=number value=1>",
     ),
+    Case(
+        "a value that changes in a field that came late",
+        "<button id=c onclick='late.value++'>one more please</button>" + OUT,
+        (
+            ("wait", "700"),
+            (
+                "js",
+                "document.body.append(Object.assign(document.createElement('input'), {id: 'late', type: 'number'}))",
+            ),
+            ("click", "#c"),
+        ),
+    ),
     alive(
         "a copy button",
         "<input id=far value=SAVE10><button id=c onclick=\"far.select(); document.execCommand('copy')\">Copy code</button>",

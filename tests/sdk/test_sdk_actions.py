@@ -160,6 +160,15 @@ async def test_one_action_at_a_time(site: Site, page: Page) -> None:
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
+async def test_a_page_that_replaces_its_body_makes_room_for_the_next_action(site: Site, page: Page) -> None:
+    await shown(site, page, BANNER)
+    await page.evaluate("document.body.replaceChildren('another route')")
+    await expect(page.get_by_text("Free shipping today")).to_have_count(0)
+    site.action = ACTION
+    await page.evaluate("whyleft.track('cart_added', {product_id: 'a', quantity: 1, price_minor: 1, currency: 'EUR'})")
+    await expect(page.get_by_role("dialog")).to_be_visible()
+
+
 async def test_a_shop_may_draw_an_action_itself(site: Site, page: Page) -> None:
     await page.goto(site.origin)
     await site.one("page_viewed")

@@ -36,6 +36,8 @@ HOSTILE = {
         [Navigator.prototype, 'sendBeacon'], [Request.prototype, 'keepalive'], [Array.prototype, 'at'],
         [Object, 'hasOwn'], [window, 'structuredClone']]) try { delete owner[name]; } catch {}
         if (window.navigation) Object.defineProperty(window, 'navigation', {value: undefined});""",
+    "clicks that nobody else may hear": """for (const type of ['pointerdown', 'click', 'focusin', 'input'])
+        document.addEventListener(type, event => event.stopImmediatePropagation(), true);""",
     "no observers": "window.MutationObserver = window.ResizeObserver = undefined;",
     "another define": """window.define = () => { throw 1; }; define.amd = {};
         window.exports = (window.module = {}).exports = {};""",

@@ -7,7 +7,7 @@ import { core, track } from "./lent.ts";
 
 // Where storage is blocked, a dismissal holds for the page.
 const gone: Record<string, string> = {};
-let showing = false;
+/** The name of the action that is shown, or will be once the renderer is here. */
 let shown = "";
 let drawn: ReturnType<Renderer["show"]> | undefined;
 
@@ -17,18 +17,21 @@ export const answered = guard(({ action, withdraw }: Answer) => {
   if (action) perform(action);
 });
 
+// A page that replaces all that is in it takes the action away with it, and says nothing of that.
+const busy = (): boolean => !!shown && !(drawn && !document.querySelector("whyleft-action"));
+
 /** Shows what the server answered, unless something is shown already or the visitor sent it away in this visit before. */
 const perform = guard((action: Action) => {
   const visit = core.identity().session;
   const name = action.action;
   // Waved away for the visit, in all its tabs.
   const stored = recall<Record<string, string>>("localStorage", "gone", {});
-  if (showing || document.hidden || [stored[name], gone[name]].includes(visit) || core.consent() === false) return;
+  if (busy() || document.hidden || [stored[name], gone[name]].includes(visit) || core.consent() === false) return;
   for (const listener of core.listeners) if (guard(listener)(action) === false) return;
-  showing = true;
   shown = name;
+  drawn = undefined;
   const report = guard(({ kind, email, agreed, answer }: Happening) => {
-    if (kind === "closed") return void (showing = false, shown = "");
+    if (kind === "closed") return void (shown = "");
     track("action_" + kind, { decision_id: action.decision_id, action: name, answer });
     if (kind === "dismissed") remember("localStorage", "gone", Object.assign(gone, stored, { [name]: visit }));
     if (email) track("identified", { email });
@@ -38,6 +41,6 @@ const perform = guard((action: Action) => {
     guard(({ show }: Renderer) => {
       drawn = show(action, report);
     }),
-    () => (showing = false),
+    () => (shown = ""),
   );
 });

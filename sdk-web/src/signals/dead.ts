@@ -10,7 +10,9 @@ const DEAD_MS = 2500;
 const AT_ONCE_MS = 100;
 /** A handler that holds the page up this long asked the visitor something, or worked. */
 const BUSY_MS = 250;
-const FIELDS = 50;
+const FIELDS = 150;
+/** By then a page, or a route, has its fields. */
+const THERE_MS = 500;
 
 interface Destination {
   destination: { url: string; sameDocument: boolean };
@@ -66,6 +68,9 @@ export function watchEffect(): {
   });
   guard(patch)(window, "open", lives);
 
+  findFields();
+  on("page", () => setTimeout(guard(findFields), THERE_MS));
+
   const judge = (event: MouseEvent, hit: Hit, show: () => object): (() => void) => {
     const control = hit.control!;
     // A key, not a pointer, or a press long ago or elsewhere.
@@ -78,6 +83,8 @@ export function watchEffect(): {
     const verdict = (): void => {
       // Looked at last and seldom: a click must not wait for it.
       const meant = (): boolean => leadsElsewhere(event, control) || isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
+      // New fields among them are something new, too.
+      findFields();
       if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", show());
       if (performance.now() - pressed >= DEAD_MS) observer.disconnect();
     };
@@ -100,14 +107,12 @@ function leadsElsewhere(event: MouseEvent, control: Element): boolean {
 
 const bare = (url: string): string => url.replace(/#$/, "");
 
-/** Live collections: looking through the page for fields at every press would cost more than all else here. */
-const FIELDS_OF = ["input", "select", "textarea"].map((name) => document.getElementsByTagName(name));
+let fields: HTMLInputElement[] = [];
+
+/** Looking through a page of 20,000 elements at every press would cost more than all else here. */
+function findFields(): void {
+  fields = Array.prototype.slice.call(document.querySelectorAll("input,select,textarea"), 0, FIELDS) as HTMLInputElement[];
+}
 
 /** Values change without any mutation. Compared here, and kept nowhere. */
-function fieldValues(): string {
-  let values = "";
-  // Not one by one: to find that there is no further one takes longer than all else.
-  for (const fields of FIELDS_OF)
-    for (const { value, checked } of Array.prototype.slice.call(fields, 0, FIELDS) as HTMLInputElement[]) values += value + checked + ",";
-  return values;
-}
+const fieldValues = (): string => fields.map(({ value, checked }) => value + checked) + "";
