@@ -17,7 +17,7 @@ from bench.sdk.shop import Shop
 from tests.browser import PERSON
 
 THROTTLE = 4
-ROUNDS = 5
+ROUNDS = 3
 """Each script is clicked in turn, in a page of its own, and the middle one of its rounds counts."""
 WARM = 10
 """The first of them is told on its own: it compiles what it runs, and many a page is clicked once."""

@@ -47,10 +47,11 @@ export const popup: Template = (stage, content, report) => {
   requestAnimationFrame(() =>
     requestAnimationFrame(() => {
       // It may have been sent away or taken down meanwhile.
-      if (!dialog.open || !dialog.isConnected) return;
-      dialog.open = false;
-      dialog.showModal();
-      dialog.focus();
+      if (dialog.open && dialog.isConnected) {
+        dialog.open = false;
+        dialog.showModal();
+        dialog.focus();
+      }
     }),
   );
 };
