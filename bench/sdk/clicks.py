@@ -1,7 +1,7 @@
 """What a click costs: the time in every listener that a script adds, with the processor slowed down by four.
 
-The slowing down comes in pieces: Chromium lets the page run for a quarter of a millisecond, then holds it up for three.
-A listener of a few microseconds that is caught by one of these reads as most of a millisecond, so the same is
+The slowing down comes in pieces: Chromium lets the page run for a quarter of a millisecond, then holds it up for three
+quarters. A listener of a few microseconds that is caught by one of these reads as most of a millisecond, so the same is
 measured of listeners that do nothing, in the same rounds: that is the floor beside which a 95th percentile is read.
 """
 
