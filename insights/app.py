@@ -61,6 +61,7 @@ from insights.api.openapi import write_openapi
 from insights.api.reporting import Reporters
 from insights.api.safe_headers import policy_of_documentation
 from insights.errors import Unavailable
+from insights.settings import PUBLIC_URL
 from insights.shipped import shipped
 from insights.viewer.app import create_viewer
 from insights.wiring.services import Services
@@ -180,6 +181,7 @@ def create_app(services: Services) -> ASGIApp:
             resolve_key=services.keys.resolve,
             signing_secret=services.signing_secret,
             secure_cookies=services.settings.public_url.startswith("https://"),
+            public_url="" if services.settings.public_url == PUBLIC_URL else services.settings.public_url,
             previews=services.classifiers,
             api=app,
             look=services.looker.look,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 PREFIX = "WHYLEFT_"
 
@@ -21,6 +21,10 @@ def _setting(default: Any, sentence: str, *, secret: bool = False) -> Any:
 
 def _secret(default: Any, sentence: str) -> Any:
     return _setting(default, sentence, secret=True)
+
+
+PUBLIC_URL: Final = "http://127.0.0.1:8321"
+"""Where a server is reached whose operator has not said so."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Settings:
     data_dir: Path = _setting(
         Path(".whyleft"), "Folder of the embedded database, the ticket outbox, mails of the demo, the signing secret."
     )
-    public_url: str = _setting("http://127.0.0.1:8321", "Where people and mails reach this server.")
+    public_url: str = _setting(PUBLIC_URL, "Where people and mails reach this server.")
     shop_url: str = _setting("", "Where recovery messages send people back to; empty uses the page they left.")
     secret: str = _secret(
         "", "Signs cookies and links, 32 characters or more; empty makes one and keeps it in the data folder."

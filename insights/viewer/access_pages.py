@@ -104,7 +104,7 @@ class AccessPages(SettingsSection):
         for key in keys:
             over = key["expires_at"] is not None and key["expires_at"] <= now.replace("+00:00", "Z")
             key["good"] = key["revoked_at"] is None and not over
-        shown = {"made": None, "overlap": None} | more
+        shown = {"made": None, "overlap": None, "server": self._server(request)} | more
         return self._section(request, viewer, "keys", keys=keys, scopes=sorted(SCOPES), **shown)
 
     async def _members(self, request: Request, viewer: Viewer, made: Any = None) -> Response:

@@ -47,6 +47,7 @@ def create_viewer(
     resolve_key: ResolveKey,
     signing_secret: bytes,
     secure_cookies: bool,
+    public_url: str = "",
     query_seconds: float = 8.0,
     previews: Previews | None = None,
     channels: tuple[str, ...] = (),
@@ -60,6 +61,7 @@ def create_viewer(
     """The viewer as an application to mount under a path of its own.
 
     ``signing_secret`` signs logins: who changes it logs everyone out. ``secure_cookies``: people come over https.
+    ``public_url``: where pages say that the server is; empty, where it was asked.
     ``query_seconds``: a search that takes longer is given up, with advice. ``previews``: whoever asks a model, to
     show what is sent. ``channels``: the words that the server's own channels carry. ``post`` writes to
     members. ``sso_header``: names the member, on requests from a trusted proxy.
@@ -93,7 +95,7 @@ def create_viewer(
     link_pages = LinkPages(
         database, gate, login_pages, passwords=passwords, throttles=throttles, post=post, clock=clock
     )
-    desk = Desk(database, reader, gate, templates, clock)
+    desk = Desk(database, reader, gate, templates, clock, public_url.rstrip("/"))
     groups: list[PageGroup] = [
         HomePages(desk),
         VisitPages(desk),

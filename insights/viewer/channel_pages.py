@@ -110,7 +110,7 @@ class ChannelPages(PageGroup):
             trouble=trouble,
             kinds=sorted((kind.title, name) for name, kind in KINDS.items()),
             words=_WORDS | _FATES,
-            origin=f"{request.base_url.scheme}://{request.base_url.netloc}",
+            server=self._server(request),
         )
 
 

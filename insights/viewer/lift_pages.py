@@ -75,7 +75,7 @@ class LiftPages(PageGroup):
             "lift",
             asked=asked,
             report=report,
-            origin=f"{request.base_url.scheme}://{request.base_url.netloc}",
+            server=self._server(request),
             by_words=BY_WORDS,
             outcomes=OUTCOMES if report.margin is not None else {"conversion": OUTCOMES["conversion"]},
             day_choices=DAYS,

@@ -29,13 +29,15 @@ Take = Callable[[Request, Viewer, dict[str, str]], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What all groups share. Pages read through ``reader`` and write through ``database``."""
+    """What all groups share. Pages read through ``reader`` and write through ``database``. ``public_url``: where the
+    operator says that the server is reached, without a slash at its end; empty when nobody has said so."""
 
     database: Database
     reader: Reader
     gate: Gate
     templates: Environment
     clock: Callable[[], datetime]
+    public_url: str = ""
 
 
 class PageGroup(ABC):
@@ -124,6 +126,10 @@ class PageGroup(ABC):
     def _not_for(self, request: Request, viewer: Viewer, role: Role) -> Response:
         text = f"You are here as {viewer.role}, and this needs {role}. An admin of the project can give you that role."
         return self._say(request, viewer, 403, "This is not for your role", text)
+
+    def _server(self, request: Request) -> str:
+        """Where the server is reached, to be shown: as its operator says, or else as whoever asks has come to it."""
+        return self._desk.public_url or f"{request.base_url.scheme}://{request.base_url.netloc}"
 
     def _token(self, request: Request, form: str) -> str:
         """Signs a form for whoever is logged in."""

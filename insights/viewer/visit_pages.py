@@ -77,7 +77,7 @@ class VisitPages(PageGroup):
             flows=flows,
             views=views,
             view_token=self._token(request, VIEWS),
-            origin=f"{request.base_url.scheme}://{request.base_url.netloc}",
+            server=self._server(request),
         )
 
     async def _mix(self, project_id: UUID, filters: Filters, now: datetime) -> Mix:

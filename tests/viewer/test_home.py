@@ -16,7 +16,7 @@ from flows.models import Delivery
 from insights.models import Session
 from tests.patterns import shop as past
 from tests.patterns.conftest import Lookers, lookers
-from tests.viewer.conftest import Shop, log_in
+from tests.viewer.conftest import Shop, log_in, viewer
 from tests.viewer.seed import NOW, Keys
 from tests.viewer.test_patterns_page import counted
 
@@ -40,7 +40,19 @@ async def some_weeks(database: Database, shop: Shop) -> past.Weeks:
 
 
 async def test_before_the_first_visit_it_teaches(shop: Shop) -> None:
-    assert "Waiting for the first visitor" in await shop.see("/")
+    page = await shop.see("/")
+    assert "Waiting for the first visitor" in page
+    assert "http://viewer.test/sdk/whyleft.js" in page
+
+
+async def test_the_tag_to_paste_leads_where_the_operator_says(
+    database: Database, project_id: UUID, keys: Keys, shop: Shop
+) -> None:
+    """Behind a proxy that speaks https for it, a request says nothing of that."""
+    app = viewer(database, keys, public_url="https://why.example/")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://10.0.0.7:8321") as client:
+        await log_in(client, shop.key)
+        assert "https://why.example/sdk/whyleft.js" in (await client.get("/app/")).text
 
 
 async def test_today_stands_beside_the_same_hours_of_the_days_before(database: Database, shop: Shop) -> None:
