@@ -69,7 +69,7 @@ class MessageComposer:
     def __init__(
         self, *, public_url: str, shop_url: str, signing_secret: bytes, messages: Messages | None = None
     ) -> None:
-        _check_url("WHYLEFT_PUBLIC_URL", public_url)
+        _check_base("WHYLEFT_PUBLIC_URL", public_url)
         if shop_url:
             _check_url("WHYLEFT_SHOP_URL", shop_url)
         self.public_url = public_url.rstrip("/")
@@ -294,5 +294,14 @@ def _check_url(name: str, url: str) -> None:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         valid = False
-    if not valid or any(character.isspace() or not character.isprintable() for character in url):
+    if not valid or any(c.isspace() or not c.isprintable() or c in '<>"' for c in url):
         raise SettingInvalid(f"{name} is {url!r}: write an address such as https://shop.example/.")
+
+
+def _check_base(name: str, url: str) -> None:
+    """For an address that paths are put behind, and that strangers get to see."""
+    _check_url(name, url)
+    if "?" in url or "#" in url or "@" in urlsplit(url).netloc:
+        raise SettingInvalid(
+            f"{name}: leave out what begins with ? or # and any user and password, as https://why.example."
+        )

@@ -286,9 +286,20 @@ async def test_every_action_of_the_registry_has_an_answer(
         assert skipped(result) == marks.get(action, "channel_not_configured")
 
 
-@pytest.mark.parametrize("url", ["shop.example", "javascript:alert(1)", "https://", "https://a b/", "https://x:99999/"])
+@pytest.mark.parametrize(
+    "url", ["shop.example", "javascript:alert(1)", "https://", "https://a b/", "https://x:99999/", 'https://a/"><b>']
+)
 def test_an_address_that_cannot_stand_in_a_link_stops_the_start(url: str) -> None:
     with pytest.raises(SettingInvalid, match="WHYLEFT_SHOP_URL"):
         MessageComposer(public_url="https://whyleft.example", shop_url=url, signing_secret=SECRET)
     with pytest.raises(SettingInvalid, match="WHYLEFT_PUBLIC_URL"):
         MessageComposer(public_url=url, shop_url="", signing_secret=SECRET)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://why.example/?a=1", "https://why.example/#top", "https://ada:pw12@why.example"]
+)
+def test_the_servers_own_address_ends_where_paths_begin_and_tells_no_password(url: str) -> None:
+    with pytest.raises(SettingInvalid, match="WHYLEFT_PUBLIC_URL") as refused:
+        MessageComposer(public_url=url, shop_url="", signing_secret=SECRET)
+    assert "pw12" not in str(refused.value)
