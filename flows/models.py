@@ -57,6 +57,7 @@ class FlowRun(Tenant, Base):
         Index("uq_flow_run_trigger", "project_id", "flow_id", "trigger_key", unique=True),
         Index("ix_flow_run_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         Index("ix_flow_run_flow_id_due_at", "flow_id", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_flow_run_started_at", "project_id", "flow_id", "started_at", "id"),
         Index("ix_flow_run_project_id_visitor_id", "project_id", "visitor_id"),
         Index("ix_flow_run_project_id_trigger_group", "project_id", "trigger_group"),
         Index("ix_flow_run_dead", "project_id", "ended_at", postgresql_where=text("status = 'dead'")),
@@ -140,6 +141,15 @@ class Delivery(Tenant, Base):
             postgresql_where=text("status = 'unknown' AND fate IS NULL"),
         ),
         Index("ix_delivery_project_id_created_at", "project_id", "created_at"),
+        # Nearly all are accepted; the others are looked for.
+        Index(
+            "ix_delivery_not_accepted",
+            "project_id",
+            "status",
+            "created_at",
+            "id",
+            postgresql_where=text("status <> 'accepted'"),
+        ),
         Index("ix_delivery_project_id_visitor_id", "project_id", "visitor_id", "created_at"),
         Index("ix_delivery_recipient", "project_id", "channel", "recipient", "created_at"),
     )

@@ -7,25 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from flows.conditions import Check, Condition, Fields, Op
 from flows.definition import FlowDefinition, conditions_of, segments_of, validate
 from flows.errors import FlowInvalid
 from flows.models import Delivery, Flow, FlowRun, FlowVersion, RunEvent
 from flows.watching import listen
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedFlow:
-    """A flow as new runs get it."""
-
-    id: UUID
-    name: str
-    number: int
-    definition: FlowDefinition
-    runs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,23 +115,6 @@ async def conditions_of_flows(tx: AsyncSession, project_id: UUID) -> dict[str, l
     return found
 
 
-async def list_flows(tx: AsyncSession, project_id: UUID) -> list[PublishedFlow]:
-    """The published flows by name, each with the number of runs it ever had."""
-    runs = (
-        select(func.count())
-        .where(FlowRun.project_id == project_id, FlowRun.flow_id == Flow.id)
-        .correlate(Flow)
-        .scalar_subquery()
-    )
-    rows = await tx.execute(
-        select(Flow.id, Flow.name, FlowVersion.number, FlowVersion.definition, runs)
-        .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == Flow.version_id))
-        .where(Flow.project_id == project_id)
-        .order_by(Flow.name)
-    )
-    return [PublishedFlow(row[0], row[1], row[2], FlowDefinition.model_validate(row[3]), row[4]) for row in rows]
-
-
 async def list_runs(
     tx: AsyncSession,
     project_id: UUID,
@@ -150,25 +123,34 @@ async def list_runs(
     visitor_id: UUID | None = None,
     flow_id: UUID | None = None,
     run_id: UUID | None = None,
+    before: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[RunView]:
-    """The latest runs of a trigger group, a visitor, a flow (or of all), or one, with history and deliveries."""
+    """The latest runs of a trigger group, a visitor, a flow (or of all), or one, with history and deliveries.
+    ``before``: those behind the run with this time of start and id."""
+    wanted = [FlowRun.project_id == project_id, FlowRun.flow_id == Flow.id]
+    if session_group is not None:
+        wanted.append(FlowRun.trigger_group == session_group)
+    if visitor_id is not None:
+        wanted.append(FlowRun.visitor_id == visitor_id)
+    if run_id is not None:
+        wanted.append(FlowRun.id == run_id)
+    if before is not None:
+        wanted.append(tuple_(FlowRun.started_at, FlowRun.id) < before)
+    # The latest of each flow, then of all: one index serves them, and a flow that rested for a year is found as soon.
+    newest_first = FlowRun.started_at.desc(), FlowRun.id.desc()
+    run = aliased(FlowRun, select(FlowRun).where(*wanted).order_by(*newest_first).limit(limit).lateral())
     query = (
-        select(FlowRun, Flow.name, FlowVersion.number)
-        .join(Flow, (Flow.project_id == FlowRun.project_id) & (Flow.id == FlowRun.flow_id))
-        .join(FlowVersion, (FlowVersion.project_id == FlowRun.project_id) & (FlowVersion.id == FlowRun.version_id))
-        .where(FlowRun.project_id == project_id)
-        .order_by(FlowRun.started_at.desc(), FlowRun.id)
+        select(run, Flow.name, FlowVersion.number)
+        .select_from(Flow)
+        .join(run, true())
+        .join(FlowVersion, (FlowVersion.project_id == Flow.project_id) & (FlowVersion.id == run.version_id))
+        .where(Flow.project_id == project_id)
+        .order_by(run.started_at.desc(), run.id.desc())
         .limit(limit)
     )
-    if session_group is not None:
-        query = query.where(FlowRun.trigger_group == session_group)
-    if visitor_id is not None:
-        query = query.where(FlowRun.visitor_id == visitor_id)
     if flow_id is not None:
-        query = query.where(FlowRun.flow_id == flow_id)
-    if run_id is not None:
-        query = query.where(FlowRun.id == run_id)
+        query = query.where(Flow.id == flow_id)
     found = (await tx.execute(query)).all()
     identifiers = [run.id for run, _, _ in found]
     history: dict[UUID, list[RunLine]] = {identifier: [] for identifier in identifiers}

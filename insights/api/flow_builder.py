@@ -222,7 +222,7 @@ async def versions(flow_id: UUID, desk: AtDesk, services: FromRequest) -> shapes
     """What was published, the newest first, with how many runs follow each version."""
     async with services.database.transaction(desk.project_id) as tx:
         built = await drafts.get_built(tx, desk.project_id, flow_id)
-        found = await drafts.list_versions(tx, desk.project_id, flow_id)
+        found = await drafts.with_runs(tx, desk.project_id, await drafts.list_versions(tx, desk.project_id, flow_id))
     return shapes.Versions(versions=[shapes.version_out(version, built) for version in found])
 
 
@@ -232,7 +232,8 @@ async def one_version(flow_id: UUID, number: int, desk: AtDesk, services: FromRe
     async with services.database.transaction(desk.project_id) as tx:
         built = await drafts.get_built(tx, desk.project_id, flow_id)
         version = await drafts.get_version(tx, desk.project_id, flow_id, number)
-    return shapes.version_out(version, built)
+        [counted] = await drafts.with_runs(tx, desk.project_id, [version])
+    return shapes.version_out(counted, built)
 
 
 @router.get("/{flow_id}/diff", response_model=shapes.DifferenceOut)

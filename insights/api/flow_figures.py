@@ -12,10 +12,10 @@ from pydantic import BaseModel, Field, TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.api.caller import SecretCaller
-from insights.api.flows import DeliveryOut
 from insights.api.given import Flag, Moment
 from insights.api.lift import LiftOut, lift_out
 from insights.api.once import Answer, OnceOnly
+from insights.api.run_shapes import DeliveryOut
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.building import drafts
@@ -113,8 +113,9 @@ async def figures(
     if not timedelta(0) < end - begin <= LONGEST:
         raise Refused(f"since: must lie before until, by {LONGEST.days} days at most.", field="since")
     async with services.database.transaction(caller.project_id) as tx:
-        versions = await drafts.list_versions(tx, caller.project_id, flow_id)
-        if version is not None:
+        if version is None:
+            versions = await drafts.list_versions(tx, caller.project_id, flow_id)
+        else:
             versions = [await drafts.get_version(tx, caller.project_id, flow_id, version)]
         found = await figures_of(tx, caller.project_id, flow_id, versions, begin, end)
     return FiguresOut(

@@ -1,5 +1,5 @@
-"""Runs over HTTP: started by a call, looked at one by one, cancelled; dead ones listed and put back to work; what was
-sent, and what nobody can say of."""
+"""Runs over HTTP: started by a call, listed, looked at, cancelled; dead ones put back to work; what was sent, and what
+nobody can say of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter, Header, Query
-from pydantic import BaseModel, Field
 from sqlalchemy import select, tuple_
 
 from flows import dead_letters, store
@@ -16,86 +15,34 @@ from flows.calls import NotCallable, start_by_call
 from flows.models import Delivery, FlowRun
 from flows.triggers import UNFINISHED, end_runs, lock_visitor
 from insights.api.caller import SecretCaller
-from insights.api.flows import DeliveryOut, RunOut
+from insights.api.paging import Cursor, next_of, position
+from insights.api.run_shapes import (
+    Cancelled,
+    DeadList,
+    DeadOut,
+    DeliveryLine,
+    DeliveryList,
+    Replayed,
+    RunList,
+    RunOut,
+    StartIn,
+    StartOut,
+)
 from insights.api.services import FromRequest
-from insights.errors import Conflict, NotFound, Refused
+from insights.errors import Conflict, NotFound
 from insights.identity.together import hold_people
 from insights.models import Visitor
 from insights.recovery.scene import VisitScene
 from insights.segments.knowledge import VisitorKnowledge
+from insights.vocabulary.session_group import session_group
 
 router = APIRouter(prefix="/v1", tags=["runs"])
 
-MOST_DATA = 50
 BY_HAND = "cancelled by hand"
 """The note of who did it goes by these words (the trigger on ``flow_run``)."""
 
 
-class StartIn(BaseModel):
-    """For whom a flow starts. ``data``: whatever its conditions and messages may use."""
-
-    visitor: UUID
-    data: dict[str, str | int | float | bool | None] = Field(default_factory=dict, max_length=MOST_DATA)
-
-
-class StartOut(BaseModel):
-    """The run, or why there is none. ``status``: the run's, or not_started."""
-
-    run: UUID | None
-    status: str
-    why: str | None
-
-
-class DeadOut(BaseModel):
-    """A run that failed again and again and was put aside."""
-
-    id: UUID
-    flow_id: UUID
-    flow: str
-    visitor_id: UUID
-    step: str
-    started_at: datetime
-    died_at: datetime
-    why: str
-
-
-class DeadList(BaseModel):
-    """Dead runs, the latest first. ``next``: hand it back as ``cursor`` for those behind."""
-
-    runs: list[DeadOut]
-    next: str | None
-
-
-class Replayed(BaseModel):
-    """How many runs were put back to work."""
-
-    runs: int
-
-
-class Cancelled(BaseModel):
-    """Whether the run was unfinished. What is past the send gate still goes out; nothing follows it."""
-
-    cancelled: bool
-
-
-class DeliveryLine(DeliveryOut):
-    """One message, with the run and the visitor that it belongs to."""
-
-    run_id: UUID
-    visitor_id: UUID
-    attempts: int
-    provider_id: str | None
-
-
-class DeliveryList(BaseModel):
-    """Messages, the latest first. ``next``: hand it back as ``cursor`` for those behind."""
-
-    deliveries: list[DeliveryLine]
-    next: str | None
-
-
 Limit = Annotated[int, Query(ge=1, le=200)]
-Cursor = Annotated[str | None, Query(max_length=100, description="The ``next`` of the page before.")]
 DeliveryStatus = Literal["intent", "retry", "accepted", "rejected", "suppressed", "unknown"]
 
 
@@ -135,6 +82,34 @@ async def start(
     return StartOut(run=called.run_id, status=called.status, why=called.why)
 
 
+@router.get("/runs", response_model=RunList)
+async def list_runs(
+    caller: SecretCaller,
+    services: FromRequest,
+    session: Annotated[UUID | None, Query(description="Only runs that this session started.")] = None,
+    visitor: Annotated[UUID | None, Query(description="Only runs of this visitor.")] = None,
+    flow: Annotated[UUID | None, Query(description="Only runs of this flow.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> RunList:
+    """The latest runs, each with its history and deliveries."""
+    async with services.database.transaction(caller.project_id) as tx:
+        found = await store.list_runs(
+            tx,
+            caller.project_id,
+            session_group=session_group(session) if session else None,
+            visitor_id=visitor,
+            flow_id=flow,
+            before=_place(cursor),
+            limit=limit,
+        )
+    last = found[-1] if len(found) == limit else None
+    return RunList(
+        runs=[RunOut.model_validate(run, from_attributes=True) for run in found],
+        next=next_of(last.started_at, last.id) if last is not None else None,
+    )
+
+
 @router.get("/runs/dead", response_model=DeadList)
 async def list_dead(
     caller: SecretCaller,
@@ -149,7 +124,7 @@ async def list_dead(
     last = found[-1] if len(found) == limit else None
     return DeadList(
         runs=[DeadOut.model_validate(one, from_attributes=True) for one in found],
-        next=_cursor(last.died_at, last.id) if last is not None else None,
+        next=next_of(last.died_at, last.id) if last is not None else None,
     )
 
 
@@ -227,7 +202,7 @@ async def list_deliveries(
     last = found[-1] if len(found) == limit else None
     return DeliveryList(
         deliveries=[DeliveryLine.model_validate(one, from_attributes=True) for one in found],
-        next=_cursor(last.created_at, last.id) if last is not None else None,
+        next=next_of(last.created_at, last.id) if last is not None else None,
     )
 
 
@@ -235,18 +210,5 @@ def _no_run(run_id: UUID) -> NotFound:
     return NotFound(f"There is no run {run_id} in this project.")
 
 
-def _cursor(at: datetime, identifier: UUID) -> str:
-    return f"{at.isoformat()}_{identifier}"
-
-
 def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    if cursor is None:
-        return None
-    at, _, identifier = cursor.partition("_")
-    try:
-        place = datetime.fromisoformat(at), UUID(identifier)
-    except ValueError:
-        place = None
-    if place is None or place[0].tzinfo is None:
-        raise Refused("cursor: send the next of the page before, or leave it out.", field="cursor")
-    return place
+    return None if cursor is None else position(cursor)

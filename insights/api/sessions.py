@@ -11,8 +11,9 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Select, func, select, tuple_
 
 from insights.api.caller import SecretCaller
+from insights.api.paging import Cursor, next_of, position
 from insights.api.services import FromRequest
-from insights.errors import NotFound, Refused, SessionStillOpen
+from insights.errors import NotFound, SessionStillOpen
 from insights.evaluation.feedback import Said, say
 from insights.models import Insight, Session
 from insights.timeline.read import read_timeline
@@ -98,7 +99,7 @@ async def list_sessions(
     reason: Reason | None = None,
     open: bool | None = Query(None, description="Only open (true) or only closed (false) sessions."),
     limit: int = Query(50, ge=1, le=500),
-    cursor: str | None = Query(None, description="`next` of the page before."),
+    cursor: Cursor = None,
 ) -> SessionPage:
     """The project's sessions, newest first."""
     query = _explained(caller.project_id).order_by(Session.started_at.desc(), Session.id.desc()).limit(limit + 1)
@@ -111,7 +112,7 @@ async def list_sessions(
     async with services.database.transaction(caller.project_id) as tx:
         rows = (await tx.execute(query)).all()
     page = [session_out(session, insight) for session, insight in rows[:limit]]
-    following = f"{page[-1].started_at.isoformat()},{page[-1].id}" if len(rows) > limit else None
+    following = next_of(page[-1].started_at, page[-1].id) if len(rows) > limit else None
     return SessionPage(sessions=page, next=following)
 
 
@@ -185,18 +186,6 @@ async def reclassify(
             )
         ).scalar_one()
     return _insight_out(insight)
-
-
-def position(cursor: str) -> tuple[datetime, UUID]:
-    """Where a page of sessions ends, out of its ``next``. Raises Refused."""
-    at, _, identifier = cursor.partition(",")
-    try:
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None:
-            raise ValueError
-        return moment, UUID(identifier)
-    except ValueError:
-        raise Refused("cursor: pass the `next` of the page before, unchanged.", field="cursor") from None
 
 
 class Feedback(BaseModel):

@@ -10,8 +10,9 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
+from insights.api.paging import Cursor, next_of, position
 from insights.api.services import FromRequest
-from insights.api.sessions import SessionOut, position, session_out
+from insights.api.sessions import SessionOut, session_out
 from insights.identity.acquaintance import Acquaintance, read_acquaintance
 from insights.identity.trail import Place, Totals, read_messages, read_orders, read_totals, read_visits
 
@@ -104,7 +105,7 @@ async def get_visitor(
     caller: SecretCaller,
     services: FromRequest,
     limit: int = Query(50, ge=1, le=500, description="Sessions on a page."),
-    cursor: str | None = Query(None, description="`next` of the page before."),
+    cursor: Cursor = None,
 ) -> VisitorOut:
     """One visitor, as any of the ids of their devices: identifiers, refused links, and the whole trail."""
     after = Place(*position(cursor)) if cursor is not None else None
@@ -120,7 +121,7 @@ async def get_visitor(
         sessions=[session_out(visit.session, visit.insight) for visit in visits.visits],
         orders=[OrderOut.model_validate(order, from_attributes=True) for order in orders],
         messages=[MessageOut.model_validate(message, from_attributes=True) for message in messages],
-        next=f"{older.started_at.isoformat()},{older.session_id}" if older is not None else None,
+        next=next_of(older.started_at, older.session_id) if older is not None else None,
     )
 
 

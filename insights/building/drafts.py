@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID, uuid4
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -91,24 +92,31 @@ async def get_built(tx: AsyncSession, project_id: UUID, flow_id: UUID, *, lock: 
 
 
 async def list_versions(tx: AsyncSession, project_id: UUID, flow_id: UUID) -> list[Version]:
-    """What was published, the newest first, each with its runs. Raises NotFound."""
+    """What was published, the newest first, runs not counted. Raises NotFound."""
     await _flow(tx, project_id, flow_id)
-    rows = await tx.execute(
-        select(FlowVersion, func.count(FlowRun.id), func.count(FlowRun.id).filter(FlowRun.status.in_(UNFINISHED)))
-        .outerjoin(FlowRun, (FlowRun.project_id == FlowVersion.project_id) & (FlowRun.version_id == FlowVersion.id))
-        .where(FlowVersion.project_id == project_id, FlowVersion.flow_id == flow_id)
-        .group_by(FlowVersion.project_id, FlowVersion.id)
-        .order_by(FlowVersion.number.desc())
-    )
-    return [_version(version, runs, unfinished) for version, runs, unfinished in rows]
+    return [_version(one) for one in await tx.scalars(_published(project_id, flow_id))]
 
 
 async def get_version(tx: AsyncSession, project_id: UUID, flow_id: UUID, number: int) -> Version:
-    """One version of a flow. Raises NotFound."""
-    for version in await list_versions(tx, project_id, flow_id):
-        if version.number == number:
-            return version
-    raise NotFound(f"This flow has no version {number}: GET /v1/flows/{flow_id}/versions lists them.")
+    """One version of a flow, runs not counted. Raises NotFound."""
+    await _flow(tx, project_id, flow_id)
+    found = await tx.scalar(_published(project_id, flow_id).where(FlowVersion.number == number))
+    if found is None:
+        raise NotFound(f"This flow has no version {number}: GET /v1/flows/{flow_id}/versions lists them.")
+    return _version(found)
+
+
+async def with_runs(tx: AsyncSession, project_id: UUID, versions: Sequence[Version]) -> list[Version]:
+    """The same versions, with how many runs each ever had and how many of them are under way."""
+    rows = await tx.execute(
+        select(FlowRun.version_id, func.count(), func.count().filter(FlowRun.status.in_(UNFINISHED)))
+        .where(FlowRun.project_id == project_id, FlowRun.version_id.in_([one.id for one in versions]))
+        .group_by(FlowRun.version_id)
+    )
+    counted = {row[0]: (row[1], row[2]) for row in rows}
+    return [
+        replace(one, runs=runs, unfinished=left) for one in versions for runs, left in [counted.get(one.id, (0, 0))]
+    ]
 
 
 async def create(tx: AsyncSession, project_id: UUID, definition: dict[str, Any], now: datetime) -> BuiltFlow:
@@ -227,8 +235,16 @@ def _built(flow: Flow, draft: FlowDraft | None, versions: list[FlowVersion]) -> 
     )
 
 
-def _version(version: FlowVersion, runs: int = 0, unfinished: int = 0) -> Version:
-    return Version(version.id, version.number, version.definition, version.published_at, runs, unfinished)
+def _published(project_id: UUID, flow_id: UUID) -> Select[FlowVersion]:
+    return (
+        select(FlowVersion)
+        .where(FlowVersion.project_id == project_id, FlowVersion.flow_id == flow_id)
+        .order_by(FlowVersion.number.desc())
+    )
+
+
+def _version(version: FlowVersion) -> Version:
+    return Version(version.id, version.number, version.definition, version.published_at)
 
 
 async def _flush(tx: AsyncSession, name: str) -> None:
