@@ -88,8 +88,13 @@ def _note(run: Run, connection: _Connection, status: int, took: float) -> None:
         run.first_error = run.first_error or connection.answer[:500] or "the connection was closed"
 
 
-async def closed_loop(port: int, path: str, bodies: Sequence[bytes], *, connections: int, seconds: float) -> Run:
-    """As fast as they are answered, for ``seconds`` or until ``bodies`` are used up."""
+async def closed_loop(
+    port: int, path: str, bodies: Sequence[bytes], *, connections: int, seconds: float, leaves: bool = False
+) -> Run:
+    """As fast as they are answered, for ``seconds`` or until ``bodies`` are used up.
+
+    ``leaves``: then hangs up on what is not answered yet, and does not count it.
+    """
     requests = iter([_request(path, body) for body in bodies])
     run = Run()
     lines = [await _connect(port) for _ in range(connections)]
@@ -104,7 +109,9 @@ async def closed_loop(port: int, path: str, bodies: Sequence[bytes], *, connecti
             if now - started > seconds or status == 0:
                 return
 
-    await asyncio.gather(*(one(connection) for connection in lines))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds if leaves else None):
+            await asyncio.gather(*(one(connection) for connection in lines))
     run.seconds = time.perf_counter() - started
     _close(lines)
     return run

@@ -10,7 +10,7 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from insights.api import (
     audit_log,
@@ -55,7 +55,7 @@ from insights.api import (
 from insights.api.caller import check_declared
 from insights.api.deciding import Deciding
 from insights.api.gate import Gate
-from insights.api.ingest import PATH, Ingest
+from insights.api.ingest import Ingest
 from insights.api.methods import Methods
 from insights.api.openapi import write_openapi
 from insights.api.reporting import Reporters
@@ -63,6 +63,7 @@ from insights.api.safe_headers import policy_of_documentation
 from insights.errors import Unavailable
 from insights.settings import PUBLIC_URL
 from insights.shipped import shipped
+from insights.traffic.refusal import Refusal
 from insights.viewer.app import create_viewer
 from insights.wiring.services import Services
 
@@ -73,13 +74,17 @@ class UntilReady:
 
     OPEN = ("/healthz", "/readyz", "/metrics")
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Gate) -> None:
         self._app = app
         self._ready = False
 
     def open(self) -> None:
         """From now on every request is let through."""
         self._ready = True
+
+    def refusal_of(self, scope: Scope) -> Refusal | None:
+        """How a request is refused that need not be begun."""
+        return self._app.refusal_of(scope) if self._ready else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._ready or scope["type"] != "http" or scope["path"] in self.OPEN:
@@ -90,7 +95,7 @@ class UntilReady:
         await Response(body, error.status, problem.headers_of(error), problem.MEDIA_TYPE)(scope, receive, send)
 
 
-def create_app(services: Services) -> ASGIApp:
+def create_app(services: Services) -> Gate:
     """The whole application: the API, the browser SDK under /sdk, the viewer under /app."""
 
     @asynccontextmanager
@@ -211,7 +216,6 @@ def create_app(services: Services) -> ASGIApp:
     return Gate(
         ingest,
         services.traffic,
-        hot_path=PATH,
         max_body_bytes=services.settings.max_body_bytes,
         https=services.settings.public_url.startswith("https://"),
     )

@@ -1,7 +1,8 @@
 """Decides how long and how many connections a listener puts up with: requests that drip are cut, crowds are bounded.
 
 A server that waits for ever for the end of a request can be filled by anybody who never sends it; so can one that waits
-until its answer is taken.
+until its answer is taken. And one that begins each request only to refuse it is kept busy by whoever is refused: what
+the application would turn away is held, and answered, right here.
 """
 
 from __future__ import annotations
@@ -11,14 +12,18 @@ import fcntl
 import struct
 import termios
 from collections import Counter
-from typing import Any, cast
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, cast
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from insights.joined import Joined
 from insights.traffic.addresses import truncated
+from insights.traffic.holds import Heed
 from insights.traffic.limits import TIMED, ConnectionLimits
+from insights.traffic.refusal import Guarded, Refusal
 
 log = structlog.get_logger()
 
@@ -44,12 +49,26 @@ _HEAD_TOO_LARGE = (
 )
 
 
+_NOT_TAKEN_SECONDS: Final = 1.0
+"""After which it is looked again whether who is turned away has taken their earlier answers."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """A request that is refused, and waits to be told so."""
+
+    cycle: RequestResponseCycle
+    refusal: Refusal
+    timer: asyncio.TimerHandle
+
+
 class Crowd:
     """The connections of one listener. Once a second it cuts those that take too long over a request."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
         self.seconds = limits.seconds
+        self.holds = limits.holds
         self._open: set[Connection] = set()
         self._by_holder: Counter[str] = Counter()
         self._looking: asyncio.TimerHandle | None = None
@@ -101,11 +120,14 @@ class Crowd:
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's connection, which knows since when it has waited for the rest of a request."""
+    """uvicorn's connection, which knows since when it has waited for the rest of a request, and whom not to begin."""
 
     crowd: Crowd
+    guarded: Guarded | None
 
     since: float | None = None
+    _held: _Held | None = None
+    _heed: Heed | None = None
     _head = 0
     _unsent: tuple[float, int] | None = None
 
@@ -121,6 +143,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.since = None
         self.crowd.leave(self)
+        self._let_go()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -146,6 +169,53 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         super().on_message_complete()
         self.since, self._head = None, 0
+
+    def on_body(self, body: bytes) -> None:
+        # Nobody will read it: what is held costs no more memory for being long.
+        if self._held is None or self._held.cycle is not self.cycle:
+            super().on_body(body)
+
+    def shutdown(self) -> None:
+        """Called when the server ends: who is held is told at once."""
+        super().shutdown()
+        if self._held is not None:
+            self._tell()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        # Where uvicorn begins a request: those before it over this connection are answered.
+        refusal = None if self.guarded is None else self.guarded.refusal_of(cast(dict[str, Any], cycle.scope))
+        if refusal is None:
+            super()._start_asgi_task(cycle, app)
+            return
+        early = 0
+        if refusal.alone:
+            self._heed = self._heed or Heed()
+            early = self._heed.came(self.loop.time())
+        self._held = _Held(cycle, refusal, self.loop.call_later(self.crowd.holds.begin(early), self._tell))
+
+    def _tell(self) -> None:
+        """Answers whoever is held, and goes on to what they sent next."""
+        held = self._held
+        if held is None:
+            return
+        if self.flow.write_paused and not self.transport.is_closing():
+            held.timer = self.loop.call_later(_NOT_TAKEN_SECONDS, self._tell)
+            return
+        self._let_go()
+        cycle, refusal = held.cycle, held.refusal
+        cycle.response_started = cycle.response_complete = True
+        self.transport.write(_written(refusal, cycle, self.server_state.default_headers))
+        if self._heed is not None:
+            self._heed.told(self.loop.time(), refusal.retry_after)
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            self._held.timer.cancel()
+            self._held = None
+            self.crowd.holds.end()
 
     def is_stuck(self, now: float, seconds: float) -> bool:
         """Whether its other end has taken next to nothing of an answer for so long."""
@@ -178,6 +248,18 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def connection_class(limits: ConnectionLimits) -> type[Connection]:
-    """uvicorn's ``http`` for one listener."""
-    return type("Connection", (Connection,), {"crowd": Crowd(limits)})
+def _written(refusal: Refusal, cycle: RequestResponseCycle, more: Iterable[tuple[bytes, bytes]]) -> bytes:
+    parts = [STATUS_LINE[429]]
+    for name, value in (*more, *refusal.headers):
+        parts += (name, b": ", value, b"\r\n")
+    if not cycle.keep_alive:
+        parts.append(b"connection: close\r\n")
+    parts.append(b"\r\n")
+    if cycle.scope["method"] != "HEAD":
+        parts.append(refusal.body)
+    return b"".join(parts)
+
+
+def connection_class(limits: ConnectionLimits, guarded: Guarded | None = None) -> type[Connection]:
+    """uvicorn's ``http`` for one listener. ``guarded``: its application, where that refuses requests beforehand."""
+    return type("Connection", (Connection,), {"crowd": Crowd(limits), "guarded": guarded})

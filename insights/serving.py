@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from insights.connections import connection_class
 from insights.errors import WhyleftError
 from insights.traffic.limits import ConnectionLimits
+from insights.traffic.refusal import Guarded
 
 log = structlog.get_logger()
 
@@ -146,7 +147,7 @@ def _servers(
         config = uvicorn.Config(
             app,
             loop="none",
-            http=connection_class(connections),
+            http=connection_class(connections, app if isinstance(app, Guarded) else None),
             # Whom to believe about addresses is decided once, by the settings (``traffic/addresses``).
             proxy_headers=False,
             log_config=None,

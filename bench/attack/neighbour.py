@@ -175,7 +175,9 @@ def _flood(port: int, key: str, seconds: float) -> None:
     waiting = bodies(4_000, a_visit=4)
     print("ready", flush=True)
     for _ in sys.stdin:
-        found = asyncio.run(closed_loop(port, _path(key), waiting, connections=FLOOD_CONNECTIONS, seconds=seconds))
+        found = asyncio.run(
+            closed_loop(port, _path(key), waiting, connections=FLOOD_CONNECTIONS, seconds=seconds, leaves=True)
+        )
         print(len(found.latencies), found.errors, flush=True)
 
 

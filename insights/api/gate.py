@@ -2,7 +2,8 @@
 
 Too many, too large and too slow ones are turned away here, so that no operation has to think of it; every answer
 leaves with the headers that keep browsers from making more of it than it is. The events endpoint, which is the hot
-path, counts and bounds its own requests by the same ``Traffic``; here only its address is looked at.
+path, counts and bounds its own requests by the same ``Traffic``; here only its address is looked at, and what it
+turns away is answered. While requests are turned away, its listener asks before it begins one (``refusal_of``).
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from insights.api.body import ClientGone
+from insights.api.ingest import PATH, Ingest
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.api.safe_headers import HSTS, NOT_KEPT, SAFE, Header
 from insights.errors import TooLarge, TooMany, TooSlow, WhyleftError
 from insights.traffic.addresses import Client
 from insights.traffic.limits import Traffic
+from insights.traffic.refusal import Refusal
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 OPERATORS = frozenset({"/healthz", "/readyz", "/metrics"})
 """Never turned away: what asks here decides whether this process lives."""
 
@@ -31,10 +32,9 @@ OPERATORS = frozenset({"/healthz", "/readyz", "/metrics"})
 class Gate:
     """Wraps the whole application. ``https``: people come over https, and browsers are told to keep to it."""
 
-    def __init__(self, app: App, traffic: Traffic, *, hot_path: str, max_body_bytes: int, https: bool) -> None:
+    def __init__(self, app: Ingest, traffic: Traffic, *, max_body_bytes: int, https: bool) -> None:
         self._app = app
         self._traffic = traffic
-        self._hot_path = hot_path
         self._most = max_body_bytes
         self._seconds = traffic.connections.seconds
         self._safe = (*SAFE, HSTS) if https else SAFE
@@ -51,7 +51,7 @@ class Gate:
             peer = scope.get("client")
             if client.told:
                 scope["client"] = (client.address, 0)
-            if path == self._hot_path:
+            if path == PATH:
                 await self._app(scope, receive, send)
                 return
             # For single sign-on: whether the connection's own other end is a proxy of the operator's.
@@ -61,9 +61,25 @@ class Gate:
             await self._traffic.hold()
             await self._refuse(send, error)
 
-    def _admit(self, client: Client, scope: Scope) -> None:
+    def refusal_of(self, scope: Scope) -> Refusal | None:
+        """How a request is refused that has not been begun; None for one that has to be, to know what becomes of it."""
+        if not self._traffic.turns_away or scope["path"] in OPERATORS:
+            return None
+        client = self._traffic.clients.of(scope)
         try:
-            self._traffic.admit(client)
+            self._admit(client, scope, counts=False)
+            if scope["path"] == PATH:
+                self._app.check(scope)
+            elif (key := _key_of(scope)) is not None:
+                self._traffic.admit_operation(key, counts=False)
+        except TooMany as error:
+            headers, body = self._refusal(error)
+            return Refusal(headers, body, error.retry_after, alone=not client.told)
+        return None
+
+    def _admit(self, client: Client, scope: Scope, *, counts: bool = True) -> None:
+        try:
+            self._traffic.admit(client, counts=counts)
         except TooMany:
             if not client.told and any(name == b"x-forwarded-for" for name, _ in scope["headers"]):
                 self._traffic.not_believed(client)
@@ -119,6 +135,11 @@ class Gate:
         return with_headers
 
     async def _refuse(self, send: Send, error: WhyleftError) -> None:
+        headers, body = self._refusal(error)
+        await send({"type": "http.response.start", "status": error.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def _refusal(self, error: WhyleftError) -> tuple[list[Header], bytes]:
         body = problem(error.status, error.title, error.detail, error.field)
         headers = [
             (b"content-type", MEDIA_TYPE.encode()),
@@ -132,8 +153,7 @@ class Gate:
         if not isinstance(error, TooMany):
             # The rest of the body is on its way still.
             headers.append((b"connection", b"close"))
-        await send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        return headers, body
 
 
 class _Body:

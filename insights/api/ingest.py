@@ -21,7 +21,7 @@ from insights.api.body import ClientGone, Receive, read_body
 from insights.api.deciding import Deciding
 from insights.api.explained import explained
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
-from insights.api.reporting import Reporters
+from insights.api.reporting import Reporters, key_of
 from insights.api.safe_headers import SAFE
 from insights.decisions.decide import Choice
 from insights.decisions.pivots import withdrawn
@@ -43,6 +43,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PATH = "/v1/events"
+METHODS = ("POST", "OPTIONS")
 _encode = msgspec.json.Encoder().encode
 
 _BEFORE_RECORD = INGEST.index("record") + 1
@@ -80,24 +81,38 @@ class Ingest:
         self._limits = limits
         self._max_body_bytes = max_body_bytes
         self._meters = meters
-        self._traffic = traffic
         self._body_seconds = traffic.connections.seconds
         self._explains = explains
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in ("POST", "OPTIONS"):
+        """Answers a request. Raises TooMany."""
+        if scope["type"] != "http" or scope["path"] != PATH or scope["method"] not in METHODS:
             await self._app(scope, receive, send)
             return
         try:
             answer = await self.respond(scope, receive)
         except ClientGone:
             return
+        except TooMany as error:
+            self._meters.requests.answered(error.status)
+            raise
         self._meters.requests.answered(answer.status)
         await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
         await send({"type": "http.response.body", "body": answer.body})
 
+    def check(self, scope: Scope) -> None:
+        """Raises TooMany for a request to this endpoint that would be turned away: it need not be begun."""
+        text = key_of(scope["query_string"], dict(scope["headers"]))
+        if text is None or scope["method"] not in METHODS:
+            return
+        try:
+            self._reporters.admit(text, counts=False)
+        except TooMany as error:
+            self._meters.requests.answered(error.status)
+            raise
+
     async def respond(self, scope: Scope, receive: Receive) -> Answer:
-        """Answers one request. Raises ClientGone."""
+        """Answers one request. Raises ClientGone, TooMany."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         origin = headers.get(b"origin")
         cors: list[tuple[bytes, bytes]] = []
@@ -114,11 +129,9 @@ class Ingest:
             marks.append(time.perf_counter_ns())
             self._meters.stages.passed(marks)
             return answer
+        except TooMany:
+            raise
         except WhyleftError as error:
-            if isinstance(error, TooMany):
-                await self._traffic.hold()
-                # Turned away before its key was looked at, so the page's origin is not known to be allowed.
-                cors = cors or [(b"access-control-allow-origin", b"*")]
             extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             return Answer(
                 error.status,

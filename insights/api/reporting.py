@@ -71,6 +71,15 @@ class Reporters:
         self._traffic = traffic
         self._on_turned_away = on_turned_away
 
+    def admit(self, text: str, *, counts: bool = True) -> None:
+        """Counts a request with this key. Raises TooMany. ``counts``: False only asks."""
+        try:
+            self._traffic.admit_events(text, counts=counts)
+        except TooMany:
+            if (key := self._keys.at_hand(text)) is not None:
+                self._on_turned_away(key.project_id)
+            raise
+
     async def resolve(
         self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes], origin: bytes | None
     ) -> ResolvedKey:
@@ -81,13 +90,8 @@ class Reporters:
         text = key_of(scope["query_string"], headers)
         if text is None:
             raise KeyMissing("Send the project's write key: /v1/events?key=wl_w_… or Authorization: Bearer wl_w_….")
+        self.admit(text)
         key = self._keys.at_hand(text)
-        try:
-            self._traffic.admit_events(text)
-        except TooMany:
-            if key is not None:
-                self._on_turned_away(key.project_id)
-            raise
         if key is None:
             try:
                 key = await self._keys.resolve(text)

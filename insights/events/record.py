@@ -23,7 +23,7 @@ from insights.events.aftermath import has_aftermath
 from insights.events.entry import Entry
 from insights.events.field_book import FieldBook
 from insights.events.flush import News, SessionTimes
-from insights.events.rests import Rests
+from insights.events.rests import Rests, answered_over
 from insights.events.rows import part_of
 from insights.events.waiting import Lines
 from insights.events.ways import Line, Ways
@@ -175,12 +175,14 @@ class Recorder:
 
     def _flushed(self, line: Line) -> None:
         loop = asyncio.get_running_loop()
-        rest = 0.0 if self._stopping else self._rests.rest_of(line.project_id, loop.time())
-        if rest:
+        if rest := self._rest_of(line.project_id):
             self._resting[line] = loop.call_later(rest, self._rested, line)
         else:
             self._waiting.written(line)
         self._rests.flushed(line.project_id, loop.time())
+
+    def _rest_of(self, project_id: UUID) -> float:
+        return 0.0 if self._stopping else self._rests.rest_of(project_id, asyncio.get_running_loop().time())
 
     def _rested(self, line: Line) -> None:
         self._resting.pop(line).cancel()
@@ -208,12 +210,15 @@ class Recorder:
             log.exception("flush_failed")
             _fail(items, error)
         else:
-            _answer(items, news)
+            rests = self._rest_of(items[0].entry.project_id)
+            _answer(items, news, answered_over(len(items)) if rests else 0.0)
 
 
-def _answer(items: list[_Waiting], news: News) -> None:
+def _answer(items: list[_Waiting], news: News, apart: float) -> None:
+    """``apart``: seconds between one's answer and the next one's."""
+    loop = asyncio.get_running_loop()
     left = None if news.keys is None else set(news.keys)
-    for item in items:
+    for place, item in enumerate(items):
         if left is None:
             count = len(item.entry.events)
         else:
@@ -221,8 +226,15 @@ def _answer(items: list[_Waiting], news: News) -> None:
             brought = left & {(item.entry.session_id, event.id) for event in item.entry.events}
             left -= brought
             count = len(brought)
-        if not item.done.done():
-            item.done.set_result(count)
+        if place and apart:
+            loop.call_later(place * apart, _tell, item, count)
+        else:
+            _tell(item, count)
+
+
+def _tell(item: _Waiting, count: int) -> None:
+    if not item.done.done():
+        item.done.set_result(count)
 
 
 def _fail(items: list[_Waiting], error: Exception) -> None:

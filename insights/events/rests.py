@@ -1,6 +1,7 @@
 """Decides how long a project rests between two flushes: not at all, unless it sends more than it may beside others.
 
-Every commit makes those of others wait for the disk. Whoever floods has what is taken of it gathered into few.
+Every commit makes those of others wait for the disk, and whatever is done in one go makes them wait for the process.
+Whoever floods has what is taken of it gathered into few commits, and is answered little by little.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ from collections import OrderedDict
 from typing import Final
 from uuid import UUID
 
-REST_SECONDS: Final = 0.3
-"""What is written in a few milliseconds then meets one in a hundred of the others' requests."""
+REST_SECONDS: Final = 1.0
+"""What is written in a few milliseconds then meets fewer than one in a hundred of the others' requests."""
 
-LATELY: Final = 1.0
+APART_SECONDS: Final = 0.003
+"""Between two answers of a flush of who rests, at most: to finish a request takes a tenth of that."""
+
+LATELY: Final = 2.0
 """Seconds for which a project counts as flooding after a request of it was turned away, and others as present after a
-flush of theirs."""
+flush of theirs: longer than a rest, so that it is known at its end, too."""
 
 
 class Rests:
@@ -46,3 +50,8 @@ class Rests:
             return 0.0
         others = (at for other, at in self._flushed.items() if other != project_id)
         return REST_SECONDS if any(now - at <= LATELY for at in others) else 0.0
+
+
+def answered_over(count: int) -> float:
+    """Seconds between one and the next of so many answers: all of them are out before the next flush."""
+    return min(APART_SECONDS, REST_SECONDS / 2 / count)

@@ -29,8 +29,11 @@ class Buckets:
         self._recent: dict[str, float] = {}
         self._before: dict[str, float] = {}
 
-    def take(self, holder: str, cost: float = 1.0) -> float:
-        """0.0 when the holder may go on; else the seconds after which it may, and nothing was taken."""
+    def take(self, holder: str, cost: float = 1.0, *, counts: bool = True) -> float:
+        """0.0 when the holder may go on; else the seconds after which it may, and nothing was taken.
+
+        ``counts``: False takes nothing in either case: it only asks.
+        """
         if not self._interval:
             return 0.0
         now = self._clock()
@@ -43,7 +46,8 @@ class Buckets:
             # Remembered among the recent ones all the same: who floods is not forgotten by flooding.
             self._remember(holder, full_at - cost * self._interval)
             return over
-        self._remember(holder, full_at)
+        if counts:
+            self._remember(holder, full_at)
         return 0.0
 
     def charge(self, holder: str, cost: float) -> None:

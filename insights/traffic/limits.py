@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
+import time
 from dataclasses import dataclass, field
 
 import structlog
@@ -12,6 +12,7 @@ import structlog
 from insights.errors import TooMany
 from insights.traffic.addresses import Client, Clients, truncated
 from insights.traffic.buckets import Buckets
+from insights.traffic.holds import Holds
 from insights.traffic.seats import Seats
 
 log = structlog.get_logger()
@@ -19,19 +20,8 @@ log = structlog.get_logger()
 WRONG_KEY_COSTS = 20.0
 """Requests that a wrong key counts for: keys are not guessed quickly."""
 
-HOLD_SECONDS = 0.3
-"""How long who is turned away waits for it, more or less, while few are: those who are turned away together must not
-come back together, or everybody else waits for all of them at once."""
-
-LONGEST_HOLD_SECONDS = 5.0
-
-TURNED_AWAY_A_SECOND = 200
-"""How many are told that they are turned away, however many more ask: the more of them wait, the longer each does. A
-crowd would otherwise take all of a process just by being refused."""
-
-MOST_HELD = 10_000
-"""As many as there may be connections: one that waits costs little more memory than its connection does."""
-
+LATELY = 1.0
+"""Seconds after one was turned away for which others are asked about before they are begun."""
 
 TIMED = "whyleft.timed"
 """An extension of a request's scope: its listener cuts it when it takes too long to arrive; nobody else need watch."""
@@ -41,12 +31,14 @@ TIMED = "whyleft.timed"
 class ConnectionLimits:
     """What a listener puts up with. ``seconds``: a request must have arrived whole after so many; ``each``:
     connections of one address; ``all``: connections of everybody. 0 is no limit. ``clients``: whose addresses count.
+    ``holds``: who of them waits to be told that they were turned away.
     """
 
     seconds: float = 20.0
     each: int = 256
     all: int = 10_000
     clients: Clients = field(default_factory=lambda: Clients(""))
+    holds: Holds = field(default_factory=Holds)
 
 
 class Traffic:
@@ -67,17 +59,25 @@ class Traffic:
     ) -> None:
         self.clients = Clients(trusted_proxies)
         self.seats = Seats(at_once)
-        self.connections = ConnectionLimits(request_seconds, connections_each, connections_all, self.clients)
+        self.holds = Holds()
+        self.connections = ConnectionLimits(
+            request_seconds, connections_each, connections_all, self.clients, self.holds
+        )
         self.turned_away = 0
         self._addresses = Buckets(address_rate, burst_seconds)
         self._events = Buckets(key_rate, burst_seconds)
         self._operations = Buckets(operation_rate, burst_seconds)
-        self._held = 0
+        self._turning_away_until = 0.0
         self._told = False
 
-    def admit(self, client: Client) -> None:
-        """Counts a request of an address. Raises TooMany."""
-        if client.holder is not None and (wait := self._addresses.take(client.holder)):
+    @property
+    def turns_away(self) -> bool:
+        """Whether somebody was turned away lately: while nobody is, there is no need to ask who would be."""
+        return time.monotonic() < self._turning_away_until
+
+    def admit(self, client: Client, *, counts: bool = True) -> None:
+        """Counts a request of an address. Raises TooMany. ``counts``: False only asks, here and below."""
+        if client.holder is not None and (wait := self._addresses.take(client.holder, counts=counts)):
             raise self._too_many("This address sends too many requests", wait)
 
     def not_believed(self, client: Client) -> None:
@@ -90,14 +90,14 @@ class Traffic:
                 advice="if this is your own balancer, add it to WHYLEFT_TRUSTED_PROXIES",
             )
 
-    def admit_events(self, key: str) -> None:
+    def admit_events(self, key: str, *, counts: bool = True) -> None:
         """Counts a request to the events endpoint. Raises TooMany."""
-        if wait := self._events.take(key):
+        if wait := self._events.take(key, counts=counts):
             raise self._too_many("This key sends too many requests. Put more events into each", wait)
 
-    def admit_operation(self, key: str) -> None:
+    def admit_operation(self, key: str, *, counts: bool = True) -> None:
         """Counts a request to any other operation. Raises TooMany."""
-        if wait := self._operations.take(key):
+        if wait := self._operations.take(key, counts=counts):
             raise self._too_many("This key sends too many requests", wait)
 
     def wrong_key(self, client: Client) -> None:
@@ -106,24 +106,14 @@ class Traffic:
             self._addresses.charge(client.holder, WRONG_KEY_COSTS)
 
     async def hold(self) -> None:
-        """Lets whoever is turned away wait a moment: a loop that asks again at once is slowed to a trickle.
-
-        Past so many that wait, nobody is held: waiting costs memory.
-        """
-        if self._held >= MOST_HELD:
-            return
-        self._held += 1
+        """Lets whoever is turned away wait a moment for it."""
         try:
-            await asyncio.sleep(hold_of(self._held) * random.uniform(0.5, 1.5))  # noqa: S311  no secret
+            await asyncio.sleep(self.holds.begin())
         finally:
-            self._held -= 1
+            self.holds.end()
 
     def _too_many(self, what: str, wait: float) -> TooMany:
         self.turned_away += 1
+        self._turning_away_until = time.monotonic() + LATELY
         seconds = max(1, math.ceil(wait))
         return TooMany(f"{what}. Send the same request again after {seconds} s.", retry_after=seconds)
-
-
-def hold_of(held: int) -> float:
-    """Seconds, more or less, that one of so many who are turned away waits to be told."""
-    return min(max(HOLD_SECONDS, held / TURNED_AWAY_A_SECOND), LONGEST_HOLD_SECONDS)

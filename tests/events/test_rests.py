@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from insights.events.rests import LATELY, REST_SECONDS, Rests
+from insights.events.rests import APART_SECONDS, LATELY, REST_SECONDS, Rests, answered_over
 
 
 def test_only_who_floods_rests_and_only_beside_others() -> None:
@@ -31,3 +31,8 @@ def test_a_rest_ends_with_the_flood_and_with_the_others_leaving() -> None:
     assert rests.rest_of(flood, 2 * LATELY) == REST_SECONDS
     rests.flushed(other, 2 * LATELY + 0.1)
     assert rests.rest_of(flood, 2 * LATELY + 0.1) == 0.0
+
+
+def test_all_of_a_flush_are_answered_before_the_next() -> None:
+    assert answered_over(1) == answered_over(60) == APART_SECONDS
+    assert 2_000 * answered_over(2_000) < REST_SECONDS
