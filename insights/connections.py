@@ -14,11 +14,13 @@ import termios
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, cast
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from insights.api.answers import WHOLE
 from insights.joined import Joined
 from insights.traffic.addresses import truncated
 from insights.traffic.holds import Heed
@@ -162,8 +164,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._head = -1
-        if self.crowd.seconds:
-            self.scope["extensions"] = {TIMED: {}}
+        self.scope["extensions"] = {TIMED: {}} if self.crowd.seconds else {}
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -185,6 +186,8 @@ class Connection(HttpToolsProtocol):
         # Where uvicorn begins a request: those before it over this connection are answered.
         refusal = None if self.guarded is None else self.guarded.refusal_of(cast(dict[str, Any], cycle.scope))
         if refusal is None:
+            extensions = cast(dict[str, Any], cycle.scope["extensions"])
+            extensions[WHOLE] = partial(_send_whole, cycle)
             super()._start_asgi_task(cycle, app)
             return
         early = 0
@@ -246,6 +249,19 @@ class Connection(HttpToolsProtocol):
         if waiting and not self.transport.is_closing() and self._head != 0:
             self.transport.write(_LATE)
         self.transport.close()
+
+
+def _send_whole(cycle: RequestResponseCycle, head: bytes, body: bytes) -> bool:
+    """See ``WHOLE``. What is not the usual case is left to uvicorn: to wait, or to say that the connection ends."""
+    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused or not cycle.keep_alive:
+        return False
+    cycle.response_started = cycle.response_complete = True
+    cycle.waiting_for_100_continue = False
+    own = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
+    cast(Joined, cycle.transport).write_whole(b"%b%b\r\n%b" % (head, own, body))
+    cycle.message_event.set()
+    cycle.on_response()
+    return True
 
 
 def _written(refusal: Refusal, cycle: RequestResponseCycle, more: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -36,6 +36,11 @@ class Joined:
             return
         self._transport.write(data)
 
+    def write_whole(self, data: bytes) -> None:
+        """Sends a whole answer at once: there is nothing that its head could wait for."""
+        self._flush()
+        self._transport.write(data)
+
     def close(self) -> None:
         """Closes the connection once everything is sent."""
         self._flush()

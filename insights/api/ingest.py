@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -16,13 +16,14 @@ import msgspec
 from adapters.telemetry.meters import Meters
 from adapters.telemetry.stages import INGEST
 from insights.access.keys import ResolvedKey
+from insights.api.answers import Answer
 from insights.api.asking import Asked
 from insights.api.body import ClientGone, Receive, read_body
 from insights.api.deciding import Deciding
 from insights.api.explained import explained
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.api.reporting import Reporters, key_of
-from insights.api.safe_headers import SAFE
+from insights.api.safe_headers import SAFE, Header
 from insights.decisions.decide import Choice
 from insights.decisions.pivots import withdrawn
 from insights.errors import TooMany, WhyleftError
@@ -48,14 +49,6 @@ _encode = msgspec.json.Encoder().encode
 
 _BEFORE_RECORD = INGEST.index("record") + 1
 """How many marks there are before the commit: the start, and the end of each stage."""
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """A whole HTTP response."""
-
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
 
 
 class Ingest:
@@ -97,8 +90,7 @@ class Ingest:
             self._meters.requests.answered(error.status)
             raise
         self._meters.requests.answered(answer.status)
-        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await answer.leave(scope, send)
 
     def check(self, scope: Scope) -> None:
         """Raises TooMany for a request to this endpoint that would be turned away: it need not be begun."""
@@ -115,17 +107,18 @@ class Ingest:
         """Answers one request. Raises ClientGone, TooMany."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         origin = headers.get(b"origin")
-        cors: list[tuple[bytes, bytes]] = []
+        cors: tuple[Header, ...] = ()
         try:
             key = await self._reporters.resolve(scope, headers, origin)
             if origin is not None:
-                cors = [(b"access-control-allow-origin", origin), (b"vary", b"origin")]
+                cors = ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
             if scope["method"] == "OPTIONS":
-                return Answer(204, [*cors, *_PREFLIGHT], b"")
+                return Answer(204, (*cors, *_PREFLIGHT))
             seconds = 0.0 if TIMED in scope.get("extensions", ()) else self._body_seconds
             body = await read_body(receive, headers, self._max_body_bytes, seconds)
             marks = [time.perf_counter_ns()]
-            answer = _json(200, await self._take(key, body, scope, headers, marks), cors)
+            taken = await self._take(key, body, scope, headers, marks)
+            answer = Answer(200, (*_TAKEN, *cors) if cors else _TAKEN, _encode(taken))
             marks.append(time.perf_counter_ns())
             self._meters.stages.passed(marks)
             return answer
@@ -135,7 +128,7 @@ class Ingest:
             extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             return Answer(
                 error.status,
-                [(b"content-type", MEDIA_TYPE.encode()), *extra, *cors, *SAFE],
+                ((b"content-type", MEDIA_TYPE.encode()), *extra, *cors, *SAFE),
                 problem(error.status, error.title, error.detail, error.field),
             )
 
@@ -201,11 +194,13 @@ class Ingest:
         return answer
 
 
-_PREFLIGHT = [
+_TAKEN: Final[tuple[Header, ...]] = ((b"content-type", b"application/json"), *SAFE)
+
+_PREFLIGHT: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),
     (b"access-control-max-age", b"7200"),
-]
+)
 
 
 def _complete(event: WireEvent, url: str | None, title: str | None, referrer: str | None) -> None:
@@ -248,10 +243,3 @@ def _action(choice: Choice | None) -> dict[str, Any] | None:
         "template": choice.offer.template,
         "content": choice.offer.content,
     }
-
-
-def _json(status: int, document: dict[str, Any], cors: list[tuple[bytes, bytes]]) -> Answer:
-    body = _encode(document)
-    # With its length said, the answer need not go out in chunks.
-    length = (b"content-length", str(len(body)).encode())
-    return Answer(status, [(b"content-type", b"application/json"), length, *cors, *SAFE], body)

@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import cast
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from insights import serving
+from insights.api.answers import WHOLE, Answer
 from insights.connections import Connection, Crowd
 from insights.joined import Joined
 from insights.traffic.addresses import Clients
@@ -228,3 +230,45 @@ async def test_an_application_is_told_that_its_requests_are_timed_already() -> N
         async with listening(ConnectionLimits(seconds=seconds), listens) as port:
             await exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert told == [True, False]
+
+
+async def whole(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        body = await Request(scope, receive).body()
+        headers = ((b"content-type", b"text/plain"), (b"x-path", scope["path"].encode()))
+        await Answer(200 if body else 400, headers, body or b"empty").leave(scope, send)
+
+
+ABC = b"POST /%b HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n%b\r\nabc"
+
+
+async def test_answers_that_leave_whole_are_those_of_their_own_requests_and_name_the_servers_headers_too() -> None:
+    async with listening(ConnectionLimits(), whole) as port:
+        ask = ABC % (b"one", b"") + b"POST /two HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        said = await exchange(port, ask + ABC % (b"three", b"Connection: close\r\n"))
+    one, two, three = said.split(b"HTTP/1.1 ")[1:]
+    assert one.startswith(b"200 OK\r\ncontent-type: text/plain\r\nx-path: /one\r\ncontent-length: 3\r\ndate: ")
+    assert one.endswith(b" GMT\r\n\r\nabc")
+    assert two.startswith(b"400 Bad Request\r\n") and b"x-path: /two" in two and two.endswith(b"\r\n\r\nempty")
+    assert b"x-path: /three" in three and b"connection: close\r\n" in three and three.endswith(b"\r\n\r\nabc")
+
+
+async def test_an_answer_leaves_in_two_messages_where_a_server_does_not_take_it_whole() -> None:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    for extensions in ({}, {"extensions": {WHOLE: lambda head, body: False}}):
+        await Answer(200, ((b"x-a", b"b"),), b"abc").leave(dict(extensions), send)
+        assert sent == [
+            {"type": "http.response.start", "status": 200, "headers": [(b"x-a", b"b"), (b"content-length", b"3")]},
+            {"type": "http.response.body", "body": b"abc"},
+        ]
+        sent.clear()
+
+
+async def test_no_header_of_a_whole_answer_can_begin_another_one() -> None:
+    answer = Answer(200, ((b"x-a", b"b\r\nx-c: d"),), b"abc")
+    with pytest.raises(ValueError, match="control"):
+        await answer.leave({"extensions": {WHOLE: lambda head, body: True}}, cast(Send, None))
