@@ -14,7 +14,6 @@ import termios
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final, cast
 
 import structlog
@@ -128,6 +127,7 @@ class Connection(HttpToolsProtocol):
     guarded: Guarded | None
 
     since: float | None = None
+    _begun: RequestResponseCycle
     _held: _Held | None = None
     _heed: Heed | None = None
     _head = 0
@@ -184,10 +184,13 @@ class Connection(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         # Where uvicorn begins a request: those before it over this connection are answered.
-        refusal = None if self.guarded is None else self.guarded.refusal_of(cast(dict[str, Any], cycle.scope))
+        scope: Any = cycle.scope
+        refusal = None if self.guarded is None else self.guarded.refusal_of(scope)
         if refusal is None:
-            extensions = cast(dict[str, Any], cycle.scope["extensions"])
-            extensions[WHOLE] = partial(_send_whole, cycle)
+            # One at a time: the next is begun when this one is answered. The request itself must not refer to its
+            # cycle, which refers to it: only the garbage collector would ever free the two.
+            self._begun = cycle
+            scope["extensions"][WHOLE] = self._send_whole
             super()._start_asgi_task(cycle, app)
             return
         early = 0
@@ -195,6 +198,20 @@ class Connection(HttpToolsProtocol):
             self._heed = self._heed or Heed()
             early = self._heed.came(self.loop.time())
         self._held = _Held(cycle, refusal, self.loop.call_later(self.crowd.holds.begin(early), self._tell))
+
+    def _send_whole(self, head: bytes, body: bytes) -> bool:
+        """See ``WHOLE``. What is not the usual case is left to uvicorn: to wait, or to say that the connection ends."""
+        cycle = self._begun
+        if cycle.response_started or cycle.disconnected or self.flow.write_paused or not cycle.keep_alive:
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        own = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
+        transport: Any = self.transport
+        transport.write_whole(b"%b%b\r\n%b" % (head, own, body))
+        cycle.message_event.set()
+        self.on_response_complete()
+        return True
 
     def _tell(self) -> None:
         """Answers whoever is held, and goes on to what they sent next."""
@@ -249,19 +266,6 @@ class Connection(HttpToolsProtocol):
         if waiting and not self.transport.is_closing() and self._head != 0:
             self.transport.write(_LATE)
         self.transport.close()
-
-
-def _send_whole(cycle: RequestResponseCycle, head: bytes, body: bytes) -> bool:
-    """See ``WHOLE``. What is not the usual case is left to uvicorn: to wait, or to say that the connection ends."""
-    if cycle.response_started or cycle.disconnected or cycle.flow.write_paused or not cycle.keep_alive:
-        return False
-    cycle.response_started = cycle.response_complete = True
-    cycle.waiting_for_100_continue = False
-    own = b"".join([b"%b: %b\r\n" % header for header in cycle.default_headers])
-    cast(Joined, cycle.transport).write_whole(b"%b%b\r\n%b" % (head, own, body))
-    cycle.message_event.set()
-    cycle.on_response()
-    return True
 
 
 def _written(refusal: Refusal, cycle: RequestResponseCycle, more: Iterable[tuple[bytes, bytes]]) -> bytes:

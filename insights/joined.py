@@ -7,24 +7,27 @@ those of the events endpoint, that is most of what sending it costs.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
 _HEAD: Final = b"HTTP/1.1 "
+_ITS_OWN: Final = ("abort", "get_extra_info", "get_write_buffer_size", "is_closing", "set_protocol")
 
 
 class Joined:
     """A transport that holds back an answer's head until the next write, or the event loop's next turn at the latest.
 
-    Everything else is the transport's own.
+    What else a connection asks of it is the transport's own.
     """
 
-    __slots__ = ("_held", "_loop", "_transport", "is_closing")
+    __slots__ = ("_held", "_loop", "_transport", *_ITS_OWN)
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport = transport
         self._loop = loop
         self._held = b""
-        self.is_closing = transport.is_closing
+        # Bound once: a ``__getattr__`` would make whatever is asked of it slow, ``write`` too.
+        for name in _ITS_OWN:
+            setattr(self, name, getattr(transport, name))
 
     def write(self, data: bytes) -> None:
         """Sends ``data``, and before it what was held back."""
@@ -51,6 +54,3 @@ class Joined:
             held, self._held = self._held, b""
             if not self._transport.is_closing():
                 self._transport.write(held)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from starlette.requests import Request
@@ -171,14 +173,15 @@ def test_a_whole_network_of_ipv6_is_one_customer() -> None:
         assert let_in(crowd, [None] * 9) == 3
 
 
-class Wire:
+class Wire(asyncio.Transport):
     """The far end of a transport: what was written to it, write by write."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.written: list[bytes] = []
         self.closed = False
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Any) -> None:
         self.written.append(data)
 
     def is_closing(self) -> bool:
@@ -187,13 +190,13 @@ class Wire:
     def close(self) -> None:
         self.closed = True
 
-    def get_extra_info(self, name: str) -> str:
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
         return name
 
 
 def joined() -> tuple[Joined, Wire]:
     wire = Wire()
-    return Joined(cast(asyncio.Transport, wire), asyncio.get_running_loop()), wire
+    return Joined(wire, asyncio.get_running_loop()), wire
 
 
 async def test_a_head_leaves_with_the_first_of_its_body() -> None:
@@ -272,3 +275,32 @@ async def test_no_header_of_a_whole_answer_can_begin_another_one() -> None:
     answer = Answer(200, ((b"x-a", b"b\r\nx-c: d"),), b"abc")
     with pytest.raises(ValueError, match="control"):
         await answer.leave({"extensions": {WHOLE: lambda head, body: True}}, cast(Send, None))
+
+
+class Marker:
+    """Something that is seen to go."""
+
+
+async def test_what_was_answered_leaves_nothing_to_the_garbage_collector() -> None:
+    kept: list[weakref.ref[Marker]] = []
+
+    async def marks(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["marker"] = Marker()
+            kept.append(weakref.ref(scope["marker"]))
+            await Answer(200, (), b"abc").leave(scope, send)
+
+    get = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+    gc.disable()
+    try:
+        async with listening(ConnectionLimits(), marks) as port:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for _ in range(3):
+                writer.write(get)
+                assert (await reader.readuntil(b"abc")).startswith(b"HTTP/1.1 200 ")
+            gone = [ref() is None for ref in kept]
+            writer.close()
+    finally:
+        gc.enable()
+    # The connection knows its last request.
+    assert gone == [True, True, False]
