@@ -5,7 +5,7 @@ from __future__ import annotations
 from insights.decisions.guardrails import Limits, refusal, silence
 from insights.decisions.incentives import NO_MARGIN, cannot_bear
 from insights.decisions.moment import Moment
-from insights.decisions.offer import Catalogue, LiveOffer
+from insights.decisions.offer import Catalogue, LiveOffer, Standing
 from insights.profiles.profile import Profile
 
 
@@ -24,10 +24,11 @@ def eligible(moment: Moment, catalogue: Catalogue, limits: Limits) -> tuple[list
     taken = 0
     open_now = catalogue.open_in(moment.stage)
     excluded = open_now.closed.copy()
-    for offer, name, action_bit in open_now.offers:
+    for standing in open_now.offers:
+        offer, name, action_bit, _, _ = standing
         if taken & action_bit:
             continue
-        reason = _unfit(offer, moment, catalogue) or refusal(profile, action_bit)
+        reason = _unfit(standing, moment, catalogue) or refusal(profile, action_bit)
         if reason is None and offer.group and _served_of(offer.group, catalogue, profile):
             reason = f"another action of the group {offer.group!r} was shown this session"
         if reason is None:
@@ -47,15 +48,16 @@ def _served_of(group: str, catalogue: Catalogue, profile: Profile) -> bool:
     return any(offer.group == group and profile.was_served(offer.action) for offer in catalogue.offers)
 
 
-def _unfit(offer: LiveOffer, moment: Moment, catalogue: Catalogue) -> str | None:
-    if (reason := offer.out_of_season(moment.now_ms)) is not None:
+def _unfit(standing: Standing, moment: Moment, catalogue: Catalogue) -> str | None:
+    offer, _, _, season, requirements = standing
+    if season and (reason := offer.out_of_season(moment.now_ms)) is not None:
         return reason
     if not offer.faces:
         return NO_MARGIN if catalogue.facts.margin_rate is None else "the shop set up none"
-    for requirement in offer.requirements:
-        if requirement.condition.truth(moment) is not True:
-            return requirement.unmet
-    if offer.lacks_link(moment, catalogue.facts):
+    for holds, unmet in requirements:
+        if holds(moment) is not True:
+            return unmet
+    if offer.needs_link and offer.lacks_link(moment, catalogue.facts):
         return "no page to point to is known"
     if offer.incentive is not None:
         return cannot_bear(moment.profile, offer.incentive, catalogue.facts)

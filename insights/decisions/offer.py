@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from insights.decisions.content import Offer, ShopFacts, Template, fill, links_of
@@ -81,12 +81,23 @@ class LiveOffer:
         return bool(self.needs_link) and not links_of(moment, facts)[self.needs_link]
 
 
+class Standing(NamedTuple):
+    """An offer with what is asked of it at every moment: the ``name`` and the ``bit`` of its action, whether it has a
+    ``season``, and its requirements as (condition, what to say where it does not hold)."""
+
+    offer: LiveOffer
+    name: str
+    bit: int
+    season: bool
+    requirements: tuple[tuple[Callable[[Moment], bool | None], str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Open:
-    """What is offered in one stage. ``offers`` with the name and the bit of their actions, in order; ``closed``: the
-    actions whose first entry is for other stages, by name, and why they are none for this one."""
+    """What is offered in one stage. ``offers`` in order; ``closed``: the actions whose first entry is for other stages,
+    by name, and why they are none for this one."""
 
-    offers: tuple[tuple[LiveOffer, str, int], ...]
+    offers: tuple[Standing, ...]
     closed: dict[str, str]
 
 
@@ -111,6 +122,16 @@ def _open_in(offers: tuple[LiveOffer, ...], stage: Stage) -> Open:
     for offer in offers:
         first.setdefault(offer.action.value, offer)
     return Open(
-        tuple((offer, offer.action.value, ACTION_BIT[offer.action]) for offer in offers if stage in offer.stages),
+        tuple(_standing(offer) for offer in offers if stage in offer.stages),
         {name: f"not for stage {stage.value}" for name, offer in first.items() if stage not in offer.stages},
+    )
+
+
+def _standing(offer: LiveOffer) -> Standing:
+    return Standing(
+        offer,
+        offer.action.value,
+        ACTION_BIT[offer.action],
+        offer.starts_ms is not None or offer.ends_ms is not None,
+        tuple((requirement.condition.truth, requirement.unmet) for requirement in offer.requirements),
     )
