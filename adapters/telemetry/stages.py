@@ -42,15 +42,12 @@ class Stages(Collector):
     def passed(self, marks: Sequence[int]) -> None:
         """Counts one request. ``marks``: nanoseconds of ``time.perf_counter_ns`` at the start of the first stage and at
         the end of each; the same mark twice says that a stage was not needed."""
-        stage = -1
         before = marks[0]
-        for mark in marks:
-            took = mark - before
-            if took:
+        for stage, mark in enumerate(marks[1:]):
+            if took := mark - before:
                 self._counts[stage][bisect_left(BOUNDS_NS, took)] += 1
                 self._sums[stage] += took
-            before = mark
-            stage += 1
+                before = mark
         if self._tracer is not None:
             self._trace(self._tracer, marks)
 

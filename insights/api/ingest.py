@@ -138,12 +138,13 @@ class Ingest:
         """``marks``: when it was begun; the ends of the stages are added, up to the commit."""
         received_ms = time.time_ns() // 1_000_000
         reading = read_batch(body, self._limits, received_ms)
-        if key.kind == "write":
-            # A write key stands in every page: with it, anybody could take back anybody's order.
-            reading = refuse_types(reading, AFTERWARDS, SERVERS_ONLY)
-        batch = reading.batch
         project_id = ProjectId(key.project_id)
         entry = _entry(project_id, reading, received_ms)
+        if key.kind == "write" and not AFTERWARDS.isdisjoint(entry.types):
+            # A write key stands in every page: with it, anybody could take back anybody's order.
+            reading = refuse_types(reading, AFTERWARDS, SERVERS_ONLY)
+            entry = _entry(project_id, reading, received_ms)
+        batch = reading.batch
         if batch.page is not None and "page_viewed" in entry.types:
             for event in batch.events:
                 if event.type == "page_viewed":

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct, field, inspect
+from msgspec import Meta, Struct, field, inspect
 
 from insights.errors import Refused
 from insights.vocabulary.events import PROPS, Props
@@ -50,6 +50,13 @@ class WireEvent(Struct, gc=False):
     url: str | None = None
 
 
+class _UsualEvent(WireEvent, gc=False):
+    """An event whose ``seq`` and ``url`` the decoder itself finds to be in order."""
+
+    seq: Annotated[int, Meta(ge=0, le=MAX_SEQ)] = 0
+    url: Annotated[str, Meta(max_length=MAX_URL)] | None = None
+
+
 class Batch(Struct, gc=False):
     """A batch as it arrives. ``sent_at`` is the client's clock when this attempt left, in epoch milliseconds."""
 
@@ -59,6 +66,10 @@ class Batch(Struct, gc=False):
     tab: str = ""
     sent_at: int | float | None = None
     page: Page | None = None
+
+
+class _Batch(Batch, gc=False):
+    events: list[_UsualEvent]  # type: ignore[assignment]  # nobody puts others into it
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +130,7 @@ _KNOWN: dict[str, tuple[type[Props] | None, frozenset[str]]] = {
 _CUSTOM: tuple[None, frozenset[str]] = (None, frozenset())
 
 _convert = msgspec.convert
-_decode_batch = msgspec.json.Decoder(Batch).decode
+_decode_batch = msgspec.json.Decoder(_Batch).decode
 _PATH = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 
 
@@ -137,7 +148,7 @@ def read_batch(body: bytes, limits: Limits, received_ms: int) -> Reading:
         _check_envelope(batch.visitor, batch.session, batch.tab, len(batch.events), limits)
         skew = _skew(batch.sent_at, received_ms, limits)
         try:
-            admit(batch.events, skew, received_ms)
+            _admit(batch.events, skew, received_ms)
         except _EventRefused:
             return _read_apart(body, limits, received_ms)
         return Reading(batch, [], skew)
@@ -150,8 +161,6 @@ type_of: Callable[[WireEvent], str] = attrgetter("type")
 
 def refuse_types(reading: Reading, types: AbstractSet[str], error: str) -> Reading:
     """The same reading with the events of these types among the rejected."""
-    if types.isdisjoint(map(type_of, reading.batch.events)):
-        return reading
     refused = [event for event in reading.batch.events if event.type in types]
     reading.batch.events = [event for event in reading.batch.events if event.type not in types]
     rejected = [Rejection(str(event.id), error, msgspec.json.encode(event)) for event in refused]
@@ -160,17 +169,25 @@ def refuse_types(reading: Reading, types: AbstractSet[str], error: str) -> Readi
 
 def admit(events: Iterable[WireEvent], skew: int, received_ms: int) -> None:
     """Checks decoded events and corrects their times in place. Raises the first refusal, which names the field."""
-    latest = received_ms + LEAD_MS
     for event in events:
-        at = int(event.t) + skew
-        if not EARLIEST_MS <= at <= latest:
-            raise _EventRefused(
-                "t: is not a time between the year 2000 and now; send the client's clock in epoch milliseconds"
-            )
         if not 0 <= event.seq <= MAX_SEQ:
             raise _EventRefused("seq: must be a whole number from 0 up")
         if event.url is not None and len(event.url) > MAX_URL:
             raise _EventRefused(f"url: is longer than {MAX_URL} characters; leave the query out")
+        _admit((event,), skew, received_ms)
+
+
+def _admit(events: Iterable[WireEvent], skew: int, received_ms: int) -> None:
+    """The same for events whose ``seq`` and ``url`` are in order."""
+    latest = received_ms + LEAD_MS
+    for event in events:
+        at = event.t
+        if skew or at.__class__ is not int:
+            event.t = at = int(at) + skew
+        if not EARLIEST_MS <= at <= latest:
+            raise _EventRefused(
+                "t: is not a time between the year 2000 and now; send the client's clock in epoch milliseconds"
+            )
         known, plain = _KNOWN.get(event.type, _CUSTOM)
         if known is None:
             _keep_as_custom(event)
@@ -181,7 +198,6 @@ def admit(events: Iterable[WireEvent], skew: int, received_ms: int) -> None:
                 raise _EventRefused(_field_first(str(error), "props")) from None
         if not plain.issuperset(event.props):
             _check_fit(event.props)
-        event.t = at
 
 
 def _check_fit(props: dict[str, Any]) -> None:
