@@ -51,42 +51,42 @@ MOST: Final = 4.0
 
 def features(profile: Profile, now_ms: int) -> tuple[float, ...]:
     """The row of ``FEATURES``, each from 0 to ``MOST``. ``now_ms`` is the server's clock, epoch milliseconds."""
-    p = profile
+    p, log_of = profile, _LOGS.get
     compared = p.compared()
     silent = now_ms - p.last_at - SKEW_MS
     # By the visitor's own clock: how long ago the sign of leaving was when they last did something.
     leaving = exp((p.exit_at - p.last_at) / FADE_MS) if p.exits else 0.0
     return (
-        _LOGS[p.pages],
-        _LOGS[p.products_seen],
-        _LOGS[compared.same_category],
-        _LOGS[p.repeats],
+        log_of(p.pages, MOST),
+        log_of(p.products_seen, MOST),
+        log_of(compared.same_category, MOST),
+        log_of(p.repeats, MOST),
         _log(p.engaged_ms / 10_000),
         p.depth,
-        _LOGS[p.reviews],
-        _LOGS[p.searches],
-        _LOGS[p.empty_searches],
-        _LOGS[p.quick_backs],
-        _LOGS[p.cheaper],
-        _LOGS[p.price_hovers],
-        _LOGS[p.coupons_refused],
+        log_of(p.reviews, MOST),
+        log_of(p.searches, MOST),
+        log_of(p.empty_searches, MOST),
+        log_of(p.quick_backs, MOST),
+        log_of(p.cheaper, MOST),
+        log_of(p.price_hovers, MOST),
+        log_of(p.coupons_refused, MOST),
         1.0 if p.coupons_accepted else 0.0,
-        _LOGS[p.policies],
-        _LOGS[p.copies],
+        log_of(p.policies, MOST),
+        log_of(p.copies, MOST),
         1.0 if p.cart_items else 0.0,
-        _LOGS[p.cart_adds],
-        _LOGS[p.cart_removes],
+        log_of(p.cart_adds, MOST),
+        log_of(p.cart_removes, MOST),
         (p.checkout + 2) / 7 if p.checkout else 0.0,
-        _LOGS[p.hesitations],
+        log_of(p.hesitations, MOST),
         _log(p.refocused / 2 + p.forms_left) if p.refocused or p.forms_left else 0.0,
         _log(p.failures + p.js_errors / 2) if p.failures or p.js_errors else 0.0,
         _log(p.rage_clicks + p.dead_clicks / 2) if p.rage_clicks or p.dead_clicks else 0.0,
         leaving,
-        _LOGS[p.hides],
+        log_of(p.hides, MOST),
         min(1.0, silent / 1_800_000) if silent > 0 and p.last_at else 0.0,
-        _LOGS[p.sessions - 1] if p.sessions else 0.0,
-        _LOGS[p.carts_left],
-        _LOGS[p.purchases],
+        log_of(p.sessions - 1, MOST) if p.sessions else 0.0,
+        log_of(p.carts_left, MOST),
+        log_of(p.purchases, MOST),
         1.0 if p.has_email else 0.0,
         1.0 if p.paid_click else 0.0,
     )
@@ -96,11 +96,5 @@ def _log(count: float) -> float:
     return min(MOST, log1p(count)) if count > 0 else 0.0
 
 
-class _Logs(dict[int, float]):
-    """A count → its logarithm, ``MOST`` for one that is too large to stand here."""
-
-    def __missing__(self, count: int) -> float:
-        return MOST
-
-
-_LOGS: Final = _Logs({count: _log(count) for count in range(54)})
+_LOGS: Final = {count: _log(count) for count in range(54)}
+"""A count → its logarithm; that of one too large to stand here is ``MOST``."""

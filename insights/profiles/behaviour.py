@@ -53,13 +53,15 @@ def clicked(p: Profile, at: int, path: str, props: Props) -> None:
 
 
 def scrolled(p: Profile, at: int, path: str, props: Props) -> None:
-    p.depth = max(p.depth, share_of(props, "depth"))
+    depth = share_of(props, "depth")
+    if depth > p.depth:
+        p.depth = depth
 
 
 def engaged(p: Profile, at: int, path: str, props: Props) -> None:
     ms = whole_of(props, "ms")
-    p.engaged_ms = min(LARGEST, p.engaged_ms + ms)
-    p.page_engaged_ms = min(LARGEST, p.page_engaged_ms + ms)
+    p.engaged_ms = whole if (whole := p.engaged_ms + ms) <= LARGEST else LARGEST
+    p.page_engaged_ms = page if (page := p.page_engaged_ms + ms) <= LARGEST else LARGEST
 
 
 def hover_hesitation(p: Profile, at: int, path: str, props: Props) -> None:

@@ -72,9 +72,12 @@ def event_path(event_type: str, url: str | None, own: object) -> str:
     """The path of the page an event happened on: ``own`` (its path prop) on page views, else the URL's; "" if none."""
     if event_type == "page_viewed" and isinstance(own, str) and own:
         return own
-    if not url:
-        return ""
-    # By hand: the live path asks for every event, and any text must have an answer.
+    return _path_of(url) if url else ""
+
+
+@lru_cache(maxsize=512)
+def _path_of(url: str) -> str:
+    # By hand: any text must have an answer.
     url = url.partition("#")[0].partition("?")[0]
     scheme = url.find("://")
     start = url.find("/", scheme + 3) if scheme >= 0 else (0 if url.startswith("/") else -1)
