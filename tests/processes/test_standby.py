@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
@@ -14,6 +13,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psutil
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import func, select, text
@@ -48,8 +48,12 @@ class Pair:
         )
 
     def fail_over(self) -> None:
-        """The first dies, the second is told to take its place."""
-        os.kill(server_pid(self.primary.data_dir), signal.SIGKILL)
+        """The first dies for good, the second is told to take its place."""
+        server = psutil.Process(server_pid(self.primary.data_dir))
+        keeper = server.parent()
+        assert keeper is not None
+        keeper.kill()  # it would start the first one again, and both would take writes
+        server.kill()
         run(conninfo(self.standby.url("postgres")), "SELECT pg_promote()")
 
 
