@@ -50,6 +50,10 @@ _HEAD_TOO_LARGE = (
 )
 
 
+_LOOKED_AT_ONCE: Final = 100
+_BETWEEN_LOOKS: Final = 0.01
+"""Seconds between a hundred of a listener's connections and the next."""
+
 _NOT_TAKEN_SECONDS: Final = 1.0
 """After which it is looked again whether who is turned away has taken their earlier answers."""
 
@@ -64,7 +68,7 @@ class _Held:
 
 
 class Crowd:
-    """The connections of one listener. Once a second it cuts those that take too long over a request."""
+    """The connections of one listener. About once a second it cuts those that take too long over a request."""
 
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
@@ -91,7 +95,7 @@ class Crowd:
         if holder is not None:
             self._by_holder[holder] += 1
         if self._looking is None and limits.seconds:
-            self._looking = connection.loop.call_later(1.0, self._look, connection.loop)
+            self._begin_looking(connection.loop)
         return True
 
     def leave(self, connection: Connection) -> None:
@@ -107,17 +111,30 @@ class Crowd:
     def _holder(self, connection: Connection) -> str | None:
         return self._limits.clients.holder(connection.client[0] if connection.client else "")
 
-    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        # One look a second at all of them costs nothing a request; a timer for each request would.
+    def _look(self, loop: asyncio.AbstractEventLoop, left: list[Connection]) -> None:
+        # A look a second at all of them costs next to nothing a request; a timer for each request would cost more.
+        # Requests come in between: thousands in one go would make them wait.
         now, seconds = loop.time(), self._limits.seconds
-        for connection in list(self._open):
+        for connection in left[-_LOOKED_AT_ONCE:]:
+            if connection not in self._open:
+                continue
             if connection.since is not None and connection.since < now - seconds:
                 self.cut += 1
                 connection.cut()
             elif connection.is_stuck(now, seconds):
                 self.cut += 1
                 connection.transport.abort()
-        self._looking = loop.call_later(1.0, self._look, loop) if self._open else None
+        del left[-_LOOKED_AT_ONCE:]
+        if left:
+            self._looking = loop.call_later(_BETWEEN_LOOKS, self._look, loop, left)
+        else:
+            self._begin_looking(loop)
+
+    def _begin_looking(self, loop: asyncio.AbstractEventLoop) -> None:
+        def begin() -> None:
+            self._look(loop, list(self._open))
+
+        self._looking = loop.call_later(1.0, begin) if self._open else None
 
 
 class Connection(HttpToolsProtocol):

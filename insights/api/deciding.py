@@ -6,6 +6,7 @@ What may go wrong with a decision never costs the shop its events.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from uuid import UUID
@@ -41,6 +42,10 @@ FRESH_MS = 60_000
 log = structlog.get_logger()
 
 
+class _NotLookedFor(Exception):
+    """Nobody knows the visitor by heart, and this is not the moment to ask."""
+
+
 class Deciding:
     """Live profiles, plans and the decisions that are made by them."""
 
@@ -53,10 +58,13 @@ class Deciding:
         self._recorder = recorder
         self._limits = limits
 
-    async def prepare(self, project_id: ProjectId, visitor_id: VisitorId, *, new: bool = False) -> tuple[Plan, Copy]:
+    async def prepare(
+        self, project_id: ProjectId, visitor_id: VisitorId, *, new: bool = False
+    ) -> tuple[Plan, Copy | None]:
         """What the project decides by now, and the visitor's profile, to be given back with ``settle`` or ``forget``.
 
-        ``new``: they have just come; nobody asks PostgreSQL for them. Raises Unavailable.
+        ``new``: they have just come; nobody asks PostgreSQL for them. None for a visitor for whom it would have to be
+        asked while their project floods: that costs the others more than all the rest. Raises Unavailable.
         """
         try:
             plan = self._plans.at_hand(project_id)
@@ -64,11 +72,17 @@ class Deciding:
                 plan = await self._recorder.while_there(self._plans.plan_of(project_id))
             copy = self._profiles.at_hand(project_id, visitor_id, new=new)
             if copy is None:
-                load = load_nothing if new else partial(self._loader.load, project_id, visitor_id)
-                copy = await self._recorder.while_there(self._profiles.take(project_id, visitor_id, load))
+                load = load_nothing if new else partial(self._look_for, project_id, visitor_id)
+                with suppress(_NotLookedFor):
+                    copy = await self._recorder.while_there(self._profiles.take(project_id, visitor_id, load))
         except (DBAPIError, OSError, TimeoutError) as error:
             raise unreachable(error) from error
         return plan, copy
+
+    async def _look_for(self, project_id: ProjectId, visitor_id: VisitorId) -> Copy:
+        if self._recorder.spares(project_id):
+            raise _NotLookedFor
+        return await self._loader.load(project_id, visitor_id)
 
     def forget(self, project_id: ProjectId, visitor_id: UUID) -> None:
         """The profile holds what was perhaps never stored: it must be built again."""
@@ -119,6 +133,8 @@ class Deciding:
         try:
             _, copy = await self.prepare(project_id, VisitorId(stored.visitor_id))
         except WhyleftError:
+            return None
+        if copy is None:
             return None
         entry = structs.replace(
             stored,

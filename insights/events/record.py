@@ -156,6 +156,10 @@ class Recorder:
         for each of its requests."""
         self._rests.turned_away(project_id, asyncio.get_running_loop().time())
 
+    def spares(self, project_id: UUID) -> bool:
+        """Whether the project sends more than it may while others send too: what can be left out for it should be."""
+        return self._rest_of(project_id) > 0.0
+
     def _begin(self) -> None:
         """Has another line's flush made beside those under way, if one waits and there is room for it."""
         if self._started and self._waiting and len(self._writers) < LINES_AT_ONCE:

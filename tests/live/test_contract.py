@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from adapters.postgres.engine import DatabaseUrls, conninfo
+from insights.events.rests import Rests
 from insights.profiles.store import Copy
 from insights.vocabulary.ids import uuid7
 from tests.live.shop import CART, Shop, Visitor, fields, opened
@@ -119,6 +120,32 @@ async def test_a_newcomer_is_not_looked_for_and_has_the_profile_that_is_stored(s
     assert [action["action"] for action in visitor.got] == ["cart_save"]
     stored = await other.services.loader.load(shop.project_id, visitor.id)
     assert fields(await home.copy_at_hand(shop.project_id, visitor.id)) == fields(stored)
+
+
+async def test_while_their_project_floods_beside_others_nobody_is_looked_for_in_the_database(
+    shop: Shop, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = shop.processes
+    visitor = Visitor(shop, lambda: first)
+    await visitor.do("/product/moka", ("page_viewed", {}), ("cart_added", {**CART, "cart_value_minor": 2900}))
+    visitor.route = lambda: second
+    recorder = second.services.recorder
+    recorder.turned_away(shop.project_id)
+    recorder._rests.flushed(uuid4(), asyncio.get_running_loop().time())
+
+    async def looked_for(project_id: UUID, visitor_id: UUID) -> Copy:
+        raise AssertionError("somebody is looked for")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(second.services.loader, "load", looked_for)
+        await visitor.do("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"}))
+    # What it sends is stored; who is known without asking is served.
+    assert [action["action"] for action in visitor.got] == (["cart_save"] if store_url else [])
+    monkeypatch.setattr(recorder, "_rests", Rests())
+    await visitor.do("/cart", ("page_viewed", {}), ("exit_intent", {"kind": "pointer"}))
+    assert [action["action"] for action in visitor.got] == ["cart_save"]
+    assert fields(await second.copy_at_hand(shop.project_id, visitor.id)) == fields(await shop.stored(visitor.id))
+    await settled(shop, visitor)
 
 
 async def test_who_is_taken_for_a_newcomer_and_is_none_is_found_out(shop: Shop) -> None:

@@ -77,6 +77,12 @@ async def test_one_byte_at_a_time_does_not_buy_more_time() -> None:
         writer.close()
 
 
+async def test_each_of_hundreds_is_looked_at() -> None:
+    async with listening(ConnectionLimits(seconds=0.3, each=0)) as port:
+        answers = await asyncio.gather(*(exchange(port, HEAD) for _ in range(250)))
+        assert {answer[:13] for answer in answers} == {b"HTTP/1.1 408 "}
+
+
 async def test_headers_without_end_are_refused() -> None:
     async with listening(ConnectionLimits()) as port:
         answer = await exchange(port, b"GET / HTTP/1.1\r\n" + b"X-A: bbbbbbbbbbbbbbbbbbbb\r\n" * 4000)
