@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bench.datasets import data_set
 from bench.report import Figure, report
-from insights.policies.uplift import Campaign, best_pool, campaign, uplift
+from bench.uplift_model import Campaign, best_pool, campaign, uplift
 
 Floats = NDArray[np.float64]
 WORTH, COST = 10.0, 0.15

@@ -169,12 +169,6 @@ def log_odds_of(model: Additive, rows: Floats) -> Floats:
     return total
 
 
-def predict(model: Additive, rows: Floats) -> Floats:
-    """The share (n,) of each row."""
-    shares: Floats = 1.0 / (1.0 + np.exp(-np.clip(log_odds_of(model, rows), -30, 30)))
-    return shares
-
-
 def platt(log_odds: Floats, outcomes: Floats, weights: Floats | None = None) -> tuple[float, float]:
     """(slope, shift) that make log-odds agree with outcomes they were not fitted to (Platt, 1999).
 

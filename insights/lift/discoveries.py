@@ -23,8 +23,3 @@ def adjusted(p_values: Sequence[float]) -> list[float]:
         least = min(least, p_values[index] * (count / (count - place)))
         found[index] = least
     return found
-
-
-def discoveries(p_values: Sequence[float], rate: float = RATE) -> list[bool]:
-    """Which of these may be believed at ``rate``."""
-    return [p <= rate for p in adjusted(p_values)]

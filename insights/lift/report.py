@@ -9,7 +9,7 @@ from typing import Final
 
 from insights.lift.balance import Balance, balance
 from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, Comparison, compare
-from insights.lift.discoveries import adjusted
+from insights.lift.discoveries import RATE, adjusted
 from insights.lift.people import Crowd, Person
 from insights.lift.power import people_needed
 from insights.lift.sample import Sample
@@ -76,11 +76,11 @@ class Group:
 
     @property
     def conversion_believed(self) -> bool:
-        return self.conversion_p is not None and self.conversion_p <= 0.05
+        return self.conversion_p is not None and self.conversion_p <= RATE
 
     @property
     def margin_believed(self) -> bool:
-        return self.margin_p is not None and self.margin_p <= 0.05
+        return self.margin_p is not None and self.margin_p <= RATE
 
 
 @dataclass(frozen=True, slots=True)

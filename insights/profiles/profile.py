@@ -170,10 +170,6 @@ class Profile(Struct, gc=False):
         """In this session."""
         return bool(self.served & ACTION_BIT[action])
 
-    def was_dismissed(self, action: LiveAction) -> bool:
-        """In any session we know of."""
-        return bool(self.dismissed & ACTION_BIT[action])
-
     @property
     def served_count(self) -> int:
         """Actions served in this session: each at most once."""

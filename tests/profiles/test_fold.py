@@ -13,7 +13,15 @@ from insights.decisions.decide import Limits, decide
 from insights.intents.features import FEATURES, MOST, features
 from insights.intents.score import explain, score
 from insights.profiles.fold import fold
-from insights.profiles.profile import CATEGORIES, EVENT_ID_BYTES, PRODUCT_BYTES, PRODUCTS, REMEMBERED_EVENTS, Profile
+from insights.profiles.profile import (
+    ACTION_BIT,
+    CATEGORIES,
+    EVENT_ID_BYTES,
+    PRODUCT_BYTES,
+    PRODUCTS,
+    REMEMBERED_EVENTS,
+    Profile,
+)
 from insights.profiles.shopping import category_key
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.events import AFTERWARDS, PROPS
@@ -161,7 +169,7 @@ def test_a_new_session_starts_the_counters_again_and_keeps_the_visitor() -> None
     assert (profile.pages, profile.products_seen, profile.cart_items, profile.served) == (1, 0, 0, 0)
     assert len(profile.products) == 0
     assert profile.has_email
-    assert profile.was_dismissed(LiveAction.CART_SAVE)
+    assert profile.dismissed == ACTION_BIT[LiveAction.CART_SAVE]
     assert set(profile.affinity) == {"beans", "brewers"}
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench.uplift_model import best_pool, campaign, uplift
 from insights.policies.sums import NotFinite
-from insights.policies.uplift import best_pool, campaign, uplift
 
 
 def test_who_is_moved_by_acting_is_told_from_who_would_have_bought_anyway() -> None:
