@@ -66,6 +66,11 @@ class _Connection(asyncio.Protocol):
             self._done.set_result(0)
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self.transport is None or self.transport.is_closing()
+
+    @property
     def answer(self) -> str:
         """The last answer, for an error message."""
         return self._answer.decode(errors="replace")
@@ -130,6 +135,9 @@ async def open_loop(port: int, path: str, bodies: Sequence[bytes], *, rate: floa
 
     async def one(request: bytes, due: float) -> None:
         async with free:
+            # Those that rested longest are closed by the server.
+            while idle and idle[0].closed:
+                idle.popleft()
             if idle:
                 connection = idle.pop()
             else:

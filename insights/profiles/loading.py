@@ -1,7 +1,7 @@
 """Reads the profiles that this process does not hold, many visitors in one transaction.
 
 There is no timer: while one read runs, the next ones gather. Most visitors whom a process does not know are new to the
-shop as well, and one query tells so for all of them.
+shop as well, and one query tells so for all of them. The histories of the others are read a few at a time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ from insights.profiles.store import Copy
 from insights.vocabulary.ids import ProjectId, VisitorId
 
 MOST_AT_ONCE: Final = 200
-"""Visitors in one transaction, so that the last of them does not wait for all the others' histories."""
+"""Visitors looked for in one query."""
+
+HISTORIES_AT_ONCE: Final = 8
+"""Visitors whose events are read together. What becomes of their rows holds everybody else's requests up: 9 ms for so
+many visits of a hundred events each, 170 ms for all that one query finds."""
 
 # One array, so that the statement is the same for any number of visitors and stays prepared. It comes first: what is
 # committed before the events are read makes the copy newer than it says, which is found out, and never older.
@@ -64,18 +68,16 @@ class ProfileLoader:
 
     async def _read(self, project_id: UUID, waiting: _Waiting) -> None:
         try:
-            copies = await self._copies(project_id, list(waiting))
+            await self._tell(project_id, waiting)
         except (DBAPIError, OSError, TimeoutError) as error:
             for done in waiting.values():
-                done.set_exception(error)
-                done.exception()  # Heard here too, for the case that everybody who waited has hung up.
+                if not done.done():
+                    done.set_exception(error)
+                    done.exception()  # Heard here too, for the case that everybody who waited has hung up.
         except BaseException:
             for done in waiting.values():
                 done.cancel()
             raise
-        else:
-            for visitor_id, done in waiting.items():
-                done.set_result(copies[visitor_id])
 
     async def close(self) -> None:
         """Gives its connection back."""
@@ -91,12 +93,16 @@ class ProfileLoader:
             (answer,) = await self._pipe.run(project_id, [statement])
         return answer[0] or {} if answer else {}
 
-    async def _copies(self, project_id: UUID, visitor_ids: list[UUID]) -> dict[UUID, Copy]:
-        copies = {visitor_id: Copy(Profile()) for visitor_id in visitor_ids}
-        if known := await self._known(project_id, visitor_ids):
+    async def _tell(self, project_id: UUID, waiting: _Waiting) -> None:
+        """Tells each who waits: at once of whom nothing is stored, of the others some at a time."""
+        known = await self._known(project_id, list(waiting))
+        versions = {UUID(name): version for name, version in known.items()}
+        for visitor_id in waiting.keys() - versions.keys():
+            waiting[visitor_id].set_result(Copy(Profile()))
+        stored = list(versions)
+        for start in range(0, len(stored), HISTORIES_AT_ONCE):
             async with self._database.transaction(project_id) as tx:
-                versions = {UUID(name): version for name, version in known.items()}
-                people = await visitors_together(tx, project_id, versions.keys())
-                for visitor_id, profile in (await rebuild_many(tx, project_id, people)).items():
-                    copies[visitor_id] = Copy(profile, versions[visitor_id])
-        return copies
+                people = await visitors_together(tx, project_id, stored[start : start + HISTORIES_AT_ONCE])
+                profiles = await rebuild_many(tx, project_id, people)
+            for visitor_id, profile in profiles.items():
+                waiting[visitor_id].set_result(Copy(profile, versions[visitor_id]))

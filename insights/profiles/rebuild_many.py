@@ -5,6 +5,7 @@ Who has an unusual history (several devices, many visits, very many events) is b
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -107,6 +108,8 @@ async def _build(tx: AsyncSession, project_id: UUID, usual: Mapping[UUID, list[U
     }
     marks = await read_marks_of(tx, project_id, list(usual))
     for visitor_id, own in usual.items():
+        # Others' requests go on in between.
+        await asyncio.sleep(0)
         theirs = events.get(visitor_id, [])
         if len(theirs) > MOST_EVENTS:
             del profiles[visitor_id]

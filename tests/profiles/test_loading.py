@@ -60,6 +60,18 @@ async def test_many_visitors_are_read_in_one_transaction_each_as_stored(
     assert begun == 1
 
 
+async def test_a_stranger_does_not_wait_for_the_histories_of_others(
+    loader: ProfileLoader, database_urls: DatabaseUrls, project_id: UUID, known: list[UUID]
+) -> None:
+    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner)) as connection:
+        await connection.execute("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
+        others = [asyncio.create_task(loader.load(project_id, visitor)) for visitor in known]
+        async with asyncio.timeout(10):
+            assert (await loader.load(project_id, uuid4())).version == 0
+        assert not any(other.done() for other in others)
+    assert [(await other).profile.pages for other in others] == [1, 2, 3]
+
+
 async def test_a_visitor_of_another_project_is_a_stranger(loader: ProfileLoader, known: list[UUID]) -> None:
     assert (await loader.load(uuid4(), known[0])).profile.pages == 0
 
