@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from fastapi import FastAPI, Response
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.middleware.cors import CORSMiddleware
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from insights.access.operations import NEEDS
 from insights.api import (
     audit_log,
     callbacks,
@@ -58,8 +59,8 @@ from insights.api.gate import Gate
 from insights.api.ingest import Ingest
 from insights.api.methods import Methods
 from insights.api.openapi import write_openapi
+from insights.api.reference.page import write_page
 from insights.api.reporting import Reporters
-from insights.api.safe_headers import policy_of_documentation
 from insights.errors import Unavailable
 from insights.settings import PUBLIC_URL
 from insights.shipped import shipped
@@ -170,12 +171,13 @@ def create_app(services: Services) -> Gate:
     async def viewer() -> RedirectResponse:
         return RedirectResponse("/app/")
 
+    # Written once: it is long, and anybody may ask for it.
+    reference = cache(lambda: write_page(app.openapi(), NEEDS))
+
     @app.get("/docs", include_in_schema=False)
-    async def documentation() -> Response:
-        page = get_swagger_ui_html(openapi_url="/openapi.json", title=app.title)
-        policy = policy_of_documentation(bytes(page.body).decode())
-        # Its script and style come from another house, which is told nothing of where they are used.
-        return HTMLResponse(page.body, headers={"content-security-policy": policy})
+    def documentation() -> Response:
+        page, policy = reference()
+        return HTMLResponse(page, headers={"content-security-policy": policy})
 
     # Pages of other origins import its chunks as modules, which browsers only allow with this header.
     app.mount("/sdk", CORSMiddleware(StaticFiles(directory=shipped("sdk"), check_dir=False), allow_origins=["*"]))
