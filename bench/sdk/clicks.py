@@ -1,5 +1,10 @@
 """What a click costs: the time in every listener that a script adds, with the processor slowed down by four.
 
+All listeners between the press and the selection that a click may move count, summed up: pointerdown, mousedown,
+pointerup, mouseup, click, the focus that goes and comes, selectionchange. What a script puts off to a timer, a frame or
+an idle moment is told beside it, as the longest single piece: it holds up whatever comes next. It is taken in a page of
+its own, since taking it makes a script's calls for timers dearer.
+
 The slowing down comes in pieces: Chromium lets the page run for a quarter of a millisecond, then holds it up for three
 quarters. A listener of a few microseconds that is caught by one of these reads as most of a millisecond, so the same is
 measured of listeners that do nothing, in the same rounds: that is the floor beside which a 95th percentile is read.
@@ -9,9 +14,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, CDPSession, Page
 
 from bench.sdk.shop import Shop
 from tests.browser import PERSON
@@ -44,6 +51,20 @@ TIMED = """{
   window.longTasks = 0;
   new PerformanceObserver((list) => { longTasks += list.getEntries().length; }).observe({type: 'longtask'});
 }"""
+# Times every function that a script of the page has called later.
+PUT_OFF = """{
+  const putOff = (window.putOff = []);
+  const timed = (work) => typeof work !== 'function' ? work : function () {
+    const started = performance.now();
+    try { return work.apply(this, arguments); } finally { putOff.push(performance.now() - started); }
+  };
+  for (const name of ['setTimeout', 'setInterval', 'requestAnimationFrame', 'requestIdleCallback', 'queueMicrotask']) {
+    const plain = window[name];
+    window[name] = (work, ...rest) => plain.call(window, timed(work), ...rest);
+  }
+  window.MutationObserver = class extends MutationObserver { constructor(work) { super(timed(work)); } };
+  window.spent = [];
+}"""
 SPOTS = """() => [...document.querySelectorAll('.card button')].map((button) => button.getBoundingClientRect())
   .filter(({bottom}) => bottom < innerHeight).map(({x, y, width, height}) => [x + width / 2, y + height / 2])"""
 ABOVE_PX = 24
@@ -59,6 +80,8 @@ class Clicks:
     first: list[float] = field(default_factory=list)
     plain: list[float] = field(default_factory=list)
     long_tasks: list[int] = field(default_factory=list)
+    put_off: list[float] = field(default_factory=list)
+    """The longest piece of what was put off."""
 
 
 async def click_through(browser: Browser, shops: dict[str, Shop]) -> dict[str, Clicks]:
@@ -71,21 +94,32 @@ async def click_through(browser: Browser, shops: dict[str, Shop]) -> dict[str, C
 
 
 async def _round(browser: Browser, shop: Shop, clicks: Clicks) -> None:
+    async with _visited(browser, shop, TIMED) as (page, session):
+        clicks.first.append((await _spent(page, WARM))[0])
+        await page.evaluate("longTasks = 0")
+        spent = await _spent(page, COUNTED)
+        clicks.p95.append(percentile(spent, 0.95))
+        clicks.p50.append(percentile(spent, 0.5))
+        clicks.long_tasks.append(await page.evaluate("longTasks"))
+        await session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+        clicks.plain += await _spent(page, COUNTED // 2)
+    async with _visited(browser, shop, PUT_OFF) as (page, _):
+        await page.evaluate("putOff.length = 0")
+        await _spent(page, COUNTED)
+        clicks.put_off.append(max(await page.evaluate("putOff"), default=0.0))
+
+
+@asynccontextmanager
+async def _visited(browser: Browser, shop: Shop, script: str) -> AsyncIterator[tuple[Page, CDPSession]]:
+    """A page of the shop in which ``script`` ran first, settled, then slowed down."""
     context = await browser.new_context(user_agent=PERSON, viewport={"width": 1280, "height": 900})
     page = await context.new_page()
-    await page.add_init_script(TIMED)
+    await page.add_init_script(script)
     await page.goto(shop.origin)
     await asyncio.sleep(SETTLED_S)
     session = await context.new_cdp_session(page)
     await session.send("Emulation.setCPUThrottlingRate", {"rate": THROTTLE})
-    clicks.first.append((await _spent(page, WARM))[0])
-    await page.evaluate("longTasks = 0")
-    spent = await _spent(page, COUNTED)
-    clicks.p95.append(percentile(spent, 0.95))
-    clicks.p50.append(percentile(spent, 0.5))
-    clicks.long_tasks.append(await page.evaluate("longTasks"))
-    await session.send("Emulation.setCPUThrottlingRate", {"rate": 1})
-    clicks.plain += await _spent(page, COUNTED // 2)
+    yield page, session
     await context.close()
 
 

@@ -4,7 +4,7 @@ import { guard } from "./guard.ts";
 export const here: {
   page: { url: string; referrer: string; title: string };
   leaving: boolean;
-  /** Records what happened before and was put off: called before anything else is recorded. */
+  /** Records what happened before and was put off: called before anything else is recorded, and before a batch is sent. */
   catchUp?: () => void;
 } = {
   page: { url: location.href, referrer: document.referrer, title: document.title },

@@ -85,6 +85,7 @@ export function sendWithin(ms: number): void {
 
 function sendNext(): void {
   due = Infinity;
+  here.catchUp?.();
   share();
   if (consent() && queue[0] && !queue.some(({ f }) => f)) launch(queue[0]);
 }

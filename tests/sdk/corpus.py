@@ -144,6 +144,23 @@ CASES = (
         "text that changes two seconds later",
         '<button id=c onclick="setTimeout(() => out.textContent = 1, 2000)">Buy</button>',
     ),
+    Case(
+        "a button that answers after another that did",
+        f"<button id=a {CHANGES}>More</button><button id=c {CHANGES}>Less</button>{OUT}",
+        (("click", "#a"), ("wait", "300"), ("click", "#c")),
+    ),
+    Case(
+        "a button that does nothing after one that answered",
+        f"<button id=a {CHANGES}>More</button><button id=c>Less</button>{OUT}",
+        (("click", "#a"), ("wait", "300"), ("click", "#c")),
+        frozenset({"dead_click"}),
+    ),
+    Case(
+        "a shadow tree that changes after a button that did nothing",
+        "<button id=a>Buy</button><x-menu id=c></x-menu><script>{const r = c.attachShadow({mode:'open'}); r.innerHTML='<button>Menu</button>'; r.firstChild.onclick = () => r.append('open')}</script>",
+        (("click", "#a"), ("wait", "2600"), ("click", "#c")),
+        frozenset({"dead_click"}),
+    ),
     alive("a menu that opens on mousedown", "<button id=c onmousedown=\"out.textContent = 'menu'\">Menu</button>"),
     alive("a menu that opens on pointerdown", '<button id=c onpointerdown="out.hidden = true">Menu</button>'),
     alive("a menu that opens on mouseup", "<button id=c onmouseup=\"out.className = 'open'\">Menu</button>"),

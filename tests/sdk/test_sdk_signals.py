@@ -121,9 +121,27 @@ async def test_a_price_is_a_price_in_whatever_section_it_stands(site: Site, page
     assert (await site.one("hover_hesitation"))["props"]["section"] == "price"
 
 
-async def test_a_click_that_leads_away_at_once_is_told(site: Site, page: Page) -> None:
-    await opened(site, page, "<button onclick=\"location.href = '/next'\">Order</button>")
+async def test_what_a_click_handler_flushes_has_that_click_in_it(site: Site, page: Page) -> None:
+    """The click is written down after the page's own handlers, and still before the batch that one of them asks for."""
+    await opened(
+        site,
+        page,
+        "<button onpointerdown=\"whyleft.searched({query: 'mug'})\" onclick='whyleft.flush()'>Buy</button>",
+    )
     await page.click("button")
+    await site.heard(lambda: site.events("searched"))
+    flushed = next(batch for batch in site.batches if any(event["type"] == "searched" for event in batch["events"]))
+    assert [event["type"] for event in flushed["events"]][-2:] == ["searched", "clicked"]
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["<button onclick=\"location.href = '/next'\">Order</button>", "<a href=/next>Order</a>"],
+    ids=["button", "link"],
+)
+async def test_a_click_that_leads_away_at_once_is_told(site: Site, page: Page, order: str) -> None:
+    await opened(site, page, order)
+    await page.click("text=Order")
     await site.viewed("/next")
     assert (await site.one("clicked"))["props"]["label"] == "Order"
 

@@ -1,14 +1,14 @@
-/** Tells once that something has stopped coming, and has been quiet for so long. One timer a burst, whatever its length. */
+/** Tells once that something has stopped coming: nothing came for so long, or up to twice as long. One timer a burst. */
 export function afterBurst(quietMs: number, then: () => void): () => void {
-  let latest = 0;
+  let coming = false;
   let timer: ReturnType<typeof setTimeout> | 0 = 0;
   const look = (): void => {
-    const left = latest + quietMs - performance.now();
-    timer = left > 0 ? setTimeout(look, left) : 0;
+    timer = coming ? setTimeout(look, quietMs) : 0;
+    coming = false;
     if (!timer) then();
   };
   return () => {
-    latest = performance.now();
+    coming = !!timer;
     timer ||= setTimeout(look, quietMs);
   };
 }

@@ -4,9 +4,10 @@ const HEADINGS = "h1,h2,h3,h4,h5,h6";
 const LEVELS = 6;
 
 /** Something in this element, it, or what it is in is masked. */
-export function isMasked(element: Element): boolean {
-  const { host } = element.getRootNode() as ShadowRoot;
-  return !!(element.closest(MASKED) || element.querySelector(MASKED) || (host && isMasked(host)));
+export function isMasked(element: Element, shadowed = true): boolean {
+  if (element.closest(MASKED) || element.querySelector(MASKED)) return true;
+  const { host } = (shadowed ? element.getRootNode() : {}) as ShadowRoot;
+  return !!host && isMasked(host);
 }
 
 /** A text in one line, cut to length. */

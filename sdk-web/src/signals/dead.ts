@@ -14,6 +14,8 @@ const FIELDS = 150;
 /** By then a page, or a route, has its fields. */
 const THERE_MS = 500;
 
+const CHANGES = { subtree: true, childList: true, attributes: true, characterData: true };
+
 interface Destination {
   destination: { url: string; sameDocument: boolean };
 }
@@ -34,10 +36,17 @@ export function watchEffect(): {
   let target: Element | null = null;
   let values = "";
 
+  let observing = false;
+
+  const rest = (): void => {
+    observer.disconnect();
+    observing = false;
+  };
   const lives = (): void => {
     changed = performance.now();
-    observer.disconnect();
+    rest();
   };
+  const observe = (tree: Node): void => observer.observe(tree, CHANGES);
   const observer = new MutationObserver(lives);
   const press = (event: Event, hit: Hit): void => {
     target = hit.target;
@@ -46,15 +55,20 @@ export function watchEffect(): {
     if (!aimed) return;
     pressed = event.timeStamp;
     values = fieldValues();
-    // Shadow trees, and the document of a frame, are observed on their own. A second time costs nothing.
-    for (const tree of [document, ...hit.trees]) observer.observe(tree, { subtree: true, childList: true, attributes: true, characterData: true });
+    if (!observing) observe(document);
+    observing = true;
+    // Shadow trees, and the document of a frame, are observed on their own.
+    if (hit.trees[0] !== document) hit.trees.slice(0, -1).forEach(observe);
   };
 
-  listen(document, "scroll selectionchange", ({ type }) => {
+  // Of a press that promised nothing nothing comes.
+  const atOnce = (): boolean => aimed && (!!soon || performance.now() - pressed < AT_ONCE_MS);
+  listen(document, "scroll", () => atOnce() && lives());
+  on("selectionchange", () => {
+    if (!atOnce()) return;
     // A click on words puts the caret there, three select them: neither is an effect.
-    const selects = (selection = getSelection()!): boolean =>
-      !selection.isCollapsed && !!String(selection) && !selection.containsNode(target!, true);
-    if ((soon || performance.now() - pressed < AT_ONCE_MS) && (type === "scroll" || selects())) lives();
+    const selection = getSelection()!;
+    if (!selection.isCollapsed && String(selection) && !selection.containsNode(target!, true)) lives();
   });
   // What was pressed, or what it is in, takes the focus when it is pressed: that is no effect.
   on("focusin", (event) => (event.target as Node).contains(target) || lives());
@@ -86,7 +100,7 @@ export function watchEffect(): {
       // New fields among them are something new, too.
       findFields();
       if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", show());
-      if (performance.now() - pressed >= DEAD_MS) observer.disconnect();
+      if (performance.now() - pressed >= DEAD_MS) rest();
     };
     return guard(() => {
       const spent = performance.now() - from;
@@ -115,4 +129,4 @@ function findFields(): void {
 }
 
 /** Values change without any mutation. Compared here, and kept nowhere. */
-const fieldValues = (): string => fields.map(({ value, checked }) => value + checked) + "";
+const fieldValues = (): string => (fields[0] ? fields.map(({ value, checked }) => value + checked) + "" : "");

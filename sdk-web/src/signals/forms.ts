@@ -31,8 +31,9 @@ export function watchForms(): void {
     touched = { form: nameOf(form), fields: fields.length, last_field: name, filled: fields.filter((field) => field.value).length };
   });
   on("focusout", ({ target }) => {
-    const { form, name, type, value, autocomplete } = target as HTMLInputElement;
+    const { form, name } = target as HTMLInputElement;
     if (!form || !name) return;
+    const { type, value, autocomplete } = target as HTMLInputElement;
     const kept = core.agreed() && (target as Element).hasAttribute("data-whyleft-keep") && !SECRET.test([type, name, autocomplete].join());
     const field = nameOf(form) + "/" + name;
     const refocused = (visits[field] = (visits[field] ?? -1) + 1);

@@ -12,10 +12,18 @@ const waiting: (() => void)[] = [];
 
 /** Hears these events of the page, also those that happened before this chunk was here. */
 export function on<E extends { type: string } = Event>(types: string, handler: (event: E) => void): void {
-  for (const type of types.split(" ")) (handlers[type] ||= []).push(guard(handler));
+  for (const type of types.split(" ")) (handlers[type] ||= []).push(handler);
 }
 
-export const hand = (event: { type: string }): void => handlers[event.type]?.forEach((handler) => handler(event));
+/** Every event of a click comes through here: each function on its way costs as much as what most handlers do. */
+export function hand(event: { type: string }): void {
+  for (const handler of handlers[event.type] || [])
+    try {
+      handler(event);
+    } catch {
+      // One that fails does not keep the event from the next.
+    }
+}
 
 /** Does what was put off: after a while, before anything else is recorded, and before the page is hidden or left. */
 export const catchUp = (): void => waiting.splice(0).forEach((work) => work());
