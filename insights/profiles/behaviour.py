@@ -44,27 +44,27 @@ def page_viewed(p: Profile, at: int, path: str, props: Props) -> None:
             p.bot = True
 
 
-def quick_back(p: Profile, at: int, path: str, props: Props) -> None:
+def quick_back(p: Profile, at: int, props: Props) -> None:
     p.quick_backs += 1
 
 
-def clicked(p: Profile, at: int, path: str, props: Props) -> None:
+def clicked(p: Profile, at: int, props: Props) -> None:
     p.clicks += 1
 
 
-def scrolled(p: Profile, at: int, path: str, props: Props) -> None:
+def scrolled(p: Profile, at: int, props: Props) -> None:
     depth = share_of(props, "depth")
     if depth > p.depth:
         p.depth = depth
 
 
-def engaged(p: Profile, at: int, path: str, props: Props) -> None:
+def engaged(p: Profile, at: int, props: Props) -> None:
     ms = whole_of(props, "ms")
     p.engaged_ms = whole if (whole := p.engaged_ms + ms) <= LARGEST else LARGEST
     p.page_engaged_ms = page if (page := p.page_engaged_ms + ms) <= LARGEST else LARGEST
 
 
-def hover_hesitation(p: Profile, at: int, path: str, props: Props) -> None:
+def hover_hesitation(p: Profile, at: int, props: Props) -> None:
     where = f"{text_of(props, 'section')} {text_of(props, 'selector')}".lower()
     if "price" in where or "total" in where:
         p.price_hovers += 1
@@ -74,52 +74,52 @@ def hover_hesitation(p: Profile, at: int, path: str, props: Props) -> None:
         p.hesitation_at = at
 
 
-def text_noticed(p: Profile, at: int, path: str, props: Props) -> None:
+def text_noticed(p: Profile, at: int, props: Props) -> None:
     p.copies += 1
     if "price" in text_of(props, "section").lower():
         p.price_at = at
 
 
-def exit_intent(p: Profile, at: int, path: str, props: Props) -> None:
+def exit_intent(p: Profile, at: int, props: Props) -> None:
     p.exits += 1
     p.exit_at = at
 
 
-def tab_hidden(p: Profile, at: int, path: str, props: Props) -> None:
+def tab_hidden(p: Profile, at: int, props: Props) -> None:
     p.hides += 1
 
 
-def tab_returned(p: Profile, at: int, path: str, props: Props) -> None:
+def tab_returned(p: Profile, at: int, props: Props) -> None:
     p.away_ms = whole_of(props, "away_ms")
     p.return_at = at
 
 
-def searched(p: Profile, at: int, path: str, props: Props) -> None:
+def searched(p: Profile, at: int, props: Props) -> None:
     p.searches += 1
     results = props.get("results")
     if type(results) is int and results == 0:
         p.empty_searches += 1
 
 
-def reviews_viewed(p: Profile, at: int, path: str, props: Props) -> None:
+def reviews_viewed(p: Profile, at: int, props: Props) -> None:
     p.reviews += 1
 
 
-def promo_seen(p: Profile, at: int, path: str, props: Props) -> None:
+def promo_seen(p: Profile, at: int, props: Props) -> None:
     p.promos += 1
 
 
-def form_field(p: Profile, at: int, path: str, props: Props) -> None:
+def form_field(p: Profile, at: int, props: Props) -> None:
     p.form_at = at
     p.refocused = min(LARGEST, p.refocused + whole_of(props, "refocused"))
 
 
-def form_abandoned(p: Profile, at: int, path: str, props: Props) -> None:
+def form_abandoned(p: Profile, at: int, props: Props) -> None:
     p.forms_left += 1
     p.form_at = at
 
 
-def form_submitted(p: Profile, at: int, path: str, props: Props) -> None:
+def form_submitted(p: Profile, at: int, props: Props) -> None:
     p.form_at = 0
     p.progress_at = at
 
@@ -130,7 +130,7 @@ def request_failed(p: Profile, at: int, path: str, props: Props) -> None:
     _trouble(p, at, path, failing if len(failing) <= LONGEST_PATH else "")
 
 
-def js_error(p: Profile, at: int, path: str, props: Props) -> None:
+def js_error(p: Profile, at: int, props: Props) -> None:
     p.js_errors += 1
 
 
@@ -144,32 +144,32 @@ def dead_click(p: Profile, at: int, path: str, props: Props) -> None:
     _trouble(p, at, path, "")
 
 
-def identified(p: Profile, at: int, path: str, props: Props) -> None:
+def identified(p: Profile, at: int, props: Props) -> None:
     if "@" in text_of(props, "email"):
         p.has_email = True
 
 
-def consent_changed(p: Profile, at: int, path: str, props: Props) -> None:
+def consent_changed(p: Profile, at: int, props: Props) -> None:
     if type(analytics := props.get("analytics")) is bool:
         p.analytics = analytics
     if type(marketing := props.get("marketing")) is bool:
         p.marketing = marketing
 
 
-def action_shown(p: Profile, at: int, path: str, props: Props) -> None:
+def action_shown(p: Profile, at: int, props: Props) -> None:
     bit = _ACTION_BITS.get(text_of(props, "action"), 0)
     # Whoever served it may have been another process: what the page says it showed counts as served, too.
     p.shown |= bit
     p.served |= bit
 
 
-def action_clicked(p: Profile, at: int, path: str, props: Props) -> None:
-    action_shown(p, at, path, props)
+def action_clicked(p: Profile, at: int, props: Props) -> None:
+    action_shown(p, at, props)
     p.clicked |= _ACTION_BITS.get(text_of(props, "action"), 0)
 
 
-def action_dismissed(p: Profile, at: int, path: str, props: Props) -> None:
-    action_shown(p, at, path, props)
+def action_dismissed(p: Profile, at: int, props: Props) -> None:
+    action_shown(p, at, props)
     p.dismissed |= _ACTION_BITS.get(text_of(props, "action"), 0)
 
 

@@ -8,7 +8,7 @@ a profile that is built again can take in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -18,8 +18,6 @@ from insights.profiles.pages import LONGEST_PATH
 from insights.profiles.profile import EVENT_ID_BYTES, REMEMBERED_EVENTS, Profile
 from insights.profiles.props import LARGEST, Props
 from insights.vocabulary.events import AFTERWARDS
-
-Handler = Callable[[Profile, int, str, Props], None]
 
 
 class Happened(Protocol):
@@ -33,6 +31,9 @@ class Happened(Protocol):
     def type(self) -> str: ...
     @property
     def props(self) -> Props: ...
+
+
+H = TypeVar("H", bound=Happened)
 
 
 class _Event(Struct, gc=False):
@@ -52,11 +53,11 @@ def fold(profile: Profile, event_id: UUID, session_id: UUID, at_ms: int, type: s
 
     ``at_ms`` is the visitor's corrected clock in epoch milliseconds. ``path`` is the page's path without its query.
     """
-    return bool(fold_all(profile, session_id, (_Event(event_id, at_ms, type, props),), (path,)))
+    return bool(fold_all(profile, session_id, (_Event(event_id, at_ms, type, props),), lambda event: path))
 
 
-def fold_all(profile: Profile, session_id: UUID, events: Iterable[Happened], paths: Iterable[str]) -> int:
-    """Adds events of one session in their order, each with the path of its page; how many of them were new.
+def fold_all(profile: Profile, session_id: UUID, events: Iterable[H], path_of: Callable[[H], str]) -> int:
+    """Adds events of one session in their order; how many of them were new. ``path_of``: the path of an event's page.
 
     The profile's time never goes backwards. The last ``REMEMBERED_EVENTS`` events are told apart by id.
     """
@@ -66,7 +67,7 @@ def fold_all(profile: Profile, session_id: UUID, events: Iterable[Happened], pat
     recent, before = profile.recent, profile.folded
     # Kept here and written down at the end: no handler looks at them.
     folded, last_at, event_at = before, profile.last_at, profile.event_at
-    for event, path in zip(events, paths, strict=True):
+    for event in events:
         type = event.type
         if type in AFTERWARDS:
             continue
@@ -90,14 +91,14 @@ def fold_all(profile: Profile, session_id: UUID, events: Iterable[Happened], pat
             last_at = at
         if session != profile.session:
             _begin_session(profile, session, at)
+        props = event.props
+        if props.__class__ is not dict and not isinstance(props, Mapping):
+            props = _NONE
         if (handler := _HANDLERS.get(type)) is not None:
-            if "?" in path:
-                path = path.partition("?")[0]
-            props = event.props
-            if props.__class__ is not dict and not isinstance(props, Mapping):
-                props = _NONE
+            handler(profile, at, props)
+        elif (of_page := _OF_PAGES.get(type)) is not None:
             # One more than a link may have: what was cut must not pass for a whole address.
-            handler(profile, at, path if len(path) <= LONGEST_PATH else path[: LONGEST_PATH + 1], props)
+            of_page(profile, at, path_of(event).partition("?")[0][: LONGEST_PATH + 1], props)
     profile.folded, profile.last_at, profile.event_at = folded, last_at, event_at
     return folded - before
 
@@ -129,8 +130,15 @@ def _session_fields() -> list[tuple[str, Any]]:
 
 _FRESH: Final = _session_fields()
 
-_HANDLERS: Final[dict[str, Handler]] = {
+_OF_PAGES: Final[dict[str, Callable[[Profile, int, str, Props], None]]] = {
     "page_viewed": behaviour.page_viewed,
+    "request_failed": behaviour.request_failed,
+    "rage_click": behaviour.rage_click,
+    "dead_click": behaviour.dead_click,
+}
+"""Of which it matters on what page they happened."""
+
+_HANDLERS: Final[dict[str, Callable[[Profile, int, Props], None]]] = {
     "quick_back": behaviour.quick_back,
     "clicked": behaviour.clicked,
     "scrolled": behaviour.scrolled,
@@ -147,10 +155,7 @@ _HANDLERS: Final[dict[str, Handler]] = {
     "form_field": behaviour.form_field,
     "form_abandoned": behaviour.form_abandoned,
     "form_submitted": behaviour.form_submitted,
-    "request_failed": behaviour.request_failed,
     "js_error": behaviour.js_error,
-    "rage_click": behaviour.rage_click,
-    "dead_click": behaviour.dead_click,
     "identified": behaviour.identified,
     "consent_changed": behaviour.consent_changed,
     "action_shown": behaviour.action_shown,

@@ -49,11 +49,9 @@ def fold_in_place(profile: Profile, session_id: UUID, events: Sequence[WireEvent
         events = [event for event in events if event.type not in AFTERWARDS and not remembers(profile, event.id)]
         if events and not may_fold(profile, session_id, events):
             return None
-    page_path = event_path("", page_url, None)
-    paths = [
-        event_path(event.type, event.url or page_url, event.props.get("path"))
-        if event.url or event.type == "page_viewed"
-        else page_path
-        for event in events
-    ]
-    return fold_all(profile, session_id, events, paths)
+    return fold_all(
+        profile,
+        session_id,
+        events,
+        lambda event: event_path(event.type, event.url or page_url, event.props.get("path")),
+    )

@@ -22,7 +22,7 @@ _FADES: Final = 0.95
 _VIEW, _CART = 1.0, 3.0
 
 
-def product_viewed(p: Profile, at: int, path: str, props: Props) -> None:
+def product_viewed(p: Profile, at: int, props: Props) -> None:
     category = name_of(props, "category")
     p.page_is_product = True
     if category:
@@ -45,7 +45,7 @@ def product_viewed(p: Profile, at: int, path: str, props: Props) -> None:
         p.products_seen += 1
 
 
-def cart_added(p: Profile, at: int, path: str, props: Props) -> None:
+def cart_added(p: Profile, at: int, props: Props) -> None:
     quantity = whole_of(props, "quantity", absent=1)
     p.cart_items = min(LARGEST, p.cart_items + quantity)
     p.cart_adds += 1
@@ -55,14 +55,14 @@ def cart_added(p: Profile, at: int, path: str, props: Props) -> None:
         _look_at(p, category, _CART)
 
 
-def cart_removed(p: Profile, at: int, path: str, props: Props) -> None:
+def cart_removed(p: Profile, at: int, props: Props) -> None:
     quantity = whole_of(props, "quantity", absent=1)
     p.cart_items = max(0, p.cart_items - quantity)
     p.cart_removes += 1
     _count_cart(p, props, -quantity)
 
 
-def checkout_started(p: Profile, at: int, path: str, props: Props) -> None:
+def checkout_started(p: Profile, at: int, props: Props) -> None:
     p.cart_items = whole_of(props, "items") or p.cart_items or 1
     p.cart_minor = whole_of(props, "cart_value_minor", absent=p.cart_minor)
     p.currency = currency_of(props) or p.currency
@@ -70,7 +70,7 @@ def checkout_started(p: Profile, at: int, path: str, props: Props) -> None:
     p.progress_at = at
 
 
-def checkout_step(p: Profile, at: int, path: str, props: Props) -> None:
+def checkout_step(p: Profile, at: int, props: Props) -> None:
     step = CHECKOUT_STEPS.get(text_of(props, "step"), 1)
     p.cart_items = p.cart_items or 1
     if step > p.checkout:
@@ -78,7 +78,7 @@ def checkout_step(p: Profile, at: int, path: str, props: Props) -> None:
         p.progress_at = at
 
 
-def coupon_tried(p: Profile, at: int, path: str, props: Props) -> None:
+def coupon_tried(p: Profile, at: int, props: Props) -> None:
     accepted = props.get("accepted")
     if accepted is False:
         p.coupons_refused += 1
@@ -87,7 +87,7 @@ def coupon_tried(p: Profile, at: int, path: str, props: Props) -> None:
         p.coupons_accepted += 1
 
 
-def purchased(p: Profile, at: int, path: str, props: Props) -> None:
+def purchased(p: Profile, at: int, props: Props) -> None:
     p.purchases += 1
     p.bought = True
     p.kept = ()
