@@ -6,7 +6,6 @@ Everything here happens inside the caller's transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,19 +13,19 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Text, cast, func, select, text, update
+from sqlalchemy import Text, cast, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.personal import ring_of
 from flows.conditions import explain
 from flows.definition import FlowDefinition
 from flows.definition import Trigger as Rule
-from flows.deliveries import OPEN_STATUSES
 from flows.first_step import Published, first_lines, new_run
 from flows.matching import condition_of, matches
-from flows.models import CALLED, Conversion, Delivery, Flow, FlowRun, FlowVersion
-from flows.ports import NOBODY, Knowledge, Trigger
-from flows.triggers import UNFINISHED, hold_signal, lock_visitors, note, signal_given_at, wake
+from flows.models import CALLED, Delivery, Flow, FlowRun, FlowVersion
+from flows.past import EarlierRun, read_past, refusal
+from flows.ports import Knowledge, Trigger
+from flows.triggers import hold_signal, lock_visitors, note, signal_given_at, wake
 
 # One statement for all runs of a batch and the first lines of their histories. A run that a trigger's first copy
 # started is not made again, and gets no lines.
@@ -56,40 +55,6 @@ WITH given AS (
 )
 SELECT id FROM made
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class _Earlier:
-    """A run of the same flow. ``reached``: a message of it reached somebody, or may have."""
-
-    id: UUID
-    group: str
-    status: str
-    end_reason: str | None
-    reached: bool
-    started_at: datetime
-
-    @property
-    def unfinished(self) -> bool:
-        return self.status in UNFINISHED
-
-    @property
-    def stands(self) -> bool:
-        """It leaves nothing to do for another one of its group."""
-        return self.reached or self.unfinished or self.status == "done"
-
-
-@dataclass(slots=True)
-class _Past:
-    """What was before: visitors' last orders, and runs by flow and visitor and by flow and trigger group."""
-
-    bought_at: dict[UUID, datetime] = field(default_factory=dict)
-    of_visitor: dict[tuple[UUID, UUID], list[_Earlier]] = field(default_factory=dict)
-    of_group: dict[tuple[UUID, str], list[_Earlier]] = field(default_factory=dict)
-
-    def add(self, flow_id: UUID, visitor_id: UUID, run: _Earlier) -> None:
-        self.of_visitor.setdefault((flow_id, visitor_id), []).append(run)
-        self.of_group.setdefault((flow_id, run.group), []).append(run)
 
 
 async def start_runs(
@@ -128,7 +93,7 @@ async def start_runs(
     people = {
         trigger.visitor_id: {trigger.visitor_id, *same_person.get(trigger.visitor_id, ())} for trigger, _ in matching
     }
-    past = await _past(tx, project_id, people, matching, now)
+    past = await read_past(tx, project_id, people, matching, now)
     rows: list[dict[str, Any]] = []
     lines: list[dict[str, Any]] = []
     asked_again: list[tuple[UUID, Trigger]] = []
@@ -137,14 +102,14 @@ async def start_runs(
         if (standing := next((run for run in before if run.stands), None)) is not None:
             asked_again.append((standing.id, trigger))
             continue
-        refusal = _refusal(flow, trigger, people[trigger.visitor_id], past, now)
-        if refusal is not None and any(run.end_reason == refusal for run in before):
+        forbidden = refusal(flow, trigger, people[trigger.visitor_id], past, now)
+        if forbidden is not None and any(run.end_reason == forbidden for run in before):
             continue
-        row = new_run(flow, trigger, refusal, now)
+        row = new_run(flow, trigger, forbidden, now)
         rows.append(row)
         lines += first_lines(flow.definition.name, row)
         # For the next trigger: it may be of the same visitor or group.
-        run = _Earlier(row["id"], trigger.group, row["status"], refusal, reached=False, started_at=now)
+        run = EarlierRun(row["id"], trigger.group, row["status"], forbidden, reached=False, started_at=now)
         past.add(flow.flow_id, trigger.visitor_id, run)
     await _look_for_signals(tx, project_id, rows, now)
     started = await _start(tx, project_id, rows, [line | {"n": n} for n, line in enumerate(lines)], now)
@@ -222,75 +187,6 @@ async def _published(tx: AsyncSession, project_id: UUID) -> list[Published]:
         .order_by(Flow.id)
     )
     return [Published(row[0], row[1], read_definition(row[2])) for row in rows]
-
-
-async def _past(
-    tx: AsyncSession,
-    project_id: UUID,
-    people: Mapping[UUID, Collection[UUID]],
-    matching: Sequence[tuple[Trigger, Published]],
-    now: datetime,
-) -> _Past:
-    visitors = {visitor for person in people.values() for visitor in person}
-    bought = await tx.execute(
-        select(Conversion.visitor_id, func.max(Conversion.occurred_at))
-        .where(Conversion.project_id == project_id, Conversion.visitor_id.in_(visitors))
-        .group_by(Conversion.visitor_id)
-    )
-    past = _Past(bought_at={row[0]: row[1] for row in bought})
-    reached = (
-        select(Delivery.id)
-        .where(
-            Delivery.project_id == project_id,
-            Delivery.run_id == FlowRun.id,
-            Delivery.status.in_(("accepted", "unknown", *OPEN_STATUSES)),
-        )
-        .exists()
-    )
-    settings = [flow.definition.settings for _, flow in matching]
-    recent = FlowRun.status.in_(UNFINISHED) | (FlowRun.started_at > now - max(one.reentry for one in settings))
-    if any(one.reenter == "once" for one in settings):
-        recent |= reached
-    same_group = FlowRun.trigger_group.in_({trigger.group for trigger, _ in matching})
-    runs = await tx.execute(
-        select(
-            FlowRun.flow_id,
-            FlowRun.visitor_id,
-            FlowRun.id,
-            FlowRun.trigger_group,
-            FlowRun.status,
-            FlowRun.end_reason,
-            reached,
-            FlowRun.started_at,
-        )
-        .where(
-            FlowRun.project_id == project_id,
-            FlowRun.flow_id.in_({flow.flow_id for _, flow in matching}),
-            (FlowRun.visitor_id.in_(visitors) & recent) | same_group,
-        )
-        .order_by(FlowRun.started_at)
-    )
-    for row in runs:
-        past.add(row[0], row[1], _Earlier(row[2], row[3], row[4], row[5], row[6], row[7]))
-    return past
-
-
-def _refusal(flow: Published, trigger: Trigger, person: Collection[UUID], past: _Past, now: datetime) -> str | None:
-    settings = flow.definition.settings
-    if now - trigger.occurred_at > settings.max_trigger_age:
-        return "too_old"
-    orders = [past.bought_at[visitor] for visitor in person if visitor in past.bought_at]
-    if settings.exit_on_conversion and any(bought_at >= trigger.occurred_at for bought_at in orders):
-        return "converted"
-    if settings.reenter == "always" or trigger.visitor_id == NOBODY:
-        return None
-    for run in (run for visitor in person for run in past.of_visitor.get((flow.flow_id, visitor), ())):
-        # One that reached nobody, having been skipped or cancelled in time, stands in nobody's way.
-        again = settings.reenter == "after_pause" and run.started_at <= now - settings.reentry
-        in_the_way = run.unfinished or (run.reached and not again)
-        if in_the_way and run.group != trigger.group:
-            return "reentry"
-    return None
 
 
 async def _look_for_signals(tx: AsyncSession, project_id: UUID, rows: list[dict[str, Any]], now: datetime) -> None:

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Response
-from pydantic import StringConstraints
+from fastapi import APIRouter, Depends, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.errors import Fault
@@ -20,17 +19,14 @@ from insights.api.once import Answer, OnceOnly
 from insights.api.services import FromRequest
 from insights.building import drafts, publishing
 from insights.building.bundle import bundle, flow_in, read_in
-from insights.building.changes import difference
 from insights.building.drafts import BuiltFlow
-from insights.building.reading import read
 from insights.building.schema import flow_schema
-from insights.errors import Conflict, NotFound
+from insights.errors import NotFound
 from insights.recovery.starter import starter_flows
 from insights.recovery.thanks import thanks_flows
 
 router = APIRouter(prefix="/v1/flows", tags=["flow builder"])
 
-Which = Annotated[str, StringConstraints(pattern="^(draft|[0-9]{1,9})$")]
 REFUSED: dict[int | str, dict[str, Any]] = {
     409: {"description": "The name is taken, or the flow is not in a state for this."},
     412: {"description": "It was changed since the ETag in If-Match."},
@@ -215,52 +211,6 @@ async def export(flow_id: UUID, desk: AtDesk, services: FromRequest, response: R
         file = await bundle(tx, desk.project_id, built)
     response.headers["content-disposition"] = f'attachment; filename="flow-{built.id}.json"'
     return file
-
-
-@router.get("/{flow_id}/versions", response_model=shapes.Versions)
-async def versions(flow_id: UUID, desk: AtDesk, services: FromRequest) -> shapes.Versions:
-    """What was published, the newest first, with how many runs follow each version."""
-    async with services.database.transaction(desk.project_id) as tx:
-        built = await drafts.get_built(tx, desk.project_id, flow_id)
-        found = await drafts.with_runs(tx, desk.project_id, await drafts.list_versions(tx, desk.project_id, flow_id))
-    return shapes.Versions(versions=[shapes.version_out(version, built) for version in found])
-
-
-@router.get("/{flow_id}/versions/{number}", response_model=shapes.VersionOut)
-async def one_version(flow_id: UUID, number: int, desk: AtDesk, services: FromRequest) -> shapes.VersionOut:
-    """One version."""
-    async with services.database.transaction(desk.project_id) as tx:
-        built = await drafts.get_built(tx, desk.project_id, flow_id)
-        version = await drafts.get_version(tx, desk.project_id, flow_id, number)
-        [counted] = await drafts.with_runs(tx, desk.project_id, [version])
-    return shapes.version_out(counted, built)
-
-
-@router.get("/{flow_id}/diff", response_model=shapes.DifferenceOut)
-async def diff(
-    flow_id: UUID,
-    desk: AtDesk,
-    services: FromRequest,
-    before: Annotated[Which | None, Query(description='A number, or "draft"; without it the latest version.')] = None,
-    after: Annotated[Which, Query(description='A number, or "draft".')] = "draft",
-) -> shapes.DifferenceOut:
-    """What differs between two versions, or a version and the draft: steps added, removed and changed, and where."""
-    async with services.database.transaction(desk.project_id) as tx:
-        built = await drafts.get_built(tx, desk.project_id, flow_id)
-        if before is None:
-            if built.latest is None:
-                raise Conflict("This flow was never published: there is nothing to compare with.")
-            before = str(built.latest.number)
-        old, new = [await _definition(tx, desk, built, which) for which in (before, after)]
-    return shapes.difference_out(before, after, difference(old, new))
-
-
-async def _definition(tx: AsyncSession, desk: Desk, built: BuiltFlow, which: str) -> dict[str, Any]:
-    if which == "draft":
-        # As it would be understood: what is left out and what is written out as its default are the same.
-        flow = read(built.definition).flow
-        return built.definition if flow is None else flow.model_dump(mode="json", by_alias=True)
-    return (await drafts.get_version(tx, desk.project_id, built.id, int(which))).definition
 
 
 def _starters() -> dict[str, shapes.Starter]:
