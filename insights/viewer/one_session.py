@@ -41,8 +41,7 @@ class OneSession:
     ``feedback`` what a person said of it.
 
     ``earlier``: (session id, event) of the person's latest sessions before this one, in order. ``others``: newest
-    first, ``more_others`` when there are more than that. ``intent``: the model of the last decision, or
-    the one in use.
+    first, the latest of them. ``intent``: the model of the last decision, or the one in use.
     """
 
     session: Session
@@ -57,7 +56,6 @@ class OneSession:
     earlier: tuple[tuple[UUID, TimelineEvent], ...]
     intent: IntentModel
     others: tuple[Other, ...]
-    more_others: bool
 
     @property
     def is_open(self) -> bool:
@@ -97,8 +95,7 @@ async def read_session(tx: AsyncSession, project_id: UUID, session_id: UUID) -> 
         weights=await weights_by_name(tx, project_id, {decision.policy for decision in decisions}),
         earlier=await _earlier(tx, project_id, session, person),
         intent=await _intent(tx, project_id, decisions),
-        others=others[:MOST_OTHERS],
-        more_others=len(others) > MOST_OTHERS,
+        others=others,
     )
 
 
@@ -114,7 +111,7 @@ async def _others(tx: AsyncSession, project_id: UUID, session: Session, person: 
         .outerjoin(Insight, ITS_INSIGHT)
         .where(Session.project_id == project_id, Session.visitor_id.in_(person), Session.id != session.id)
         .order_by(Session.started_at.desc(), Session.id)
-        .limit(MOST_OTHERS + 1)
+        .limit(MOST_OTHERS)
     )
     return tuple(Other(*row) for row in rows)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,6 +74,7 @@ def session_context(read: OneSession, now: datetime, *, asked_page: str) -> dict
         "terms": [(text, again.terms.get(name, ())) for name, text in LINES],
         "verdicts": {verdict.id: verdict for verdict in told},
         "acted": [verdict for verdict in told if not verdict.nothing],
+        "why_nothing": why_nothing(len(told), _client(read), read.visitor.consent if read.visitor else {}),
         "event_pages": pages,
         "on_page": OnPage(events, pages),
         "chapters": chapters(
@@ -152,7 +153,7 @@ def facts(read: OneSession) -> list[tuple[str, str]]:
     came = " / ".join(str(part)[:60] for part in campaign if part) or str(source.get("referrer") or "")[:80]
     if came:
         told.append(("Came from", came))
-    client = summary.client if summary is not None else session.client
+    client = _client(read)
     device = [str(client.get(name))[:40] for name in ("viewport", "language", "time_zone") if client.get(name)]
     if client.get("bot"):
         device.append("says it is a bot")
@@ -168,6 +169,21 @@ def facts(read: OneSession) -> list[tuple[str, str]]:
     if session.close_reason and session.closed_at is not None:
         told.append(("How it closed", label(session.close_reason)))
     return told
+
+
+def why_nothing(decisions: int, client: Mapping[str, Any], consent: Mapping[str, Any]) -> str:
+    """Why nothing was shown in a visit with so many decisions to do nothing."""
+    if decisions:
+        return f"Nothing was shown: in {decisions} decision{'s' if decisions != 1 else ''} doing nothing was chosen."
+    if client.get("bot"):
+        return "Nothing was decided: a browser that says it is a bot is shown nothing."
+    if consent.get("analytics") is False:
+        return "Nothing was decided: they do not want to be observed."
+    return "Nothing was decided."
+
+
+def _client(read: OneSession) -> Mapping[str, Any]:
+    return read.summary.client if read.summary is not None else read.session.client
 
 
 def _order(events: Sequence[TimelineEvent]) -> str:
