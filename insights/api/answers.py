@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -26,30 +25,39 @@ and sends them; or it sends nothing and returns False."""
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]").search
 
 
-class Answer(Struct, frozen=True):
-    """A whole HTTP response. ``headers``: without its length."""
+class Head(Struct, frozen=True):
+    """Status and headers of an answer, without its length; made by ``head_of``. ``start``: as they are sent, up to the
+    number of the content's length."""
 
     status: int
     headers: tuple[Header, ...]
-    body: bytes = b""
-
-    async def leave(self, scope: Scope, send: Send) -> None:
-        """Sends it in answer to the request of ``scope``."""
-        # With its length said, it need not go out in chunks.
-        length = b"%d" % len(self.body)
-        whole = scope.get("extensions", {}).get(WHOLE)
-        if whole is not None and self.body and whole(_head(self.status, self.headers) + length + b"\r\n", self.body):
-            return
-        headers = [*self.headers, (b"content-length", length)] if self.body else list(self.headers)
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+    start: bytes
 
 
-@lru_cache(maxsize=256)
-def _head(status: int, headers: tuple[Header, ...]) -> bytes:
-    """Status line and headers, up to the number of the content's length."""
+def head_of(status: int, headers: tuple[Header, ...]) -> Head:
+    """The head of an answer. Raises ValueError for a value that would begin another header."""
     for _, value in headers:
         if _CONTROL(value):
             raise ValueError("a header's value holds a control character")
     lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    return b"HTTP/1.1 %d %b\r\n%bcontent-length: " % (status, HTTPStatus(status).phrase.encode(), lines)
+    start = b"HTTP/1.1 %d %b\r\n%bcontent-length: " % (status, HTTPStatus(status).phrase.encode(), lines)
+    return Head(status, headers, start)
+
+
+class Answer(Struct, frozen=True):
+    """A whole HTTP response."""
+
+    head: Head
+    body: bytes = b""
+
+    async def leave(self, scope: Scope, send: Send) -> None:
+        """Sends it in answer to the request of ``scope``."""
+        head, body = self.head, self.body
+        # With its length said, it need not go out in chunks.
+        length = b"%d" % len(body)
+        whole = scope.get("extensions", {}).get(WHOLE)
+        if whole is not None and body and whole(head.start + length + b"\r\n", body):
+            return
+        headers = [*head.headers, (b"content-length", length)] if body else list(head.headers)
+        await send({"type": "http.response.start", "status": head.status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})

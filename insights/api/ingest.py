@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,7 +17,7 @@ import msgspec
 from adapters.telemetry.meters import Meters
 from adapters.telemetry.stages import INGEST
 from insights.access.keys import ResolvedKey
-from insights.api.answers import Answer
+from insights.api.answers import Answer, Head, head_of
 from insights.api.asking import Asked
 from insights.api.body import ClientGone, Receive, read_body
 from insights.api.deciding import Deciding
@@ -89,7 +90,7 @@ class Ingest:
         except TooMany as error:
             self._meters.requests.answered(error.status)
             raise
-        self._meters.requests.answered(answer.status)
+        self._meters.requests.answered(answer.head.status)
         await answer.leave(scope, send)
 
     def check(self, scope: Scope) -> None:
@@ -110,15 +111,14 @@ class Ingest:
         cors: tuple[Header, ...] = ()
         try:
             key = await self._reporters.resolve(scope, headers, origin)
-            if origin is not None:
-                cors = ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
+            cors = _cors(origin)
             if scope["method"] == "OPTIONS":
-                return Answer(204, (*cors, *_PREFLIGHT))
+                return Answer(head_of(204, (*cors, *_PREFLIGHT)))
             seconds = 0.0 if TIMED in scope.get("extensions", ()) else self._body_seconds
             body = await read_body(receive, headers, self._max_body_bytes, seconds)
             marks = [time.perf_counter_ns()]
             taken = await self._take(key, body, scope, headers, marks)
-            answer = Answer(200, (*_TAKEN, *cors) if cors else _TAKEN, _encode(taken))
+            answer = Answer(_taken(origin), _encode(taken))
             marks.append(time.perf_counter_ns())
             self._meters.stages.passed(marks)
             return answer
@@ -127,8 +127,7 @@ class Ingest:
         except WhyleftError as error:
             extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             return Answer(
-                error.status,
-                ((b"content-type", MEDIA_TYPE.encode()), *extra, *cors, *SAFE),
+                head_of(error.status, ((b"content-type", MEDIA_TYPE.encode()), *extra, *cors, *SAFE)),
                 problem(error.status, error.title, error.detail, error.field),
             )
 
@@ -181,7 +180,7 @@ class Ingest:
         answer: dict[str, Any] = {
             "accepted": added,
             "duplicates": len(batch.events) - added,
-            "rejected": [{"id": item.id, "error": item.error} for item in reading.rejected],
+            "rejected": reading.rejected and [{"id": item.id, "error": item.error} for item in reading.rejected],
             "action": _action(choice),
         }
         if copy is not None and request is not None:
@@ -195,13 +194,21 @@ class Ingest:
         return answer
 
 
-_TAKEN: Final[tuple[Header, ...]] = ((b"content-type", b"application/json"), *SAFE)
-
 _PREFLIGHT: Final[tuple[Header, ...]] = (
     (b"access-control-allow-methods", b"POST"),
     (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),
     (b"access-control-max-age", b"7200"),
 )
+
+
+def _cors(origin: bytes | None) -> tuple[Header, ...]:
+    return () if origin is None else ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
+
+
+@lru_cache(maxsize=256)
+def _taken(origin: bytes | None) -> Head:
+    """What every answer to a batch begins with; a page of ``origin`` may read it."""
+    return head_of(200, ((b"content-type", b"application/json"), *_cors(origin), *SAFE))
 
 
 def _complete(event: WireEvent, url: str | None, title: str | None, referrer: str | None) -> None:
