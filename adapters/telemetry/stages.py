@@ -26,6 +26,10 @@ BOUNDS_NS: Final = tuple(
 """Borders of the buckets. Each stage's ceiling (10, 20, 30 ms) and a tenth of it are among them."""
 
 
+TOGETHER: Final = 64
+"""Requests whose marks are counted together: in a row it takes half as long as between all that a request does."""
+
+
 class Stages(Collector):
     """Histograms of the stages ``names``, in the order in which a request passes them. For one thread.
 
@@ -36,23 +40,22 @@ class Stages(Collector):
         self._names = tuple(names)
         self._counts = [[0] * (len(BOUNDS_NS) + 1) for _ in self._names]
         self._sums = [0] * len(self._names)
+        self._waiting: list[Sequence[int]] = []
         self._span = span
         self._tracer = tracer
 
     def passed(self, marks: Sequence[int]) -> None:
         """Counts one request. ``marks``: nanoseconds of ``time.perf_counter_ns`` at the start of the first stage and at
         the end of each; the same mark twice says that a stage was not needed."""
-        before = marks[0]
-        for stage, mark in enumerate(marks[1:]):
-            if took := mark - before:
-                self._counts[stage][bisect_left(BOUNDS_NS, took)] += 1
-                self._sums[stage] += took
-                before = mark
+        self._waiting.append(marks)
+        if len(self._waiting) == TOGETHER:
+            self._count()
         if self._tracer is not None:
             self._trace(self._tracer, marks)
 
     def collect(self) -> Iterable[Metric]:
         """What Prometheus reads."""
+        self._count()
         family = HistogramMetricFamily(
             "whyleft_stage_seconds", "Time that a stage of the events endpoint took.", labels=["stage"]
         )
@@ -63,6 +66,16 @@ class Stages(Collector):
                 buckets.append(("+Inf" if bound is None else repr(bound / 1e9), float(seen)))
             family.add_metric([name], buckets, total / 1e9)
         return [family]
+
+    def _count(self) -> None:
+        for marks in self._waiting:
+            before = marks[0]
+            for stage, mark in enumerate(marks[1:]):
+                if took := mark - before:
+                    self._counts[stage][bisect_left(BOUNDS_NS, took)] += 1
+                    self._sums[stage] += took
+                    before = mark
+        self._waiting.clear()
 
     def _trace(self, tracer: Tracer, marks: Sequence[int]) -> None:
         # Written after the fact: the request itself only looks at a clock.
