@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Final, TypeVar, cast
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from insights.events.aftermath import has_aftermath
 from insights.events.entry import Entry
 from insights.events.field_book import FieldBook
 from insights.events.flush import News, SessionTimes
+from insights.events.lulls import Lulls
 from insights.events.rests import Rests, answered_over
 from insights.events.rows import part_of
 from insights.events.waiting import Lines
@@ -72,6 +74,7 @@ class Recorder:
         self._ways = Ways()
         self._writers: set[asyncio.Task[None]] = set()
         self._rests = Rests()
+        self._lulls = Lulls(self._waiting.has_others)
         self._resting: dict[Line, asyncio.TimerHandle] = {}
         self._started = self._stopping = False
 
@@ -135,6 +138,7 @@ class Recorder:
             return await waiting.done
         finally:
             self._waiting.done(waiting)
+            self._lulls.ended()
             self._ways.leave(entry.visitor_id)
 
     def check_room(self, project_id: UUID, events: int) -> None:
@@ -160,6 +164,11 @@ class Recorder:
         """Whether the project sends more than it may while others send too: what can be left out for it should be."""
         return self._rest_of(project_id) > 0.0
 
+    async def turn_of(self, project_id: UUID) -> None:
+        """Returns when a request of the project may go on: at once, unless it is to be spared (``events/lulls``)."""
+        if self.spares(project_id):
+            await self._lulls.come(project_id)
+
     def _begin(self) -> None:
         """Has another line's flush made beside those under way, if one waits and there is room for it."""
         if self._started and self._waiting and len(self._writers) < LINES_AT_ONCE:
@@ -180,7 +189,8 @@ class Recorder:
     def _flushed(self, line: Line) -> None:
         loop = asyncio.get_running_loop()
         if rest := self._rest_of(line.project_id):
-            self._resting[line] = loop.call_later(rest, self._rested, line)
+            rested = partial(self._rested, line)
+            self._resting[line] = loop.call_later(rest, self._lulls.run, line.project_id, rested)
         else:
             self._waiting.written(line)
         self._rests.flushed(line.project_id, loop.time())
@@ -189,9 +199,11 @@ class Recorder:
         return 0.0 if self._stopping else self._rests.rest_of(project_id, asyncio.get_running_loop().time())
 
     def _rested(self, line: Line) -> None:
-        self._resting.pop(line).cancel()
-        self._waiting.written(line)
-        self._begin()
+        # It waits for a lull, too, and may have been ended meanwhile.
+        if (resting := self._resting.pop(line, None)) is not None:
+            resting.cancel()
+            self._waiting.written(line)
+            self._begin()
 
     async def _flush(self, items: list[_Waiting]) -> None:
         entries = [item.entry for item in items]
@@ -214,26 +226,30 @@ class Recorder:
             log.exception("flush_failed")
             _fail(items, error)
         else:
-            rests = self._rest_of(items[0].entry.project_id)
-            _answer(items, news, answered_over(len(items)) if rests else 0.0)
+            self._answer(items, news)
+
+    def _answer(self, items: list[_Waiting], news: News) -> None:
+        project_id = items[0].entry.project_id
+        apart = answered_over(len(items)) if self.spares(project_id) else 0.0
+        loop = asyncio.get_running_loop()
+        for place, (item, count) in enumerate(zip(items, _counts(items, news), strict=True)):
+            if apart:
+                loop.call_later(place * apart, self._lulls.run, project_id, partial(_tell, item, count))
+            else:
+                _tell(item, count)
 
 
-def _answer(items: list[_Waiting], news: News, apart: float) -> None:
-    """``apart``: seconds between one's answer and the next one's."""
-    loop = asyncio.get_running_loop()
+def _counts(items: list[_Waiting], news: News) -> Iterator[int]:
+    """How many events of each are new."""
     left = None if news.keys is None else set(news.keys)
-    for place, item in enumerate(items):
+    for item in items:
         if left is None:
-            count = len(item.entry.events)
+            yield len(item.entry.events)
         else:
             # Counted for the first that brought it: a retry may stand in the same flush as its original.
             brought = left & {(item.entry.session_id, event.id) for event in item.entry.events}
             left -= brought
-            count = len(brought)
-        if place and apart:
-            loop.call_later(place * apart, _tell, item, count)
-        else:
-            _tell(item, count)
+            yield len(brought)
 
 
 def _tell(item: _Waiting, count: int) -> None:

@@ -92,6 +92,10 @@ class Lines(Generic[T]):
             self._lines[line] = items
         return taken
 
+    def has_others(self, project_id: UUID) -> bool:
+        """Whether something of other projects is under way."""
+        return self.held > self._held.get(project_id, 0)
+
     def fills_a_flush(self, project_id: UUID) -> bool:
         """Whether as much of the project is under way as is written at a time beside others."""
         return self._held.get(project_id, 0) >= FLUSH_SHARED
