@@ -15,7 +15,7 @@ from flows.calls import NotCallable, start_by_call
 from flows.models import Delivery, FlowRun
 from flows.triggers import UNFINISHED, end_runs, lock_visitor
 from insights.api.caller import SecretCaller
-from insights.api.paging import Cursor, next_of, position
+from insights.api.paging import Cursor, page_end
 from insights.api.run_shapes import (
     Cancelled,
     DeadList,
@@ -34,6 +34,7 @@ from insights.identity.together import hold_people
 from insights.models import Visitor
 from insights.recovery.scene import VisitScene
 from insights.segments.knowledge import VisitorKnowledge
+from insights.vocabulary.page_end import PageEnd
 from insights.vocabulary.session_group import session_group
 
 router = APIRouter(prefix="/v1", tags=["runs"])
@@ -100,13 +101,13 @@ async def list_runs(
             session_group=session_group(session) if session else None,
             visitor_id=visitor,
             flow_id=flow,
-            before=_place(cursor),
+            before=page_end(cursor),
             limit=limit,
         )
     last = found[-1] if len(found) == limit else None
     return RunList(
         runs=[RunOut.model_validate(run, from_attributes=True) for run in found],
-        next=next_of(last.started_at, last.id) if last is not None else None,
+        next=str(PageEnd(last.started_at, last.id)) if last is not None else None,
     )
 
 
@@ -120,11 +121,11 @@ async def list_dead(
 ) -> DeadList:
     """The runs that were put aside, each with the reason; ``POST …/replay`` puts them back to work."""
     async with services.database.transaction(caller.project_id) as tx:
-        found = await dead_letters.dead_runs(tx, caller.project_id, flow_id=flow, before=_place(cursor), limit=limit)
+        found = await dead_letters.dead_runs(tx, caller.project_id, flow_id=flow, before=page_end(cursor), limit=limit)
     last = found[-1] if len(found) == limit else None
     return DeadList(
         runs=[DeadOut.model_validate(one, from_attributes=True) for one in found],
-        next=next_of(last.died_at, last.id) if last is not None else None,
+        next=str(PageEnd(last.died_at, last.id)) if last is not None else None,
     )
 
 
@@ -195,20 +196,16 @@ async def list_deliveries(
         query = query.where(Delivery.status == status)
     if visitor is not None:
         query = query.where(Delivery.visitor_id == visitor)
-    if (before := _place(cursor)) is not None:
+    if (before := page_end(cursor)) is not None:
         query = query.where(tuple_(Delivery.created_at, Delivery.id) < before)
     async with services.database.transaction(caller.project_id) as tx:
         found = (await tx.scalars(query)).all()
     last = found[-1] if len(found) == limit else None
     return DeliveryList(
         deliveries=[DeliveryLine.model_validate(one, from_attributes=True) for one in found],
-        next=next_of(last.created_at, last.id) if last is not None else None,
+        next=str(PageEnd(last.created_at, last.id)) if last is not None else None,
     )
 
 
 def _no_run(run_id: UUID) -> NotFound:
     return NotFound(f"There is no run {run_id} in this project.")
-
-
-def _place(cursor: str | None) -> tuple[datetime, UUID] | None:
-    return None if cursor is None else position(cursor)

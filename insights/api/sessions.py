@@ -11,12 +11,13 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Select, func, select, tuple_
 
 from insights.api.caller import SecretCaller
-from insights.api.paging import Cursor, next_of, position
+from insights.api.paging import Cursor, page_end
 from insights.api.services import FromRequest
 from insights.errors import NotFound, SessionStillOpen
 from insights.evaluation.feedback import Said, say
 from insights.models import Insight, Session
 from insights.timeline.read import read_timeline
+from insights.vocabulary.page_end import PageEnd
 from insights.vocabulary.reasons import Reason
 
 router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
@@ -107,12 +108,12 @@ async def list_sessions(
         query = query.where(Insight.reason == reason.value)
     if open is not None:
         query = query.where(Session.closed_at.is_(None) if open else Session.closed_at.is_not(None))
-    if cursor is not None:
-        query = query.where(tuple_(Session.started_at, Session.id) < tuple_(*position(cursor)))
+    if (end := page_end(cursor)) is not None:
+        query = query.where(tuple_(Session.started_at, Session.id) < end)
     async with services.database.transaction(caller.project_id) as tx:
         rows = (await tx.execute(query)).all()
     page = [session_out(session, insight) for session, insight in rows[:limit]]
-    following = next_of(page[-1].started_at, page[-1].id) if len(rows) > limit else None
+    following = str(PageEnd(page[-1].started_at, page[-1].id)) if len(rows) > limit else None
     return SessionPage(sessions=page, next=following)
 
 

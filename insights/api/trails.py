@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
-from insights.api.paging import Cursor, next_of, position
+from insights.api.paging import Cursor, page_end
 from insights.api.services import FromRequest
 from insights.api.sessions import SessionOut, session_out
 from insights.identity.acquaintance import Acquaintance, read_acquaintance
-from insights.identity.trail import Place, Totals, read_messages, read_orders, read_totals, read_visits
+from insights.identity.trail import Totals, read_messages, read_orders, read_totals, read_visits
 
 router = APIRouter(prefix="/v1/visitors", tags=["visitors"])
 
@@ -108,20 +108,18 @@ async def get_visitor(
     cursor: Cursor = None,
 ) -> VisitorOut:
     """One visitor, as any of the ids of their devices: identifiers, refused links, and the whole trail."""
-    after = Place(*position(cursor)) if cursor is not None else None
     async with services.database.transaction(caller.project_id) as tx:
         known = await read_acquaintance(tx, caller.project_id, visitor_id)
-        visits = await read_visits(tx, caller.project_id, known.visitors, after=after, limit=limit)
+        visits = await read_visits(tx, caller.project_id, known.visitors, after=page_end(cursor), limit=limit)
         orders = await read_orders(tx, caller.project_id, known.visitors)
         messages = await read_messages(tx, caller.project_id, known.visitors)
         totals = await read_totals(tx, caller.project_id, known.visitors)
-    older = visits.older
     return VisitorOut(
         **_who(known, totals),
         sessions=[session_out(visit.session, visit.insight) for visit in visits.visits],
         orders=[OrderOut.model_validate(order, from_attributes=True) for order in orders],
         messages=[MessageOut.model_validate(message, from_attributes=True) for message in messages],
-        next=next_of(older.started_at, older.session_id) if older is not None else None,
+        next=str(visits.older) if visits.older is not None else None,
     )
 
 

@@ -4,26 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.models import Conversion, Delivery
 from insights.models import Insight, Session
+from insights.vocabulary.page_end import PageEnd
 
 MOST_ORDERS: Final = 50
 MOST_MESSAGES: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a page of visits ends: the next one begins after this."""
-
-    started_at: datetime
-    session_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +31,7 @@ class Visits:
     """One page of visits, newest first; ``older`` is where the next page begins, if there is one."""
 
     visits: tuple[Visit, ...]
-    older: Place | None
+    older: PageEnd | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +44,7 @@ class Totals:
 
 
 async def read_visits(
-    tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], *, after: Place | None = None, limit: int = 50
+    tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], *, after: PageEnd | None = None, limit: int = 50
 ) -> Visits:
     """The visits of these visitors, newest first."""
     query = (
@@ -70,12 +62,11 @@ async def read_visits(
         .limit(limit + 1)
     )
     if after is not None:
-        earlier = and_(Session.started_at == after.started_at, Session.id < after.session_id)
-        query = query.where(or_(Session.started_at < after.started_at, earlier))
+        query = query.where(tuple_(Session.started_at, Session.id) < after)
     found = [Visit(session, insight) for session, insight in await tx.execute(query)]
     page = tuple(found[:limit])
     more = len(found) > limit
-    return Visits(page, Place(page[-1].session.started_at, page[-1].session.id) if more else None)
+    return Visits(page, PageEnd(page[-1].session.started_at, page[-1].session.id) if more else None)
 
 
 async def read_orders(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID]) -> tuple[Conversion, ...]:

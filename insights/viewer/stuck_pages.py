@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
-from urllib.parse import quote
 from uuid import UUID
 
 from sqlalchemy import func, select, tuple_
@@ -19,6 +17,7 @@ from insights.errors import Conflict, NotFound, Refused
 from insights.viewer.flow_reads import flow_names
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import PageGroup, path_id
+from insights.vocabulary.page_end import PageEnd, read_page_end
 from insights.vocabulary.session_group import PREFIX as SESSION_GROUP
 
 FORM: Final = "dead runs"
@@ -41,7 +40,7 @@ class StuckPages(PageGroup):
     async def dead(self, request: Request, viewer: Viewer) -> Response:
         """The runs that gave up, the latest first, of one flow or of all."""
         flow_id = _flow(request.query_params.get("flow", ""))
-        before = _place(request.query_params.get("before", ""))
+        before = read_page_end(request.query_params.get("before", ""))
         async with self._reader.reading(viewer.project_id) as tx:
             found = await dead_letters.dead_runs(
                 tx, viewer.project_id, flow_id=flow_id, before=before, limit=AT_ONCE + 1
@@ -60,7 +59,7 @@ class StuckPages(PageGroup):
             total=sum(count for of, count in by_flow if flow_id in (None, of)),
             most=dead_letters.MOST_AT_ONCE,
             first=before is None,
-            older=_text_of(shown[-1].died_at, shown[-1].id) if len(found) > AT_ONCE else "",
+            older=str(PageEnd(shown[-1].died_at, shown[-1].id)) if len(found) > AT_ONCE else "",
             token=self._token(request, FORM),
         )
 
@@ -84,7 +83,7 @@ class StuckPages(PageGroup):
 
     async def unknown(self, request: Request, viewer: Viewer) -> Response:
         """The messages of which nobody can say whether they went out, the latest first."""
-        before = _place(request.query_params.get("before", ""))
+        before = read_page_end(request.query_params.get("before", ""))
         query = (
             select(Delivery)
             .where(Delivery.project_id == viewer.project_id, Delivery.status == "unknown", Delivery.fate.is_(None))
@@ -103,7 +102,7 @@ class StuckPages(PageGroup):
             "unknown_messages",
             messages=[(one, visits.get(one.run_id)) for one in shown],
             first=before is None,
-            older=_text_of(shown[-1].created_at, shown[-1].id) if len(found) > AT_ONCE else "",
+            older=str(PageEnd(shown[-1].created_at, shown[-1].id)) if len(found) > AT_ONCE else "",
         )
 
 
@@ -134,17 +133,3 @@ def _flow(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         raise Refused("flow: that is no flow id. Choose one on the page.", field="flow") from None
-
-
-def _place(text: str) -> tuple[datetime, UUID] | None:
-    """The place in an address; None for what is none."""
-    at, _, identifier = text.partition("_")
-    try:
-        moment = datetime.fromisoformat(at)
-        return (moment, UUID(identifier)) if moment.tzinfo is not None else None
-    except ValueError:
-        return None
-
-
-def _text_of(at: datetime, identifier: UUID) -> str:
-    return quote(f"{at.isoformat()}_{identifier}", safe="")

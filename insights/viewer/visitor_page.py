@@ -16,7 +16,6 @@ from insights.identity.acquaintance import Acquaintance, Device, RefusedLink, re
 from insights.identity.links import Kind
 from insights.identity.masks import mask
 from insights.identity.trail import (
-    Place,
     Totals,
     Visit,
     Visits,
@@ -30,6 +29,7 @@ from insights.segments.tags import tags_of
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.event_words import KEPT_APART, Words, words_of
 from insights.viewer.wording import short_id
+from insights.vocabulary.page_end import read_page_end
 
 VISITS_A_PAGE: Final = 30
 MOST_MOMENTS: Final = 12
@@ -82,7 +82,7 @@ class VisitorRead:
 async def read_visitor(tx: AsyncSession, project_id: UUID, visitor_id: UUID, after: str) -> VisitorRead:
     """The visitor, and the visits after the place ``after`` (the newest where it is none). Raises NotFound."""
     known = await read_acquaintance(tx, project_id, visitor_id)
-    place = place_of(after)
+    place = read_page_end(after)
     visits = await read_visits(tx, project_id, known.visitors, after=place, limit=VISITS_A_PAGE)
     told = await _moments(tx, project_id, [visit.session.id for visit in visits.visits])
     return VisitorRead(
@@ -113,7 +113,7 @@ def visitor_context(read: VisitorRead) -> dict[str, Any]:
         "sentence": sentence,
         "consent": consent_words(read.consent),
         "title": _title(read.known),
-        "older": text_of(older) if older is not None else None,
+        "older": str(older) if older is not None else None,
     }
 
 
@@ -149,21 +149,6 @@ def sentence(link: RefusedLink, whole: bool = False) -> str:
     if link.subject_kind == Kind.USER_ID and link.name_kind == Kind.USER_ID:
         return f"{subject} was said to have been {_end(link.name_kind, link.name, whole)} before"
     return f"{subject} was said to go by {_end(link.name_kind, link.name, whole)}"
-
-
-def place_of(text: str) -> Place | None:
-    """The place in an address; None for what is none."""
-    at, _, identifier = text.partition(",")
-    try:
-        moment = datetime.fromisoformat(at)
-        return Place(moment, UUID(identifier)) if moment.tzinfo is not None else None
-    except ValueError:
-        return None
-
-
-def text_of(place: Place) -> str:
-    """A place as an address holds it."""
-    return f"{place.started_at.isoformat().replace('+00:00', 'Z')},{place.session_id}"
 
 
 def _end(kind: str, value: str, whole: bool) -> str:
