@@ -16,11 +16,10 @@ from insights.access.logins import end_logins_of_member
 from insights.access.roles import Role
 from insights.access.tokens import be_member, hash_of, hold, in_project, make_token, name_email
 from insights.errors import Conflict, NotFound, Refused
-from insights.models import Invitation, Member, Membership, PasswordReset, Project
+from insights.models import Invitation, Member, Membership, Project
 from insights.vocabulary.ids import uuid7
 
 INVITED_FOR: Final = timedelta(days=7)
-RESET_FOR: Final = timedelta(hours=1)
 MOST_INVITATIONS: Final = 200
 MOST_PROJECTS: Final = 20
 """Projects that a member may be an admin of by making them: limits are counted for each project."""
@@ -224,61 +223,6 @@ async def make_admin(tx: AsyncSession, project_id: UUID, member_id: UUID, now: d
     await in_project(tx, project_id)
     tx.add(Membership(project_id=project_id, member_id=member_id, role=Role.ADMIN.value, created_at=now))
     await tx.flush()
-
-
-async def set_password(
-    tx: AsyncSession, member_id: UUID, password_hash: str, now: datetime, *, keep: UUID | None = None
-) -> None:
-    """Another password. Every login of the member is over, but ``keep``; so are links to reset it."""
-    await be_member(tx, member_id)
-    await tx.execute(
-        update(Member).where(Member.id == member_id).values(password=password_hash, password_changed_at=now)
-    )
-    await tx.execute(
-        update(PasswordReset)
-        .where(PasswordReset.member_id == member_id, PasswordReset.used_at.is_(None))
-        .values(used_at=now)
-    )
-    await end_logins_of_member(tx, member_id, now, but=keep)
-
-
-async def still_has(tx: AsyncSession, member_id: UUID, password_hash: str | None) -> bool:
-    """Whether a member's password is the one that was compared; it stays so until the transaction ends.
-
-    Comparing takes a while, and a login with a password that is changed meanwhile must not outlive it.
-    """
-    await be_member(tx, member_id)
-    found = await tx.scalar(select(Member.password).where(Member.id == member_id).with_for_update(read=True))
-    return found is not None and found == password_hash
-
-
-async def offer_reset(tx: AsyncSession, member_id: UUID, now: datetime) -> str:
-    """The token of a link that sets a member's password, once."""
-    await be_member(tx, member_id)
-    token, hashed = make_token()
-    tx.add(
-        PasswordReset(id=uuid7(), member_id=member_id, token_hash=hashed, created_at=now, expires_at=now + RESET_FOR)
-    )
-    await tx.flush()
-    return token
-
-
-async def reset_of(tx: AsyncSession, token: str, now: datetime) -> tuple[UUID, str]:
-    """Whose password a link sets: the member's id and e-mail address. Raises NotFound."""
-    await hold(tx, token)
-    found = await tx.scalar(select(PasswordReset).where(PasswordReset.token_hash == hash_of(token)))
-    if found is not None:
-        await be_member(tx, found.member_id)
-        found = await tx.scalar(
-            select(PasswordReset)
-            .where(PasswordReset.id == found.id)
-            .with_for_update()
-            .execution_options(populate_existing=True)
-        )
-    if found is None or found.used_at is not None or found.expires_at <= now:
-        raise NotFound("This link was used, or is over. Ask for a new one.")
-    member = await tx.get_one(Member, found.member_id)
-    return member.id, member.email
 
 
 async def _belonging(tx: AsyncSession, project_id: UUID, member_id: UUID) -> Belonging:

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from adapters.postgres.engine import Database
-from insights.access import members
+from insights.access import member_passwords, members
 from insights.access.members import Belonging
 from insights.access.roles import Role
 from insights.cli.listing import Listing
@@ -140,7 +140,7 @@ def reset(email: Email, data_dir: DataDir = None) -> None:
                 member = await members.member_named(tx, address)
                 if member is None:
                     raise NotFound(f"There is no member {address}. `whyleft members list` shows who there is.")
-                token = await members.offer_reset(tx, member.id, datetime.now(UTC))
+                token = await member_passwords.offer_reset(tx, member.id, datetime.now(UTC))
             ways = post(settings)
             ways.reset(address, token)
             await ways.close()

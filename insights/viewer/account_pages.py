@@ -10,7 +10,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from insights.access.logins import end_logins_of_member, logins_of_member
-from insights.access.members import places_of, set_password
+from insights.access.member_passwords import set_password
+from insights.access.members import places_of
 from insights.access.passwords import LONGEST, SHORTEST, Passwords
 from insights.access.roles import Role
 from insights.access.throttle import LoginThrottles, account

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from adapters.postgres.acting import Actor, acting
 from adapters.postgres.engine import Database
-from insights.access import members
+from insights.access import member_passwords, members
 from insights.access.passwords import LONGEST, SHORTEST, Passwords
 from insights.access.post import Post
 from insights.access.throttle import LoginThrottles, account, address
@@ -138,7 +138,7 @@ class LinkPages:
         with acting(Actor("system", None, "the login page", network)):
             async with self._database.transaction(None) as tx:
                 member = await members.member_named(tx, email)
-                token = None if member is None else await members.offer_reset(tx, member.id, now)
+                token = None if member is None else await member_passwords.offer_reset(tx, member.id, now)
         if token is not None:
             self._post.reset(email, token)
 
@@ -156,12 +156,12 @@ class LinkPages:
         try:
             # The link first: hashing for whoever makes one up would take the turns of those who log in.
             async with self._database.transaction(None) as tx:
-                member_id, email = await members.reset_of(tx, link, now)
+                member_id, email = await member_passwords.reset_of(tx, link, now)
             hashed = await self._new_password(form)
             with acting(Actor("member", str(member_id), email, self._gate.browser(request).network)):
                 async with self._database.transaction(None) as tx:
-                    member_id, email = await members.reset_of(tx, link, now)
-                    await members.set_password(tx, member_id, hashed, now)
+                    member_id, email = await member_passwords.reset_of(tx, link, now)
+                    await member_passwords.set_password(tx, member_id, hashed, now)
                     member = await members.member_named(tx, email)
         except (Refused, TooMany) as error:
             return await self._password(request, link, error=error.detail, status=error.status)
@@ -206,7 +206,7 @@ class LinkPages:
     async def _password(self, request: Request, link: str, *, error: str = "", status: int = 200) -> Response:
         try:
             async with self._database.transaction(None) as tx:
-                _, email = await members.reset_of(tx, link, self._clock())
+                _, email = await member_passwords.reset_of(tx, link, self._clock())
         except NotFound as gone:
             return self._over(request, gone.detail)
         return self._gate.form(

@@ -15,7 +15,8 @@ from starlette.routing import BaseRoute, Route
 from adapters.postgres.acting import Actor, acting
 from adapters.postgres.engine import Database
 from insights.access.logins import Logins
-from insights.access.members import member_named, places_of, still_has
+from insights.access.member_passwords import still_has
+from insights.access.members import member_named, places_of
 from insights.access.passwords import Passwords
 from insights.access.throttle import LoginThrottles, account, address
 from insights.access.tokens import hash_of

@@ -17,7 +17,7 @@ from sqlalchemy import select, text
 
 from adapters.channels.smtp import SmtpChannel
 from adapters.postgres.engine import Database
-from insights.access import members
+from insights.access import member_passwords, members
 from insights.access.passwords import Passwords
 from insights.access.post import Post
 from insights.access.roles import Role
@@ -260,8 +260,8 @@ async def test_a_link_sets_a_new_password_once_and_ends_every_login(database: Da
     address = email()
     member_id = await make_member(database, project_id, address)
     async with database.transaction(None) as tx:
-        link = await members.offer_reset(tx, member_id, NOW)
-        other_link = await members.offer_reset(tx, member_id, NOW)
+        link = await member_passwords.offer_reset(tx, member_id, NOW)
+        other_link = await member_passwords.offer_reset(tx, member_id, NOW)
     async with browser(database) as client, browser(database) as thief:
         await enter(thief, address)
         form = await client.get("/app/password", params={"link": link})

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from adapters.postgres.acting import Actor, acting
 from adapters.postgres.engine import Database
-from insights.access import members
+from insights.access import member_passwords, members
 from insights.access.passwords import LONGEST, MOST_WAITING, Passwords, Verdict
 from insights.errors import TooMany
 from insights.models import AuditEntry, Project
@@ -70,8 +70,8 @@ async def test_a_new_password_is_noted_in_each_project_of_its_member(database: D
     await make_member(database, elsewhere, address, now=EARLIER)
     with acting(Actor("member", str(member_id), address, "192.0.2.0")):
         async with database.transaction(project_id) as tx:
-            link = await members.offer_reset(tx, member_id, NOW)
-            await members.set_password(tx, member_id, hashed := await QUICK.hash(NEW), NOW)
+            link = await member_passwords.offer_reset(tx, member_id, NOW)
+            await member_passwords.set_password(tx, member_id, hashed := await QUICK.hash(NEW), NOW)
             # Noting goes through the other projects, and comes back to this one.
             assert {one.email for one in await members.members_of(tx, project_id)} == {address}
     for place in (project_id, elsewhere):
@@ -90,7 +90,7 @@ async def test_a_new_password_is_noted_in_each_project_of_its_member(database: D
 async def test_who_sets_a_password_by_a_link_is_named_in_the_note(database: Database, project_id: UUID) -> None:
     member_id = await make_member(database, project_id, address := email(), now=EARLIER)
     async with database.transaction(None) as tx:
-        link = await members.offer_reset(tx, member_id, NOW)
+        link = await member_passwords.offer_reset(tx, member_id, NOW)
     async with browser(database) as client:
         form = await client.get("/app/password", params={"link": link})
         said = {"password": NEW, "again": NEW, "link": link, "token": hidden(form.text, "token")}
@@ -122,7 +122,7 @@ async def test_nothing_is_hashed_for_a_made_up_link(database: Database) -> None:
 async def test_a_link_that_was_used_costs_no_hash_any_more(database: Database, project_id: UUID) -> None:
     member_id = await make_member(database, project_id, email())
     async with database.transaction(None) as tx:
-        link = await members.offer_reset(tx, member_id, NOW)
+        link = await member_passwords.offer_reset(tx, member_id, NOW)
     watched = Watched(quick())
     async with browser(database, passwords=watched) as client:
         form = await client.get("/app/password", params={"link": link})
@@ -143,7 +143,7 @@ async def test_a_login_does_not_outlive_a_password_that_was_changed_while_it_was
         entering = asyncio.create_task(enter(thief, address))
         await watched.compared.wait()
         async with database.transaction(None) as tx:
-            await members.set_password(tx, member_id, await QUICK.hash(NEW), NOW)
+            await member_passwords.set_password(tx, member_id, await QUICK.hash(NEW), NOW)
         watched.go_on.set()
         assert (await entering).status_code != 303
         assert not await is_in(thief)
@@ -157,7 +157,7 @@ async def test_hashing_anew_does_not_bring_an_old_password_back(database: Databa
         entering = asyncio.create_task(enter(slow, address))
         await watched.compared.wait()
         async with database.transaction(None) as tx:
-            await members.set_password(tx, member_id, await QUICK.hash(NEW), NOW)
+            await member_passwords.set_password(tx, member_id, await QUICK.hash(NEW), NOW)
         watched.go_on.set()
         await entering
         assert (await enter(client, address)).status_code == 401
