@@ -7,7 +7,9 @@ PostgreSQL. It still makes parameters of values and values of results.
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import socket
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import count
@@ -23,6 +25,10 @@ Statement = tuple[str, Mapping[str, Any]]
 
 _Plan = tuple[bytes, tuple[int, ...]]
 """What is prepared: a text and the types of its parameters."""
+
+AT_ONCE: Final = 2**20
+"""Bytes that the system should take off our hands at a time, if it may: what it does not take waits for this process's
+next turn, which is as long as all requests that it has in hand, and the server waits with it."""
 
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 
@@ -44,6 +50,7 @@ class Exchange:
     def __init__(self, connection: psycopg.AsyncConnection[Any], *, prepares: bool) -> None:
         self._server = connection.pgconn
         self._server.enter_pipeline_mode()
+        _take_at_once(self._server.socket)
         self._values = Transformer(connection)
         self._prepares = prepares
         self._prepared: dict[_Plan, bytes] = {}
@@ -102,6 +109,7 @@ class Exchange:
     async def _results(self) -> list[PGresult]:
         """One of each thing that was asked since the last time, once the server has said all of them."""
         loop = asyncio.get_running_loop()
+        descriptor = self._server.socket
         done: asyncio.Future[None] = loop.create_future()
         results: list[PGresult] = []
 
@@ -111,28 +119,27 @@ class Exchange:
                 if self._read(results) and not done.done():
                     done.set_result(None)
             except psycopg.Error as error:
-                loop.remove_reader(socket)
+                loop.remove_reader(descriptor)
                 if not done.done():
                     done.set_exception(error)
 
         def write() -> None:
             try:
                 if not self._server.flush():
-                    loop.remove_writer(socket)
+                    loop.remove_writer(descriptor)
             except psycopg.Error as error:
-                loop.remove_writer(socket)
+                loop.remove_writer(descriptor)
                 if not done.done():
                     done.set_exception(error)
 
-        socket = self._server.socket
         if self._server.flush():
-            loop.add_writer(socket, write)
-        loop.add_reader(socket, read)
+            loop.add_writer(descriptor, write)
+        loop.add_reader(descriptor, read)
         try:
             await done
         finally:
-            loop.remove_reader(socket)
-            loop.remove_writer(socket)
+            loop.remove_reader(descriptor)
+            loop.remove_writer(descriptor)
         return results
 
     def _read(self, results: list[PGresult]) -> bool:
@@ -148,6 +155,13 @@ class Exchange:
             else:
                 results.append(result)
         return False
+
+
+def _take_at_once(descriptor: int) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as same:
+        # Over a network the system finds out by itself how much should be under way.
+        if same.family == socket.AF_UNIX:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, AT_ONCE)
 
 
 def _error(result: PGresult) -> psycopg.Error:

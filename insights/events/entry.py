@@ -7,20 +7,39 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 from uuid import UUID
 
-from msgspec import Raw, Struct, field
+from msgspec import Struct, field
 
 from insights.events.turns import Reservation
 from insights.events.wire import Rejection, WireEvent, type_of
 
 
+class Columns(Struct, gc=False):
+    """Events as ``flush.APPEND`` takes them: of each of its columns the elements (``adapters/postgres/arrays``).
+
+    PostgreSQL spends a fifth less on each than on JSON of the same columns. ``props``: JSON objects, commas between.
+    """
+
+    sessions: bytes
+    ids: bytes
+    visitors: bytes
+    tabs: bytes
+    seqs: bytes
+    times: bytes
+    received: bytes
+    types: bytes
+    urls: bytes
+    props: bytes
+
+
 class Part(Struct, gc=False):
-    """What an entry's events add to a flush (``events/rows``). ``page``: they themselves, as JSON.
+    """What an entry's events, so many, add to a flush (``events/rows``). ``columns``: they themselves.
 
     Of those that are part of the visit: ``count``, the times of the ``first`` and the ``last``, and when it ``ended``,
     if that is among them. Epoch milliseconds.
     """
 
-    page: Raw
+    columns: Columns
+    events: int
     count: int
     first: int
     last: int

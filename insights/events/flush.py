@@ -11,9 +11,10 @@ from uuid import UUID
 
 import msgspec
 
+from adapters.postgres.arrays import Bigints, Doubles, Texts, Uuids
 from adapters.postgres.exchange import Statement
 from insights.events.claims import claims_of, settle
-from insights.events.entry import Entry
+from insights.events.entry import Entry, Part
 from insights.events.rows import Key, rows_of
 
 GOODBYE: Final = timedelta(seconds=2)
@@ -35,18 +36,17 @@ class SessionTimes:
 
 # ON CONFLICT would look first whether each event is stored, which costs half as much as storing it. Where one is, its
 # primary key says so, nothing is committed, and the flush is made again without what ``STORED`` names.
-# The events are read out of the pages a second time where a flow watches for one of their types. That is seldom so, and
-# keeping the rows of every flush for it would cost a tenth of the statement.
+# The events are read out of their columns a second time where a flow watches for one of their types. That is seldom so,
+# and keeping the rows of every flush for it would cost a tenth of the statement.
 APPEND: Final = """
 WITH given AS NOT MATERIALIZED (
-    SELECT session_id, event.id, visitor_id, tab, event.seq, to_timestamp(event.t / 1000::float8) AS occurred_at,
-           to_timestamp(received / 1000::float8) AS received_at, event.type,
-           COALESCE(NULLIF(event.url, ''), page.url) AS url, event.props
-    FROM jsonb_to_recordset(%(pages)s) AS page(
-             session_id uuid, visitor_id uuid, tab text, received bigint, url text,
-             ids uuid[], seqs bigint[], times bigint[], types text[], props jsonb, urls text[]),
-         ROWS FROM (unnest(ids), unnest(seqs), unnest(times), unnest(types),
-                    jsonb_array_elements(page.props), unnest(urls)) AS event(id, seq, t, type, props, url)
+    SELECT unnest(%(sessions)s::uuid[]) AS session_id, unnest(%(ids)s::uuid[]) AS id,
+           unnest(%(visitors)s::uuid[]) AS visitor_id, unnest(%(tabs)s::text[]) AS tab,
+           unnest(%(seqs)s::bigint[]) AS seq,
+           to_timestamp(unnest(%(times)s::double precision[]) / 1000) AS occurred_at,
+           to_timestamp(unnest(%(received)s::double precision[]) / 1000) AS received_at,
+           unnest(%(event_types)s::text[]) AS type, unnest(%(urls)s::text[]) AS url,
+           jsonb_array_elements(%(props)s::jsonb) AS props
 ), added AS (
     INSERT INTO event (project_id, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props)
     SELECT %(project)s, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props FROM given
@@ -185,9 +185,9 @@ class Flush:
         self._rows = rows_of(entries, stored)
         self.statements: list[Statement] = []
         self._touches = self._decides = False
-        if self._rows.pages:
-            pages = _encode(self._rows.pages).decode()
-            self.statements.append((APPEND, {"project": project_id, "pages": pages, "types": list(self._rows.types)}))
+        if self._rows.parts:
+            values = {"project": project_id, "types": list(self._rows.types), **_columns(self._rows.parts)}
+            self.statements.append((APPEND, values))
         if self._rows.visits:
             self._touches = True
             values = {
@@ -222,6 +222,24 @@ class Flush:
         undecided = ((answers[-1] or (None,))[0] or ()) if self._decides else ()
         stale, withheld = settle(self._entries, self._claims, versions, undecided)
         return News(self._rows.new, stale, withheld)
+
+
+def _columns(parts: Sequence[Part]) -> dict[str, Any]:
+    """What ``APPEND`` asks for by these names."""
+    events = sum(part.events for part in parts)
+    columns = [part.columns for part in parts]
+    return {
+        "sessions": Uuids.of([each.sessions for each in columns], events),
+        "ids": Uuids.of([each.ids for each in columns], events),
+        "visitors": Uuids.of([each.visitors for each in columns], events),
+        "tabs": Texts.of([each.tabs for each in columns], events),
+        "seqs": Bigints.of([each.seqs for each in columns], events),
+        "times": Doubles.of([each.times for each in columns], events),
+        "received": Doubles.of([each.received for each in columns], events),
+        "event_types": Texts.of([each.types for each in columns], events),
+        "urls": Texts.of([each.urls for each in columns], events),
+        "props": (b"[" + b",".join([each.props for each in columns]) + b"]").decode(),
+    }
 
 
 def stored_of(project_id: UUID, entries: Sequence[Entry]) -> Statement:
