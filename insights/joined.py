@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 _HEAD: Final = b"HTTP/1.1 "
-_ITS_OWN: Final = ("abort", "get_extra_info", "get_write_buffer_size", "is_closing", "set_protocol")
+_ITS_OWN: Final = ("abort", "get_extra_info", "get_write_buffer_size", "is_closing")
 
 
 class Joined:

@@ -150,6 +150,8 @@ def _servers(
         config = uvicorn.Config(
             app,
             loop="none",
+            # None is spoken here, and a connection would be handed over with less of a transport than they want.
+            ws="none",
             http=connection_class(connections, app if isinstance(app, Guarded) else None),
             # Whom to believe about addresses is decided once, by the settings (``traffic/addresses``).
             proxy_headers=False,

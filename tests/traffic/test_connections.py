@@ -309,3 +309,10 @@ async def test_what_was_answered_leaves_nothing_to_the_garbage_collector() -> No
         gc.enable()
     # The connection knows its last request.
     assert gone == [True, True, False]
+
+
+async def test_who_asks_for_a_websocket_is_answered_as_if_they_had_not() -> None:
+    ask = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\n"
+    async with listening(ConnectionLimits()) as port:
+        said = await exchange(port, ask + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 200 ")
