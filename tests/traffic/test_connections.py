@@ -77,10 +77,28 @@ async def test_one_byte_at_a_time_does_not_buy_more_time() -> None:
         writer.close()
 
 
-async def test_each_of_hundreds_is_looked_at() -> None:
-    async with listening(ConnectionLimits(seconds=0.3, each=0)) as port:
-        answers = await asyncio.gather(*(exchange(port, HEAD) for _ in range(250)))
-        assert {answer[:13] for answer in answers} == {b"HTTP/1.1 408 "}
+async def test_each_of_hundreds_is_looked_at_before_any_of_them_is_again() -> None:
+    class Idle:
+        client = ("198.51.100.7", 1)
+        since = None
+        looks = 0
+
+        def __init__(self) -> None:
+            self.loop = asyncio.get_running_loop()
+
+        def is_stuck(self, now: float, seconds: float) -> bool:
+            self.looks += 1
+            return False
+
+    idle = [Idle() for _ in range(250)]
+    crowd = Crowd(ConnectionLimits(each=0))
+    assert all(crowd.enter(cast(Connection, one)) for one in idle)
+    async with asyncio.timeout(15):
+        while max(one.looks for one in idle) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert min(one.looks for one in idle) >= 1
+    for one in idle:
+        crowd.leave(cast(Connection, one))
 
 
 async def test_headers_without_end_are_refused() -> None:
