@@ -97,9 +97,9 @@ async def test_behind_a_pooler_of_transactions_everything_goes_on_though_the_poo
     api, worker = await asyncio.gather(
         installation.ready("api", "--workers", "2", **settings), installation.ready("worker", **settings)
     )
-    bodies = [batch() for _ in range(200)]
+    bodies = [batch() for _ in range(100)]
     async with httpx.AsyncClient(timeout=30) as client:
-        sent = [asyncio.create_task(retried(client, installation.events(api), body)) for body in bodies]
+        sent = [asyncio.create_task(retried(client, installation.events(api), body, 60)) for body in bodies]
         await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
         await pooler.kill()
         await pooler.start()

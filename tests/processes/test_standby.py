@@ -127,7 +127,7 @@ async def test_a_standby_that_takes_over_has_all_that_was_acknowledged_and_proce
     api, worker = await asyncio.gather(installation.ready("api"), installation.ready("worker"))
     bodies: list[dict[str, Any]] = [batch() for _ in range(100)]
     async with httpx.AsyncClient(timeout=30) as client:
-        sent = [asyncio.create_task(retried(client, installation.events(api), body)) for body in bodies]
+        sent = [asyncio.create_task(retried(client, installation.events(api), body, 60)) for body in bodies]
         await asyncio.wait(sent, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.to_thread(pair.fail_over)
         answers = await asyncio.gather(*sent)
