@@ -42,23 +42,22 @@ export function watchClicks(): void {
     const { target, control, path, trees } = aim(event, true);
     // What is clicked of an action is told by the action.
     if (trees[2] && target.localName === "whyleft-action") return;
-    const inner = control || path[0] || target;
-    let show = (): object => read(inner, path)();
-    if (control) {
-      const masked = isMasked(control, trees.length !== 2);
-      show = read(control, path, masked);
-      const { href } = control as HTMLAnchorElement;
-      const label = masked ? "" : control.getAttribute("aria-label") || control.textContent!;
-      later(() => track("clicked", { ...show(), label: short(label), ...(href && { href: String(href).split(/[?#]/)[0] }) }));
-      // Of a click before this chunk was here nobody knows what came of it.
-      const judge = path[0] && event.isTrusted && effects?.judge(event, hit, show);
-      // A frame costs a quarter of what a timer costs that wakes the page. The work itself comes after the frame.
-      requestAnimationFrame(() => {
-        if (judge) judge();
-        setTimeout(catchUp);
-      });
-    }
-    anger(event, inner, !!control, show);
+    if (!control) return anger(event, path[0] || target, false, () => read(path[0] || target, path)());
+    const masked = isMasked(control, trees.length !== 2);
+    const show = read(control, path, masked);
+    const { href } = control as HTMLAnchorElement;
+    const label = masked ? "" : control.getAttribute("aria-label") || control.textContent!;
+    later(() => {
+      track("clicked", { ...show(), label: short(label), ...(href && { href: String(href).split(/[?#]/)[0] }) });
+      anger(event, control, true, show);
+    });
+    // Of a click before this chunk was here nobody knows what came of it.
+    const judge = path[0] && event.isTrusted && effects?.judge(event, hit, show);
+    // A frame costs a quarter of what a timer costs that wakes the page. The work itself comes after the frame.
+    requestAnimationFrame(() => {
+      if (judge) judge();
+      setTimeout(catchUp);
+    });
   });
 }
 

@@ -1,5 +1,3 @@
-import { now } from "../clock.ts";
-
 import { core, on, record, track } from "./lent.ts";
 
 interface Touched {
@@ -20,12 +18,12 @@ const SECRET = /password|card|cc-|cvc|cvv|iban|ssn/i;
 /** Fields by name and kind. A value only where the shop marked the field and the visitor agreed themselves. */
 export function watchForms(): void {
   on("focusin", () => {
-    focused = now();
+    focused = performance.now();
     firstInput = 0;
   });
   on("input", ({ target }) => {
     const { form, name } = target as HTMLInputElement;
-    firstInput ||= now();
+    firstInput ||= performance.now();
     if (!form) return;
     const fields = [...form.elements].filter((field) => (field as HTMLInputElement).name) as HTMLInputElement[];
     touched = { form: nameOf(form), fields: fields.length, last_field: name, filled: fields.filter((field) => field.value).length };
@@ -37,12 +35,12 @@ export function watchForms(): void {
     const kept = core.agreed() && (target as Element).hasAttribute("data-whyleft-keep") && !SECRET.test([type, name, autocomplete].join());
     const field = nameOf(form) + "/" + name;
     const refocused = (visits[field] = (visits[field] ?? -1) + 1);
-    const first_input_ms = firstInput ? firstInput - focused : undefined;
+    const first_input_ms = firstInput ? Math.round(firstInput - focused) : undefined;
     track("form_field", {
       form: nameOf(form),
       field: name,
       kind: type,
-      focused_ms: now() - focused,
+      focused_ms: Math.round(performance.now() - focused),
       first_input_ms,
       refocused,
       ...(kept && { value: value.slice(0, 200) }),
