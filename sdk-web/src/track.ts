@@ -13,8 +13,9 @@ const PATIENCE_MS = 1500;
 
 /** Records an event on this page, to be sent with the next batch. */
 export const record = guard((type: string, props: object = {}) => {
-  if (consent() === false) return;
+  // First, also after a no: what was put off before it goes with it.
   here.catchUp?.();
+  if (consent() === false) return;
   const head = json({ ...identity(), page: here.page }).slice(1, -1);
   enqueue(head, json({ id: uuid(), seq: tab.n, t: now(), type, props }));
   tab.n++;

@@ -200,6 +200,16 @@ async def test_before_a_yes_everything_is_in_memory_and_a_no_empties_it(site: Si
     assert not site.events("clicked")
 
 
+async def test_a_click_before_a_no_goes_with_it_even_if_it_was_not_written_down_yet(site: Site, page: Page) -> None:
+    answer = "whyleft.consent({analytics: false}); whyleft.consent({analytics: true}); whyleft.cartAdded({})"
+    site.pages["/"] = f'<!doctype html>{TAG}<button onclick="{answer}">No, yes</button>'
+    await page.goto(site.origin)
+    await page.evaluate(WATCHING)
+    await page.click("button")
+    await site.one("cart_added")
+    assert not site.events("clicked")
+
+
 async def test_tabs_of_a_visitor_are_one_session_and_a_no_in_one_holds_in_all(
     site: Site, visitor: BrowserContext
 ) -> None:
