@@ -84,8 +84,9 @@ export function sendWithin(ms: number): void {
 }
 
 function sendNext(): void {
-  due = Infinity;
+  // What is caught up with travels now: no timer of its own.
   here.catchUp?.();
+  due = Infinity;
   share();
   if (consent() && queue[0] && !queue.some(({ f }) => f)) launch(queue[0]);
 }
