@@ -95,7 +95,8 @@ async def mail_server(
     finally:
         server.close()
         for protocol in transports:
-            if protocol.transport is not None:
+            # An encrypted one that has ended already has nothing left to be aborted; some Pythons raise there.
+            if protocol.transport is not None and not protocol.transport.is_closing():
                 protocol.transport.abort()
             handler = protocol._handler_coroutine
             if handler is not None:
