@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
-from bench import browser_loop, live_memory, write_path
+from bench import browser_loop, live_memory, offering, write_path
 from bench.batches import EVENTS, bodies
 from bench.capacity import A_VISIT, CONNECTIONS, Plan, capacity, measure, timetable
 from bench.load import closed_loop
@@ -45,6 +45,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
     made = await create_key(database, "bench", "write", [])
     await database.close()
     path = f"/v1/events?key={made.key}"
+    offered = await offering.shop(urls)
     environment = environment | {"BENCH_PROJECT": str(made.project_id), "WHYLEFT_METRICS_TOKEN": TOKEN}
     figures: list[Figure] = []
     async with (
@@ -56,8 +57,11 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
         rates: dict[str, list[float]] = {server.kind: [] for server in (floor, ours, unwritten, plain)}
         new: list[float] = []
         unknown: list[float] = []
+        weighed: list[float] = []
         cpu: list[float] = []
         await capacity([ours], path, Plan(1, 3, False))  # what is compiled and prepared once does not count
+        await offering.open_for_everybody(ours.port, offered)
+        await capacity([ours], offered.path, Plan(1, 1, False))
         for _ in range(plan.rounds):
             for server in (floor, ours, unwritten, plain):
                 before = server.cpu_seconds()
@@ -67,6 +71,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
                     cpu.append((server.cpu_seconds() - before) / len(run.latencies) / EVENTS * 1e6)
             new.append((await capacity([ours], path, plan, a_visit=1)).rate)
             unknown.append((await capacity([ours], path, plan, a_visit=1, been_here=True)).rate)
+            weighed.append((await capacity([ours], offered.path, plan)).rate)
         middle = {kind: statistics.median(each) for kind, each in rates.items()}
         no_op, loop = middle["no-op"], middle["whyleft"]
         shares = [ours / floor for ours, floor in zip(rates["whyleft"], rates["no-op"], strict=True)]
@@ -80,6 +85,13 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
             Figure("before the commit, share", round(before_commit, 3), "", 0.40, before_commit >= 0.40, rounds),
             Figure("every visitor new, share", round(statistics.median(new) / no_op, 3), "", n=rounds),
             Figure("every visitor looked for, share", round(statistics.median(unknown) / no_op, 3), "", n=rounds),
+            Figure(
+                "every visit is offered something, share",
+                round(statistics.median(weighed) / no_op, 3),
+                "",
+                n=rounds,
+                peer={"decisions logged": await offering.logged(urls, offered)},
+            ),
         ]
         used = statistics.median(cpu)
         figures.append(Figure("CPU of the server an event", round(used, 1), "µs", 30, used <= 30, rounds))
