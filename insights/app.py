@@ -174,7 +174,7 @@ def create_app(services: Services) -> Gate:
         return RedirectResponse("/app/")
 
     # Written once: it is long, and anybody may ask for it.
-    reference = cache(lambda: write_page(app.openapi(), NEEDS))
+    reference = cache(lambda: write_page(app.openapi(), NEEDS, services.settings.public_url))
 
     @app.get("/docs", include_in_schema=False)
     def documentation() -> Response:

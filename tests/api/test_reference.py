@@ -46,6 +46,7 @@ def test_descriptions_are_text(words: str) -> None:
         "paths": {"/x": {"get": {"description": words, "responses": {"200": {"description": words}}}}},
         "components": {"schemas": {"A": {"description": words, "type": "string", "pattern": words}}},
     }
-    page, _ = write_page(document, {"GET /x": Role.READER})
+    page, _ = write_page(document, {"GET /x": Role.READER}, "https://why.example/under/")
     assert "<script" not in page and "<b>" not in page
+    assert "'https://why.example/under/v1/sessions?limit=5'" in page
     assert prose("See ``next``.\n\nMore.") == "<p>See <code>next</code>.</p><p>More.</p>"

@@ -52,14 +52,18 @@ class Operation:
         return re.sub(r"[^a-z0-9]+", "-", f"{self.method}{self.path}".lower()).strip("-")
 
 
-def write_page(document: Mapping[str, Any], needs: Mapping[str, Need]) -> tuple[str, str]:
-    """The page, and the content policy to send with it: its own style by its hash, and nothing else."""
+def write_page(document: Mapping[str, Any], needs: Mapping[str, Need], address: str) -> tuple[str, str]:
+    """The page, and the content policy to send with it: its own style by its hash, and nothing else.
+
+    ``address``: where the server is, for the example.
+    """
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"prose": prose, "type_of": type_of, "bounds": bounds}
     text = environment.get_template("page.html").render(
         info=document["info"],
+        address=address.rstrip("/"),
         groups=_groups(document["paths"], needs),
         shapes=sorted(document["components"]["schemas"].items()),
     )
