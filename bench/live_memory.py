@@ -12,7 +12,8 @@ import psutil
 from adapters.live.memory import MemoryStore
 from bench.batches import bodies
 from bench.report import Figure
-from insights.events.wire import Limits, read_batch
+from insights.events.reading import read_batch
+from insights.events.wire import Limits
 from insights.profiles.fold import fold
 from insights.profiles.profile import Profile
 from insights.profiles.store import Copy

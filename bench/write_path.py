@@ -16,8 +16,9 @@ from bench.batches import EVENTS, bodies
 from bench.report import Figure
 from insights.events.entry import Entry
 from insights.events.flush import SessionTimes
+from insights.events.reading import read_batch
 from insights.events.record import Recorder
-from insights.events.wire import Limits, read_batch
+from insights.events.wire import Limits
 from insights.models import Project
 
 BATCHES = 4_000

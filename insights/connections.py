@@ -1,8 +1,7 @@
-"""Decides how long and how many connections a listener puts up with: requests that drip are cut, crowds are bounded.
+"""One connection of a listener: it tells when its request drips or its answer is not taken, and whom not to begin.
 
-A server that waits for ever for the end of a request can be filled by anybody who never sends it; so can one that waits
-until its answer is taken. And one that begins each request only to refuse it is kept busy by whoever is refused: what
-the application would turn away is held, and answered, right here.
+A server that begins each request only to refuse it is kept busy by whoever is refused: what the application would turn
+away is held, and answered, right here.
 """
 
 from __future__ import annotations
@@ -11,22 +10,18 @@ import asyncio
 import fcntl
 import struct
 import termios
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import structlog
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from insights.api.answers import WHOLE
+from insights.crowd import Crowd
 from insights.joined import Joined
-from insights.traffic.addresses import truncated
 from insights.traffic.holds import Heed
 from insights.traffic.limits import TIMED, ConnectionLimits
 from insights.traffic.refusal import Guarded, Refusal
-
-log = structlog.get_logger()
 
 MAX_HEAD = 65_536
 """Bytes of a request line and its headers."""
@@ -50,10 +45,6 @@ _HEAD_TOO_LARGE = (
 )
 
 
-_LOOKED_AT_ONCE: Final = 100
-_BETWEEN_LOOKS: Final = 0.01
-"""Seconds between a hundred of a listener's connections and the next."""
-
 _NOT_TAKEN_SECONDS: Final = 1.0
 """After which it is looked again whether who is turned away has taken their earlier answers."""
 
@@ -65,76 +56,6 @@ class _Held:
     cycle: RequestResponseCycle
     refusal: Refusal
     timer: asyncio.TimerHandle
-
-
-class Crowd:
-    """The connections of one listener. About once a second it cuts those that take too long over a request."""
-
-    def __init__(self, limits: ConnectionLimits) -> None:
-        self._limits = limits
-        self.seconds = limits.seconds
-        self.holds = limits.holds
-        self._open: set[Connection] = set()
-        self._by_holder: Counter[str] = Counter()
-        self._looking: asyncio.TimerHandle | None = None
-        self.refused = 0
-        self.cut = 0
-
-    def enter(self, connection: Connection) -> bool:
-        """Counts a connection; False when there are too many of them."""
-        limits, holder = self._limits, self._holder(connection)
-        if (limits.all and len(self._open) >= limits.all) or (
-            limits.each and holder is not None and self._by_holder[holder] >= limits.each
-        ):
-            self.refused += 1
-            if self.refused & (self.refused - 1) == 0:
-                network = truncated(connection.client[0]) if connection.client else ""
-                log.warning("connections_refused", count=self.refused, network=network)
-            return False
-        self._open.add(connection)
-        if holder is not None:
-            self._by_holder[holder] += 1
-        if self._looking is None and limits.seconds:
-            self._begin_looking(connection.loop)
-        return True
-
-    def leave(self, connection: Connection) -> None:
-        """Forgets a connection that was counted."""
-        if connection not in self._open:
-            return
-        self._open.discard(connection)
-        if (holder := self._holder(connection)) is not None:
-            self._by_holder[holder] -= 1
-            if not self._by_holder[holder]:
-                del self._by_holder[holder]
-
-    def _holder(self, connection: Connection) -> str | None:
-        return self._limits.clients.holder(connection.client[0] if connection.client else "")
-
-    def _look(self, loop: asyncio.AbstractEventLoop, left: list[Connection]) -> None:
-        # A look a second at all of them costs next to nothing a request; a timer for each request would cost more.
-        # Requests come in between: thousands in one go would make them wait.
-        now, seconds = loop.time(), self._limits.seconds
-        for connection in left[-_LOOKED_AT_ONCE:]:
-            if connection not in self._open:
-                continue
-            if connection.since is not None and connection.since < now - seconds:
-                self.cut += 1
-                connection.cut()
-            elif connection.is_stuck(now, seconds):
-                self.cut += 1
-                connection.transport.abort()
-        del left[-_LOOKED_AT_ONCE:]
-        if left:
-            self._looking = loop.call_later(_BETWEEN_LOOKS, self._look, loop, left)
-        else:
-            self._begin_looking(loop)
-
-    def _begin_looking(self, loop: asyncio.AbstractEventLoop) -> None:
-        def begin() -> None:
-            self._look(loop, list(self._open))
-
-        self._looking = loop.call_later(1.0, begin) if self._open else None
 
 
 class Connection(HttpToolsProtocol):

@@ -13,7 +13,7 @@ from insights.access.audit_log import entries_of
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.errors import Refused
-from insights.events.wire import unstorable
+from insights.events.storable import unstorable
 
 router = APIRouter(prefix="/v1/audit", tags=["access"])
 

@@ -29,8 +29,9 @@ from insights.decisions.decide import Choice
 from insights.decisions.pivots import withdrawn
 from insights.errors import TooMany, WhyleftError
 from insights.events.entry import Entry
+from insights.events.reading import read_batch
 from insights.events.record import Recorder
-from insights.events.wire import SERVERS_ONLY, Limits, Reading, WireEvent, read_batch, refuse_types
+from insights.events.wire import SERVERS_ONLY, Limits, Reading, WireEvent, refuse_types
 from insights.intents.score import score
 from insights.profiles.newcomers import just_came
 from insights.profiles.order import put_in_order

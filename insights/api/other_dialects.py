@@ -23,7 +23,7 @@ from insights.api.services import FromRequest
 from insights.errors import Refused
 from insights.events.dialects.translation import Envelope
 from insights.events.reception import Message
-from insights.events.wire import unstorable
+from insights.events.storable import unstorable
 
 router = APIRouter(prefix="/v1", tags=["other dialects"])
 

@@ -24,7 +24,7 @@ from insights.errors import KeyMissing, KeyRefused, OriginRefused, Refused
 from insights.events.dialects.segment import TYPES
 from insights.events.dialects.translation import Envelope
 from insights.events.reception import Message, Taken
-from insights.events.wire import unstorable
+from insights.events.storable import unstorable
 from insights.wiring.services import Services
 
 router = APIRouter(prefix="/v1", tags=["segment"])

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from insights.events.wire import unstorable
+from insights.events.storable import unstorable
 
 
 class StoredBody(BaseModel):

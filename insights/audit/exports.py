@@ -20,7 +20,8 @@ from insights.audit.lines import LONGEST_LINE, Lines
 from insights.errors import Refused
 from insights.events.dialects import ga4, segment
 from insights.events.dialects.translation import Envelope, Translated, Untranslatable, Who
-from insights.events.wire import EARLIEST_MS, Limits, event_or_reason
+from insights.events.reading import event_or_reason
+from insights.events.wire import EARLIEST_MS, Limits
 from insights.replay.formats import Format as LogFormat
 from insights.replay.formats import RowBroken, row_reader
 from insights.vocabulary.ids import is_uuid7

@@ -22,8 +22,10 @@ from insights.events.dialects import ga4, generic, segment, shopify, shopify_pix
 from insights.events.dialects.translation import Envelope, Translated, Untranslatable
 from insights.events.entry import Entry
 from insights.events.places import place
+from insights.events.reading import event_or_reason
 from insights.events.record import Recorder
-from insights.events.wire import SERVERS_ONLY, Limits, Rejection, WireEvent, event_or_reason, unstorable
+from insights.events.storable import unstorable
+from insights.events.wire import SERVERS_ONLY, Limits, Rejection, WireEvent
 from insights.vocabulary.events import AFTERWARDS
 
 Translate = Callable[[Any, Envelope], list[Translated]]

@@ -15,9 +15,11 @@ from adapters.postgres.engine import Database
 from insights.errors import NotFound, Refused
 from insights.events.dialects.translation import Envelope
 from insights.events.entry import Entry
+from insights.events.reading import read_again
 from insights.events.reception import Message, Reception
 from insights.events.record import Recorder
-from insights.events.wire import SERVERS_ONLY, Limits, read_again, unstorable
+from insights.events.storable import unstorable
+from insights.events.wire import SERVERS_ONLY, Limits
 from insights.models import RejectedEvent
 from insights.vocabulary.events import AFTERWARDS
 

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import Conflict, NotFound, Refused
-from insights.events.wire import unstorable
+from insights.events.storable import unstorable
 from insights.models import WebhookSource
 from insights.sealing import Sealer
 from insights.vocabulary.ids import uuid7

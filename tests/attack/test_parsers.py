@@ -20,7 +20,9 @@ from flows.conditions.text import parse
 from insights.api.etag import version_of
 from insights.channels.store import read_address as channel_address
 from insights.errors import WhyleftError
-from insights.events.wire import Limits, event_or_reason, read_batch, unstorable
+from insights.events.reading import event_or_reason, read_batch
+from insights.events.storable import unstorable
+from insights.events.wire import Limits
 from insights.recovery.unsubscribe import verify as verify_unsubscribe
 from insights.sources.signatures import SignatureWrong
 from insights.sources.signatures import verify as verify_webhook

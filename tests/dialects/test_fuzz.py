@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from insights.errors import Refused
 from insights.events.dialects.opt_outs import opt_outs
 from insights.events.dialects.translation import Envelope
+from insights.events.reading import read_batch
 from insights.events.reception import Message, read_message
 from insights.events.rejected import list_rejected
-from insights.events.wire import EARLIEST_MS, LEAD_MS, Limits, read_batch
+from insights.events.wire import EARLIEST_MS, LEAD_MS, Limits
 from insights.sources.signatures import SignatureWrong, verify
 from insights.vocabulary.money import to_minor
 from tests.api.conftest import Api, api

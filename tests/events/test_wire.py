@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insights.errors import Refused
-from insights.events.wire import Limits, Reading, read_again, read_batch
+from insights.events.reading import read_again, read_batch
+from insights.events.wire import Limits, Reading
 from insights.vocabulary.ids import uuid7
 
 NOW = 1_795_000_000_000

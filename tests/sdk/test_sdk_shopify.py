@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page
 
-from insights.events.wire import Limits, read_batch
+from insights.events.reading import read_batch
+from insights.events.wire import Limits
 from tests.sdk.site import KEY, TAG, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("hurried")]

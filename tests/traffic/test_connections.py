@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from insights import serving
 from insights.api.answers import WHOLE, Answer, head_of
-from insights.connections import Connection, Crowd
+from insights.connections import Connection
+from insights.crowd import Crowd
 from insights.joined import Joined
 from insights.traffic.addresses import Clients
 from insights.traffic.limits import TIMED, ConnectionLimits
