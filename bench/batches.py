@@ -34,19 +34,19 @@ _TEN: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 )
 
 
-def bodies(count: int, *, a_visit: int, been_here: bool = False) -> list[bytes]:
-    """``count`` request bodies of visits of ``a_visit`` batches each, ``SIDE_BY_SIDE`` visits at a time.
+def bodies(count: int, *, a_visit: int, been_here: bool = False, at_once: int = SIDE_BY_SIDE) -> list[bytes]:
+    """``count`` request bodies of visits of ``a_visit`` batches each, ``at_once`` visits side by side.
 
     Visits of newcomers; with ``been_here`` of visitors whose ids are of last week, whom a process must look for.
     """
     now = int(time.time() * 1000)
     came = now - 7 * 86_400_000 if been_here else now
-    visits = [(str(uuid7(came)), str(uuid7(now))) for _ in range(-(-count // a_visit) + SIDE_BY_SIDE)]
+    visits = [(str(uuid7(came)), str(uuid7(now))) for _ in range(-(-count // a_visit) + at_once)]
     made = []
     for number in range(count):
-        group, place = divmod(number, SIDE_BY_SIDE * a_visit)
-        turn, one = divmod(place, SIDE_BY_SIDE)
-        visitor, session = visits[group * SIDE_BY_SIDE + one]
+        group, place = divmod(number, at_once * a_visit)
+        turn, one = divmod(place, at_once)
+        visitor, session = visits[group * at_once + one]
         events = [
             {"id": str(uuid7(now)), "seq": turn * EVENTS + n, "t": now - 5000 + turn * 20 + n, "type": type, "props": p}
             for n, (type, p) in enumerate(_TEN)
