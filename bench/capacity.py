@@ -1,4 +1,4 @@
-"""How many POSTs of ten events servers answer a second, or how soon at a given rate; each must be answered 200."""
+"""How many POSTs of ten events servers answer a second; each must be answered 200."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.batches import bodies
-from bench.load import Run, closed_loop, open_loop
+from bench.load import Run, closed_loop
 from bench.running import Server
 
 CONNECTIONS = 48
@@ -52,14 +52,3 @@ async def capacity(
         together.errors += run.errors
         together.first_error = together.first_error or run.first_error
     return measure(together, servers[0].kind)
-
-
-async def timetable(server: Server, path: str, rate: float, plan: Plan) -> Run:
-    """An open loop at ``rate`` requests a second.
-
-    All visits go on from its begin to its end: a visitor sends twice a second, which is often enough. Of a hundred
-    visits each would send every 30 ms, and overtake itself whenever a commit takes as long.
-    """
-    count = int(rate * max(plan.seconds, 5))
-    each = bodies(count, a_visit=A_VISIT, at_once=count // A_VISIT)
-    return measure(await open_loop(server.port, path, each, rate=rate), f"{server.kind} at {rate:.0f}/s")

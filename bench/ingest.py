@@ -2,7 +2,7 @@
 
 `python -m bench.ingest [--long] [--json]`. POSTs of ten events (2.1 KB) over loopback; server, PostgreSQL and client on
 cores of their own where the machine has four. Floors and peers run in the same call, in turn with ours, and medians of
-the rounds are compared. About two minutes; --long takes more rounds and follows memory over a million events.
+the rounds are compared. About three minutes; --long takes more rounds and follows memory over a million events.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
-from bench import browser_loop, live_memory, offering, write_path
+from bench import browser_loop, live_memory, offering, open_loops, write_path
 from bench.batches import EVENTS, bodies
-from bench.capacity import A_VISIT, CONNECTIONS, Plan, capacity, measure, timetable
+from bench.capacity import A_VISIT, CONNECTIONS, Plan, capacity, measure
 from bench.load import closed_loop
 from bench.report import Figure, report
 from bench.running import Cores, Server, free_port
@@ -95,20 +95,11 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
         ]
         used = statistics.median(cpu)
         figures.append(Figure("CPU of the server an event", round(used, 1), "µs", 30, used <= 30, rounds))
-        p50: dict[str, float] = {}
         settle(urls)
         passed = await passes(ours)
-        for part, bar in ((0.3, 4.0), (0.6, 8.0)):
-            waits = await timetable(ours, path, loop * part, plan)
-            worst = waits.at(0.99)
-            name = f"open loop at {part:.0%} ({loop * part:.0f}/s)"
-            figures.append(Figure(f"{name} p50", round(waits.at(0.5), 2), "ms"))
-            figures.append(Figure(f"{name} p99", round(worst, 2), "ms", bar, worst <= bar, len(waits.latencies)))
-            if part == 0.3:
-                p50["acknowledged"] = waits.at(0.5)
-                p50["not"] = (await timetable(unwritten, path, loop * part, plan)).at(0.5)
-        adds = p50["acknowledged"] - p50["not"]
-        figures.append(Figure("what the commit adds to p50", round(adds, 2), "ms", 1.5, adds <= 1.5))
+        figures += await open_loops.figures(
+            ours, {"no-op": floor, "before the commit": unwritten}, path, loop, plan, urls
+        )
         figures += stages(passed, await passes(ours))
         figures += await memory(ours, path, plan)
     figures += await browser_loop.figures(urls, environment, cores)
