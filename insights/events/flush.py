@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from adapters.postgres.arrays import Bigints, Doubles, Texts, Uuids
+from adapters.postgres.arrays import Bigints, Doubles, Texts, Uuids, known_text_piece
 from adapters.postgres.exchange import Statement
 from insights.events.claims import claims_of, settle
 from insights.events.entry import Entry, Part
@@ -57,7 +57,7 @@ SELECT %(project)s, id, 'event', 'event:' || id, 'event:' || id, visitor_id, occ
            'id', id, 'type', type, 'props', props, 'url', url, 'session_id', session_id)),
        received_at
 FROM given
-WHERE EXISTS (SELECT FROM flow_watch WHERE event = ANY(%(types)s))
+WHERE EXISTS (SELECT FROM flow_watch WHERE event = ANY(%(types)s::text[]))
     AND EXISTS (SELECT FROM flow_watch AS watch
                 WHERE watch.event = type AND watch.name IN ('', given.props->>'name'))
 ON CONFLICT DO NOTHING
@@ -186,7 +186,8 @@ class Flush:
         self.statements: list[Statement] = []
         self._touches = self._decides = False
         if self._rows.parts:
-            values = {"project": project_id, "types": list(self._rows.types), **_columns(self._rows.parts)}
+            types = Texts.of(map(known_text_piece, self._rows.types), len(self._rows.types))
+            values = {"project": project_id, "types": types, **_columns(self._rows.parts)}
             self.statements.append((APPEND, values))
         if self._rows.visits:
             self._touches = True
