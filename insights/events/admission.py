@@ -69,9 +69,27 @@ def admit_usual(events: Iterable[WireEvent], skew: int, received_ms: int) -> Non
             try:
                 _convert(event.props, known)
             except msgspec.ValidationError as error:
-                raise EventRefused(field_first(str(error), "props")) from None
+                if not _in_capitals(event.props):
+                    raise EventRefused(field_first(str(error), "props")) from None
+                _convert_again(event.props, known)
         if not plain.issuperset(event.props):
             _check_fit(event.props)
+
+
+def _in_capitals(props: dict[str, Any]) -> bool:
+    """Writes a currency in capitals, where it only lacked them: payment services say ``eur``. Whether it did."""
+    code = props.get("currency")
+    if not isinstance(code, str) or len(code) != 3 or not code.isascii() or code.upper() == code:
+        return False
+    props["currency"] = code.upper()
+    return True
+
+
+def _convert_again(props: dict[str, Any], known: type[Props]) -> None:
+    try:
+        _convert(props, known)
+    except msgspec.ValidationError as error:
+        raise EventRefused(field_first(str(error), "props")) from None
 
 
 def _check_fit(props: dict[str, Any]) -> None:
@@ -89,7 +107,8 @@ def _keep_as_custom(event: WireEvent) -> None:
 
 
 def field_first(message: str, prefix: str) -> str:
-    """msgspec's message with the field's name in front: ``props.price_minor: Expected `int`, got `str```."""
+    """msgspec's message with the field's name in front, and what to send where that is not plain from it:
+    ``props.price_minor: Expected `int`, got `str`; send minor units, like 1250 for 12.50``."""
     found = _PATH.search(message)
     path = found["path"] if found else ""
     name = ".".join(part for part in (prefix, path) if part)
@@ -97,4 +116,9 @@ def field_first(message: str, prefix: str) -> str:
         return f"{missing[1]}: is missing"
     if missing := re.search(r"missing required field `([^`]+)`", message):
         return f"{name}.{missing[1]}: is missing"
-    return f"{name or 'body'}: {_PATH.sub('', message)}"
+    problem = _PATH.sub("", message)
+    if name.endswith("currency") and "regex" in problem:
+        problem = "must be a three-letter code of ISO 4217, like EUR"
+    elif name.endswith("_minor") and problem.startswith("Expected `int"):
+        problem += "; send minor units, like 1250 for 12.50"
+    return f"{name or 'body'}: {problem}"

@@ -42,7 +42,12 @@ def read(*events: Any, **other: Any) -> Reading:
         (event(props={"x": {"y": [10**30]}}), "props.x.y: is too large a number"),
         (event(props={"x": json.loads("[" * 40 + "]" * 40)}), "nested deeper"),
         (event("product_viewed", {"product_id": "p", "price_minor": "12"}), "props.price_minor: Expected `int"),
-        (event("product_viewed", {"product_id": "p", "currency": "euro"}), "props.currency"),
+        (event("product_viewed", {"product_id": "p", "price_minor": 12.5}), "; send minor units, like 1250 for 12.50"),
+        (
+            event("product_viewed", {"product_id": "p", "currency": "euro"}),
+            "props.currency: must be a three-letter code of ISO 4217, like EUR",
+        ),
+        (event("purchased", {"currency": "eur"}), "props.order_id: is missing"),
         (event("quick_back", {"from": 3}), "props.from: Expected `str"),
         (event("purchased", {"value_minor": 5}), "props.order_id: is missing"),
         (event(props={"x": "y" * 40_000}), "event: is larger than"),
@@ -90,6 +95,13 @@ def test_an_unknown_type_is_kept_as_custom_and_unknown_props_are_kept() -> None:
     custom, clicked = reading.batch.events
     assert (custom.type, custom.props) == ("custom", {"name": "wishlist_opened", "props": {"n": 3}})
     assert clicked.props == {"colour": "red"}
+
+
+@pytest.mark.parametrize("code", ["eur", "Eur"])
+def test_an_order_whose_currency_is_in_small_letters_is_an_order(code: str) -> None:
+    reading = read(event("page_viewed"), event("purchased", {"order_id": "1", "value_minor": 5, "currency": code}))
+    assert reading.rejected == []
+    assert reading.batch.events[1].props == {"order_id": "1", "value_minor": 5, "currency": "EUR"}
 
 
 def test_a_small_difference_of_clocks_is_left_alone_and_a_large_one_corrected() -> None:
