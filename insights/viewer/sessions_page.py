@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,10 @@ _GAP = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One part of the reason bar. ``x`` and ``width`` of ``BAR_WIDTH``; ``filters`` lead to its sessions."""
+    """One part of the reason bar. ``x`` and ``width`` of ``BAR_WIDTH``; ``filters`` lead to its sessions.
+
+    ``share`` (0..1) is of its ``group``: of those who left, or of those who bought; without a group, of all.
+    """
 
     name: str
     label: str
@@ -64,7 +68,7 @@ def numbers(mix: Mix, filters: Filters) -> list[Number]:
         part(still_open, "still open", filters.but(state="open")),
     ]
     if mix.at_stake:
-        carts = " + ".join(money(minor, currency) for currency, minor in mix.at_stake[:3])
+        carts = " + ".join(money(minor, currency) for currency, minor in mix.at_stake)
         made.append(
             Number(carts, "left in carts", None, filters.but(kind=Kind.ABANDONED, purchased=None, left_cart=True))
         )
@@ -89,9 +93,13 @@ def segments(mix: Mix, filters: Filters) -> list[Segment]:
     ]
     parts = [part for part in parts if part[4]]
     widths = _widths([part[4] for part in parts])
+    # A reason's share is of those who left, or of those who bought, as on every other page.
+    whole = Counter({"": mix.total})
+    for _, _, _, group, count, _ in parts:
+        whole[group] += count if group else 0
     made, x = [], 0.0
     for (name, text, meaning, group, count, narrowed), width in zip(parts, widths, strict=True):
-        made.append(Segment(name, text, meaning, group, count, count / mix.total, round(x, 1), width, narrowed))
+        made.append(Segment(name, text, meaning, group, count, count / whole[group], round(x, 1), width, narrowed))
         x += width + _GAP
     return made
 

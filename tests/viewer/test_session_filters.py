@@ -80,15 +80,33 @@ async def test_only_a_star_stands_for_anything_in_a_page(shop: Shop, database: D
 
 
 async def test_carts_in_several_currencies_stand_side_by_side(shop: Shop, database: Database) -> None:
-    for currency, price in (("USD", 12_000), ("JPY", 900)):
+    for currency, price in (("USD", 12_000), ("JPY", 900), ("KWD", 1_250)):
         cart = {"product_id": "p", "price_minor": price, "currency": currency}
         visit = Visit(NOW - timedelta(days=3), [(0, "cart_added", cart)], reason="technical_error")
         async with database.transaction(shop.project_id) as tx:
             await store(tx, shop.project_id, visit)
     page = await shop.see("/sessions?reason=technical_error")
-    assert total(page) == 3
-    assert "Technical error: 3 (100 %)" in page
-    assert "$120.00 + €69.00 + ¥900" in page
+    assert total(page) == 4
+    assert "Technical error: 4 (100 %)" in page
+    assert "$120.00 + €69.00 + KWD 1.250 + ¥900" in page
+
+
+async def test_the_share_of_a_reason_is_of_those_who_left_as_on_the_page_of_reports(shop: Shop) -> None:
+    lists, reports = await shop.see("/sessions?when=30d"), await shop.see("/reports?days=30")
+    legend = lists.split("Why they left</h3>")[1].split("</ul>")[0]
+    shown = dict(re.findall(r"</svg>([^<]+) <b>[\d,]+</b> <span[^>]*>([^<]+)</span>", legend))
+    table = reports.split("visits by reason")[1].split("</table>")[0]
+    told = dict(re.findall(r"</svg>([^<]+?)</span>.*?<b>([^<]+ %)</b>", table, re.DOTALL))
+    assert shown == told
+    assert len(shown) > 1
+
+
+async def test_a_page_in_a_script_from_right_to_left_reads_from_left_to_right(shop: Shop, database: Database) -> None:
+    visit = Visit(NOW - timedelta(minutes=50), [(0, "page_viewed", {"path": "/محصول/p-1"})], reason="unclear")
+    async with database.transaction(shop.project_id) as tx:
+        await store(tx, shop.project_id, visit)
+    for page in ("/sessions", "/reports", f"/sessions/{visit.id}"):
+        assert '<bdi dir="ltr">/محصول/p-1</bdi>' in (await shop.see(page)).replace(' class="path"', ""), page
 
 
 async def test_an_id_or_its_end_finds_the_session(shop: Shop) -> None:
