@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 import typer
+from sqlalchemy import select
 
 from adapters.postgres.engine import Database
 from insights.access import issuing
@@ -22,8 +23,8 @@ from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import Refused
-from insights.models import ApiKey
-from insights.settings import Settings
+from insights.models import ApiKey, Project
+from insights.settings import PUBLIC_URL, Settings
 from insights.wiring.secrets import sealer
 
 app = typer.Typer(help="Keys of a project.", no_args_is_help=True, rich_markup_mode="rich")
@@ -67,17 +68,30 @@ def create(
         if kind is Kind.WRITE and scopes:
             raise Refused("--scope is for secret keys: a write key can only report events.", field="scope")
 
-        async def command(database: Database, settings: Settings) -> NewKey:
-            return await create_key(database, project, kind.value, origins, role=role, scopes=scopes, name=name)
+        async def command(database: Database, settings: Settings) -> tuple[NewKey, list[str], str]:
+            async with database.transaction(None) as tx:
+                before = list(await tx.scalars(select(Project.name).order_by(Project.name)))
+            key = await create_key(database, project, kind.value, origins, role=role, scopes=scopes, name=name)
+            server = "https://YOUR-SERVER" if settings.public_url == PUBLIC_URL else settings.public_url.rstrip("/")
+            return key, before, server
 
-        made = with_database(data_dir, command)
+        made, before, server = with_database(data_dir, command)
         if json:
             typer.echo(msgspec.json.encode(dataclasses.asdict(made)).decode())
             return
+        if before and project not in before:
+            others = ", ".join(before)
+            screen.print(
+                f"Made the project {project!r} too: there was none of this name. The others: {others}. Was one of them "
+                f"meant, `whyleft projects archive` takes this one back.",
+                markup=False,
+                soft_wrap=True,
+            )
         typer.echo(made.key)
         if kind is Kind.WRITE:
             screen.print("Put this into the pages of the shop:")
-            screen.print(f'  <script async src="https://YOUR-SERVER/sdk/whyleft.js" data-key="{made.key}"></script>')
+            tag = f'  <script async src="{server}/sdk/whyleft.js" data-key="{made.key}"></script>'
+            screen.print(tag, markup=False, soft_wrap=True)
             if not origins:
                 screen.print("No --origin was given: browsers may not report with it unless one was allowed before.")
 

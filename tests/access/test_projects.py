@@ -171,6 +171,34 @@ def test_the_command_line_does_the_same(whyleft: Command) -> None:
     assert "no project" in whyleft("projects", "archive", "nothing", fails=True).lower()
 
 
+def test_a_key_of_a_project_that_there_was_not_says_that_it_made_one(whyleft: Command) -> None:
+    name = f"shop-{uuid4()}"
+    whyleft("projects", "create", name)
+    assert "Made the project" not in whyleft("keys", "create", "--project", name, "--kind", "write")
+    said = whyleft("keys", "create", "--project", f"{name}s", "--kind", "write")
+    assert f"Made the project '{name}s' too" in said
+    assert name in said.replace(f"{name}s", "")
+
+
+def test_the_tag_to_paste_is_one_line_and_leads_where_the_operator_says(
+    database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    settings = {
+        "WHYLEFT_DATABASE_URL": database_urls.app,
+        "WHYLEFT_OWNER_DATABASE_URL": database_urls.owner,
+        "WHYLEFT_DATA_DIR": str(tmp_path),
+    }
+    write = ("keys", "create", "--project", f"shop-{uuid4()}", "--kind", "write")
+    for more, server in (
+        ({}, "https://YOUR-SERVER"),
+        ({"WHYLEFT_PUBLIC_URL": "https://why.example/"}, "https://why.example"),
+    ):
+        said = Command(settings | more)(*write)
+        key = next(line for line in said.splitlines() if line.startswith("wl_w_"))
+        tag = f'<script async src="{server}/sdk/whyleft.js" data-key="{key}"></script>'
+        assert tag in [line.strip() for line in said.splitlines()]
+
+
 def test_keys_are_made_listed_rotated_and_revoked_on_the_command_line(whyleft: Command) -> None:
     name = f"shop-{uuid4()}"
     key = ("--project", name, "--kind", "secret", "--role", "reader", "--scope", "read:sessions", "--name", "export")
