@@ -4,9 +4,9 @@
 
 Standard input is the owner: a line on it means "the server answers", its end means that the owner has stopped or died,
 however it died, and so the server stops too. Standard output and error of the server end up in DATA_DIR/server.log,
-which is rotated. A server that dies on its own after it answered once is started again. The keeper is the server's
-parent, so the pid it signals cannot have become another process's. Only the standard library is imported: this process
-lives as long as the server does.
+which is rotated. A server that dies on its own after it answered once is started again, for as long as its owner lives:
+a disk that is full may have room tomorrow. The keeper is the server's parent, so the pid it signals cannot have become
+another process's. Only the standard library is imported: this process lives as long as the server does.
 """
 
 # No pathlib: what it pulls in, this process would carry for as long as the server lives.
@@ -28,7 +28,8 @@ PID_FILE, SOCKET_PID_FILE = f"{CLUSTER}/postmaster.pid", f"{RUN}/{SOCKET}.lock"
 LOG_BYTES, OLD_LOGS = 4_000_000, 3
 STOP_FAST, STOP_HARD = 60.0, 15.0  # seconds
 LOCK_WAIT = 30.0
-CRASHES_IN_A_ROW, HEALTHY_AFTER = 8, 30.0
+HEALTHY_AFTER = 30.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 PR_SET_PDEATHSIG = 1
 
 
@@ -161,11 +162,9 @@ class _Keeper:
             if not self._answered:
                 return 1
             crashes = 1 if time.monotonic() - began > HEALTHY_AFTER else crashes + 1
-            if crashes > CRASHES_IN_A_ROW:
-                self._log.say(f"the server died {crashes} times in a row (status {status}); giving up")
-                return 1
-            self._log.say(f"the server died (status {status}); starting it again")
-            self._wait_for_owner(min(0.05 * 2**crashes, 5.0))
+            again = "" if crashes == 1 else f" {crashes} times in a row"
+            self._log.say(f"the server died{again} (status {status}); starting it again")
+            self._wait_for_owner(min(FIRST_PAUSE * 2 ** min(crashes - 1, 10), LONGEST_PAUSE))
             if not self._owner_lives:
                 return 0
 
