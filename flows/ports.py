@@ -91,7 +91,7 @@ class SameForAll:
 
 class Composer(Protocol):
     """Turns a due send step into a message. Called inside the send gate's transaction, so it must not wait on I/O
-    other than that transaction."""
+    other than that transaction; what takes a processor long is done beside the event loop."""
 
     async def compose(self, tx: AsyncSession, request: SendRequest) -> Composed | Done | Skip: ...
 

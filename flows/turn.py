@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import structlog
 from sqlalchemy import Text, cast, func, select
@@ -38,8 +39,10 @@ from flows.triggers import UNFINISHED
 
 log = structlog.get_logger()
 
-PARALLEL: Final = 8
+PARALLEL: Final = 10
 """Transactions of turns at a time."""
+PARALLEL_OF_A_PROJECT: Final = 8
+"""Fewer of one project: what takes it long (its messages may be slow to render) leaves some to the others."""
 RECORD_AGAIN: Final = 0.2
 SHARE_OF_LEASE: Final = 0.8
 """A channel that has not answered by then is cut off: its run must not be taken over while it may still speak."""
@@ -63,11 +66,13 @@ class Turns:
         self._lease = lease
         self._meters = meters
         self._places = asyncio.Semaphore(PARALLEL)
+        self._shares: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
     async def _transaction(self, project_id: UUID) -> AsyncIterator[AsyncSession]:
         """Only so many at a time: turns that wait for providers are many, and connections are few."""
-        async with self._places, self._database.transaction(project_id) as tx:
+        share = self._shares.setdefault(project_id, asyncio.Semaphore(PARALLEL_OF_A_PROJECT))
+        async with share, self._places, self._database.transaction(project_id) as tx:
             yield tx
             await write_down(tx)
 

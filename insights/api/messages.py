@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -78,7 +77,7 @@ async def list_messages(caller: SecretCaller, services: FromRequest) -> MessageL
     shipped = services.composer.messages
     contents = {name: shipped.content(name) for name in sorted(shipped.names)}
     return MessageList(
-        messages=await asyncio.to_thread(_all_out, found, services),
+        messages=await services.composer.rendering.beside(caller.project_id, _all_out, found, services),
         built_in=[
             BuiltIn(
                 name=name,
@@ -100,7 +99,7 @@ async def create_message(body: MessageIn, caller: SecretCaller, services: FromRe
             tx, caller.project_id, body.name, body.description, body.content, datetime.now(UTC)
         )
         headers = {"etag": etag_of(made.revision), "location": f"/v1/messages/{made.name}"}
-        return Answer(await asyncio.to_thread(_out, made, services), headers, 201)
+        return Answer(await services.composer.rendering.beside(caller.project_id, _out, made, services), headers, 201)
 
     return await once.do(work)
 
@@ -108,9 +107,10 @@ async def create_message(body: MessageIn, caller: SecretCaller, services: FromRe
 @router.post("/validate", response_model=MessageChecked)
 async def validate(body: ContentIn, caller: SecretCaller, services: FromRequest) -> MessageChecked:
     """Everything wrong with a message: in every language and part, what cannot be read, and names that nobody gives."""
-    content, faults = await asyncio.to_thread(store.check_message, body.content, services.composer.templates)
-    needs = sorted(needs_of_message(content, services.composer.templates)) if content and not faults else []
-    return MessageChecked(valid=not faults, faults=faults_out(faults), needs=needs)
+    rendering = services.composer.rendering
+    work = rendering.beside(caller.project_id, store.look_over, body.content, rendering.templates)
+    _, faults, needs = await work
+    return MessageChecked(valid=not faults, faults=faults_out(faults), needs=sorted(needs))
 
 
 @router.post("/preview", response_model=Preview)
@@ -157,7 +157,7 @@ async def get_message(name: Name, caller: SecretCaller, services: FromRequest, r
     async with services.database.transaction(caller.project_id) as tx:
         message = await store.get_message(tx, caller.project_id, name)
     response.headers["etag"] = etag_of(message.revision)
-    return await asyncio.to_thread(_out, message, services)
+    return await services.composer.rendering.beside(caller.project_id, _out, message, services)
 
 
 @router.put("/{name}", response_model=MessageOut)
@@ -181,7 +181,7 @@ async def save_message(
             version_of(if_match),
         )
     response.headers["etag"] = etag_of(message.revision)
-    return await asyncio.to_thread(_out, message, services)
+    return await services.composer.rendering.beside(caller.project_id, _out, message, services)
 
 
 @router.post("/{name}/publish", response_model=PublishedMessage)
@@ -193,9 +193,12 @@ async def publish(
 
     async def work(tx: AsyncSession) -> Answer:
         message, new = await store.publish_message(
-            tx, caller.project_id, name, datetime.now(UTC), version_of(if_match), services.composer.templates
+            tx, caller.project_id, name, datetime.now(UTC), version_of(if_match), services.composer.rendering
         )
-        shown = PublishedMessage(**(await asyncio.to_thread(_out, message, services)).model_dump(), new_version=new)
+        shown = PublishedMessage(
+            **(await services.composer.rendering.beside(caller.project_id, _out, message, services)).model_dump(),
+            new_version=new,
+        )
         return Answer(shown, {"etag": etag_of(message.revision)})
 
     return await once.do(work)
@@ -234,7 +237,9 @@ async def _example(
             document = own[0].draft if own else found.model_dump(mode="json") if found is not None else None
             if document is None:
                 await store.get_message(tx, caller.project_id, body.message)
-        content, faults = await asyncio.to_thread(store.check_message, document, composer.templates)
+        content, faults = await composer.rendering.beside(
+            caller.project_id, store.check_message, document, composer.templates
+        )
         if content is None or faults:
             raise MessageInvalid(faults)
         session_id = body.session
@@ -242,7 +247,7 @@ async def _example(
             session_id = await last_session_of(tx, caller.project_id, body.visitor)
         try:
             if session_id is None:
-                said = await asyncio.to_thread(composer.templates.render, content, body.locale, SAMPLE)
+                said = await composer.rendering.message(caller.project_id, content, body.locale, SAMPLE)
                 return said, content, None
             trigger = await trigger_of_session(tx, caller.project_id, session_id)
             request = SendRequest(

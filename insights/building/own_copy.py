@@ -3,7 +3,6 @@ with samples. Nothing of it is stored, issued or counted."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -116,11 +115,13 @@ async def _made(
             number = short.number_of(to, request.params)
             if isinstance(number, Skip):
                 raise Refused("to: is no phone number that can be written to.", field="to")
-            return short.sms_of(composer.templates, request, number, await _values(tx, composer, request, samples))
+            return await short.sms_of(
+                composer.rendering, request, number, await _values(tx, composer, request, samples)
+            )
         case RecoveryAction.SEND_PUSH:
             subscription = await _subscription(tx, request.project_id, to)
             values = await _values(tx, composer, request, samples)
-            return await short.push_to(tx, composer.templates, request, values, subscription)
+            return await short.push_to(tx, composer.rendering, request, values, subscription)
         case RecoveryAction.CREATE_TICKET:
             content = to_tools.ticket_content(composer.public_url, request)
             return content if isinstance(content, Skip) else Composed("ticket", None, {**content, "sessions": 1})
@@ -131,7 +132,7 @@ async def _made(
                     "POST /v1/channels/{id}/test.",
                     field="step",
                 )
-            made = await to_tools.crm_of(tx, composer.templates, composer.public_url, request)
+            made = await to_tools.crm_of(tx, composer.rendering, composer.public_url, request)
             # Of nobody's contact: it is a task about a test.
             return replace(made, recipient=to or None) if isinstance(made, Composed) else made
         case RecoveryAction.TRIGGER_RETARGETING:
@@ -155,7 +156,7 @@ async def _mail(
     values = await _values(tx, composer, request, samples)
     try:
         locale = await composer.locale(tx, request)
-        mail = await asyncio.to_thread(composer.templates.render, content, locale, values)
+        mail = await composer.rendering.message(request.project_id, content, locale, values)
     except MessageBroken as error:
         return Skip("message_broken", f"The message {name!r} {error}.")
     said = {

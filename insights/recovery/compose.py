@@ -6,8 +6,8 @@ is read and written there, so that a message that never goes out leaves no trace
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -40,6 +40,7 @@ from insights.recovery.message_faults import SAMPLE
 from insights.recovery.message_render import MessageBroken, MessageTemplates, Rendered
 from insights.recovery.message_store import names_of_messages, published_message
 from insights.recovery.plain import one_line, whole
+from insights.recovery.rendering import Rendering
 from insights.recovery.templates import Messages
 from insights.recovery.unsubscribe import Claim, sign
 from insights.settings import SettingInvalid
@@ -76,6 +77,7 @@ class MessageComposer:
         self._shop_url = shop_url
         self._secret = signing_secret
         self.templates = MessageTemplates()
+        self.rendering = Rendering(self.templates)
         self.messages = messages or Messages(templates=self.templates)
         self.links = Links(signing_secret, public_url)
 
@@ -107,7 +109,7 @@ class MessageComposer:
             case RecoveryAction.SUPPRESS_MESSAGES:
                 return tools.quiet(request, await read_contact(tx, request.project_id, request.visitor_id))
             case RecoveryAction.CREATE_CRM_TASK:
-                return await to_tools.crm_of(tx, self.templates, self.public_url, request)
+                return await to_tools.crm_of(tx, self.rendering, self.public_url, request)
             case RecoveryAction.DO_NOTHING:
                 return Skip("do_nothing", "This step does nothing on purpose.")
             case _:
@@ -133,10 +135,28 @@ class MessageComposer:
         values = await self._said(tx, request, "email", recipient, visitor)
         if isinstance(values, Skip):
             return values
+        locale = await language(tx, request.project_id, request.visitor_id)
         try:
-            mail = self.templates.render(content, await language(tx, request.project_id, request.visitor_id), values)
+            mail = await self.rendering.beside(request.project_id, self._mail, request, content, locale, values)
         except MessageBroken as error:
             return Skip("message_broken", f"The message {name!r} {error}.")
+        return Composed(
+            channel="email",
+            recipient=recipient,
+            content={
+                "subject": mail.subject,
+                "text": mail.text,
+                "html": mail.html,
+                "unsubscribe_url": values["unsubscribe_url"],
+            },
+            needs_consent=True,
+        )
+
+    def _mail(
+        self, request: SendRequest, content: MessageContent, locale: str | None, values: Mapping[str, Any]
+    ) -> Rendered:
+        """The mail with its links leading through this server. Raises MessageBroken."""
+        mail = self.templates.render(content, locale, values)
         html = self.links.tracked(
             mail.html,
             Target("click", request.project_id, request.run_id, request.step_id),
@@ -145,17 +165,7 @@ class MessageComposer:
             clicks=content.track_links,
             pixel=content.open_pixel,
         )
-        return Composed(
-            channel="email",
-            recipient=recipient,
-            content={
-                "subject": mail.subject,
-                "text": mail.text,
-                "html": html,
-                "unsubscribe_url": values["unsubscribe_url"],
-            },
-            needs_consent=True,
-        )
+        return replace(mail, html=html)
 
     async def _said(
         self, tx: AsyncSession, request: SendRequest, channel: str, recipient: str, visitor: Contact
@@ -201,8 +211,8 @@ class MessageComposer:
         if isinstance(values, Skip):
             return values
         if is_sms:
-            return short.sms_of(self.templates, request, recipient, values)
-        return await short.push_of(tx, self.templates, request, values)
+            return await short.sms_of(self.rendering, request, recipient, values)
+        return await short.push_of(tx, self.rendering, request, values)
 
     async def _next_visit(self, tx: AsyncSession, request: SendRequest) -> Done | Skip:
         code = await self._discount(tx, request)
@@ -218,7 +228,7 @@ class MessageComposer:
         and the link to unsubscribe are samples. Raises MessageBroken."""
         values = await self.sample_values(tx, request)
         chosen = locale or await self.locale(tx, request)
-        return await asyncio.to_thread(self.templates.render, content, chosen, values)
+        return await self.rendering.message(request.project_id, content, chosen, values)
 
     async def sample_values(self, tx: AsyncSession, request: SendRequest) -> dict[str, Any]:
         """What the visitor's message would say, with a sample for the code and for the link to unsubscribe."""

@@ -62,11 +62,14 @@ class MessageTemplates:
     def parse(self, source: str, *, html: bool) -> BoundTemplate:
         """The template of a source. Raises LiquidError."""
         key = (html, source)
-        if key not in self._parsed:
+        # Asked once: another thread may clear it between two questions.
+        found = self._parsed.get(key)
+        if found is None:
+            found = (self._html if html else self._text).from_string(source)
             if len(self._parsed) >= self._kept:
                 self._parsed.clear()
-            self._parsed[key] = (self._html if html else self._text).from_string(source)
-        return self._parsed[key]
+            self._parsed[key] = found
+        return found
 
     def render(self, content: MessageContent, locale: str | None, values: Mapping[str, Any]) -> Rendered:
         """The message for somebody who reads ``locale``. Raises MessageBroken."""

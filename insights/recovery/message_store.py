@@ -23,6 +23,7 @@ from insights.recovery.document_faults import escaped, faults_of
 from insights.recovery.message_content import MessageContent
 from insights.recovery.message_faults import Patience, faults_of_message, needs_of_message
 from insights.recovery.message_render import MessageTemplates
+from insights.recovery.rendering import Rendering
 from insights.recovery.templates import Messages
 
 NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,59}")
@@ -109,16 +110,16 @@ async def publish_message(
     name: str,
     now: datetime,
     revision: int | None,
-    templates: MessageTemplates,
+    rendering: Rendering,
 ) -> tuple[Message, bool]:
     """What goes out under the name from now on, also in runs under way; says whether that is something new.
 
     Raises MessageInvalid with everything wrong, also where a live flow sends it without what it needs; Changed.
     """
     message = await _locked(tx, project_id, name, revision)
-    content, faults = await asyncio.to_thread(check_message, message.draft, templates)
+    content, faults, needs = await rendering.beside(project_id, look_over, message.draft, rendering.templates)
     if content is not None:
-        faults += await _unmet(tx, project_id, name, needs_of_message(content, templates))
+        faults += await _unmet(tx, project_id, name, needs)
     if content is None or faults:
         raise MessageInvalid(faults)
     body = content.model_dump(mode="json")
@@ -187,7 +188,7 @@ async def published_needs(
     for name in set(names):
         content = await published_message(tx, project_id, name) or shipped.content(name)
         if content is not None:
-            found[name] = needs_of_message(content, templates)
+            found[name] = await asyncio.to_thread(needs_of_message, content, templates)
     return found
 
 
@@ -209,6 +210,12 @@ def check_message(
     except ValidationError as error:
         return None, faults_of(error, document, MessageContent)
     return content, faults_of_message(content, templates, patience)
+
+
+def look_over(document: Any, templates: MessageTemplates) -> tuple[MessageContent | None, list[Fault], set[str]]:
+    """As ``check_message``, with the parameters that a step must have to send it: none where it has faults."""
+    content, faults = check_message(document, templates)
+    return content, faults, needs_of_message(content, templates) if content is not None and not faults else set()
 
 
 async def _locked(tx: AsyncSession, project_id: UUID, name: str, revision: int | None) -> Message:

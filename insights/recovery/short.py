@@ -17,8 +17,9 @@ from flows.models import Suppression
 from flows.ports import Composed, SendRequest, Skip
 from insights.identity.together import person_of
 from insights.models import ChannelSetup, PushSubscription
-from insights.recovery.message_render import MessageBroken, MessageTemplates
+from insights.recovery.message_render import MessageBroken
 from insights.recovery.plain import one_line, whole
+from insights.recovery.rendering import Rendering
 
 SMS: Final = "sms"
 PUSH: Final = "push"
@@ -55,15 +56,13 @@ def number_of(phone: str | None, params: Mapping[str, Any]) -> str | Skip:
         return Skip("no_address", f"What the visitor gave cannot be written to: {error}")
 
 
-def sms_of(
-    templates: MessageTemplates, request: SendRequest, number: str, values: Mapping[str, Any]
-) -> Composed | Skip:
+async def sms_of(rendering: Rendering, request: SendRequest, number: str, values: Mapping[str, Any]) -> Composed | Skip:
     """``params``: {"text": words} or {"message": name}, "region"?."""
     source = _words(request.params, "text", TEXTS)
     if isinstance(source, Skip):
         return source
     try:
-        text = templates.line(source, values)
+        [text] = await rendering.texts(request.project_id, [source], values)
     except MessageBroken as error:
         return Skip("message_broken", f"The step's text {error}.")
     if not text:
@@ -75,14 +74,14 @@ def sms_of(
 
 
 async def push_of(
-    tx: AsyncSession, templates: MessageTemplates, request: SendRequest, values: Mapping[str, Any]
+    tx: AsyncSession, rendering: Rendering, request: SendRequest, values: Mapping[str, Any]
 ) -> Composed | Skip:
     """``params``: {"title", "body"} or {"message": name}, "url"?, "hours"?."""
     ways = await _ways(tx, request)
     found = await _subscription(tx, request.project_id, request.visitor_id, ways)
     if found is None:
         return Skip("no_address", "The visitor subscribed to no pushes that a channel of the project carries.")
-    content = _push_content(templates, request, values)
+    content = await _push_content(rendering, request, values)
     if isinstance(content, Skip):
         return content
     content["subscription"] = told_of(found)
@@ -93,13 +92,13 @@ async def push_of(
 
 async def push_to(
     tx: AsyncSession,
-    templates: MessageTemplates,
+    rendering: Rendering,
     request: SendRequest,
     values: Mapping[str, Any],
     subscription: PushSubscription,
 ) -> Composed | Skip:
     """As ``push_of``, to this one subscription."""
-    content = _push_content(templates, request, values)
+    content = await _push_content(rendering, request, values)
     if isinstance(content, Skip):
         return content
     ways = await _ways(tx, request)
@@ -107,9 +106,7 @@ async def push_to(
     return Composed(channel=PUSH, recipient=str(subscription.id), content=content, via=ways.get(subscription.kind))
 
 
-def _push_content(
-    templates: MessageTemplates, request: SendRequest, values: Mapping[str, Any]
-) -> dict[str, Any] | Skip:
+async def _push_content(rendering: Rendering, request: SendRequest, values: Mapping[str, Any]) -> dict[str, Any] | Skip:
     named = _words(request.params, "title", {name: title for name, (title, _) in TITLES.items()})
     if isinstance(named, Skip):
         return named
@@ -117,13 +114,13 @@ def _push_content(
     if not isinstance(body, str):
         body = TITLES[request.params["message"]][1] if "title" not in request.params else ""
     try:
-        title, body = one_line(templates.line(named, values), 120), one_line(templates.line(body, values), 400)
+        title, body = await rendering.texts(request.project_id, [named, body], values)
     except MessageBroken as error:
         return Skip("message_broken", f"The step's text {error}.")
     url = request.params.get("url")
     content: dict[str, Any] = {
-        "title": title,
-        "body": body,
+        "title": one_line(title, 120),
+        "body": one_line(body, 400),
         "url": url if isinstance(url, str) else values["link"],
         "topic": f"{request.project_id}/{one_line(request.params.get('topic'), 60) or 'recovery'}",
     }

@@ -14,8 +14,8 @@ from flows.sent_steps import sent_under
 from insights.identity.contact import read_contact
 from insights.recovery import tickets, tools
 from insights.recovery.mail_values import first_name, things_of_cart
-from insights.recovery.message_render import MessageTemplates
 from insights.recovery.plain import one_line
+from insights.recovery.rendering import Rendering
 from insights.recovery.sightings import SESSIONS_SINCE, sessions_hit
 
 
@@ -45,9 +45,7 @@ def ticket_content(public_url: str, request: SendRequest) -> dict[str, Any] | Sk
     return tickets.ticket(request.trigger, public_url=public_url, priority=priority)
 
 
-async def crm_of(
-    tx: AsyncSession, templates: MessageTemplates, public_url: str, request: SendRequest
-) -> Composed | Skip:
+async def crm_of(tx: AsyncSession, rendering: Rendering, public_url: str, request: SendRequest) -> Composed | Skip:
     """A task, or properties of the contact."""
     contact = await read_contact(tx, request.project_id, request.visitor_id)
     insight = request.trigger.get("insight")
@@ -62,7 +60,7 @@ async def crm_of(
         "session_url": f"{public_url}/app/sessions/{session}" if session else "",
         "total": things_of_cart(request.trigger)[1],
     }
-    return tools.crm(templates, request, contact, values)
+    return await tools.crm(rendering, request, contact, values)
 
 
 async def call_of(tx: AsyncSession, request: SendRequest) -> Composed:

@@ -18,8 +18,9 @@ from flows.ports import Composed, Done, SendRequest, Skip
 from insights.conditions.consent import ADS, consents
 from insights.identity.contact import Contact
 from insights.models import ChannelSetup
-from insights.recovery.message_render import MessageBroken, MessageTemplates
+from insights.recovery.message_render import MessageBroken
 from insights.recovery.plain import currency, one_line, whole
+from insights.recovery.rendering import Rendering
 from insights.recovery.tool_params import MOST_QUIET_DAYS, QUIET_DAYS
 
 _MODES: Final = ("quiet", "suppress", "resume")
@@ -72,8 +73,8 @@ def told_ads(request: SendRequest, who: Mapping[str, str], consent: Mapping[str,
     return content
 
 
-def crm(
-    templates: MessageTemplates, request: SendRequest, contact: Contact | None, values: Mapping[str, Any]
+async def crm(
+    rendering: Rendering, request: SendRequest, contact: Contact | None, values: Mapping[str, Any]
 ) -> Composed | Skip:
     """``params``: {"title", "body", "priority", "due_hours", "due_at"} of a task, or {"properties": {…}} of the
     contact. Texts are Liquid; ``values``: what they may use."""
@@ -83,13 +84,17 @@ def crm(
         if isinstance(params.get("properties"), Mapping):
             if email is None:
                 return Skip("no_address", "The visitor gave no e-mail address that the CRM could know them by.")
-            properties = {
-                one_line(name, 100): templates.line(value, values) if isinstance(value, str) else value
-                for name, value in params["properties"].items()
-            }
+            given = params["properties"]
+            texts = [name for name, value in given.items() if isinstance(value, str)]
+            said = await rendering.texts(request.project_id, [given[name] for name in texts], values)
+            rendered = {**given, **dict(zip(texts, said, strict=True))}
+            properties = {one_line(name, 100): value for name, value in rendered.items()}
             return Composed(channel="crm", recipient=email, content={"do": "properties", "properties": properties})
-        title = templates.line(_text(params, "title", "{{ who }} left: {{ reason }}"), values)
-        body = templates.line(_text(params, "body", "{{ narrative }}\n{{ session_url }}"), values)
+        written = (
+            _text(params, "title", "{{ who }} left: {{ reason }}"),
+            _text(params, "body", "{{ narrative }}\n{{ session_url }}"),
+        )
+        title, body = await rendering.texts(request.project_id, written, values)
     except MessageBroken as error:
         return Skip("message_broken", f"The step's text {error}.")
     content = {
