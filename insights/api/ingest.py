@@ -109,12 +109,10 @@ class Ingest:
         """Answers one request. Raises ClientGone, TooMany."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         origin = headers.get(b"origin")
-        cors: tuple[Header, ...] = ()
         try:
             key = await self._reporters.resolve(scope, headers, origin)
-            cors = _cors(origin)
             if scope["method"] == "OPTIONS":
-                return Answer(head_of(204, (*cors, *_PREFLIGHT)))
+                return Answer(head_of(204, (*_cors(origin), *_PREFLIGHT)))
             seconds = 0.0 if TIMED in scope.get("extensions", ()) else self._body_seconds
             body = await read_body(receive, headers, self._max_body_bytes, seconds)
             marks = [time.perf_counter_ns()]
@@ -128,7 +126,7 @@ class Ingest:
         except WhyleftError as error:
             extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             return Answer(
-                head_of(error.status, ((b"content-type", MEDIA_TYPE.encode()), *extra, *cors, *SAFE)),
+                head_of(error.status, ((b"content-type", MEDIA_TYPE.encode()), *extra, *_READABLE, *SAFE)),
                 problem(error.status, error.title, error.detail, error.field),
             )
 
@@ -200,6 +198,12 @@ _PREFLIGHT: Final[tuple[Header, ...]] = (
     (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),
     (b"access-control-max-age", b"7200"),
 )
+_READABLE: Final[tuple[Header, ...]] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"retry-after"),
+)
+"""A page whose key or origin is refused must be able to read that, or it takes it for a server that is away and comes
+again; so must one that is told to wait, for how long. A refusal says nothing that is not for everybody."""
 
 
 def _cors(origin: bytes | None) -> tuple[Header, ...]:
