@@ -76,7 +76,9 @@ def install(app: FastAPI) -> None:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
         said = first["msg"]
-        if field == "body" and "json" not in request.headers.get("content-type", ""):
+        if first["type"] == "json_invalid":
+            field, said = "body", f"is not JSON at its character {first['loc'][-1]} ({first['ctx']['error']})"
+        elif field == "body" and "json" not in request.headers.get("content-type", ""):
             said = "send JSON, with Content-Type: application/json"
         return Response(
             problem(422, "The request is malformed", f"{field}: {said}.", field), 422, media_type=MEDIA_TYPE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator
@@ -161,3 +162,35 @@ def test_the_map_of_the_code_has_every_room_and_names_only_what_is_there(reposit
     roots = (repository, insights, repository / "adapters")
     for named in set(re.findall(r"`([a-z]+/[a-z_]+)`", text)):
         assert any((root / named).exists() or (root / f"{named}.py").exists() for root in roots), named
+
+
+def bodies(page: Path) -> Iterator[str]:
+    """What a page shows as JSON: blocks that say so, and what stands under a request that is written out."""
+    text = page.read_text()
+    yield from re.findall(r"^```json\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for block in re.findall(r"(?:^ {4}.*\n)+", text, re.MULTILINE):
+        if asked := re.match(r" {4}(?:POST|PUT|PATCH) \S+\n( {4}\{.*)", block, re.DOTALL):
+            yield asked[1]
+    yield from re.findall(r"-d '(\{.*?\})'", text, re.DOTALL)
+
+
+def test_each_body_in_a_document_is_json_as_it_stands(pages: list[Path]) -> None:
+    found = [(page.name, body) for page in pages for body in bodies(page)]
+    for name, body in found:
+        try:
+            json.loads(body)
+        except ValueError as error:
+            pytest.fail(f"{name}: {error}: {body[:200]}")
+    assert {name for name, _ in found} >= {"events.md", "messages.md", "flow-runs.md", "live-actions.md"}
+
+
+def test_each_call_that_sends_json_says_so(pages: list[Path]) -> None:
+    """Without it curl says that it sends a form, and the answer is 422."""
+    calls = [
+        (page.name, call)
+        for page in pages
+        for call in re.findall(r"^ *curl (?:.*\\\n)*.*$", page.read_text(), re.MULTILINE)
+        if " -d " in call
+    ]
+    assert [name for name, call in calls if "content-type: application/json" not in call.lower()] == []
+    assert len(calls) >= 4
