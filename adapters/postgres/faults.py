@@ -6,6 +6,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 # Connection exceptions; an administrator's or a crash's end of the session; still starting; too many connections.
+DISK_FULL = "53100"
 _GONE = ("08", "57P", "53300")
 _HELD = ("55P03", "40P01", "40001")
 
@@ -25,6 +26,11 @@ def held_up(error: BaseException) -> bool:
     """Whether somebody else held what was asked for: a lock waited for too long, a deadlock, a serialization failure.
     Nothing is wrong with what was asked."""
     return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _HELD
+
+
+def disk_is_full(error: BaseException) -> bool:
+    """Whether the database cannot store for lack of room: the same again succeeds once somebody has made some."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) == DISK_FULL
 
 
 def is_duplicate(error: DBAPIError) -> bool:

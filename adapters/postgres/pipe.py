@@ -15,6 +15,7 @@ import psycopg
 
 from adapters.postgres.engine import DatabaseUrls, connect_options, conninfo
 from adapters.postgres.exchange import Exchange, Statement
+from adapters.postgres.faults import DISK_FULL
 
 TENANT: Final = "SELECT set_config('whyleft.project_id', %(project)s, true)"
 
@@ -29,6 +30,12 @@ class PipeBroken(ConnectionError):
 
 class ServerAway(PipeBroken):
     """There is no connection, and none could be made: nothing was sent."""
+
+
+class NoRoomLeft(PipeBroken):
+    """The server's disk is full. Nothing was committed."""
+
+    sqlstate = DISK_FULL
 
 
 class StatementRefused(Exception):
@@ -61,7 +68,7 @@ class Pipe:
         """Commits ``statements`` together, with row-level security showing only ``project_id``.
 
         Returns the first row of each, None where there is none. Raises PipeBroken (ServerAway where it did not even
-        begin), AlreadyStored, StatementRefused.
+        begin, NoRoomLeft), AlreadyStored, StatementRefused.
         """
         async with self._turn:
             return await self._run(project_id, statements)
@@ -75,6 +82,9 @@ class Pipe:
             return (await exchange.run([tenant, *statements]))[1:]
         except PipeBroken:
             raise
+        except psycopg.errors.DiskFull as error:
+            await self._drop()
+            raise NoRoomLeft(type(error).__name__) from error
         except (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError) as error:
             await self._drop()
             raise PipeBroken(type(error).__name__) from error

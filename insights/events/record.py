@@ -18,6 +18,7 @@ from msgspec import Struct
 from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
+from adapters.postgres.faults import disk_is_full
 from adapters.postgres.pipe import StatementRefused
 from insights.errors import Refused, Unavailable
 from insights.events.aftermath import has_aftermath
@@ -41,6 +42,7 @@ LINES_AT_ONCE: Final = 4
 T = TypeVar("T")
 
 AWAY: Final = "The database cannot be reached. Nothing was stored; send the same request again."
+FULL: Final = "The disk of the database is full. Nothing was stored; send the same request again."
 
 
 class _Waiting(Struct, frozen=True, eq=False):
@@ -76,7 +78,7 @@ class Recorder:
         self._rests = Rests()
         self._lulls = Lulls(self._waiting.has_others)
         self._resting: dict[Line, asyncio.TimerHandle] = {}
-        self._started = self._stopping = False
+        self._started = self._stopping = self._full = False
 
     @property
     def queued(self) -> int:
@@ -97,6 +99,11 @@ class Recorder:
     def withheld(self) -> int:
         """How many decisions fell for that."""
         return self._writing.withheld
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is stored though the database answers, as a sentence, for an operator."""
+        return "the disk of the database is full: no events are stored until there is room" if self._full else None
 
     def start(self) -> None:
         """Begins to flush."""
@@ -210,10 +217,13 @@ class Recorder:
         began = time.perf_counter()
         try:
             news = await self._writing.write(entries)
+            self._full = False
             self._on_flushed(sum(len(entry.events) for entry in entries), time.perf_counter() - began)
         except CUT_OFF as error:
-            log.warning("events_not_stored", events=sum(len(e.events) for e in entries), error=type(error).__name__)
-            _fail(items, Unavailable(AWAY))
+            self._full = disk_is_full(error)
+            said = "DiskFull" if self._full else type(error).__name__
+            log.warning("events_not_stored", events=sum(len(e.events) for e in entries), error=said)
+            _fail(items, Unavailable(FULL if self._full else AWAY))
         except (DBAPIError, StatementRefused) as error:
             if len(items) == 1:
                 log.error("batch_refused_by_database", error=str(error).partition("\n")[0])

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, Operation
 
 from adapters.postgres.engine import Database
 from adapters.postgres.faults import is_duplicate
-from adapters.postgres.pipe import AlreadyStored, ServerAway, StatementRefused
+from adapters.postgres.pipe import AlreadyStored, NoRoomLeft, ServerAway, StatementRefused
 from adapters.postgres.pipes import Pipes
 from insights.events.aftermath import has_aftermath, write_aftermath
 from insights.events.entry import Entry
@@ -71,7 +71,7 @@ class Writing:
         doubtful = [entry for entry in entries if not entry.surely_new]
         try:
             return await self._write(entries, doubtful)
-        except ServerAway:
+        except (ServerAway, NoRoomLeft):
             raise
         except CUT_OFF as error:
             # A connection that died before or during the commit: the same rows again are harmless.

@@ -209,7 +209,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             database,
             migrate.revisions(shipped("migrations")),
             lambda: recorder.saturated,
-            lambda: profiles.trouble,
+            lambda: recorder.trouble or profiles.trouble,
         ),
         traffic=traffic,
         forgetting=Forgetting(urls, profiles.forget),

@@ -180,6 +180,32 @@ async def test_a_database_that_is_not_there_is_named_and_nothing_counts_as_store
     await nowhere.close()
 
 
+async def test_a_full_disk_is_named_and_goes_by(
+    recorder: Recorder, database: Database, database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    """What PostgreSQL says of a full disk, said for one project's rows: other tests share the disk."""
+    name = f"full_{project_id.hex}"
+    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner), autocommit=True) as owner:
+        await owner.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END$$"
+        )
+        await owner.execute(
+            f"CREATE TRIGGER {name} BEFORE INSERT ON session FOR EACH ROW"
+            f" WHEN (NEW.project_id = '{project_id}') EXECUTE FUNCTION {name}()"
+        )
+        try:
+            for types in (["clicked"], ["purchased"]):
+                with pytest.raises(Unavailable, match="disk of the database is full"):
+                    await recorder.record(visit(project_id, types, order_id="o-4"))
+                assert "the disk of the database is full" in (recorder.trouble or "")
+        finally:
+            await owner.execute(f"DROP FUNCTION {name} CASCADE")
+    assert await recorder.record(visit(project_id, ["clicked"])) == 1
+    assert recorder.trouble is None
+    assert await stored(database, project_id) == 1
+
+
 async def test_an_acknowledged_batch_is_on_the_disk_of_a_server_that_syncs(database: Database) -> None:
     async with database.transaction(None) as tx:
         connection = await tx.connection()
