@@ -18,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 
 from adapters.postgres.acting import actor_now
 from adapters.postgres.personal import NO_KEYS, Ring, put_ring
+from adapters.postgres.plans import plan_anew
 
 APP_ROLE = "whyleft_app"
 DISPATCH_ROLE = "whyleft_dispatch"
@@ -117,6 +118,7 @@ class Database:
             json_deserializer=read_json,
         )
         put_ring(self.engine.sync_engine.dialect, ring)
+        plan_anew(self.engine.sync_engine)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
