@@ -18,6 +18,7 @@ from insights.access.keys import tell_processes
 from insights.errors import InUse, NotFound, Refused
 from insights.models import Project
 from insights.vocabulary.ids import uuid7
+from insights.vocabulary.joiners import is_one_line
 
 LONGEST_NAME: Final = 80
 
@@ -89,7 +90,7 @@ async def restore_project(database: Database, project_id: UUID) -> Project:
 
 async def _free(tx: AsyncSession, name: str, own: UUID | None) -> str:
     name = name.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+    if not name or len(name) > LONGEST_NAME or not is_one_line(name):
         raise Refused(f"name: a project's name has 1 to {LONGEST_NAME} characters on one line.", field="name")
     taken = await tx.scalar(select(Project.id).where(Project.name == name))
     if taken is not None and taken != own:

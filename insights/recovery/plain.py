@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Any, Final
 
+from insights.vocabulary.joiners import JOINERS, joins
+
 MOST_MINOR: Final = 2**53
 """Largest amount or count that JSON readers agree on."""
 
@@ -18,7 +20,8 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 _SPACE = re.compile(r"\s+")
 _SCHEME = re.compile(r"\b[\w.+-]*:/+", re.IGNORECASE)
 # A full stop inside a word is what makes a host name; "2.5 kg" and "J.R." have none that is followed by two letters.
-_HOST_DOT = re.compile(r"(?<=\w)[.。．｡](?=[^\W\d_]{2})")
+_HOST_DOT = re.compile(rf"(?<=\w)[.。．｡](?=[^\W\d_][{JOINERS}]?[^\W\d_])")
+_END: Final = f" {JOINERS}"
 
 
 def one_line(value: Any, most: int) -> str:
@@ -28,11 +31,12 @@ def one_line(value: Any, most: int) -> str:
     # Twice the limit is enough to look at: what is dropped below is rare, and the input may be huge.
     shown = value[: 2 * most]
     if not (shown.isascii() and shown.isprintable()):
-        shown = _SPACE.sub(" ", "".join(character if _visible(character) else " " for character in shown))
+        drawn = (one if _visible(one) or joins(shown, at) else " " for at, one in enumerate(shown))
+        shown = _SPACE.sub(" ", "".join(drawn))
     elif "  " in shown:
         shown = _SPACE.sub(" ", shown)
     line = shown.strip()
-    return line if len(line) <= most else line[: most - 1].rstrip() + "…"
+    return line if len(line) <= most else line[: most - 1].rstrip(_END) + "…"
 
 
 def unlinked(value: Any, most: int) -> str:
@@ -56,6 +60,7 @@ def currency(value: Any) -> str | None:
 
 
 def _visible(character: str) -> bool:
-    # Cc, Cf (text direction, zero width), Cs (lone surrogates), Co, Cn, Zl and Zp are not drawn, or draw lies.
+    # Cc, Cf (text direction, zero width; a joiner that joins is another matter), Cs (lone surrogates), Co, Cn, Zl and
+    # Zp are not drawn, or draw lies.
     category = unicodedata.category(character)
     return category[0] != "C" and category not in ("Zl", "Zp")

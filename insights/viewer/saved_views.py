@@ -16,6 +16,7 @@ from insights.errors import NotFound, Refused
 from insights.models import SavedView
 from insights.viewer.filters import read_request
 from insights.vocabulary.ids import uuid7
+from insights.vocabulary.joiners import is_one_line
 
 MOST_VIEWS: Final = 50
 MOST_NAME: Final = 60
@@ -31,7 +32,7 @@ async def list_views(tx: AsyncSession, project_id: UUID) -> Sequence[SavedView]:
 async def save_view(tx: AsyncSession, project_id: UUID, name: str, query: str, now: datetime) -> SavedView:
     """Keeps ``query`` under ``name``; one of that name is replaced. Raises Refused: no name, no filter, too many."""
     name = " ".join(name.split())
-    if not name or len(name) > MOST_NAME or not name.isprintable():
+    if not name or len(name) > MOST_NAME or not is_one_line(name):
         raise Refused(f"Give the view a name of at most {MOST_NAME} characters.", field="name")
     filters = read_request(dict(parse_qsl(query.lstrip("?")))).filters
     if not filters.active():

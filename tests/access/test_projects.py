@@ -74,6 +74,9 @@ async def test_the_operator_makes_lists_and_renames_projects(operator: httpx.Asy
     again = await operator.post("/v1/projects", json={"name": name})
     assert (again.status_code, again.json()["field"]) == (409, "name")
     url = f"/v1/projects/{made.json()['id']}"
+    persian = f"فروشگاه\u200cها {name}"
+    assert (await operator.patch(url, json={"name": persian})).json()["name"] == persian
+    assert (await operator.patch(url, json={"name": f"{name}\u202e"})).status_code == 400
     renamed = await operator.patch(url, json={"name": f"{name} two"})
     assert renamed.json()["name"] == f"{name} two"
     listed = (await operator.get("/v1/projects")).json()["projects"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from insights.recovery.money import money
 from insights.recovery.plain import currency, one_line, unlinked, whole
+from insights.vocabulary.joiners import JOINERS, joins
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,10 @@ from insights.recovery.plain import currency, one_line, unlinked, whole
         ("in\u202evoice\u200b", "in voice"),
         ("a\u2028b\0c\ud800d", "a b c d"),
         ("Tüte für 5 €", "Tüte für 5 €"),
+        ("کتاب\u200cها", "کتاب\u200cها"),
+        ("\U0001f469\u200d\U0001f467 mug", "\U0001f469\u200d\U0001f467 mug"),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\u200d\U0001f525"),
+        ("in\u200dvoice ک\u200d", "in voice ک"),
         ("x" * 20, "xxxxxxxxx…"),
         (None, ""),
         (17, ""),
@@ -36,7 +41,8 @@ def test_nothing_invisible_and_no_line_break_survives(text: str) -> None:
     line = one_line(text, 30)
     assert len(line) <= 30
     assert line.splitlines() in ([], [line])
-    assert not any(unicodedata.category(character)[0] == "C" for character in line)
+    assert not any(unicodedata.category(character)[0] == "C" and character not in JOINERS for character in line)
+    assert not any(character in JOINERS and not joins(line, at) for at, character in enumerate(line))
     line.encode()
     assert one_line(line, 30) == line
 
@@ -49,6 +55,8 @@ def test_nothing_invisible_and_no_line_break_survives(text: str) -> None:
         ("mail eve@evil.example", "mail eve@evil. example"),
         ("evil。example", "evil. example"),
         ("javascript://x", "x"),
+        ("site\u200d.example", "site .example"),
+        ("site.ک\u200dک", "site. ک\u200dک"),
         ("Cable 2.5 kg, v1.2", "Cable 2.5 kg, v1.2"),
         ("Dr. Martens", "Dr. Martens"),
     ],
