@@ -111,11 +111,12 @@ def remembers(profile: Profile, event_id: UUID) -> bool:
 def _begin_session(p: Profile, session: int, at: int) -> None:
     if p.sessions == 0:
         p.first_at = at
-    elif p.cart_items > 0:
-        p.carts_left += 1
+    else:
+        if p.cart_items > 0:
+            p.carts_left += 1
+        for name, value in _FRESH:
+            setattr(p, name, value)
     p.sessions += 1
-    for name, value in _FRESH:
-        setattr(p, name, value)
     p.session = session
     p.session_at = at
 
