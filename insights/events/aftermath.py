@@ -27,9 +27,14 @@ CONSEQUENTIAL: Final = frozenset({"identified", "consent_changed", "purchased"})
 """Types of events that mean something beyond the timeline."""
 
 
+def is_followed(entry: Entry) -> bool:
+    """Whether anything follows from this entry."""
+    return bool(entry.rejected or entry.reservation) or not CONSEQUENTIAL.isdisjoint(entry.types)
+
+
 def has_aftermath(entries: Iterable[Entry]) -> bool:
     """Whether anything follows from these entries."""
-    return any(entry.rejected or entry.reservation or not CONSEQUENTIAL.isdisjoint(entry.types) for entry in entries)
+    return any(map(is_followed, entries))
 
 
 async def write_aftermath(tx: AsyncSession, project_id: UUID, entries: Sequence[Entry], news: News) -> frozenset[UUID]:

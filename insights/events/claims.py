@@ -14,6 +14,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from insights.vocabulary.ids import IdNumber
+
 
 class Claimant(Protocol):
     """What claims are made of: an entry of a flush, in the order of writing."""
@@ -39,8 +41,8 @@ class Claim(Struct, gc=False):
 class Claims:
     """What the entries of one flush claim. ``broken``: visitors whose entries contradict each other."""
 
-    by_visitor: dict[UUID, Claim]
-    broken: frozenset[UUID]
+    by_visitor: dict[IdNumber, Claim]
+    broken: frozenset[IdNumber]
 
     @property
     def of_events(self) -> list[Claim]:
@@ -55,14 +57,15 @@ class Claims:
 
 def claims_of(entries: Sequence[Claimant]) -> Claims:
     """One claim a visitor. Entries of one visitor build on each other; where they do not, none of them is right."""
-    by_visitor: dict[UUID, Claim] = {}
-    broken: set[UUID] = set()
+    by_visitor: dict[IdNumber, Claim] = {}
+    broken: set[IdNumber] = set()
     for entry in entries:
         decisions = 0 if entry.decision is None else 1
-        known = by_visitor.get(entry.visitor_id)
+        visitor = entry.visitor_id.int
+        known = by_visitor.get(visitor)
         if known is None:
             expected = None if entry.before is None else entry.before + entry.fresh
-            by_visitor[entry.visitor_id] = Claim(entry.visitor_id, expected, entry.fresh, decisions)
+            by_visitor[visitor] = Claim(entry.visitor_id, expected, entry.fresh, decisions)
             continue
         if entry.before is not None:
             if known.expected is None:
@@ -70,26 +73,27 @@ def claims_of(entries: Sequence[Claimant]) -> Claims:
             elif entry.before == known.expected + known.decisions:
                 known.expected += entry.fresh
             else:
-                broken.add(entry.visitor_id)
+                broken.add(visitor)
             known.fresh += entry.fresh
         known.decisions += decisions
-    for visitor_id in broken:
-        del by_visitor[visitor_id]
+    for visitor in broken:
+        del by_visitor[visitor]
     return Claims(by_visitor, frozenset(broken))
 
 
 def settle(
-    entries: Sequence[Claimant], claims: Claims, versions: Mapping[UUID, int], undecided: Collection[str]
+    entries: Sequence[Claimant], claims: Claims, versions: Mapping[IdNumber, int], undecided: Collection[str]
 ) -> tuple[int, int]:
     """Tells each entry how it went; returns how many were stale and how many undecided.
 
     ``versions``: of the visitors that the flush wrote events of, once they are stored; ``undecided``: decisions that
     were not written, as text.
     """
-    moved = {claim.id for claim in claims.of_events if versions.get(claim.id) != claim.expected}
+    moved = {claim.id.int for claim in claims.of_events if versions.get(claim.id.int) != claim.expected}
     for entry in entries:
-        entry.stale = entry.before is not None and (entry.visitor_id in claims.broken or entry.visitor_id in moved)
+        visitor = entry.visitor_id.int
+        entry.stale = entry.before is not None and (visitor in claims.broken or visitor in moved)
         entry.undecided = entry.decision is not None and (
-            entry.visitor_id in claims.broken or (bool(undecided) and str(entry.decision["id"]) in undecided)
+            visitor in claims.broken or (bool(undecided) and str(entry.decision["id"]) in undecided)
         )
     return sum(entry.stale for entry in entries), sum(entry.undecided for entry in entries)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from insights.errors import Unavailable
 from insights.models import PrivacySetting
+from insights.vocabulary.ids import IdNumber
 
 log = structlog.get_logger()
 
@@ -30,12 +31,12 @@ class FieldBook:
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._known: dict[UUID, tuple[float, Extra]] = {}
+        self._known: dict[IdNumber, tuple[float, Extra]] = {}
         self._asking: dict[UUID, asyncio.Task[Extra]] = {}
 
     def at_hand(self, project_id: UUID) -> tuple[bool, Extra]:
         """Whether the project's list is known, and the list; an old one is asked for again meanwhile."""
-        known = self._known.get(project_id)
+        known = self._known.get(project_id.int)
         if known is None:
             return False, None
         if known[0] < self._clock():
@@ -68,13 +69,13 @@ class FieldBook:
 
     def _asked(self, project_id: UUID, done: asyncio.Task[Extra]) -> None:
         self._asking.pop(project_id, None)
-        if not done.cancelled() and done.exception() is not None and project_id in self._known:
+        if not done.cancelled() and done.exception() is not None and project_id.int in self._known:
             # The old list goes on for a while.
-            self._known[project_id] = (self._clock() + FRESH_SECONDS, self._known[project_id][1])
+            self._known[project_id.int] = (self._clock() + FRESH_SECONDS, self._known[project_id.int][1])
 
     async def _read(self, project_id: UUID) -> Extra:
         async with self._database.transaction(project_id) as tx:
             row = await tx.get(PrivacySetting, project_id)
         extra = None if row is None or row.extra_fields is None else frozenset(map(str, row.extra_fields))
-        self._known[project_id] = (self._clock() + FRESH_SECONDS, extra)
+        self._known[project_id.int] = (self._clock() + FRESH_SECONDS, extra)
         return extra

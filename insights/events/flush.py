@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from adapters.postgres.exchange import Statement
 from insights.events.claims import claims_of, settle
 from insights.events.entry import Entry, Part
 from insights.events.rows import Key, rows_of
+from insights.vocabulary.ids import IdNumber
 
 GOODBYE: Final = timedelta(seconds=2)
 """A page that is left says several last things at once; session_ended need not be the very last of them."""
@@ -152,7 +152,6 @@ WHERE id NOT IN (SELECT id FROM decided)
 """
 
 _encode = msgspec.json.Encoder().encode
-_number = attrgetter("int")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,7 @@ class Flush:
         if decisions := [
             entry.decision
             for entry in entries
-            if entry.decision is not None and entry.visitor_id not in self._claims.broken
+            if entry.decision is not None and entry.visitor_id.int not in self._claims.broken
         ]:
             self._decides = True
             values = {
@@ -216,10 +215,10 @@ class Flush:
 
     def told(self, answers: Sequence[tuple[Any, ...] | None]) -> News:
         """What the first row of each answer says; each entry hears whether it knew all of its visitor."""
-        versions: dict[UUID, int] = {}
+        versions: dict[IdNumber, int] = {}
         if self._touches:
             (found,) = answers[1] or ((),)
-            versions = dict(zip(sorted(self._rows.visitors, key=_number), found, strict=True))
+            versions = dict(zip(sorted(self._rows.visitors), found, strict=True))
         undecided = ((answers[-1] or (None,))[0] or ()) if self._decides else ()
         stale, withheld = settle(self._entries, self._claims, versions, undecided)
         return News(self._rows.new, stale, withheld)

@@ -18,6 +18,7 @@ from insights.events.storable import EventRefused, check_values
 from insights.events.wire import EARLIEST_MS, MAX_TAB, Batch, Limits, Page, Reading, Rejection, UsualBatch, WireEvent
 from insights.vocabulary.ids import is_uuid7, uuid7_ms
 
+(_BACKSLASH,) = b"\\"  # as a number: see ``events/rows``
 _decode_batch = msgspec.json.Decoder(UsualBatch).decode
 
 
@@ -36,7 +37,7 @@ def read_batch(body: bytes, limits: Limits, received_ms: int) -> Reading:
     Raises Refused when nothing of it can be kept: no JSON, or visitor, session or events missing or wrong.
     """
     # A single character is looked for much faster, and few bodies have it.
-    if len(body) <= limits.event_bytes and (b"\\" not in body or b"\\u0000" not in body):
+    if len(body) <= limits.event_bytes and (_BACKSLASH not in body or b"\\u0000" not in body):
         try:
             batch = _decode_batch(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

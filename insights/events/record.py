@@ -21,7 +21,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.faults import disk_is_full
 from adapters.postgres.pipe import StatementRefused
 from insights.errors import Refused, Unavailable
-from insights.events.aftermath import has_aftermath
+from insights.events.aftermath import is_followed
 from insights.events.entry import Entry
 from insights.events.field_book import FieldBook
 from insights.events.flush import News, SessionTimes
@@ -135,7 +135,7 @@ class Recorder:
                 # Others came meanwhile, or the end.
                 self.check_room(entry.project_id, events)
         entry.part = part_of(entry, entry.events, entry.types) if entry.events else None
-        line = self._ways.enter(entry.project_id, entry.visitor_id, long=has_aftermath((entry,)))
+        line = self._ways.enter(entry.project_id, entry.visitor_id, long=is_followed(entry))
         waiting = _Waiting(entry, line, asyncio.get_running_loop().create_future(), events + 1)
         self._waiting.add(waiting)
         if self._resting and line in self._resting and self._waiting.fills_a_flush(entry.project_id):

@@ -14,11 +14,20 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from adapters.postgres.arrays import bigint_pieces, double_pieces, known_text_piece, text_piece, uuid_pieces
+from adapters.postgres.arrays import (
+    bigint_pieces,
+    double_piece,
+    double_pieces,
+    known_text_piece,
+    text_piece,
+    uuid_piece,
+    uuid_pieces,
+)
 from insights.events.entry import Columns, Entry, Part
 from insights.events.kept import kept_props, kept_url, only_allowed
 from insights.events.wire import WireEvent, time_of, type_of
 from insights.vocabulary.events import AFTERWARDS
+from insights.vocabulary.ids import IdNumber
 
 _id_of, _seq_of, _props_of, _url_of = map(attrgetter, ("id", "seq", "props", "url"))
 
@@ -56,8 +65,8 @@ class Rows:
     new: set[Key] | None = None
     parts: list[Part] = field(default_factory=list)
     types: set[str] = field(default_factory=set)
-    visits: dict[UUID, Visit] = field(default_factory=dict)
-    visitors: dict[UUID, Seen] = field(default_factory=dict)
+    visits: dict[IdNumber, Visit] = field(default_factory=dict)
+    visitors: dict[IdNumber, Seen] = field(default_factory=dict)
 
 
 def rows_of(entries: Iterable[Entry], stored: Collection[Key] | None) -> Rows:
@@ -108,6 +117,9 @@ def _without(entry: Entry, stored: Collection[Key], new: set[Key]) -> list[WireE
 
 
 _encode = msgspec.json.Encoder().encode
+_AT, _PERCENT = b"@%"
+"""As numbers: a piece of bytes is looked for in bytes only after it has turned out to be none, which is an error raised
+and forgotten."""
 
 
 def _columns(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) -> Columns:
@@ -120,30 +132,27 @@ def _columns(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str])
     if (
         entry.extra_fields is not None
         or "identified" in types
-        or _may_name_somebody(props)
-        or (url and _may_name_somebody(url.encode()))
-        or (elsewhere and any(one and _may_name_somebody(one.encode()) for one in urls))
+        or _AT in props
+        or (_PERCENT in props and b"%40" in props)
+        or kept_url(url) is not url
+        or (elsewhere and any(kept_url(one) is not one for one in urls))
     ):
         events = [_kept(event, entry.extra_fields) for event in events]
         props = _encode(list(map(_props_of, events)))
         urls, url = list(map(_url_of, events)), kept_url(url)
     count = len(events)
     return Columns(
-        uuid_pieces((entry.session_id,)) * count,
+        uuid_piece(entry.session_id) * count,
         uuid_pieces(map(_id_of, events)),
-        uuid_pieces((entry.visitor_id,)) * count,
+        uuid_piece(entry.visitor_id) * count,
         text_piece(entry.tab) * count,
         bigint_pieces(map(_seq_of, events)),
         double_pieces(map(time_of, events)),
-        double_pieces((entry.received_ms,)) * count,
+        double_piece(entry.received_ms) * count,
         b"".join(map(known_text_piece, map(type_of, events))),
         b"".join([text_piece(one or url) for one in urls]) if elsewhere else text_piece(url) * count,
         props[1:-1],
     )
-
-
-def _may_name_somebody(text: bytes) -> bool:
-    return b"@" in text or (b"%" in text and b"%40" in text)
 
 
 def _kept(event: WireEvent, extra: Collection[str] | None) -> WireEvent:
@@ -159,10 +168,10 @@ def _touch(rows: Rows, entry: Entry, part: Part, types: AbstractSet[str]) -> Non
     if not part.count:
         return
     first, last, visitor_id = part.first, part.last, entry.visitor_id
-    visit = rows.visits.get(entry.session_id)
+    visit = rows.visits.get(entry.session_id.int)
     if visit is None:
         visit = Visit(entry.session_id, visitor_id, first, last, entry.received_ms)
-        rows.visits[entry.session_id] = visit
+        rows.visits[entry.session_id.int] = visit
     elif (first, visitor_id) < (visit.started, visit.visitor_id):
         # Whoever comes first, it is the session of its earliest event's visitor.
         visit.started, visit.visitor_id = first, visitor_id
@@ -172,8 +181,8 @@ def _touch(rows: Rows, entry: Entry, part: Part, types: AbstractSet[str]) -> Non
         visit.purchased = True
     if part.ended is not None:
         visit.ended = max(visit.ended or 0, part.ended)
-    seen = rows.visitors.get(visitor_id)
+    seen = rows.visitors.get(visitor_id.int)
     if seen is None:
-        seen = rows.visitors[visitor_id] = Seen(visitor_id, first)
+        seen = rows.visitors[visitor_id.int] = Seen(visitor_id, first)
     seen.first = min(seen.first, first)
     seen.events += part.count

@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from insights.events.ways import Line
+from insights.vocabulary.ids import IdNumber
 
 FLUSH_EVENTS = 2_000
 """Most events in one transaction, so that no request waits behind an endless one."""
@@ -41,7 +42,7 @@ class Lines(Generic[T]):
     def __init__(self, room: int) -> None:
         self._room = room
         self._lines: dict[Line, deque[T]] = {}
-        self._held: dict[UUID, int] = {}
+        self._held: dict[IdNumber, int] = {}
         self._writing: set[Line] = set()
         self.held = 0
 
@@ -52,25 +53,25 @@ class Lines(Generic[T]):
             return False
         if total <= self._room * OPEN_TO_ALL:
             return True
-        others = len(self._held) - (project_id in self._held)
+        others = len(self._held) - (project_id.int in self._held)
         # Alone, a project has all of it: there is nobody to keep room for.
-        return not others or self._held.get(project_id, 0) + size <= self._room / (others + 1)
+        return not others or self._held.get(project_id.int, 0) + size <= self._room / (others + 1)
 
     def add(self, item: T) -> None:
         """Puts an item at the end of its line."""
         self._lines.setdefault(item.line, deque()).append(item)
-        project_id = item.line.project_id
-        self._held[project_id] = self._held.get(project_id, 0) + item.size
+        project = item.line.project_id.int
+        self._held[project] = self._held.get(project, 0) + item.size
         self.held += item.size
 
     def done(self, item: T) -> None:
         """The item is not under way any more."""
-        project_id = item.line.project_id
-        left = self._held[project_id] - item.size
+        project = item.line.project_id.int
+        left = self._held[project] - item.size
         if left:
-            self._held[project_id] = left
+            self._held[project] = left
         else:
-            del self._held[project_id]
+            del self._held[project]
         self.held -= item.size
 
     def next(self) -> list[T]:
@@ -94,11 +95,11 @@ class Lines(Generic[T]):
 
     def has_others(self, project_id: UUID) -> bool:
         """Whether something of other projects is under way."""
-        return self.held > self._held.get(project_id, 0)
+        return self.held > self._held.get(project_id.int, 0)
 
     def fills_a_flush(self, project_id: UUID) -> bool:
         """Whether as much of the project is under way as is written at a time beside others."""
-        return self._held.get(project_id, 0) >= FLUSH_SHARED
+        return self._held.get(project_id.int, 0) >= FLUSH_SHARED
 
     def written(self, line: Line) -> None:
         """The line's flush has ended: its next may begin."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
+from insights.vocabulary.ids import IdNumber
+
 
 class Line(NamedTuple):
     """Of a project's two lines one. ``long``: the one of what has an aftermath."""
@@ -21,16 +23,18 @@ class Ways:
     """Which kind of line each visitor is in now. By their id alone: that of another project's visitor does no harm."""
 
     def __init__(self) -> None:
-        self._of: dict[UUID, tuple[bool, int]] = {}
+        self._of: dict[IdNumber, tuple[bool, int]] = {}
 
     def enter(self, project_id: UUID, visitor_id: UUID, *, long: bool) -> Line:
         """The line for an entry of a visitor; ``long``: it has an aftermath. Each is followed by a ``leave``."""
-        long, others = self._of.get(visitor_id, (long, 0))
-        self._of[visitor_id] = long, others + 1
+        visitor = visitor_id.int
+        long, others = self._of.get(visitor, (long, 0))
+        self._of[visitor] = long, others + 1
         return Line(project_id, long)
 
     def leave(self, visitor_id: UUID) -> None:
         """An entry of the visitor is not under way any more."""
-        long, left = self._of.pop(visitor_id)
+        visitor = visitor_id.int
+        long, left = self._of.pop(visitor)
         if left > 1:
-            self._of[visitor_id] = long, left - 1
+            self._of[visitor] = long, left - 1

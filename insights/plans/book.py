@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from insights.decisions.plan import Plan
 from insights.plans.load import Stamp, read_plan, read_stamp
+from insights.vocabulary.ids import IdNumber
 
 log = structlog.get_logger()
 
@@ -39,12 +40,12 @@ class PlanBook:
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._pages: dict[UUID, _Page] = {}
+        self._pages: dict[IdNumber, _Page] = {}
         self._first: dict[UUID, asyncio.Task[_Page]] = {}
 
     def at_hand(self, project_id: UUID) -> Plan | None:
         """The plan where one is at hand; a newer one is looked for from time to time, behind the caller's back."""
-        page = self._pages.get(project_id)
+        page = self._pages.get(project_id.int)
         if page is None:
             return None
         if page.task is None and self._clock() - page.looked_at > FRESH_SECONDS:
@@ -71,7 +72,7 @@ class PlanBook:
         async with self._database.transaction(project_id) as tx:
             stamp = await read_stamp(tx, project_id)
             plan = await read_plan(tx, project_id)
-        page = self._pages[project_id] = _Page(plan, stamp, self._clock())
+        page = self._pages[project_id.int] = _Page(plan, stamp, self._clock())
         return page
 
     async def _look_again(self, project_id: UUID, page: _Page) -> None:

@@ -19,6 +19,10 @@ SessionId = NewType("SessionId", UUID)
 EventId = NewType("EventId", UUID)
 DecisionId = NewType("DecisionId", UUID)
 
+IdNumber = int
+"""The number that an id is, ``id.int``. What every request looks up is kept by it: to hash a UUID is a call of
+Python's, and to compare it with an equal one is another."""
+
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000
 

@@ -16,7 +16,7 @@ def entry(visitor: UUID, before: int | None, fresh: int, decides: bool = False) 
 def test_what_one_visitor_sends_in_one_flush_adds_up() -> None:
     entries = [entry(ADA, 4, 3, True), entry(BOB, 0, 2), entry(ADA, 8, 2, True), entry(ADA, 11, 0)]
     claims = claims_of(entries)
-    assert claims.by_visitor == {ADA: Claim(ADA, 9, 5, 2), BOB: Claim(BOB, 2, 2, 0)}
+    assert claims.by_visitor == {ADA.int: Claim(ADA, 9, 5, 2), BOB.int: Claim(BOB, 2, 2, 0)}
     assert not claims.broken
     assert [claim.id for claim in claims.of_decisions] == [ADA]
 
@@ -24,8 +24,8 @@ def test_what_one_visitor_sends_in_one_flush_adds_up() -> None:
 def test_entries_that_do_not_build_on_each_other_are_all_wrong() -> None:
     entries = [entry(ADA, 4, 3, True), entry(ADA, 4, 2, True), entry(BOB, 1, 1, True)]
     claims = claims_of(entries)
-    assert claims.broken == {ADA}
-    assert settle(entries, claims, {BOB: 2}, ()) == (2, 2)
+    assert claims.broken == {ADA.int}
+    assert settle(entries, claims, {BOB.int: 2}, ()) == (2, 2)
     assert [item.undecided for item in entries] == [True, True, False]
 
 
@@ -33,18 +33,18 @@ def test_who_claims_nothing_is_never_wrong_and_nothing_new_is_not_compared() -> 
     entries = [entry(ADA, None, 0), entry(BOB, 7, 0)]
     claims = claims_of(entries)
     assert claims.of_events == []
-    assert settle(entries, claims, {ADA: 9}, ()) == (0, 0)
+    assert settle(entries, claims, {ADA.int: 9}, ()) == (0, 0)
 
 
 def test_an_event_from_another_door_in_between_is_counted_against_the_page() -> None:
     # The server's own event comes first in the flush; the page, which did not know it, claims as if it were not there.
     claims = claims_of([entry(ADA, None, 0), entry(ADA, 4, 1, True)])
-    assert claims.by_visitor[ADA] == Claim(ADA, 5, 1, 1)
+    assert claims.by_visitor[ADA.int] == Claim(ADA, 5, 1, 1)
 
 
 def test_the_entry_is_told_by_name() -> None:
     first, second = entry(ADA, 0, 1, True), entry(BOB, 0, 1, True)
     claims = claims_of([first, second])
     assert second.decision is not None
-    settle([first, second], claims, {ADA: 2, BOB: 1}, {str(second.decision["id"])})
+    settle([first, second], claims, {ADA.int: 2, BOB.int: 1}, {str(second.decision["id"])})
     assert (first.stale, first.undecided, second.stale, second.undecided) == (True, False, False, True)
