@@ -25,6 +25,9 @@ _OF_THE_SERVERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "webhook": {"type": "test", "data": {"note": "A test of this channel that you sent yourself."}},
     "ticket": {"title": "A test of this channel", "body": "You sent it yourself. Close it."},
 }
+_SET_BY: Final[Mapping[str, str]] = {"email": "WHYLEFT_SMTP_URL", "webhook": "WHYLEFT_WEBHOOK_URL"}
+"""Ways out of the server itself, and the setting that opens each."""
+
 _TO_SOMEBODY: Final[Mapping[str, str]] = {
     "email": "an e-mail address of your own",
     "sms": "a phone number of your own such as +4915112345678",
@@ -33,6 +36,9 @@ _TO_SOMEBODY: Final[Mapping[str, str]] = {
     "esp": "an e-mail address of your own",
     "shop": "the e-mail address of a customer account of your own",
 }
+
+TO_NOBODY: Final = frozenset({"ticket", "webhook"})
+"""What goes where they all go, whoever it is about."""
 _BY_ADDRESS: Final = frozenset({"ads", "esp", "shop"})
 """What knows people by an address inside the content."""
 
@@ -72,6 +78,8 @@ async def send_test(
         )
     if channel.name in _TO_SOMEBODY and not to:
         raise Refused(f"to: {name} reaches somebody; give {_TO_SOMEBODY[channel.name]}.", field="to")
+    if channel.name in TO_NOBODY:
+        to = None
     if channel.name in _BY_ADDRESS and to:
         said = {**said, "email": to}
     if channel.name == "push" and to:
@@ -108,7 +116,8 @@ def explained(name: str, result: Result, to: str | None) -> Trial:
         case Accepted():
             words = f"The provider took it{f' as {result.provider_id}' if result.provider_id else ''}"
             words += f" ({result.detail})." if result.detail else "."
-            todo = f"Look whether it arrived{f' at {to}' if to else ''}, in the spam folder too."
+            spam = ", in the spam folder too" if to and "@" in to else ""
+            todo = f"Look whether it arrived{f' at {to}' if to else ''}{spam}."
             return Trial(name, "accepted", words, todo, result.provider_id)
         case Retry():
             later = (
@@ -147,4 +156,6 @@ async def _channel(database: Database, channels: ProjectChannels, project_id: UU
         if name in channels.servers:
             return channels.servers[name]
         own = f" The server's own: {', '.join(sorted(channels.servers))}." if channels.servers else ""
+        if name in _SET_BY:
+            own += f" It has one called {name} where {_SET_BY[name]} is set: give this command the server's settings."
         raise NotFound(error.detail + own) from None

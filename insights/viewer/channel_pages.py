@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from adapters.channels.kinds import KINDS
 from flows.models import Delivery
 from insights.channels.store import address_of, listed
+from insights.channels.trial import TO_NOBODY
 from insights.models import ChannelSetup
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import Desk, PageGroup
@@ -111,6 +112,7 @@ class ChannelPages(PageGroup):
             kinds=sorted((kind.title, name) for name, kind in KINDS.items()),
             words=_WORDS | _FATES,
             server=self._server(request),
+            to_nobody=TO_NOBODY,
         )
 
 

@@ -102,6 +102,16 @@ async def test_every_sample_is_taken_by_its_provider() -> None:
             assert isinstance(result, Accepted), (name, result)
 
 
+async def test_what_goes_where_they_all_go_is_looked_for_at_nobodys_address(
+    database: Database, project_id: UUID, tmp_path: Path
+) -> None:
+    channels = await ways(database, project_id, 1, {"ticket": TicketOutbox(tmp_path / "tickets.jsonl")})
+    trial = await send_test(database, channels, project_id, "ticket", "me@shop.example", NOW)
+    assert (trial.good, trial.todo) == (True, "Look whether it arrived.")
+    with pytest.raises(NotFound, match="where WHYLEFT_SMTP_URL is set"):
+        await send_test(database, channels, project_id, "email", "me@shop.example", NOW)
+
+
 def test_each_result_has_words_of_its_own() -> None:
     results = (Accepted("1", "2 segments"), Retry("a."), Rejected("b."), Suppress("c."), Unknown("d."))
     said = [explained("main", result, "me") for result in results]

@@ -65,7 +65,12 @@ def fault_of(call: list[str]) -> str | None:
         command, rest = command.commands[rest[0]], rest[1:]
     known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     unknown = [word for word in rest if word.startswith("--") and word.split("=")[0] not in {*known, "--help"}]
-    return f"{' '.join(call[:2])} has no option {unknown[0]}" if unknown else None
+    if unknown:
+        return f"{' '.join(call[:2])} has no option {unknown[0]}"
+    # A bare name is how a sentence speaks of a command; whoever writes more of it must write what it asks for.
+    asked = [parameter.opts[0] for parameter in command.params if parameter.required and parameter.opts[0][0] == "-"]
+    missing = [option for option in asked if option not in rest]
+    return f"{' '.join(call[:2])} asks for {missing[0]}" if rest and missing else None
 
 
 def test_each_command_of_whyleft_in_a_document_is_one_with_the_options_it_is_given(pages: list[Path]) -> None:
@@ -77,7 +82,12 @@ def test_each_command_of_whyleft_in_a_document_is_one_with_the_options_it_is_giv
 
 @pytest.mark.parametrize(
     ("call", "fault"),
-    [("serv --port 1", "no command serv"), ("keys mint", "keys has no command mint"), ("eval --golden x", "--golden")],
+    [
+        ("serv --port 1", "no command serv"),
+        ("keys mint", "keys has no command mint"),
+        ("eval --golden x", "--golden"),
+        ("channels test main --to you@shop.example", "channels test asks for --project"),
+    ],
 )
 def test_a_command_that_is_none_would_be_seen(call: str, fault: str) -> None:
     assert fault in (fault_of(call.split()) or "")
