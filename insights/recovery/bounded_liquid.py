@@ -1,14 +1,15 @@
 """Liquid that ends: customers' templates are given so much time, so many turns, and values of so much size.
 
 The library bounds loops, output and the values that a template keeps, each by itself. What a single filter makes of two
-long texts (a letter replaced by a page, a page's letters joined by pages) it does not: that is bounded here.
+long texts (a letter replaced by a page, a page's letters joined by pages) it does not: that is bounded here. So is what
+it would take the library to read a template: some of its patterns try every way, in one call that nothing interrupts.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 from liquid import BoundTemplate, Environment, RenderContext, Token, TokenStream
@@ -16,7 +17,8 @@ from liquid.builtin.expressions.loop import LoopExpression
 from liquid.builtin.expressions.primitive import RangeLiteral
 from liquid.builtin.tags.for_tag import ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowTag
-from liquid.exceptions import ResourceLimitError
+from liquid.exceptions import LiquidSyntaxError, ResourceLimitError
+from liquid.token import TOKEN_EOF, TOKEN_EXPRESSION
 
 LONGEST_SECONDS: Final = 0.5
 MOST_VALUE: Final = 400_000
@@ -29,6 +31,12 @@ MOST_RANGE: Final = 10_000
 MOST_RAW: Final = 100
 """Parts of a template that are left as they are: each that does not end is looked for to the end of the template."""
 _RAW: Final = re.compile(r"\{%-?\s*(?:raw|doc|comment)\b")
+MOST_BLANKS: Final = 200
+"""Blanks in a row within a tag: the library tries each of them as the end of what stands before."""
+_BLANKS: Final = re.compile(rf"\s{{{MOST_BLANKS + 1}}}")
+MOST_BRACKETS: Final = 100
+"""Brackets of one tag that open: for each the library looks through all that follows."""
+_TAGS: Final = (("{{", "}}"), ("{%", "%}"))
 
 
 class TooSlow(ResourceLimitError):
@@ -161,6 +169,37 @@ class BoundedLiquid(Environment):
 
     def from_string(self, source: str, *given: Any, **named: Any) -> BoundTemplate:
         """The template of a source. Raises LiquidError."""
+        _check_tags(source)
         if len(_RAW.findall(source)) > MOST_RAW:
             raise TooLong(f"has more than {MOST_RAW} raw parts and comments", token=None)
         return super().from_string(source, *given, **named)
+
+    def tokenizer(self) -> Callable[[str], Iterator[Token]]:
+        """The library's own, with tags of so many brackets."""
+        read = super().tokenizer()
+
+        def bounded(source: str) -> Iterator[Token]:
+            for token in read(source):
+                if token.kind == TOKEN_EXPRESSION and token.value.count("(") + token.value.count("[") > MOST_BRACKETS:
+                    raise LiquidSyntaxError(f"has more than {MOST_BRACKETS} brackets in a tag", token=token)
+                yield token
+
+        return bounded
+
+
+def _check_tags(source: str) -> None:
+    """Raises LiquidError for a tag that does not end, and for one with too many blanks in a row.
+
+    Each opening is looked at, whatever it stands in: the library may be inside a tag that began before it.
+    """
+    for begin, end in _TAGS:
+        last = source.rfind(begin)
+        if last > source.rfind(end):
+            at = Token(TOKEN_EOF, value="", start_index=last, source=source)
+            raise LiquidSyntaxError(f"expected '{end}', found end of file", token=at)
+    for blanks in _BLANKS.finditer(source):
+        for begin, end in _TAGS:
+            last = source.rfind(begin, 0, blanks.start())
+            if last >= 0 and last > source.rfind(end, 0, blanks.start()):
+                at = Token(TOKEN_EXPRESSION, value="", start_index=blanks.start(), source=source)
+                raise TooLong(f"has more than {MOST_BLANKS} blanks in a row in a tag", token=at)

@@ -13,6 +13,10 @@ import mrml
 MOST_DEPTH: Final = 100
 """Levels of tags. Ten times as many fit into a thread's stack; a mail has some twenty."""
 
+MOST_SLIDES: Final = 100
+"""Pictures in carousels: the styles of each name all the others of its carousel."""
+MOST_MADE: Final = 1_000_000
+"""Characters of HTML. What is made of a tag may be a hundred times as long; mail programs cut mails off at a tenth."""
 _FONTS: Final[dict[str, str]] = {}
 """None: a font of somebody else's server would tell it who reads the mail."""
 
@@ -38,11 +42,15 @@ def mjml_to_html(source: str) -> str:
     source = source.strip()
     if deepest(source) > MOST_DEPTH:
         raise MjmlBroken(f"its tags stand in one another more than {MOST_DEPTH} levels deep.")
+    if source.count("mj-carousel-image") > 2 * MOST_SLIDES:  # each has an end
+        raise MjmlBroken(f"it has more than {MOST_SLIDES} pictures in carousels.")
     try:
         made = mrml.to_html(source, None, mrml.RenderOptions(disable_comments=False, fonts=_FONTS))
     except (OSError, ValueError) as error:
         raise MjmlBroken(f"is not MJML: {error}") from error
-    return str(made.content)
+    if len(html := str(made.content)) > MOST_MADE:
+        raise MjmlBroken(f"it makes more than {MOST_MADE:,} characters of HTML.")
+    return html
 
 
 def deepest(source: str) -> int:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 import pytest
+from liquid.exceptions import LiquidError
 
-from insights.recovery.bounded_liquid import MOST_VALUE, size_of
+from insights.recovery.bounded_liquid import MOST_BLANKS, MOST_VALUE, size_of
 from insights.recovery.links import Links, Target
 from insights.recovery.message_content import MOST_HTML, MessageContent
 from insights.recovery.message_faults import Patience, faults_of_message
@@ -53,6 +54,37 @@ def test_no_filter_makes_more_than_a_message_may_hold(source: str) -> None:
         LIQUID.line(source, {})
 
 
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("{{" * (MOST_HTML // 2), "expected '}}'"),
+        ("{{" + " " * MOST_HTML, "expected '}}'"),
+        ("{% " + "a" * MOST_HTML + "!", "expected '%}'"),
+        ("{{" + " " * MOST_HTML + "}}", "blanks in a row"),
+        ("{% #" + "\n" * MOST_HTML + "# %}", "blanks in a row"),
+        ("{% # }}" + "\n" * MOST_HTML + "# %}", "blanks in a row"),
+        ("{{ '%}'" + " " * MOST_HTML + "}}", "blanks in a row"),
+        ("{% liquid assign a = 1" + " " * MOST_HTML + "x %}", "blanks in a row"),
+        ("{{ " + "(" * MOST_HTML + " }}", "brackets"),
+        ("{{ a" + '["x' * (MOST_HTML // 3) + " }}", "brackets"),
+        ("{% if " + "(" * MOST_HTML + "%}{% endif %}", "brackets"),
+    ],
+)
+def test_no_template_is_read_for_minutes(source: str, why: str) -> None:
+    """The library's patterns try every way through each of these, in calls that hold every other thread up."""
+    with pytest.raises(LiquidError, match=why):
+        LIQUID.parse(source, html=True)
+
+
+def test_blanks_and_brackets_of_a_message_are_within_the_bounds() -> None:
+    gap, indented = " " * 5 * MOST_BLANKS, "\n" + " " * (MOST_BLANKS - 1)
+    assert LIQUID.line(f"a{gap}{{{{ b }}}}{gap}{{% if b %}}{gap}c{{% endif %}}", {"b": "b"}).split() == ["a", "b", "c"]
+    assert LIQUID.line(f"{{{{{indented}b{indented}| upcase }}}}", {"b": "b"}) == "B"
+    assert (
+        LIQUID.line("{% for i in (1..2) %}{{ b['x'] }}{% endfor %}" + "(" * 200, {"b": {"x": "x"}}) == "xx" + "(" * 200
+    )
+
+
 def test_what_a_message_needs_is_within_the_bounds() -> None:
     values = {"things": [{"name": "Kettle", "tags": ["a", "b"]}] * 50, "text": "a<b " * 1000}
     said = "{{ things | map: 'name' | join: ', ' }} {{ text | replace: 'a', 'ä' | escape | size }}"
@@ -91,6 +123,20 @@ def sheet(inner: str) -> str:
 def test_tags_without_a_bottom_do_not_reach_the_native_parser(inner: str) -> None:
     with pytest.raises(MjmlBroken, match="levels deep"):
         mjml_to_html(sheet(inner))
+
+
+def test_carousels_have_so_many_pictures_and_a_mail_so_much_html() -> None:
+    """Each picture of a carousel names all the others: twelve thousand are gigabytes."""
+
+    def carousel(pictures: int) -> str:
+        inner = "<mj-carousel-image src='https://a.example/x.png' />" * pictures
+        return sheet(f"<mj-section><mj-column><mj-carousel>{inner}</mj-carousel></mj-column></mj-section>")
+
+    assert mjml_to_html(carousel(12)).count("x.png") >= 12
+    with pytest.raises(MjmlBroken, match="pictures in carousels"):
+        mjml_to_html(carousel(8_000))
+    with pytest.raises(MjmlBroken, match="characters of HTML"):
+        mjml_to_html(sheet("<mj-section />" * 20_000))
 
 
 @pytest.mark.parametrize("end", ["<b", "<!-- ", "<b x='", "<![CDATA[", "</b"])
