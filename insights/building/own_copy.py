@@ -18,9 +18,10 @@ from insights.conditions.consent import ADS
 from insights.errors import Refused
 from insights.models import PushSubscription
 from insights.recovery import short, to_tools, tools
-from insights.recovery.compose import MessageComposer, sample_code
+from insights.recovery.compose import MessageComposer
 from insights.recovery.message_faults import SAMPLE
 from insights.recovery.message_render import MessageBroken
+from insights.recovery.step_code import sample_code
 from insights.vocabulary.actions import RecoveryAction
 
 MARK: Final = "[Test]"
@@ -173,7 +174,7 @@ async def _values(
 ) -> Mapping[str, Any]:
     if samples:
         return {**SAMPLE, "code": sample_code(request.params)}
-    return await composer.sample_values(tx, request)
+    return await composer.values.sample(tx, request)
 
 
 def _marked(action: str, content: Mapping[str, Any]) -> dict[str, Any]:

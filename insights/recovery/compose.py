@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,37 +16,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.channels.mail import MailInvalid, address
 from flows.ports import Composed, Done, SendRequest, Skip
 from insights.conditions.consent import consents
-from insights.identity.contact import Contact, read_contact
-from insights.models import Project
+from insights.identity.contact import read_contact
 from insights.profiles.language import language
-from insights.profiles.time_zone import time_zone, zone
-from insights.recovery import codes, marks, next_visit, short, to_tools, tools
+from insights.recovery import marks, next_visit, short, to_tools, tools
 from insights.recovery.links import Links, Target
-from insights.recovery.mail_values import (
-    answers_of,
-    cart_link,
-    first_name,
-    kept_values,
-    reason_of,
-    things_of_cart,
-    things_seen,
-    until,
-    way_back,
-)
 from insights.recovery.message_content import MessageContent
-from insights.recovery.message_faults import SAMPLE
 from insights.recovery.message_render import MessageBroken, MessageTemplates, Rendered
 from insights.recovery.message_store import names_of_messages, published_message
-from insights.recovery.plain import one_line, whole
+from insights.recovery.own_addresses import check_base
+from insights.recovery.plain import one_line
 from insights.recovery.rendering import Rendering
+from insights.recovery.step_code import discount
+from insights.recovery.step_values import StepValues
 from insights.recovery.templates import Messages
-from insights.recovery.unsubscribe import Claim, sign
-from insights.settings import SettingInvalid
 from insights.vocabulary.actions import RecoveryAction
 
-CODE_HOURS: Final = 24
-MOST_CODE_HOURS: Final = 24 * 30
-MOST_PERCENT: Final = 90
 _ONLY_READ: Final = frozenset(
     {
         RecoveryAction.CREATE_TICKET,
@@ -70,16 +52,13 @@ class MessageComposer:
     def __init__(
         self, *, public_url: str, shop_url: str, signing_secret: bytes, messages: Messages | None = None
     ) -> None:
-        _check_base("WHYLEFT_PUBLIC_URL", public_url)
-        if shop_url:
-            _check_url("WHYLEFT_SHOP_URL", shop_url)
+        check_base("WHYLEFT_PUBLIC_URL", public_url)
         self.public_url = public_url.rstrip("/")
-        self._shop_url = shop_url
-        self._secret = signing_secret
         self.templates = MessageTemplates()
         self.rendering = Rendering(self.templates)
         self.messages = messages or Messages(templates=self.templates)
         self.links = Links(signing_secret, public_url)
+        self.values = StepValues(self.links, shop_url=shop_url, signing_secret=signing_secret)
 
     def only_reads(self, action: str) -> bool:
         return action in _ONLY_READ
@@ -132,7 +111,7 @@ class MessageComposer:
         # The gate asks again; asked here too, so that no code is issued for nobody.
         if not consents(visitor.consent, "email"):
             return Skip("no_consent", "The visitor has not agreed to messages by email.")
-        values = await self._said(tx, request, "email", recipient, visitor)
+        values = await self.values.of(tx, request, "email", recipient, visitor)
         if isinstance(values, Skip):
             return values
         locale = await language(tx, request.project_id, request.visitor_id)
@@ -167,35 +146,6 @@ class MessageComposer:
         )
         return replace(mail, html=html)
 
-    async def _said(
-        self, tx: AsyncSession, request: SendRequest, channel: str, recipient: str, visitor: Contact
-    ) -> dict[str, Any] | Skip:
-        """The values that a message's words may use, a discount code among them where the step gives one."""
-        project = await tx.get_one(Project, request.project_id)
-        link = way_back(request.trigger, self._shop_url, project.allowed_origins, channel)
-        if link is None:
-            return Skip(
-                "no_shop_address",
-                "There is nowhere to send the visitor back to: set WHYLEFT_SHOP_URL, or add the shop's origin to the "
-                "project.",
-            )
-        claim = Claim(request.project_id, request.visitor_id, channel, recipient)
-        unsubscribe_url = f"{self.public_url}/v1/unsubscribe?token={sign(self._secret, claim)}"
-        values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
-        values["cart_link"] = self._cart_link(request, link)
-        values["first_name"] = first_name(visitor.traits)
-        code = await self._discount(tx, request)
-        if isinstance(code, Skip):
-            return code
-        return values if code is None else values | {"code": code}
-
-    async def _discount(self, tx: AsyncSession, request: SendRequest) -> dict[str, Any] | Skip | None:
-        if (percent := whole(request.params.get("discount_percent"))) is None:
-            return None
-        if not 1 <= percent <= MOST_PERCENT:
-            return Skip("bad_discount", f"The discount must be 1 to {MOST_PERCENT} percent, not {percent}.")
-        return await self._code(tx, request, percent)
-
     async def _short(self, tx: AsyncSession, request: SendRequest) -> Composed | Skip:
         is_sms = request.action == RecoveryAction.SEND_SMS
         channel = short.SMS if is_sms else short.PUSH
@@ -207,7 +157,7 @@ class MessageComposer:
             return recipient
         if visitor is None or not consents(visitor.consent, channel):
             return Skip("no_consent", f"The visitor has not agreed to messages by {channel}.")
-        values = await self._said(tx, request, channel, recipient, visitor)
+        values = await self.values.of(tx, request, channel, recipient, visitor)
         if isinstance(values, Skip):
             return values
         if is_sms:
@@ -215,7 +165,7 @@ class MessageComposer:
         return await short.push_of(tx, self.rendering, request, values)
 
     async def _next_visit(self, tx: AsyncSession, request: SendRequest) -> Done | Skip:
-        code = await self._discount(tx, request)
+        code = await discount(tx, request)
         if isinstance(code, Skip):
             return code
         given = None if code is None else {"code": str(code["text"]), "percent": str(code["percent"])}
@@ -226,21 +176,9 @@ class MessageComposer:
     ) -> Rendered:
         """The message as this visitor would get it, whether or not they may be written to: nothing is issued, the code
         and the link to unsubscribe are samples. Raises MessageBroken."""
-        values = await self.sample_values(tx, request)
+        values = await self.values.sample(tx, request)
         chosen = locale or await self.locale(tx, request)
         return await self.rendering.message(request.project_id, content, chosen, values)
-
-    async def sample_values(self, tx: AsyncSession, request: SendRequest) -> dict[str, Any]:
-        """What the visitor's message would say, with a sample for the code and for the link to unsubscribe."""
-        visitor = await read_contact(tx, request.project_id, request.visitor_id)
-        project = await tx.get_one(Project, request.project_id)
-        link = way_back(request.trigger, self._shop_url, project.allowed_origins) or str(SAMPLE["link"])
-        unsubscribe_url = f"{self.public_url}/v1/unsubscribe?token=sample"
-        values = _values(request, one_line(project.name, 60), link, unsubscribe_url)
-        values["cart_link"] = self._cart_link(request, link)
-        values["first_name"] = first_name(visitor.traits) if visitor is not None else ""
-        values["code"] = sample_code(request.params)
-        return values
 
     async def locale(self, tx: AsyncSession, request: SendRequest) -> str | None:
         """The language that the visitor's browser says."""
@@ -249,69 +187,3 @@ class MessageComposer:
     async def content(self, tx: AsyncSession, project_id: UUID, name: str) -> MessageContent | None:
         """What goes out under a name: the shop's own message, or the one that comes along; None for neither."""
         return await published_message(tx, project_id, name) or self.messages.content(name)
-
-    def _cart_link(self, request: SendRequest, link: str) -> str:
-        token = self.links.sign(Target("cart", request.project_id, request.run_id, request.step_id), request.now)
-        return cart_link(link, request.params.get("cart_url"), token, request.trigger)
-
-    async def _code(self, tx: AsyncSession, request: SendRequest, percent: int) -> dict[str, Any]:
-        hours = min(max(whole(request.params.get("discount_hours")) or CODE_HOURS, 1), MOST_CODE_HOURS)
-        issued = await codes.issue(
-            tx,
-            request.project_id,
-            issue_key=f"{request.run_id}/{request.step_id}",
-            visitor_id=request.visitor_id,
-            percent=percent,
-            valid_for=timedelta(hours=hours),
-            now=request.now,
-        )
-        name = await time_zone(tx, request.project_id, request.visitor_id)
-        local = (zone(name) if name is not None else None) or UTC
-        return {
-            "text": issued.code,
-            "percent": issued.percent,
-            "hours": hours,
-            "until": until(issued.expires_at, local),
-        }
-
-
-def sample_code(params: Mapping[str, Any]) -> dict[str, Any]:
-    """What stands for the code of a step while none is issued."""
-    given = (("percent", "discount_percent"), ("hours", "discount_hours"))
-    return {**SAMPLE["code"], **{name: params[param] for name, param in given if params.get(param) is not None}}
-
-
-def _values(request: SendRequest, shop: str, link: str, unsubscribe_url: str) -> dict[str, Any]:
-    things, total = things_of_cart(request.trigger)
-    viewed = things_seen(request.trigger)
-    return {
-        "shop": shop,
-        "link": link,
-        "unsubscribe_url": unsubscribe_url,
-        "has_cart": bool(things),
-        "things": things or viewed,
-        "viewed": viewed,
-        "total": total,
-        "answers": answers_of(request.params),
-        "form": kept_values(request.trigger),
-        "reason": reason_of(request.trigger),
-    }
-
-
-def _check_url(name: str, url: str) -> None:
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        valid = False
-    if not valid or any(c.isspace() or not c.isprintable() or c in '<>"' for c in url):
-        raise SettingInvalid(f"{name} is {url!r}: write an address such as https://shop.example/.")
-
-
-def _check_base(name: str, url: str) -> None:
-    """For an address that paths are put behind, and that strangers get to see."""
-    _check_url(name, url)
-    if "?" in url or "#" in url or "@" in urlsplit(url).netloc:
-        raise SettingInvalid(
-            f"{name}: leave out what begins with ? or # and any user and password, as https://why.example."
-        )

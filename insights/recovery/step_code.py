@@ -1,0 +1,59 @@
+"""The discount code that a step gives: how much and for how long, issued once however often the step is tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, timedelta
+from typing import Any, Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.ports import SendRequest, Skip
+from insights.profiles.time_zone import time_zone, zone
+from insights.recovery import codes
+from insights.recovery.mail_values import until
+from insights.recovery.message_faults import SAMPLE
+from insights.recovery.plain import whole
+
+CODE_HOURS: Final = 24
+MOST_CODE_HOURS: Final = 24 * 30
+MOST_PERCENT: Final = 90
+
+
+async def discount(tx: AsyncSession, request: SendRequest) -> dict[str, Any] | Skip | None:
+    """What a message says of the step's code, issued now; None where it gives none.
+
+    ``params``: {"discount_percent": 15, "discount_hours": 24?}.
+    """
+    if (percent := whole(request.params.get("discount_percent"))) is None:
+        return None
+    if not 1 <= percent <= MOST_PERCENT:
+        return Skip("bad_discount", f"The discount must be 1 to {MOST_PERCENT} percent, not {percent}.")
+    return await _code(tx, request, percent)
+
+
+def sample_code(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What stands for the code of a step while none is issued."""
+    given = (("percent", "discount_percent"), ("hours", "discount_hours"))
+    return {**SAMPLE["code"], **{name: params[param] for name, param in given if params.get(param) is not None}}
+
+
+async def _code(tx: AsyncSession, request: SendRequest, percent: int) -> dict[str, Any]:
+    hours = min(max(whole(request.params.get("discount_hours")) or CODE_HOURS, 1), MOST_CODE_HOURS)
+    issued = await codes.issue(
+        tx,
+        request.project_id,
+        issue_key=f"{request.run_id}/{request.step_id}",
+        visitor_id=request.visitor_id,
+        percent=percent,
+        valid_for=timedelta(hours=hours),
+        now=request.now,
+    )
+    name = await time_zone(tx, request.project_id, request.visitor_id)
+    local = (zone(name) if name is not None else None) or UTC
+    return {
+        "text": issued.code,
+        "percent": issued.percent,
+        "hours": hours,
+        "until": until(issued.expires_at, local),
+    }
