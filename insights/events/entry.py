@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from insights.events.turns import Reservation
-from insights.events.wire import Rejection, WireEvent, type_of
+from insights.events.wire import Rejection, WireEvent
 
 
 class Columns(Struct, gc=False):
@@ -79,7 +79,7 @@ class Entry(Struct, gc=False):
 
     def __post_init__(self) -> None:
         # Asked for all the way to the commit, and nearly always the answer is that there is nothing special.
-        self.types = set(map(type_of, self.events))
+        self.types = {event.type for event in self.events}
 
     @property
     def surely_new(self) -> bool:

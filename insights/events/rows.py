@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from operator import attrgetter
 from uuid import UUID
 
 import msgspec
@@ -25,11 +24,9 @@ from adapters.postgres.arrays import (
 )
 from insights.events.entry import Columns, Entry, Part
 from insights.events.kept import kept_props, kept_url, only_allowed
-from insights.events.wire import WireEvent, time_of, type_of
+from insights.events.wire import WireEvent
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import IdNumber
-
-_id_of, _seq_of, _props_of, _url_of = map(attrgetter, ("id", "seq", "props", "url"))
 
 Key = tuple[UUID, UUID]
 """What an event is known by within its project: its session and its id."""
@@ -77,7 +74,7 @@ def rows_of(entries: Iterable[Entry], stored: Collection[Key] | None) -> Rows:
         if rows.new is not None and stored is not None:
             events = _without(entry, stored, rows.new)
             if len(events) < len(entry.events):
-                types, part = set(map(type_of, events)), None
+                types, part = {event.type for event in events}, None
         if events:
             part = part or part_of(entry, events, types)
             rows.parts.append(part)
@@ -93,7 +90,7 @@ def part_of(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) 
     and the flush, for which others wait, begins sooner.
     """
     visit = events if AFTERWARDS.isdisjoint(types) else [event for event in events if event.type not in AFTERWARDS]
-    times = list(map(time_of, visit))
+    times = [event.t for event in visit]
     ended = [int(event.t) for event in visit if event.type == "session_ended"] if "session_ended" in types else ()
     return Part(
         _columns(entry, events, types),
@@ -123,8 +120,8 @@ and forgotten."""
 
 
 def _columns(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) -> Columns:
-    props = _encode(list(map(_props_of, events)))
-    urls = list(map(_url_of, events))
+    props = _encode([event.props for event in events])
+    urls = [event.url for event in events]
     elsewhere = any(urls)
     url = entry.page_url
     # Nearly always all is kept: one look at the whole instead of one at each value, and for single characters, which is
@@ -138,18 +135,18 @@ def _columns(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str])
         or (elsewhere and any(kept_url(one) is not one for one in urls))
     ):
         events = [_kept(event, entry.extra_fields) for event in events]
-        props = _encode(list(map(_props_of, events)))
-        urls, url = list(map(_url_of, events)), kept_url(url)
+        props = _encode([event.props for event in events])
+        urls, url = [event.url for event in events], kept_url(url)
     count = len(events)
     return Columns(
         uuid_piece(entry.session_id) * count,
-        uuid_pieces(map(_id_of, events)),
+        uuid_pieces([event.id for event in events]),
         uuid_piece(entry.visitor_id) * count,
         text_piece(entry.tab) * count,
-        bigint_pieces(map(_seq_of, events)),
-        double_pieces(map(time_of, events)),
+        bigint_pieces([event.seq for event in events]),
+        double_pieces([event.t for event in events]),
         double_piece(entry.received_ms) * count,
-        b"".join(map(known_text_piece, map(type_of, events))),
+        b"".join([known_text_piece(event.type) for event in events]),
         b"".join([text_piece(one or url) for one in urls]) if elsewhere else text_piece(url) * count,
         props[1:-1],
     )

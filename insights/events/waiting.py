@@ -107,4 +107,4 @@ class Lines(Generic[T]):
 
     def __bool__(self) -> bool:
         """Whether ``next`` would give something."""
-        return any(line not in self._writing for line in self._lines)
+        return not self._writing.issuperset(self._lines)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -90,10 +88,6 @@ class Reading(Struct, frozen=True):
     batch: Batch
     rejected: list[Rejection]
     skew_ms: int
-
-
-time_of: Callable[[WireEvent], float] = attrgetter("t")
-type_of: Callable[[WireEvent], str] = attrgetter("type")
 
 
 def refuse_types(reading: Reading, types: AbstractSet[str], error: str) -> Reading:

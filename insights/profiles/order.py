@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from operator import attrgetter, lt
 from uuid import UUID
 
-from insights.events.wire import WireEvent, time_of
+from insights.events.wire import WireEvent
 from insights.profiles.fold import fold_all, remembers
 from insights.profiles.pages import event_path
 from insights.profiles.profile import MOST_SESSIONS, Profile
@@ -22,7 +22,7 @@ _AS_HAPPENED = attrgetter("t", "seq", "id")
 
 def put_in_order(events: list[WireEvent]) -> None:
     """Sorts a batch's events (one session, one tab) in place, as the store's reader sorts them."""
-    times = list(map(time_of, events))
+    times = [event.t for event in events]
     # Most are in order as they come, each at a time of its own.
     if not all(map(lt, times, times[1:])):
         events.sort(key=_AS_HAPPENED)
