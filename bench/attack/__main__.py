@@ -23,8 +23,8 @@ from sqlalchemy import select
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
+from bench.attack import neighbour
 from bench.attack.fuzz import Fuzzed, fuzz
-from bench.attack.neighbour import Added, measure, typical
 from bench.attack.rows import ROWS, Outcome, Row, attempt
 from bench.attack.slowness import slowness
 from bench.chaos import ingest as chaos
@@ -48,14 +48,12 @@ ROWS_AT_ONCE = 2
 KILLS = 4
 """Of each process in the long run; `python -m bench.chaos ingest --long` takes a hundred."""
 SECONDS_OF_FAULT = 8.0
-MOST_DEARER = 10.0
-"""Per cent that a flood may add to a neighbour's p99."""
 
 
 async def run(long: bool) -> list[Figure]:
     """All figures."""
     # Alone: everything else would be a neighbour, too.
-    beside = await _neighbour(long)
+    beside = await neighbour.figures(40 if long else 8)
     cores = asyncio.Semaphore(max(os.cpu_count() or 1, ROWS_AT_ONCE + 1))
     rows, fuzzed = await asyncio.gather(_rows([row for row in ROWS if long or not row.long], cores), _fuzz(long, cores))
     figures = [*rows, *fuzzed, *beside]
@@ -82,32 +80,6 @@ async def _rows(rows: list[Row], cores: asyncio.Semaphore) -> list[Figure]:
         held = not outcome.broken and outcome.tried > 0
         figures.append(Figure(f"{row.name}: {row.number}", len(outcome.broken), "tests", 0, held, outcome.tried))
     return figures
-
-
-async def _neighbour(long: bool) -> list[Figure]:
-    with tempfile.TemporaryDirectory() as folder:
-        found = await measure(Path(folder), rounds=40 if long else 8, seconds=2.0)
-    flood, nothing = found.by_flood, found.by_nothing
-    each = found.requests // 2
-    return [
-        Figure("a neighbour's p99 alone", round(typical(found.alone), 2), "ms", n=each),
-        Figure("a neighbour's p99 beside a key that floods", round(typical(found.beside), 2), "ms", n=each),
-        Figure("without a flood it wavers by", round(nothing.median, 1), f"%, {_between(nothing)}", n=each),
-        Figure(
-            "what the flood adds to it",
-            round(flood.median, 1),
-            f"%, {_between(flood)}",
-            MOST_DEARER,
-            flood.median <= MOST_DEARER,
-            each,
-        ),
-        Figure("of the flood turned away", found.turned_away, "requests", n=found.flooded),
-        Figure("of the neighbour refused", found.errors, "requests", 0, found.errors == 0),
-    ]
-
-
-def _between(found: Added) -> str:
-    return f"{found.low:+.0f} to {found.high:+.0f} in 95 of 100 draws"
 
 
 @asynccontextmanager

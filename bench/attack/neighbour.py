@@ -3,26 +3,29 @@
 Alone and beside take turns of a few seconds, so that what else the machine does falls on both, and the p99 of half a
 second is taken, the median of all of them: a stall spoils the half second that it falls in, not the figure. What turns
 alone differ by among themselves is told too: it is what the comparison wavers by where there is no flood at all.
+That all of a flood hangs up at once has a turn of its own, whose slowest request is told beside that of a turn alone.
+`python -m bench.attack.neighbour [ROUNDS] [--json]` is this part alone.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import statistics
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
+from bench.attack.flood import address
 from bench.batches import bodies
-from bench.load import Run, closed_loop, open_loop
+from bench.load import Run, open_loop, without_collecting
 from bench.processes import Process, environment
+from bench.report import Figure, report
 from bench.wear import wear_in
 from insights.access.keys import create_key
 from insights.shipped import shipped
@@ -32,9 +35,13 @@ QUIET_KEYS = 4
 """Keys of the quiet shop, which sends ``RATE`` requests a second with each."""
 FLOOD_ALLOWED = "60"
 """Requests a second that each key may send: more than a quiet one does, far less than the flood tries."""
-FLOOD_CONNECTIONS = 500
 LEAD = 0.7
 """Seconds from the flood's beginning until its neighbour is timed: what it may send at once is through by then."""
+LONGER = 1.0
+"""Seconds for which a flood outlasts its turn: that it hangs up falls into a turn by itself. What was taken of it is
+stored by the end of that one."""
+MOST_DEARER = 10.0
+"""Per cent that a flood may add to a neighbour's p99."""
 WINDOW = 0.5
 """Seconds; what 100 requests are sent in."""
 DRAWN = 500
@@ -57,10 +64,12 @@ class Added:
 
 @dataclass(slots=True)
 class Neighbour:
-    """The neighbour's turns; how many requests they were of; what the flood got."""
+    """The neighbour's turns, ``ends`` those in which the flood hung up; how many requests the others were of; what the
+    flood got."""
 
     alone: list[Turn] = field(default_factory=list)
     beside: list[Turn] = field(default_factory=list)
+    ends: list[Turn] = field(default_factory=list)
     requests: int = 0
     flooded: int = 0
     turned_away: int = 0
@@ -95,6 +104,42 @@ def typical(turns: Sequence[Turn]) -> float:
     return statistics.median(window for turn in turns for window in turn)
 
 
+def slowest(turns: Sequence[Turn]) -> float:
+    """The slowest request of a turn in milliseconds, the median of turns: a window's p99 is its slowest of 100."""
+    return statistics.median(max(turn) for turn in turns)
+
+
+async def figures(rounds: int) -> list[Figure]:
+    """The figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = await measure(Path(folder), rounds=rounds, seconds=2.0)
+    flood, nothing = found.by_flood, found.by_nothing
+    each = found.requests // 2
+    return [
+        Figure("a neighbour's p99 alone", round(typical(found.alone), 2), "ms", n=each),
+        Figure("a neighbour's p99 beside a key that floods", round(typical(found.beside), 2), "ms", n=each),
+        Figure("without a flood it wavers by", round(nothing.median, 1), f"%, {_between(nothing)}", n=each),
+        Figure(
+            "what the flood adds to it",
+            round(flood.median, 1),
+            f"%, {_between(flood)}",
+            MOST_DEARER,
+            flood.median <= MOST_DEARER,
+            each,
+        ),
+        Figure("its slowest request in a turn alone", round(slowest(found.alone), 1), "ms", n=rounds),
+        Figure(
+            "its slowest request in a turn in which the flood hangs up", round(slowest(found.ends), 1), "ms", n=rounds
+        ),
+        Figure("of the flood turned away", found.turned_away, "requests", n=found.flooded),
+        Figure("of the neighbour refused", found.errors, "requests", 0, found.errors == 0),
+    ]
+
+
+def _between(found: Added) -> str:
+    return f"{found.low:+.0f} to {found.high:+.0f} in 95 of 100 draws"
+
+
 async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
     """``rounds`` turns alone and beside, ``seconds`` each."""
     server = await asyncio.to_thread(embedded.start, folder / "postgres")
@@ -122,20 +167,24 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
 async def _rounds(port: int, quiet: Sequence[str], loud: str, rounds: int, seconds: float) -> Neighbour:
     found = Neighbour()
     flood = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.attack.neighbour", str(port), loud, str(LEAD + seconds)),
+        *(sys.executable, "-m", "bench.attack.flood", str(port), loud, str(LEAD + seconds + LONGER)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
     assert flood.stdin is not None
     assert flood.stdout is not None
-    await flood.stdout.readline()
     await _visits(port, quiet, 2.0)
     for _ in range(rounds):
+        await flood.stdout.readline()
         await _noted(port, quiet, seconds, found, found.alone)
         flood.stdin.write(b"go\n")
+        told = asyncio.create_task(flood.stdout.readline())
         await asyncio.sleep(LEAD)
         await _noted(port, quiet, seconds, found, found.beside)
-        sent, refused = (await flood.stdout.readline()).split()
+        if told.done():
+            raise SystemExit("bench: the flood ended while its neighbour was timed; the machine is too busy.")
+        found.ends.append(_windows(await _visits(port, quiet, seconds), seconds))
+        sent, refused = (await told).split()
         found.flooded += int(sent)
         found.turned_away += int(refused)
     flood.stdin.close()
@@ -145,41 +194,31 @@ async def _rounds(port: int, quiet: Sequence[str], loud: str, rounds: int, secon
 
 async def _noted(port: int, keys: Sequence[str], seconds: float, found: Neighbour, turns: list[Turn]) -> None:
     runs = await _visits(port, keys, seconds)
-    size = int(RATE * WINDOW)
-    turns.append(
-        [
-            Run(latencies=[wait for run in runs for wait in run.latencies[start : start + size]]).at(0.99)
-            for start in range(0, int(RATE * seconds), size)
-        ]
-    )
+    turns.append(_windows(runs, seconds))
     found.requests += sum(len(run.latencies) for run in runs)
     found.errors += sum(run.errors for run in runs)
 
 
+def _windows(runs: Sequence[Run], seconds: float) -> Turn:
+    size = int(RATE * WINDOW)
+    return [
+        Run(latencies=[wait for run in runs for wait in run.latencies[start : start + size]]).at(0.99)
+        for start in range(0, int(RATE * seconds), size)
+    ]
+
+
 async def _visits(port: int, keys: Sequence[str], seconds: float) -> list[Run]:
+    # Made beforehand: that, and the garbage of it, would be timed as the server's.
+    waiting = [bodies(int(RATE * seconds), a_visit=4) for _ in keys]
+
     # A little apart: keys that send in the same moment would wait for each other.
     async def one(number: int, key: str) -> Run:
         await asyncio.sleep(number / len(keys) / RATE)
-        return await open_loop(port, _path(key), bodies(int(RATE * seconds), a_visit=4), rate=RATE)
+        return await open_loop(port, address(key), waiting[number], rate=RATE)
 
-    return await asyncio.gather(*(one(number, key) for number, key in enumerate(keys)))
-
-
-def _path(key: str) -> str:
-    return f"/v1/events?key={quote(key)}"
-
-
-def _flood(port: int, key: str, seconds: float) -> None:
-    """In a process of its own that gives way: what is measured is the server's time and not that of a client."""
-    os.nice(19)
-    waiting = bodies(4_000, a_visit=4)
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        found = asyncio.run(
-            closed_loop(port, _path(key), waiting, connections=FLOOD_CONNECTIONS, seconds=seconds, leaves=True)
-        )
-        print(len(found.latencies), found.errors, flush=True)
+    with without_collecting():
+        return await asyncio.gather(*(one(number, key) for number, key in enumerate(keys)))
 
 
 if __name__ == "__main__":
-    _flood(int(sys.argv[1]), sys.argv[2], float(sys.argv[3]))
+    report("attack-neighbour", asyncio.run(figures(next((int(word) for word in sys.argv[1:] if word.isdigit()), 8))))
