@@ -21,6 +21,7 @@ from insights.errors import Refused
 from insights.events.dialects import ga4, segment
 from insights.events.dialects.translation import Envelope, Translated, Untranslatable, Who
 from insights.events.reading import event_or_reason
+from insights.events.storable import unstorable
 from insights.events.wire import EARLIEST_MS, Limits
 from insights.replay.formats import Format as LogFormat
 from insights.replay.formats import RowBroken, row_reader
@@ -278,6 +279,8 @@ def _item(item: dict[str, Any]) -> dict[str, Any]:
 def _translated(
     translate: Callable[[Any, Envelope], list[Translated]], message: dict[str, Any], context: Any
 ) -> list[Happening | str]:
+    if (problem := unstorable(message) or unstorable(context)) is not None:
+        raise _Unreadable(problem)
     envelope = Envelope(received_ms=time.time_ns() // 1_000_000, context=context, trusted=True)
     try:
         found = translate(message, envelope)

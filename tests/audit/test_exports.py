@@ -101,6 +101,23 @@ def test_a_bad_event_of_a_batch_costs_only_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("odd", "problem"),
+    [("\ud83d", "holds half of a character"), (10**30, "is too large a number"), (float("nan"), "not a finite number")],
+)
+def test_a_value_that_no_text_or_number_can_hold_costs_only_its_line(tmp_path: Path, odd: Any, problem: str) -> None:
+    """Exports cut texts in the middle of an emoji, and write numbers that nobody can hold."""
+    said = [
+        SEGMENT | {"messageId": "m2", "anonymousId": odd},
+        SEGMENT | {"messageId": "m3", "properties": {"product_id": "shoe", "colour": odd}},
+    ]
+    paid = [GA4 | {"user_pseudo_id": odd}, GA4 | {"items": [{"item_id": "shoe", "item_name": odd}]}]
+    for good, bad in ((SEGMENT, said), (GA4, paid)):
+        _, happenings, unread = _read(written(tmp_path, [json.dumps(one) for one in (good, *bad)]))
+        assert len(happenings) == 1
+        assert [problem in one.problem for one in unread] == [True, True]
+
+
+@pytest.mark.parametrize(
     ("content", "advice"),
     [
         (b"", "is empty"),
