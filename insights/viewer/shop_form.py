@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from flows.conditions.amounts import to_minor
 from insights.errors import Refused
 from insights.vocabulary.money import minor_digits
 
 SHARES: Final = ("margin_rate", "holdout")
 AMOUNTS: Final = ("shipping_cost_minor", "free_shipping_from_minor")
+_AMOUNT: Final = re.compile(r"[0-9]{1,9}([.,][0-9]+)?")
 _SAID: Final = {
     "margin_rate": "Margin",
     "holdout": "Held out",
@@ -33,7 +36,7 @@ def given(form: Mapping[str, str], number: Callable[[str, str], float | None]) -
     """What the API is told. ``number``: reads a field's number, None for an empty one. Raises Refused."""
     currency = form.get("currency", "").strip().upper() or None
     body: dict[str, Any] = {"currency": currency, "contact_href": form.get("contact_href", "").strip()}
-    typed = {name: number(_SAID[name], form.get(name, "").removesuffix("%")) for name in (*SHARES, *AMOUNTS)}
+    typed = {name: number(_SAID[name], form.get(name, "").removesuffix("%")) for name in SHARES}
     for name in SHARES:
         share = typed[name]
         most = 50 if name == "holdout" else 100
@@ -42,8 +45,17 @@ def given(form: Mapping[str, str], number: Callable[[str, str], float | None]) -
         body[name] = None if share is None else round(share / 100, 6)
     body["holdout"] = body["holdout"] or 0.0
     for name in AMOUNTS:
-        amount = typed[name]
-        if amount is not None and not 0 <= amount < 10**9:
-            raise Refused(f"{_SAID[name]}: write an amount such as 4.90.", field=name)
-        body[name] = None if amount is None else round(amount * 10 ** minor_digits(currency))
+        body[name] = _minor(name, form.get(name, "").strip(), currency)
     return body
+
+
+def _minor(name: str, text: str, currency: str | None) -> int | None:
+    """An amount as people write it, in minor units. "1,250" could be a thousand or a little more than one: where the
+    currency has no three digits after the point it is refused, not taken for either. Raises Refused."""
+    if not text:
+        return None
+    minor = to_minor(text.replace(",", "."), currency or "") if _AMOUNT.fullmatch(text) else None
+    if minor is None:
+        example = f"{4.9:.{digits}f}" if (digits := minor_digits(currency)) else "490"
+        raise Refused(f"{_SAID[name]}: write an amount such as {example}, without a mark for thousands.", field=name)
+    return minor

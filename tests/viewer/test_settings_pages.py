@@ -20,9 +20,11 @@ from insights.access.keys import create_key
 from insights.access.projects import make_project
 from insights.access.roles import Role
 from insights.app import create_app
+from insights.errors import Refused
 from insights.models import PrivacyRequest, ProviderErasure
 from insights.settings import Settings
 from insights.viewer.gate import LOGIN_COOKIE
+from insights.viewer.shop_form import given
 from insights.wiring.services import Services, build
 from tests.viewer.conftest import hidden, log_in
 from tests.viewer.people import PASSWORD, enter, make_member
@@ -199,6 +201,30 @@ async def test_what_the_shop_says_of_itself_is_set_where_lift_points_to(admin: S
         assert refused.status_code == 400 and says in unescape(refused.text)
     await admin.send("/settings/project", "/settings/shop")
     assert 'name="margin_rate" value=""' in await admin.see("/settings/project")
+
+
+@pytest.mark.parametrize(
+    ("currency", "typed", "minor"),
+    [
+        ("EUR", "4,90", 490),
+        ("JPY", "1250", 1250),
+        ("KWD", "1.250", 1250),
+        ("", "7.5", 750),
+        ("JPY", "1,250", "such as 490"),
+        ("EUR", "1,250", "such as 4.90"),
+        ("EUR", "1.250,00", "such as 4.90"),
+        ("KWD", "-1", "such as 4.900"),
+        ("EUR", "1e3", "such as 4.90"),
+    ],
+)
+def test_an_amount_that_could_be_two_is_refused_and_not_guessed(currency: str, typed: str, minor: int | str) -> None:
+    form = {"currency": currency, "shipping_cost_minor": typed}
+    if isinstance(minor, int):
+        assert given(form, lambda name, text: None)["shipping_cost_minor"] == minor
+    else:
+        with pytest.raises(Refused, match=minor) as refusal:
+            given(form, lambda name, text: None)
+        assert refusal.value.field == "shipping_cost_minor"
 
 
 async def test_what_connected_tools_said_to_an_erasure_is_shown_and_can_be_settled(
