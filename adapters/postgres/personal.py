@@ -48,11 +48,13 @@ class Ring:
     """Keys of personal columns, newest first. Without any, texts stay plain.
 
     ``again`` reads them anew: it is asked when something was sealed with a key that is not among them.
+    ``lacking``: whether the last thing to be opened could not be, for lack of its key.
     """
 
     def __init__(self, keys: Sequence[bytes] = (), again: Callable[[], Sequence[bytes]] | None = None) -> None:
         self._ciphers = _derived(keys)
         self._again = again
+        self.lacking = False
 
     def __len__(self) -> int:
         return len(self._ciphers)
@@ -74,6 +76,7 @@ class Ring:
             return text
         name, _, sealed = text.removeprefix(PREFIX).partition(".")
         cipher = self._cipher(name)
+        self.lacking = cipher is None
         if cipher is None:
             raise KeyUnknown
         try:

@@ -7,13 +7,17 @@ from dataclasses import asdict
 from typing import Any
 
 import msgspec
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from adapters.postgres.personal import KeyUnknown
 from flows.conditions import ConditionInvalid
 from flows.errors import Fault, FlowInvalid
 from insights.errors import TooMany, Unavailable, WhyleftError
+
+log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -83,6 +87,12 @@ def install(app: FastAPI) -> None:
         return Response(
             problem(422, "The request is malformed", f"{field}: {said}.", field), 422, media_type=MEDIA_TYPE
         )
+
+    @app.exception_handler(KeyUnknown)
+    async def _sealed(request: Request, error: Exception) -> Response:
+        log.error("sealed_with_another_key", path=request.url.path)
+        body = problem(500, "Names and addresses cannot be opened", str(error))
+        return Response(body, 500, media_type=MEDIA_TYPE)
 
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: Exception) -> Response:

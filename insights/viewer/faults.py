@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from adapters.postgres.personal import KeyUnknown
 from insights.viewer.render import page
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ class Faults:
             DBAPIError: self.database_failed,
             PoolTimeout: self.database_failed,
             OSError: self.database_failed,
+            KeyUnknown: self.sealed,
             Exception: self.broken,
         }
 
@@ -67,6 +69,11 @@ class Faults:
         response = self._say(request, 503, title, text)
         response.headers["Retry-After"] = "5"
         return response
+
+    async def sealed(self, request: Request, error: Exception) -> Response:
+        """What the page shows was sealed with a key that this server does not have."""
+        log.error("sealed_with_another_key", path=request.scope["path"])
+        return self._say(request, 500, "Names and addresses cannot be opened", str(error))
 
     async def broken(self, request: Request, error: Exception) -> Response:
         """A fault of ours."""

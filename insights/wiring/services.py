@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Final
 
 from adapters.channels.line import Line
 from adapters.postgres import migrate
@@ -121,7 +122,8 @@ class Place:
 
 def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
     """The services of one process."""
-    database = Database(urls, ring=personal_ring(settings))
+    ring = personal_ring(settings)
+    database = Database(urls, ring=ring)
     meters = Meters(tracing.tracer())
     profiles = live_profiles(settings)
     recorder = Recorder(
@@ -209,11 +211,14 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             database,
             migrate.revisions(shipped("migrations")),
             lambda: recorder.saturated,
-            lambda: recorder.trouble or profiles.trouble,
+            lambda: recorder.trouble or (OTHER_KEY if ring.lacking else profiles.trouble),
         ),
         traffic=traffic,
         forgetting=Forgetting(urls, profiles.forget),
     )
+
+
+OTHER_KEY: Final = "personal data here was sealed with another key: set WHYLEFT_SECRET as it was"
 
 
 def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: LiveProfiles) -> None:
