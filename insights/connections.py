@@ -86,6 +86,11 @@ class Connection(HttpToolsProtocol):
         self._let_go()
         super().connection_lost(exc)
 
+    def eof_received(self) -> Any:
+        # Nothing more can come. It is closed when its turn has come, not by the event loop right now.
+        self.crowd.hung_up(self)
+        return True
+
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
             return

@@ -7,7 +7,7 @@ until its answer is taken.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from typing import Final, Protocol
 
 import structlog
@@ -20,6 +20,11 @@ log = structlog.get_logger()
 _LOOKED_AT_ONCE: Final = 100
 _BETWEEN_LOOKS: Final = 0.01
 """Seconds between a hundred of a listener's connections and the next."""
+
+_LET_GO_AT_ONCE: Final = 10
+_BETWEEN_GOING: Final = 0.002
+"""Seconds between ten that have hung up and the next. To let one go takes a request's tenth: of a crowd that leaves
+together everybody else would wait for all."""
 
 
 class Member(Protocol):
@@ -47,6 +52,7 @@ class Crowd:
         self._open: set[Member] = set()
         self._by_holder: Counter[str] = Counter()
         self._looking: asyncio.TimerHandle | None = None
+        self._going: deque[Member] = deque()
         self.refused = 0
         self.cut = 0
 
@@ -77,6 +83,18 @@ class Crowd:
             self._by_holder[holder] -= 1
             if not self._by_holder[holder]:
                 del self._by_holder[holder]
+
+    def hung_up(self, connection: Member) -> None:
+        """Closes a connection whose other end is gone: at once, or after those that are to be closed already."""
+        self._going.append(connection)
+        if len(self._going) == 1:
+            connection.loop.call_soon(self._let_go, connection.loop)
+
+    def _let_go(self, loop: asyncio.AbstractEventLoop) -> None:
+        for _ in range(min(_LET_GO_AT_ONCE, len(self._going))):
+            self._going.popleft().transport.close()
+        if self._going:
+            loop.call_later(_BETWEEN_GOING, self._let_go, loop)
 
     def _holder(self, connection: Member) -> str | None:
         return self._limits.clients.holder(connection.client[0] if connection.client else "")

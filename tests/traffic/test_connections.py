@@ -335,3 +335,32 @@ async def test_who_asks_for_a_websocket_is_answered_as_if_they_had_not() -> None
     async with listening(ConnectionLimits()) as port:
         said = await exchange(port, ask + b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAA\r\n\r\n")
     assert said.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_crowd_that_hangs_up_together_is_let_go_a_few_at_a_time() -> None:
+    class Gone:
+        def __init__(self) -> None:
+            self.loop = asyncio.get_running_loop()
+            self.transport = self
+            self.closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    crowd = Crowd(ConnectionLimits())
+    gone = [Gone() for _ in range(35)]
+    for one in gone:
+        crowd.hung_up(cast(Any, one))
+    left = []
+    async with asyncio.timeout(10):
+        while not left or left[-1]:
+            await asyncio.sleep(0)
+            now = sum(not one.closed for one in gone)
+            if not left or left[-1] != now:
+                left.append(now)
+    assert left == [25, 15, 5, 0]
+    # In the order in which they went, and nobody who goes later is forgotten.
+    late = Gone()
+    crowd.hung_up(cast(Any, late))
+    await asyncio.sleep(0)
+    assert late.closed
