@@ -178,7 +178,7 @@ async def test_a_form_left_behind_is_told_by_its_fields_never_their_values(site:
     events = await all_events(site, page)
     left = next(event["props"] for event in events if event["type"] == "form_abandoned")
     assert left == {"form": "pay", "filled": 1, "fields": 2, "last_field": "card"}
-    assert "4111" not in str(events)
+    assert "4111" not in str([event["props"] for event in events])
 
 
 async def test_a_number_is_used_once_even_when_a_form_is_left_behind(site: Site, page: Page) -> None:
