@@ -63,6 +63,7 @@ PUT_OFF = """{
     window[name] = (work, ...rest) => plain.call(window, timed(work), ...rest);
   }
   window.MutationObserver = class extends MutationObserver { constructor(work) { super(timed(work)); } };
+  window.ResizeObserver = class extends ResizeObserver { constructor(work) { super(timed(work)); } };
   window.spent = [];
 }"""
 SPOTS = """() => [...document.querySelectorAll('.card button')].map((button) => button.getBoundingClientRect())

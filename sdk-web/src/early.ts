@@ -1,5 +1,4 @@
 import { guard } from "./guard.ts";
-import { listen } from "./listen.ts";
 import { patch } from "./patch.ts";
 
 /** A call of the page's that a signal may be made of. */
@@ -32,7 +31,8 @@ export const tell = (type: Called["type"], self?: any, args?: any, result?: any)
  * rejection nobody handles is not reported as unhandled.
  */
 export function watchEarly(): void {
-  listen(window, TYPES, (event: Event) => listener(event));
+  // Whoever listens keeps its troubles to itself: a guard would cost as much as what it guards.
+  for (const type of TYPES.split(" ")) addEventListener(type, (event) => listener(event), true);
   const calls: [owner: any, name: "fetch" | "open" | "send"][] = [
     [window, "fetch"],
     [XMLHttpRequest.prototype, "open"],

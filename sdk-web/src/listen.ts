@@ -1,11 +1,11 @@
 import { guard } from "./guard.ts";
 
-/** Listens early and passively: the page's own handlers can neither hide an event from us nor wait for us. */
+/** Listens early: the page's own handlers cannot hide an event from us. Nothing is listened to that a page's scrolling waits for. */
 export function listen<E extends Event>(
   target: EventTarget | undefined,
   types: string,
   handler: (event: E) => void,
 ): void {
   for (const type of types.split(" "))
-    target?.addEventListener(type, guard(handler) as EventListener, { capture: true, passive: true });
+    target?.addEventListener(type, guard(handler) as EventListener, true);
 }

@@ -222,6 +222,19 @@ CASES = (
         "a button in a frame that changes the frame",
         "<iframe id=f srcdoc=\"<button id=c onclick='this.after(1)'>Pay</button>\"></iframe>",
     ),
+    Case(
+        "a button that does nothing, in a frame that came late and has the focus",
+        "<iframe id=f></iframe>",
+        (
+            ("wait", "2700"),
+            ("js", "f.srcdoc = '<button id=c>Pay</button>'"),
+            ("wait", "300"),
+            ("click", "#c"),
+            ("wait", "300"),
+            ("click", "#c"),
+        ),
+        frozenset({"dead_click"}),
+    ),
     # Hesitation, exits, text.
     Case(
         "a long look at a price",

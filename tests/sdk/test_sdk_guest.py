@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.sdk.site import TAG, Site
+from tests.sdk.test_sdk_corpus import WATCHING
 
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("hurried")]
 
@@ -57,6 +58,23 @@ async def test_a_nonce_is_enough_to_load_the_chunks(site: Site, page: Page) -> N
     await page.add_init_script(LISTEN)
     await page.goto(site.origin)
     await expect(page.get_by_role("dialog")).to_be_visible()
+    assert await page.evaluate("troubles") == []
+
+
+async def test_the_observers_of_a_page_have_nothing_to_complain_of_after_a_click(site: Site, page: Page) -> None:
+    """The SDK waits for the next frame with an observer of its own, which is gone before the page's changes a size."""
+    site.pages["/"] = (
+        f"<!doctype html>{TAG}<button onclick=\"box.style.height = '90px'\">More</button><div id=box>1</div>"
+        "<script>let height = 800; new ResizeObserver(() => {"
+        " document.documentElement.style.height = `${height += 50}px`; }).observe(box)</script>"
+    )
+    await page.add_init_script(LISTEN)
+    await page.goto(site.origin)
+    await page.evaluate(WATCHING)
+    before = await page.evaluate("height")
+    await page.click("button")
+    await page.wait_for_function("before => height > before", arg=before)
+    await site.one("clicked")
     assert await page.evaluate("troubles") == []
 
 

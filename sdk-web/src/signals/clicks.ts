@@ -13,8 +13,8 @@ export interface Hit {
   target: Element;
   control: Element | null | undefined;
   path: Element[];
-  /** What of that way is no element: shadow trees, then the document and its window. */
-  trees: Node[];
+  /** That way leads through a shadow tree, or is a frame's: it ends with the document and its window. */
+  deep: boolean;
 }
 
 let hit: Hit;
@@ -23,13 +23,20 @@ let hit: Hit;
 function aim(event: Event, clicked?: boolean): Hit {
   const target = event.target as Element;
   // What was hit in a shadow tree only the event can tell.
-  if (clicked && hit?.target === target && !target.shadowRoot) return hit;
-  // Of an event that happened before this chunk was here both are empty.
-  const path = event.composedPath() as Element[];
-  const trees = path.filter(({ matches }) => !matches);
+  if (clicked && hit?.target === target && !hit.deep) return hit;
+  let path: Element[] = [];
+  let deep = target.ownerDocument !== document;
+  // Whoever has the event make this list each time, and asks each node of it what it is, waits twice as long.
+  for (let around: Element | null = target; around; around = around.parentElement) {
+    path.push(around);
+    deep ||= !!around.shadowRoot;
+  }
+  // Of what happened before this chunk was here it would be empty.
+  deep &&= !!event.eventPhase;
+  if (deep) path = event.composedPath() as Element[];
   // In a shadow tree, or in a slot of one, or else the short way.
-  const control = trees[2] ? path.find((element) => element.matches?.(ACTIVE)) : target.closest?.(ACTIVE);
-  return (hit = { target, control, path, trees });
+  const control = deep ? path.find((element) => element.matches?.(ACTIVE)) : target.closest?.(ACTIVE);
+  return (hit = { target, control, path, deep });
 }
 
 /** Clicks on controls, clicks that nothing came of, angry clicks. */
@@ -37,13 +44,21 @@ export function watchClicks(): void {
   // Without it (a page took MutationObserver away) clicks are still clicks.
   const effects = guard(watchEffect)();
   const anger = watchRage();
-  on("pointerdown", (event: PointerEvent) => effects?.press(event, aim(event)));
+  const judges: (() => void)[] = [];
+  const answered = (): void => {
+    frames?.disconnect();
+    judges.splice(0).forEach((judge) => judge());
+    setTimeout(catchUp);
+  };
+  // The next frame, at half of what a callback of its own costs: it is told of whatever was not observed before.
+  const frames = guard(() => new ResizeObserver(answered))();
+  on("pointerdown", (event: PointerEvent) => effects?.press(aim(event)));
   on("click", (event: MouseEvent) => {
-    const { target, control, path, trees } = aim(event, true);
+    const { target, control, path, deep } = aim(event, true);
     // What is clicked of an action is told by the action.
-    if (trees[2] && target.localName === "whyleft-action") return;
-    if (!control) return anger(event, path[0] || target, false, () => read(path[0] || target, path)());
-    const masked = isMasked(control, trees.length !== 2);
+    if (deep && target.localName === "whyleft-action") return;
+    if (!control) return anger(event, path[0]!, false, () => read(path[0]!, path)());
+    const masked = isMasked(control, deep);
     const show = read(control, path, masked);
     const { href } = control as HTMLAnchorElement;
     const label = masked ? "" : control.getAttribute("aria-label") || control.textContent!;
@@ -52,12 +67,9 @@ export function watchClicks(): void {
       anger(event, control, true, show);
     });
     // Of a click before this chunk was here nobody knows what came of it.
-    const judge = path[0] && event.isTrusted && effects?.judge(event, hit, show);
-    // A frame costs a quarter of what a timer costs that wakes the page. The work itself comes after the frame.
-    requestAnimationFrame(() => {
-      if (judge) judge();
-      setTimeout(catchUp);
-    });
+    if (effects && event.eventPhase && event.isTrusted) judges.push(effects.judge(event, hit, show));
+    // The work itself comes after the frame.
+    frames ? frames.observe(document.documentElement) : setTimeout(answered);
   });
 }
 
@@ -69,5 +81,5 @@ function read(element: Element, path: Element[], masked?: boolean): () => object
   const described = describe(element);
   const around = locate(element, path, masked);
   let shown: object | undefined;
-  return () => (shown ||= { ...described, ...around() });
+  return () => (shown ||= { ...described(), ...around() });
 }

@@ -5,7 +5,7 @@ const LEVELS = 6;
 
 /** Something in this element, it, or what it is in is masked. */
 export function isMasked(element: Element, shadowed = true): boolean {
-  if (element.closest(MASKED) || element.querySelector(MASKED)) return true;
+  if (element.closest(MASKED) || (element.firstElementChild && element.querySelector(MASKED))) return true;
   const { host } = (shadowed ? element.getRootNode() : {}) as ShadowRoot;
   return !!host && isMasked(host);
 }
@@ -25,7 +25,7 @@ function ancestors(element: Element): Element[] {
 
 /** An element and what is around it, but not the page: its first price is no neighbour, and looking for it costs most. */
 function surroundings(element: Element, path: Element[]): Element[] {
-  const within = path.slice(path.indexOf(element)).filter(({ nodeType, localName }) => nodeType === 1 && !/^(body|html)$/.test(localName));
+  const within = path.slice(path.indexOf(element)).filter(({ localName }) => localName && !/^(body|html)$/.test(localName));
   return within.slice(0, LEVELS);
 }
 
@@ -58,9 +58,8 @@ export interface Context {
  * Remembers where an element is, to be read later when there is time: the page may take it away meanwhile. What is masked is
  * read at once, while it still shows. `path` is the way up from the element, or from something in it.
  */
-export function locate(element: Element, path: Element[] = [], masked = isMasked(element)): () => Context {
-  const way = path[0] ? path : ancestors(element);
-  const read = (): Context => around(surroundings(element, way));
+export function locate(element: Element, path = ancestors(element), masked = isMasked(element)): () => Context {
+  const read = (): Context => around(surroundings(element, path));
   if (!masked) return read;
   const found = read();
   return () => found;

@@ -26,7 +26,7 @@ interface Destination {
  * pointer goes down, and with a click on a control; the latter returns what to do in the next frame.
  */
 export function watchEffect(): {
-  press(event: Event, hit: Hit): void;
+  press(hit: Hit): void;
   judge(event: MouseEvent, hit: Hit, show: () => object): () => void;
 } {
   let pressed = -DEAD_MS;
@@ -38,27 +38,25 @@ export function watchEffect(): {
 
   let observing = false;
 
-  const rest = (): void => {
+  const lives = (): void => {
+    changed = performance.now();
     observer.disconnect();
     observing = false;
   };
-  const lives = (): void => {
-    changed = performance.now();
-    rest();
-  };
   const observe = (tree: Node): void => observer.observe(tree, CHANGES);
   const observer = new MutationObserver(lives);
-  const press = (event: Event, hit: Hit): void => {
+  const press = (hit: Hit): void => {
     target = hit.target;
     aimed = !!hit.control;
     // What makes no promise is not judged.
     if (!aimed) return;
-    pressed = event.timeStamp;
+    // By the page's own clock: a frame's began when the frame did.
+    pressed = performance.now();
     values = fieldValues();
     if (!observing) observe(document);
     observing = true;
     // Shadow trees, and the document of a frame, are observed on their own.
-    if (hit.trees[0] !== document) hit.trees.slice(0, -1).forEach(observe);
+    if (hit.deep) hit.path.filter(({ nodeType }) => nodeType > 8).forEach(observe);
   };
 
   // Of a press that promised nothing nothing comes.
@@ -87,22 +85,20 @@ export function watchEffect(): {
 
   const judge = (event: MouseEvent, hit: Hit, show: () => object): (() => void) => {
     const control = hit.control!;
+    const clickedAt = performance.now();
     // A key, not a pointer, or a press long ago or elsewhere.
-    if (!aimed || event.timeStamp - pressed > DEAD_MS || !event.detail) press(event, hit);
+    if (!aimed || clickedAt - pressed > DEAD_MS || !event.detail) press(hit);
     const from = pressed;
     const before = values;
-    const clickedAt = performance.now();
-    pressed = Math.max(pressed, event.timeStamp - 1);
     soon++;
-    const verdict = (): void => {
-      // Looked at last and seldom: a click must not wait for it.
-      const meant = (): boolean => leadsElsewhere(event, control) || isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
-      // New fields among them are something new, too.
-      findFields();
-      if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", show());
-      if (performance.now() - pressed >= DEAD_MS) rest();
-    };
     return guard(() => {
+      const verdict = (): void => {
+        // Looked at last and seldom: a click must not wait for it.
+        const meant = (): boolean => leadsElsewhere(event, control) || isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
+        // New fields among them are something new, too.
+        findFields();
+        if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", show());
+      };
       const spent = performance.now() - from;
       if (performance.now() - clickedAt > BUSY_MS) lives();
       requestAnimationFrame(() => setTimeout(() => soon--, AT_ONCE_MS));

@@ -21,7 +21,7 @@ export function watchHover(): void {
       if (clicked) return;
       const around = locate(element)();
       if (element.matches("[data-price]")) around.section = "price";
-      track("hover_hesitation", { ...describe(element), ...around, ms: HESITATION_MS });
+      track("hover_hesitation", { ...describe(element)(), ...around, ms: HESITATION_MS });
     }, HESITATION_MS);
   });
   on("click", () => {

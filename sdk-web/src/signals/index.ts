@@ -2,7 +2,6 @@
 import type { Core } from "../core.ts";
 import { debugged } from "../extra/tab.ts";
 import { guard } from "../guard.ts";
-import { listen } from "../listen.ts";
 import { watchClicks } from "./clicks.ts";
 import { watchEngagement } from "./engaged.ts";
 import { watchErrors } from "./errors.ts";
@@ -40,7 +39,7 @@ export function watch(core: Core): void {
   for (const signal of SIGNALS) guard(signal)();
   for (const more of [preload, loadMore, offerPush]) guard(more)(core);
   core.hear(hand);
-  listen(window, LATE, hand);
+  for (const type of LATE.split(" ")) addEventListener(type, hand, true);
 }
 
 /** An action is drawn at once when it comes: what draws it is here by then. */

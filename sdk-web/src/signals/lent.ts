@@ -15,21 +15,25 @@ export function on<E extends { type: string } = Event>(types: string, handler: (
   for (const type of types.split(" ")) (handlers[type] ||= []).push(handler);
 }
 
-/** Every event of a click comes through here: each function on its way costs as much as what most handlers do. */
+/**
+ * Every event of a click comes through here, with nothing between it and the page: each function on its way costs as much as
+ * what most handlers do. So it never throws, and uses nothing that a page may have replaced.
+ */
 export function hand(event: { type: string }): void {
-  for (const handler of handlers[event.type] || [])
+  const list = handlers[event.type];
+  for (let at = 0; list?.[at]; at++)
     try {
-      handler(event);
+      list[at]!(event);
     } catch {
       // One that fails does not keep the event from the next.
     }
 }
 
 /** Does what was put off: after a while, before anything else is recorded, and before the page is hidden or left. */
-export const catchUp = (): void => waiting.splice(0).forEach((work) => work());
+export const catchUp = (): void => waiting.splice(0).forEach((work) => guard(work)());
 
 /** Puts off what the visitor need not wait for; whoever does sees that it is caught up with. */
-export const later = (work: () => void): unknown => waiting.push(guard(work));
+export const later = (work: () => void): unknown => waiting.push(work);
 
 export function lend(given: Core): void {
   core = given;
