@@ -1,4 +1,5 @@
-"""Hands out due runs, of every flow its share: a flow that has its hands full is passed over, and delays no other."""
+"""Hands out due runs, of every flow its share: a flow or project that has its hands full is passed over, and delays no
+other."""
 
 from __future__ import annotations
 
@@ -27,13 +28,14 @@ _OF_THE_OTHERS = """
 SELECT due.project_id, due.id
 FROM (
     WITH RECURSIVE flows AS (
-        (SELECT flow_id FROM flow_run WHERE due_at IS NOT NULL ORDER BY flow_id LIMIT 1)
+        (SELECT flow_id, project_id FROM flow_run WHERE due_at IS NOT NULL ORDER BY flow_id LIMIT 1)
         UNION ALL
-        SELECT following.flow_id FROM flows, LATERAL (
-            SELECT flow_id FROM flow_run WHERE due_at IS NOT NULL AND flow_id > flows.flow_id
+        SELECT following.* FROM flows, LATERAL (
+            SELECT flow_id, project_id FROM flow_run WHERE due_at IS NOT NULL AND flow_id > flows.flow_id
             ORDER BY flow_id LIMIT 1) AS following
     )
-    SELECT flow_id FROM flows WHERE flow_id <> ALL(CAST(:busy AS uuid[]))
+    SELECT flow_id FROM flows
+    WHERE flow_id <> ALL(CAST(:busy AS uuid[])) AND project_id <> ALL(CAST(:full AS uuid[]))
 ) AS idle, LATERAL (
     SELECT project_id, id FROM flow_run
     WHERE due_at IS NOT NULL AND (flow_id, due_at) > (idle.flow_id, '-infinity')
@@ -72,15 +74,25 @@ class RunClaims(Leases):
         self._runs = database
 
     async def claim_runs(
-        self, now: datetime, until: datetime, most: int, *, busy: Collection[UUID] = ()
+        self,
+        now: datetime,
+        until: datetime,
+        most: int,
+        *,
+        busy: Collection[UUID] = (),
+        full: Collection[UUID] = (),
     ) -> tuple[list[Claim], datetime | None]:
-        """Up to ``most`` due runs of flows that are not ``busy``, held until ``until``; and, where there are no more,
-        the time at which the next one is due. What was given back and not yet freed is freed first."""
+        """Up to ``most`` due runs, held until ``until``, of flows not ``busy`` and projects not ``full``.
+
+        Also, where there are no more, the time at which the next one is due. What was given back and not yet freed is
+        freed first.
+        """
         await self.free()
         given = {"now": now, "until": until}
         async with self._runs.dispatch() as tx:
-            if busy:
-                rows = await tx.execute(_of_the_others(most), {**given, "busy": list(busy)})
+            if busy or full:
+                others = {**given, "busy": list(busy), "full": list(full)}
+                rows = await tx.execute(_of_the_others(most), others)
             else:
                 rows = await tx.execute(_oldest(most), given)
             claims = [Claim(row[0], row[1], row[2], row[3], row[4]) for row in rows]

@@ -2,7 +2,7 @@
 
 A run is leased while it is worked on. A worker that dies loses its leases, and the next one goes on where the database
 says the run stands. Many runs go on at once where nothing is sent (``strides``); the others take turns of their own
-(``turn``), of each flow only so many at a time, so that one whose sends hang or fail delays no other.
+(``turn``), of each flow and each project only so many at a time, so that one whose sends hang or fail delays no other.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -32,8 +33,9 @@ from flows.turn import Turns
 
 log = structlog.get_logger()
 
-TURNS: Final = 64
+TURNS: Final = 80
 """Turns at a time. One that waits for a provider holds no connection to the database."""
+TURNS_OF_A_PROJECT: Final = 64
 TURNS_OF_A_FLOW: Final = 16
 LONGEST_PAUSE: Final = 1.0
 """Seconds after which is looked again, whatever was announced: a notification may be lost with its connection."""
@@ -66,8 +68,9 @@ class Runner:
         self._clock = clock
         self._lease = lease
         self._batch = batch
-        self._under_way: dict[asyncio.Task[None], UUID] = {}
+        self._under_way: set[asyncio.Task[None]] = set()
         self._of_flow: Counter[UUID] = Counter()
+        self._of_project: Counter[UUID] = Counter()
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Works until ``stop`` is set: woken by a notification, when the next run is due, and every second in any case.
@@ -92,18 +95,27 @@ class Runner:
         if len(self._under_way) >= TURNS:
             return LONGEST_PAUSE  # a turn that ends wakes us
         busy = {flow for flow, turns in self._of_flow.items() if turns >= TURNS_OF_A_FLOW}
-        claims, following = await self._claim(busy)
+        full = {project for project, turns in self._of_project.items() if turns >= TURNS_OF_A_PROJECT}
+        claims, following = await self._claim(busy, full)
         for claim in await self._strode(claims):
-            if len(self._under_way) >= TURNS or self._of_flow[claim.flow_id] >= TURNS_OF_A_FLOW:
+            if not self._has_room(claim):
                 self._claims.give_back([claim])
                 continue
             task = asyncio.create_task(self._turn(claim, wakeups))
-            self._under_way[task] = claim.flow_id
+            self._under_way.add(task)
             self._of_flow[claim.flow_id] += 1
-            task.add_done_callback(self._over)
+            self._of_project[claim.project_id] += 1
+            task.add_done_callback(partial(self._over, claim))
         if following is None:
             return 0.0 if len(claims) >= self._batch else LONGEST_PAUSE
         return min(LONGEST_PAUSE, max(0.0, (following - self._clock()).total_seconds()))
+
+    def _has_room(self, claim: Claim) -> bool:
+        return (
+            len(self._under_way) < TURNS
+            and self._of_flow[claim.flow_id] < TURNS_OF_A_FLOW
+            and self._of_project[claim.project_id] < TURNS_OF_A_PROJECT
+        )
 
     async def _turn(self, claim: Claim, wakeups: Wakeups) -> None:
         try:
@@ -118,15 +130,16 @@ class Runner:
         finally:
             wakeups.ring()
 
-    def _over(self, task: asyncio.Task[None]) -> None:
-        flow_id = self._under_way.pop(task)
-        self._of_flow[flow_id] -= 1
-        if not self._of_flow[flow_id]:
-            del self._of_flow[flow_id]
+    def _over(self, claim: Claim, task: asyncio.Task[None]) -> None:
+        self._under_way.remove(task)
+        for turns, of in ((self._of_flow, claim.flow_id), (self._of_project, claim.project_id)):
+            turns[of] -= 1
+            if not turns[of]:
+                del turns[of]
 
     async def run_due(self, stop: asyncio.Event | None = None) -> int:
         """Claims one batch of due runs and lets each go on; returns how many. One bad run does not stop the others."""
-        claims, _ = await self._claim(())
+        claims, _ = await self._claim((), ())
         places = asyncio.Semaphore(TURNS_OF_A_FLOW)
 
         async def work(claim: Claim) -> None:
@@ -147,10 +160,10 @@ class Runner:
                 raise outcome
         return len(claims)
 
-    async def _claim(self, busy: Collection[UUID]) -> tuple[list[Claim], datetime | None]:
+    async def _claim(self, busy: Collection[UUID], full: Collection[UUID]) -> tuple[list[Claim], datetime | None]:
         now = self._clock()
         with self._meters.timed("flows.claim"):
-            claims, following = await self._claims.claim_runs(now, now + self._lease, self._batch, busy=busy)
+            claims, following = await self._claims.claim_runs(now, now + self._lease, self._batch, busy=busy, full=full)
         self._meters.lag_seconds.labels("flows").set(lag(claims, now))
         return claims, following
 

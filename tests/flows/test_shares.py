@@ -1,0 +1,49 @@
+"""Many flows of one project that all hang: the turns that are left are the other projects'."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+
+from adapters.postgres.engine import Database
+from flows import runner as runners
+from insights.models import Project
+from tests.flows.test_rounds import ByFlow, Hanging
+from tests.flows.world import World, plan
+
+
+async def test_a_project_whose_sends_all_hang_delays_no_other(
+    database: Database, project_id: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runners, "TURNS", 8)
+    monkeypatch.setattr(runners, "TURNS_OF_A_PROJECT", 6)
+    monkeypatch.setattr(runners, "TURNS_OF_A_FLOW", 2)
+    other = uuid4()
+    async with database.transaction(None) as tx:
+        tx.add(Project(id=other, name=f"shop-{other}", allowed_origins=[]))
+    hanging, good = World(database, project_id), World(database, other)
+    hanging.provider = provider = Hanging()
+    hanging.composer = ByFlow()  # type: ignore[assignment]
+    for n in range(5):
+        await hanging.publish(
+            plan({"a": {"do": "send", "action": "send_email", "params": {"hangs": True}}}, name=f"poison {n}")
+        )
+    for _ in range(10):
+        await hanging.start()
+    await good.publish(plan())
+    for _ in range(10):
+        await good.start()
+    stop = asyncio.Event()
+    serving = asyncio.create_task(hanging.runner().serve(stop))
+    try:
+        async with asyncio.timeout(30):
+            while len(provider.reached) < 10:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert provider.hanging <= 6
+    finally:
+        stop.set()
+        provider.go_on.set()
+        async with asyncio.timeout(30):
+            await serving
