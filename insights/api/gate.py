@@ -15,7 +15,7 @@ from typing import Any
 from insights.api.body import ClientGone
 from insights.api.ingest import PATH, Ingest
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
-from insights.api.safe_headers import HSTS, NOT_KEPT, SAFE, Header
+from insights.api.safe_headers import HSTS, NOT_KEPT, READABLE, SAFE, Header
 from insights.errors import TooLarge, TooMany, TooSlow, WhyleftError
 from insights.traffic.addresses import Client
 from insights.traffic.limits import Traffic
@@ -144,9 +144,7 @@ class Gate:
         headers = [
             (b"content-type", MEDIA_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
-            # A page that is told to wait must be able to read for how long.
-            (b"access-control-allow-origin", b"*"),
-            (b"access-control-expose-headers", b"retry-after"),
+            *READABLE,
             *((name.encode(), value.encode()) for name, value in headers_of(error).items()),
             *self._safe,
         ]

@@ -24,7 +24,7 @@ from insights.api.deciding import Deciding
 from insights.api.explained import explained
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.api.reporting import Reporters, key_of
-from insights.api.safe_headers import SAFE, Header
+from insights.api.safe_headers import READABLE, SAFE, Header
 from insights.decisions.decide import Choice
 from insights.decisions.pivots import withdrawn
 from insights.errors import TooMany, WhyleftError
@@ -126,7 +126,7 @@ class Ingest:
         except WhyleftError as error:
             extra = [(name.encode(), value.encode()) for name, value in headers_of(error).items()]
             return Answer(
-                head_of(error.status, ((b"content-type", MEDIA_TYPE.encode()), *extra, *_READABLE, *SAFE)),
+                head_of(error.status, ((b"content-type", MEDIA_TYPE.encode()), *extra, *READABLE, *SAFE)),
                 problem(error.status, error.title, error.detail, error.field),
             )
 
@@ -198,12 +198,6 @@ _PREFLIGHT: Final[tuple[Header, ...]] = (
     (b"access-control-allow-headers", b"authorization, content-type, content-encoding"),
     (b"access-control-max-age", b"7200"),
 )
-_READABLE: Final[tuple[Header, ...]] = (
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"retry-after"),
-)
-"""A page whose key or origin is refused must be able to read that, or it takes it for a server that is away and comes
-again; so must one that is told to wait, for how long. A refusal says nothing that is not for everybody."""
 
 
 def _cors(origin: bytes | None) -> tuple[Header, ...]:

@@ -16,6 +16,13 @@ SAFE: Final[tuple[Header, ...]] = (
 )
 """For answers that say nothing of their own: data, not pages. Pages allow themselves what they need."""
 
+READABLE: Final[tuple[Header, ...]] = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", b"retry-after"),
+)
+"""For refusals of what pages send: one that could not read that its key or origin is refused would take it for a server
+that is away and come again; one that is told to wait must know for how long. They say nothing that is not for all."""
+
 NOT_KEPT: Final[Header] = (b"cache-control", b"no-store")
 """For whatever a secret key opens: no cache on the way, nor the caller's own, may keep it."""
 

@@ -9,21 +9,18 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
 from adapters.postgres.engine import DatabaseUrls
 from insights import logs, serving
 from insights.app import UntilReady, create_app
 from insights.cli.options import DataDir
-from insights.cli.processes import drain_of, operators, operators_listener
+from insights.cli.processes import drain_of, operators, operators_listener, tell_where
 from insights.cli.trouble import told
 from insights.processes import Group
 from insights.settings import Settings
 from insights.wiring.database import shared_database
 from insights.wiring.services import Place, build
-
-log = structlog.get_logger()
 
 
 def api(
@@ -44,8 +41,7 @@ def api(
         urls = shared_database(settings)
         listeners = _listeners(host, port, workers)
         watched = [operators_listener(settings, shared=workers > 1) for _ in listeners]
-        address = f"http://{host}:{listeners[0].getsockname()[1]}"
-        log.info("serving", api=address, viewer=f"{address}/app", processes=workers)
+        tell_where(settings, host, listeners[0], workers)
         if workers == 1:
             run_api(settings, urls, listeners[0], watched[0], Place())
             return

@@ -1,15 +1,26 @@
-"""What every long-running command needs: where operators look, and how the process ends."""
+"""What every long-running command needs: where it is reached, where operators look, and how the process ends."""
 
 from __future__ import annotations
 
 import socket
 
+import structlog
 from starlette.types import ASGIApp
 
 from insights import serving
 from insights.api.health import Operators
-from insights.settings import SettingInvalid, Settings
+from insights.settings import PUBLIC_URL, SettingInvalid, Settings
 from insights.wiring.services import Services
+
+log = structlog.get_logger()
+
+
+def tell_where(settings: Settings, host: str, listener: socket.socket, processes: int = 1) -> None:
+    """Says in the log where the API and the viewer are, and whether links in messages would lead elsewhere."""
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    log.info("serving", api=address, viewer=f"{address}/app", processes=processes)
+    if settings.public_url == PUBLIC_URL != address:
+        log.warning("links_in_messages_lead_elsewhere", to=PUBLIC_URL, set="WHYLEFT_PUBLIC_URL")
 
 
 def operators_listener(settings: Settings, *, shared: bool = False) -> socket.socket | None:

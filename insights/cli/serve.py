@@ -5,20 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-import structlog
 import typer
 
 from insights import logs, serving
 from insights.app import create_app
 from insights.cli.options import DataDir
-from insights.cli.processes import drain_of, operators, operators_listener
+from insights.cli.processes import drain_of, operators, operators_listener, tell_where
 from insights.cli.trouble import screen, told
 from insights.settings import Settings
 from insights.wiring.database import open_database
 from insights.wiring.services import build
 from insights.worker import ensure_partitions, work
-
-log = structlog.get_logger()
 
 
 def serve(
@@ -40,8 +37,7 @@ def serve(
 
             async def main(stop: asyncio.Event) -> None:
                 await ensure_partitions(services.database)
-                address = f"http://{host}:{listener.getsockname()[1]}"
-                log.info("serving", api=address, viewer=f"{address}/app")
+                tell_where(settings, host, listener)
                 await serving.serve(
                     [(create_app(services), listener)],
                     [lambda stop: work(services, stop)],

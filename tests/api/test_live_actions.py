@@ -263,7 +263,7 @@ async def test_past_the_deadline_the_rules_decide_alone(api: Api) -> None:
     plan = await api.services.plans.plan_of(api.project_id)
     sums = Sums.empty(len(ARMS), len(NAMES))
     learned = replace(plan, learned=Learned(Policy.of(sums, Settings()), 1))
-    api.services.plans._pages[api.project_id].plan = learned
+    api.services.plans._pages[api.project_id.int].plan = learned
     object.__setattr__(api.services.action_limits, "deadline_ms", 60_000)
     await leaves_with_a_cart(api)
     object.__setattr__(api.services.action_limits, "deadline_ms", -1)
