@@ -24,6 +24,8 @@ LEARN: Final = 0.60
 CALIBRATE: Final = 0.75
 FEWEST: Final = 50
 """Sessions with, and sessions without the outcome that a score needs to be learned; a fifth of it to be judged."""
+ROUNDING: Final = 1e-9
+"""Of a log loss a session: what two models that say the same may differ by, by the order in which they were added up."""
 BINS: Final = 10
 CHOICES: Final = (
     FitSettings(knots=6, bend=3.0, ridge=1.0),
@@ -65,8 +67,8 @@ class Judged:
 
     @property
     def wins(self) -> bool:
-        """Better by more than chance."""
-        return self.better[1] > 0.0
+        """Better by more than chance, and than what rounding makes of two that are the same."""
+        return self.better[1] > ROUNDING
 
 
 @dataclass(frozen=True, slots=True)

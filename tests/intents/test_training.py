@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -154,6 +155,13 @@ def test_a_row_is_what_the_live_profile_was_at_that_event_and_no_row_follows_an_
 
 def test_a_machine_teaches_nothing() -> None:
     assert examples([visit(1, [("page_viewed", {"path": "/", "client": {"bot": True}}), PRODUCT])]) == []
+
+
+def test_what_rounding_makes_of_two_that_are_the_same_does_not_win() -> None:
+    visits = [[PAGE, PRODUCT, *([ORDER] if number % 2 else [])] for number in range(600)]
+    judged = _of(train(of_visits(visits), PRIOR, CHOICES), "propensity")
+    assert not replace(judged, better=(2e-16, 1e-16, 3e-16)).wins
+    assert replace(judged, better=(2e-3, 1e-3, 3e-3)).wins
 
 
 def test_chance_is_not_promoted() -> None:
