@@ -25,7 +25,7 @@ CALIBRATE: Final = 0.75
 FEWEST: Final = 50
 """Sessions with, and sessions without the outcome that a score needs to be learned; a fifth of it to be judged."""
 ROUNDING: Final = 1e-9
-"""Of a log loss a session: what two models that say the same may differ by, by the order in which they were added up."""
+"""Of a log loss a session: what two models that say the same may differ by: sums depend on their order."""
 BINS: Final = 10
 CHOICES: Final = (
     FitSettings(knots=6, bend=3.0, ridge=1.0),
