@@ -5,9 +5,9 @@ pointerup, mouseup, click, the focus that goes and comes, selectionchange. What 
 an idle moment is told beside it, as the longest single piece: it holds up whatever comes next. It is taken in a page of
 its own, since taking it makes a script's calls for timers dearer.
 
-The slowing down comes in pieces: Chromium lets the page run for a quarter of a millisecond, then holds it up for three
-quarters. A listener of a few microseconds that is caught by one of these reads as most of a millisecond, so the same is
-measured of listeners that do nothing, in the same rounds: that is the floor beside which a 95th percentile is read.
+The slowing down comes in pieces: Chromium lets the page run for some tenths of a millisecond, then holds it up for as
+much as one. A listener of a few microseconds that is caught by one of these reads as most of a millisecond, so the same
+is measured of listeners that do nothing, in the same rounds: that is the floor beside which a 95th percentile is read.
 """
 
 from __future__ import annotations
