@@ -11,13 +11,12 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from adapters.channels.contract import Accepted, Result, SendIntent
 from adapters.postgres.engine import Database
 from flows import runner as runners
 from flows.claims import RunClaims
-from flows.ports import Composed, SendRequest, Skip
 from flows.strides import Strides
-from tests.flows.world import Provider, World, plan, words
+from tests.flows.hanging import ByFlow, Hanging, hanging_once_reached
+from tests.flows.world import World, plan, words
 
 CHAIN: dict[str, Any] = {
     "a": {"do": "wait", "for": "PT1H", "next": "b"},
@@ -118,34 +117,6 @@ async def test_the_next_timer_is_told_once_nothing_more_is_due(world: World) -> 
     assert (found, following) == ([], world.clock() + timedelta(hours=1))
 
 
-class Hanging(Provider):
-    """Answers nobody of one flow until it is let go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go_on = asyncio.Event()
-        self.hanging = 0
-
-    async def send(self, intent: SendIntent) -> Result:
-        if intent.content.get("hangs"):
-            self.hanging += 1
-            await self.go_on.wait()
-            return Accepted()
-        return await super().send(intent)
-
-
-class ByFlow:
-    """Messages say of which flow they are by their action."""
-
-    def only_reads(self, action: str) -> bool:
-        return False
-
-    async def compose(self, tx: Any, request: SendRequest) -> Composed | Skip:
-        if request.params.get("fails"):
-            raise ZeroDivisionError
-        return Composed("email", "ada@example.org", {"hangs": bool(request.params.get("hangs"))})
-
-
 @pytest.mark.parametrize("fault", ["hangs", "fails"])
 async def test_a_flow_whose_sends_hang_or_fail_delays_no_other(
     world: World, fault: str, monkeypatch: pytest.MonkeyPatch
@@ -160,18 +131,7 @@ async def test_a_flow_whose_sends_hang_or_fail_delays_no_other(
         await world.start()
     await world.publish(plan(poison | {"a": poison["a"] | {"params": {}}}, name="good"))
     good = [await world.start() for _ in range(10)]
-    stop = asyncio.Event()
-    serving = asyncio.create_task(world.runner().serve(stop))
-    try:
-        async with asyncio.timeout(30):
-            while len(provider.reached) < len(good):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        assert provider.hanging <= 4
-    finally:
-        stop.set()
-        provider.go_on.set()
-        async with asyncio.timeout(30):
-            await serving
+    assert await hanging_once_reached(world, provider, len(good)) <= 4
     for one in good:
         by_flow = {run.flow: run for run in await world.runs(one)}
         assert "accepted" in words(by_flow["good"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from adapters.postgres.engine import Database
 from flows import runner as runners
 from insights.models import Project
-from tests.flows.test_rounds import ByFlow, Hanging
+from tests.flows.hanging import ByFlow, Hanging, hanging_once_reached
 from tests.flows.world import World, plan
 
 
@@ -35,15 +34,4 @@ async def test_a_project_whose_sends_all_hang_delays_no_other(
     await good.publish(plan())
     for _ in range(10):
         await good.start()
-    stop = asyncio.Event()
-    serving = asyncio.create_task(hanging.runner().serve(stop))
-    try:
-        async with asyncio.timeout(30):
-            while len(provider.reached) < 10:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
-        assert provider.hanging <= 6
-    finally:
-        stop.set()
-        provider.go_on.set()
-        async with asyncio.timeout(30):
-            await serving
+    assert await hanging_once_reached(hanging, provider, 10) <= 6
