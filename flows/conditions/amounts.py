@@ -6,11 +6,12 @@ from typing import Final
 
 _NONE: Final = frozenset("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split())  # noqa: SIM905
 _THREE: Final = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+_FOUR: Final = frozenset({"CLF", "UYW"})
 
 
 def digits_of(currency: str) -> int:
-    """2 for most; 0 for JPY and its like, 3 for KWD and its like."""
-    return 0 if currency in _NONE else 3 if currency in _THREE else 2
+    """2 for most; 0 for JPY and its like, 3 for KWD and its like, 4 for CLF and UYW."""
+    return 0 if currency in _NONE else 3 if currency in _THREE else 4 if currency in _FOUR else 2
 
 
 def to_minor(number: str, currency: str) -> int | None:

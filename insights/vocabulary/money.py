@@ -12,7 +12,7 @@ _LONGEST: Final = 40
 
 
 def minor_digits(currency: str | None) -> int:
-    """Digits after the point: 0 for JPY, 3 for KWD, 2 for most and where the currency is unknown."""
+    """Digits after the point: 0 for JPY, 3 for KWD, 4 for CLF, 2 for most and where the currency is unknown."""
     return digits_of(currency or "")
 
 

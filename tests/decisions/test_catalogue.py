@@ -86,7 +86,13 @@ def test_filling_in_never_changes_the_catalogue() -> None:
 
 @pytest.mark.parametrize(
     ("minor", "currency", "text"),
-    [(6000, "EUR", "60.00 EUR"), (5, "USD", "0.05 USD"), (500, "JPY", "500 JPY"), (12750, "KWD", "12.750 KWD")],
+    [
+        (6000, "EUR", "60.00 EUR"),
+        (5, "USD", "0.05 USD"),
+        (500, "JPY", "500 JPY"),
+        (12750, "KWD", "12.750 KWD"),
+        (12345, "CLF", "1.2345 CLF"),
+    ],
 )
 def test_money_is_written_out_with_its_currency(minor: int, currency: str, text: str) -> None:
     facts = ShopFacts(free_shipping_from_minor=minor, currency=currency)

@@ -42,9 +42,9 @@ LAYER: dict[str, tuple[str, dict[str, Any]]] = {
         "cart_removed",
         {"product_id": "m1", "quantity": 2},
     ),
-    f"gtag('event', 'begin_checkout', {{currency: 'EUR', value: 25, items: [{ITEM}]}})": (
+    f"gtag('event', 'begin_checkout', {{currency: 'HUF', value: 9990, items: [{ITEM}]}})": (
         "checkout_started",
-        {"cart_value_minor": 2500, "currency": "EUR", "items": 1},
+        {"cart_value_minor": 999_000, "currency": "HUF", "items": 1},
     ),
     "gtag('event', 'add_shipping_info', {})": ("checkout_step", {"step": "payment"}),
     f"gtag('event', 'purchase', {{transaction_id: 7, currency: 'EUR', value: '25.00', items: [{ITEM}]}})": (

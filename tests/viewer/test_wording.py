@@ -19,7 +19,8 @@ from tests.viewer.seed import NOW
 @pytest.mark.parametrize(
     ("minor", "currency", "text"),
     [(1990, "EUR", "€19.90"), (5, "USD", "$0.05"), (-250, "GBP", "−£2.50"), (1500, "JPY", "¥1,500"),
-     (123456789, "EUR", "€1,234,567.89"), (1234, "KWD", "KWD 1.234"), (1990, None, "19.90"), (100, "XYZ", "XYZ 1.00")],
+     (123456789, "EUR", "€1,234,567.89"), (1234, "KWD", "KWD 1.234"), (12345, "CLF", "CLF 1.2345"),
+     (1990, None, "19.90"), (100, "XYZ", "XYZ 1.00")],
 )  # fmt: skip
 def test_money_stands_in_its_own_decimals(minor: int, currency: str | None, text: str) -> None:
     assert money(minor, currency) == text
