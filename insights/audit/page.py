@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from insights.viewer.wording import label, money, percent
+from insights.viewer.wording import label, money
+from insights.vocabulary.shares import percent
 
 ASSUMPTIONS: Final = {
     "comes_back": "Come back and order by themselves",

@@ -18,7 +18,8 @@ from insights.audit.stakes import ADDRESS, COMES_BACK, LIVE_EFFECT, MAIL_EFFECT,
 from insights.cli.trouble import screen, told
 from insights.decisions.content import ShopFacts
 from insights.errors import Refused
-from insights.viewer.wording import label, percent
+from insights.viewer.wording import label
+from insights.vocabulary.shares import percent
 
 PAGE = Path("whyleft-audit.html")
 

@@ -170,7 +170,8 @@ def _print(run: Run, prices: Prices, before: Run | None) -> None:
         found = compare(before.of(_own(before)), run.of(_own(run)))
         out.print(
             f"against {before.classifier}: of {found.stories} stories answered by both, {found.only_first} were right "
-            f"only there, {found.only_second} only here; McNemar p = {found.p_value:.3f}"
+            f"only there, {found.only_second} only here; McNemar "
+            f"{'p < 0.001' if found.p_value < 0.001 else f'p = {found.p_value:.3f}'}"
         )
 
 

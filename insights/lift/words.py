@@ -8,6 +8,7 @@ from typing import Final
 from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, Comparison
 from insights.lift.report import Finding, Group, Report
 from insights.recovery.money import money
+from insights.vocabulary.shares import percent
 
 NO_HOLDOUT: Final = (
     "Nobody is held out, so nobody can say what would have happened without us. Hold out a share of the visitors, "
@@ -61,7 +62,7 @@ Unit = Conversion | Margin
 def points(share: float) -> str:
     """A share as a percentage with as many digits as are worth reading."""
     digits = 1 if abs(share) >= 0.01 or share == 0 else 2
-    return _minus(f"{share * 100:.{digits}f} %")
+    return _minus(percent(share, digits))
 
 
 def share(of: float) -> str:

@@ -22,6 +22,7 @@ from insights.recovery.money import money
 from insights.recovery.plain import one_line, unlinked
 from insights.recovery.unsubscribe import Claim, sign
 from insights.vocabulary.reasons import Kind
+from insights.vocabulary.shares import percent
 
 MAILS: Final = Path(__file__).parent / "mails"
 
@@ -176,5 +177,5 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    made.filters["percent"] = lambda share: f"{100 * share:.0f} %"
+    made.filters["percent"] = percent
     return made

@@ -26,10 +26,11 @@ from insights.patterns.words import LONGEST, Facts, cell_words, complaint
 from insights.privacy.redact import redact_path
 from insights.reports.advice import ADVICE, AggregateAction
 from insights.vocabulary.reasons import Kind, Reason
+from insights.vocabulary.shares import percent
 
 log = structlog.get_logger()
 
-VERSION: Final = "pattern-1"
+VERSION: Final = "pattern-2"
 SLACK: Final = timedelta(seconds=5)
 
 _INSTRUCTIONS: Final = f"""You tell the owner of a web shop what changed in why visitors leave or buy.
@@ -156,17 +157,14 @@ def material(facts: Facts, language: str, actions: tuple[AggregateAction, ...], 
     def place(dimension: str, label: str) -> str:
         return redact_path(label) if dimension == "page" else label
 
-    def percent(share: float) -> int:
-        return round(100 * share)
-
     told: dict[str, Any] = {
         "language": language,
         "kind": facts.kind,
         "reason": facts.reason,
         "where": {facts.dimension: place(facts.dimension, facts.label)},
-        "percent_before": percent(facts.before),
-        "percent_now": percent(facts.after),
-        "percent_now_between": [percent(facts.after_low), percent(facts.after_high)],
+        "before": percent(facts.before),
+        "now": percent(facts.after),
+        "now_between": [percent(facts.after_low), percent(facts.after_high)],
         "visits_with_reason": facts.sessions,
         "visits": facts.cell_sessions,
         "since": _since(facts.began_at),

@@ -10,6 +10,7 @@ from typing import Final
 
 from insights.recovery.money import money
 from insights.vocabulary.reasons import Kind, Reason
+from insights.vocabulary.shares import percent
 
 LONGEST: Final = 700
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -45,7 +46,7 @@ def headline(facts: Facts) -> str:
     """One line: what changed, and where."""
     way = "up" if facts.rises else "down"
     return (
-        f"{reason_words(facts.reason).capitalize()} {way} from {_percent(facts.before)} to {_percent(facts.after)}"
+        f"{reason_words(facts.reason).capitalize()} {way} from {percent(facts.before)} to {percent(facts.after)}"
         f" {cell_words(facts.dimension, facts.label)}"
     )
 
@@ -54,9 +55,9 @@ def narrative(facts: Facts, advice: str) -> str:
     """The pattern in words, no surer than its numbers."""
     whose = "purchases" if facts.kind is Kind.CONVERTED else "visits without an order"
     said = (
-        f"{reason_words(facts.reason).capitalize()} {'rose' if facts.rises else 'fell'} from {_percent(facts.before)} "
-        f"({_percent(facts.before_low)} to {_percent(facts.before_high)}) to {_percent(facts.after)} "
-        f"({_percent(facts.after_low)} to {_percent(facts.after_high)}) of the {whose} "
+        f"{reason_words(facts.reason).capitalize()} {'rose' if facts.rises else 'fell'} from {percent(facts.before)} "
+        f"({percent(facts.before_low)} to {percent(facts.before_high)}) to {percent(facts.after)} "
+        f"({percent(facts.after_low)} to {percent(facts.after_high)}) of the {whose} "
         f"{cell_words(facts.dimension, facts.label)}, since about {_moment(facts.began_at)}: "
         f"{facts.sessions} of {facts.cell_sessions}."
     )
@@ -84,8 +85,8 @@ def complaint(text: str, facts: Facts) -> str | None:
     if strange:
         return f"use only the given numbers, not {', '.join(strange[:3])}"
     for share in (facts.before, facts.after):
-        if str(round(100 * share)) not in used:
-            return f"name the share of {_percent(share)}"
+        if _digits(share) not in used:
+            return f"name the share of {percent(share)}"
     return None
 
 
@@ -120,7 +121,7 @@ def _allowed(facts: Facts) -> set[str]:
         facts.after_low,
         facts.after_high,
     )
-    numbers = {str(round(100 * share)) for share in shares} | {str(facts.sessions), str(facts.cell_sessions)}
+    numbers = {_digits(share) for share in shares} | {str(facts.sessions), str(facts.cell_sessions)}
     numbers.add(str(abs(round(100 * facts.after) - round(100 * facts.before))))
     began = facts.began_at.astimezone(UTC)
     numbers |= {str(began.year), str(began.day), f"{began:%d}", f"{began:%H:%M}", f"{began:%H}", str(began.hour)}
@@ -129,8 +130,9 @@ def _allowed(facts: Facts) -> set[str]:
     return numbers
 
 
-def _percent(share: float) -> str:
-    return f"{round(100 * share)} %"
+def _digits(share: float) -> str:
+    """The number in a share as it is written: 1 of <1 %."""
+    return percent(share).strip("<>% ")
 
 
 def _moment(at: datetime) -> str:

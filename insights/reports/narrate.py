@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from insights.reports.mix import Mix
 from insights.vocabulary.reasons import Kind
+from insights.vocabulary.shares import percent
 
 
 def mix_words(mix: Mix, kind: Kind) -> str:
@@ -13,15 +14,11 @@ def mix_words(mix: Mix, kind: Kind) -> str:
         return f"No session with an insight {outcome} here in this time."
     first = mix.shares[0]
     said = (
-        f"{first.reason.replace('_', ' ')} is named most: {_percent(first.share)} "
-        f"({_percent(first.low)} to {_percent(first.high)}) of {mix.n} sessions that {outcome}; newer ones count more."
+        f"{first.reason.replace('_', ' ')} is named most: {percent(first.share)} "
+        f"({percent(first.low)} to {percent(first.high)}) of {mix.n} sessions that {outcome}; newer ones count more."
     )
     if mix.leads:
         return said
     if len(mix.shares) == 1:
         return f"{said} Too few sessions to be sure."
     return f"{said} It is not surely ahead of {mix.shares[1].reason.replace('_', ' ')}."
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

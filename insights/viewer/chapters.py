@@ -15,7 +15,8 @@ from uuid import UUID
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.event_words import Words, fields_of, words_of
 from insights.viewer.props import number
-from insights.viewer.wording import duration, percent
+from insights.viewer.wording import duration
+from insights.vocabulary.shares import percent
 
 QUIET_TYPES = frozenset({"scrolled", "engaged"})
 SHORTEST_PAUSE = timedelta(seconds=30)

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.event_words import words_of
-from insights.viewer.wording import offset, percent
+from insights.viewer.wording import offset
+from insights.vocabulary.shares import percent
 
 WIDTH, HEIGHT = 960, 250
 LEFT, RIGHT, TOP, BOTTOM = 44, 186, 30, 26

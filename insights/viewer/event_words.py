@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from insights.events.kept import SAID
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.props import Props, amount, counted, length, number, text
-from insights.viewer.wording import label, percent
+from insights.viewer.wording import label
+from insights.vocabulary.shares import percent
 
 KEPT_APART: Final = {SAID["email"]: "an e-mail address", SAID["phone"]: "a phone number"}
 """What stands in a timeline for who somebody is, in words."""

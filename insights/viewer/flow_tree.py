@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from flows.conditions import ConditionInvalid, to_words, understand
-from insights.viewer.wording import label, percent
+from insights.viewer.wording import label
+from insights.vocabulary.shares import percent
 
 MOST_STEPS: Final = 100
 _UNITS: Final = {"D": "day", "H": "hour", "M": "minute", "S": "second"}

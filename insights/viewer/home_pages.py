@@ -27,6 +27,7 @@ from insights.viewer.report_query import ReportQuery, first_day
 from insights.viewer.session_list import any_session
 from insights.viewer.wording import money
 from insights.vocabulary.reasons import Kind, Reason
+from insights.vocabulary.shares import percent
 
 DAYS_BEFORE: Final = 7
 MOST_PATTERNS: Final = 5
@@ -122,7 +123,7 @@ def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
     bought = sum(day.bought for day in usual)
 
     def share(part: int, of: int) -> str:
-        return f"{100 * part / of:.1f} %" if of else "–"
+        return percent(part / of, 1) if of else "–"
 
     def in_carts(days: list[Today], divisor: int) -> str:
         sums: dict[str, int] = {}

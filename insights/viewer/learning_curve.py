@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from insights.learning.overview import Point
+from insights.vocabulary.shares import percent
 
 WIDTH, HEIGHT = 720, 200
 LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 24
@@ -56,7 +57,7 @@ def curve_of(points: Sequence[Point], unit: str) -> Curve | None:
                 learned_y=round(base - learned, 1),
                 learned_height=round(learned, 1),
                 title=f"Bucket {point.bucket}: {point.mean:,.3g} {unit} a decision over {point.decisions:,} decisions, "
-                f"{point.learned_share:.0%} of them learned",
+                f"{percent(point.learned_share)} of them learned",
             )
         )
     ticks = tuple((round(HEIGHT - BOTTOM - inner_height * part, 1), f"{most * part:,.3g}") for part in (0.0, 0.5, 1.0))

@@ -18,6 +18,7 @@ from adapters.postgres.acting import acting
 from insights.viewer import wording
 from insights.viewer.feedback import done, refusal
 from insights.viewer.places import PLACES
+from insights.vocabulary.shares import percent
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -46,7 +47,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "label": wording.label,
-        "percent": wording.percent,
+        "percent": percent,
         "duration": wording.duration,
         "offset": wording.offset,
         "short_id": wording.short_id,

@@ -10,6 +10,7 @@ from typing import Final
 from insights.patterns.history import Bucket
 from insights.reports.mix import wilson
 from insights.vocabulary.reasons import Reason
+from insights.vocabulary.shares import percent
 
 WIDTH: Final = 960
 LEFT, RIGHT, TOP, BOTTOM = 178, 96, 12, 28
@@ -105,7 +106,7 @@ def draw(
             x = x_at(at)
             upper.append(f"{x} {y_at(high)}")
             lower.append(f"{x} {y_at(low)}")
-            said = f"{_when(at - step / 2, step)}: {_percent(share)} ({_percent(low)} to {_percent(high)}), "
+            said = f"{_when(at - step / 2, step)}: {percent(share)} ({percent(low)} to {percent(high)}), "
             dots.append((x, y_at(share), said + f"{hits} of {bucket.sessions}"))
         hits = sum(bucket.reasons.get(reason, 0) for bucket in buckets)
         rows.append(
@@ -116,7 +117,7 @@ def draw(
                 "M" + " L".join(f"{x} {y}" for x, y, _ in dots) if len(dots) > 1 else "",
                 tuple(dots),
                 tuple(Mark(x_at(one.at), one.title) for one in happened if one.reason is reason),
-                _percent(hits / total) if totals else "",
+                percent(hits / total) if totals else "",
             )
         )
     everywhere = tuple(Mark(x_at(one.at), one.title) for one in happened if one.reason is None)
@@ -133,7 +134,3 @@ def draw(
 
 def _when(at: datetime, step: timedelta) -> str:
     return f"{at:%-d %b}" if step >= timedelta(days=1) else f"{at:%-d %b %H:%M}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"

@@ -102,15 +102,6 @@ def money(minor: int, currency: str | None) -> str:
     return sign + _SYMBOLS.get(currency, currency + " ") + digits
 
 
-def percent(share: float) -> str:
-    """A share of 0..1 as a whole percentage; what is neither nothing nor all never reads as 0 % or 100 %."""
-    if 0 < share < 0.005:
-        return "<1 %"
-    if 0.995 <= share < 1:
-        return ">99 %"
-    return f"{share * 100:.0f} %"
-
-
 def duration(seconds: float) -> str:
     """A length of time in its two largest units: 180 ms, 2.6 s, 42 s, 3 min 5 s, 2 h 10 min."""
     if 0 < seconds < 1:

@@ -201,9 +201,9 @@ async def test_a_model_tells_it_when_its_numbers_are_ours(
         return reply(f"On /cart errors went from {round(100 * row.before)} % to {round(100 * row.after)} % of visits.")
 
     found, model = await told(database, project_id, weeks, lookers, say)
-    assert found.told_by == "llm:scripted:pattern-1"
+    assert found.told_by == "llm:scripted:pattern-2"
     assert found.narrative.startswith("On /cart errors went from")
-    assert "percent_before" in model.prompts[0].material
+    assert f'before: "{round(100 * found.before)} %"' in model.prompts[0].material
     async with database.transaction(project_id) as tx:
         spent = await tx.scalar(select(ModelSpend).where(ModelSpend.project_id == project_id))
     assert spent is not None and spent.calls == 1

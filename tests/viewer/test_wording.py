@@ -9,7 +9,7 @@ import pytest
 
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.event_words import _WORDS, words_of
-from insights.viewer.wording import REASONS, ago, duration, label, money, offset, percent, short_moment
+from insights.viewer.wording import REASONS, ago, duration, label, money, offset, short_moment
 from insights.vocabulary.actions import LiveAction, RecoveryAction
 from insights.vocabulary.events import PROPS
 from insights.vocabulary.reasons import Reason
@@ -33,13 +33,6 @@ def test_money_stands_in_its_own_decimals(minor: int, currency: str | None, text
 )  # fmt: skip
 def test_a_duration_has_at_most_two_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
-
-
-@pytest.mark.parametrize(
-    ("share", "text"), [(0, "0 %"), (0.001, "<1 %"), (0.427, "43 %"), (0.999, ">99 %"), (1, "100 %")]
-)
-def test_a_share_is_never_rounded_to_none_or_all(share: float, text: str) -> None:
-    assert percent(share) == text
 
 
 def test_times_are_as_short_as_they_can_be_understood() -> None:
