@@ -12,13 +12,15 @@ from typing import Final
 import numpy as np
 
 from insights.lift.adjustment import Terms, terms_of
-from insights.lift.sample import Sample
+from insights.lift.sample import Floats, Sample
 from insights.lift.sequences import ALPHA, always_valid_p, log_evidence, reach
 
 LEAST_PEOPLE: Final = 100
-LEAST_HITS: Final = 10
-"""People in each group, and people in each with an outcome at all, below which nothing is said: the intervals rest on
-the central limit theorem. Waiting longer for the first look breaks no promise."""
+LEAST_HITS: Final = 25.0
+"""People in each group, and outcomes' worth in each (``hits_worth``), below which nothing is said: the intervals rest
+on the central limit theorem. Waiting longer for the first look breaks no promise."""
+
+ROUNDING: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,17 @@ class Comparison:
 
 def too_few(sample: Sample) -> bool:
     """Whether so little happened yet that no interval can be given."""
-    hits = sample.outcome != 0
     groups = (sample.treated, ~sample.treated)
-    return any(group.sum() < LEAST_PEOPLE or (group & hits).sum() < LEAST_HITS for group in groups)
+    return any(
+        group.sum() < LEAST_PEOPLE or hits_worth(sample.outcome[group]) < LEAST_HITS - ROUNDING for group in groups
+    )
+
+
+def hits_worth(outcome: Floats) -> float:
+    """As how many outcomes of one size these (n,) say as much: (Σ|y|)² / Σy² (Kish 1965). Of shares who bought that is
+    those who bought; of margins fewer, for one large order outweighs many."""
+    squares = float((outcome**2).sum())
+    return float(np.abs(outcome).sum()) ** 2 / squares if squares > 0 else 0.0
 
 
 def compare(sample: Sample, alpha: float = ALPHA) -> Comparison | None:

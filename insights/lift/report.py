@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from insights.lift.balance import Balance, balance
-from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, Comparison, compare
+from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, Comparison, compare, hits_worth
 from insights.lift.discoveries import RATE, adjusted
 from insights.lift.people import Crowd, Person
 from insights.lift.power import people_needed
@@ -146,7 +146,7 @@ def _more_to_begin_with(sample: Sample, share: float) -> int | None:
     smaller = min(share, 1 - share)
     if smaller <= 0 or sample.people == 0:
         return None
-    rate = float((sample.outcome != 0).mean())
+    rate = hits_worth(sample.outcome) / sample.people
     if rate <= 0:
         return None
     return max(1, round(max(LEAST_PEOPLE, LEAST_HITS / rate) / smaller) - sample.people)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, Comparison
 from insights.lift.report import Finding, Group, Report
@@ -24,7 +24,9 @@ PER: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """How shares of people who bought are told."""
+    """How shares of people who bought are told. ``unequal``: what is said of orders that do not count alike."""
+
+    unequal: ClassVar[str] = ""
 
     def means(self, found: Comparison) -> str:
         treated, held_out = points(found.treated_mean), points(found.held_out_mean)
@@ -42,6 +44,7 @@ class Conversion:
 class Margin:
     """How margins in minor units a person are told."""
 
+    unequal: ClassVar[str] = ", more where some orders are far larger than others"
     currency: str
 
     def means(self, found: Comparison) -> str:
@@ -140,7 +143,7 @@ def _words(report: Report, finding: Finding, unit: Unit) -> str:
         return balance_words(report)
     found = finding.comparison
     if found is None:
-        return _too_few(report, finding)
+        return _too_few(report, finding, unit)
     told = f"{unit.means(found)}, {_span(found, unit)}"
     if finding.verdict == "cannot tell":
         return f"Cannot tell yet: {told}. {_still_needed(report, finding)}"
@@ -164,10 +167,10 @@ def _minus(text: str) -> str:
     return text.replace("-", "−")
 
 
-def _too_few(report: Report, finding: Finding) -> str:
+def _too_few(report: Report, finding: Finding, unit: Unit) -> str:
     counted = (
         f"Cannot tell yet: {report.held_out:,} people held out and {report.treated:,} others count so far. Each side "
-        f"needs {LEAST_PEOPLE} people, {LEAST_HITS} of them with an order."
+        f"needs {LEAST_PEOPLE} people, {LEAST_HITS:.0f} of them with an order{unit.unequal}."
     )
     waiting = ""
     if report.waiting:

@@ -25,7 +25,7 @@ DAYS, A_DAY, WORLDS = 40, 200, 150
 def test_who_looks_daily_is_misled_as_rarely_as_promised_and_with_a_fixed_interval_far_more_often() -> None:
     misled, misled_fixed = 0, 0
     for seed in range(WORLDS):
-        world = sample(DAYS * A_DAY, seed=seed)
+        world = sample(DAYS * A_DAY, seed=seed, held=0.3)
         looks = [found for day in range(1, DAYS + 1) if (found := compare(world.first(day * A_DAY))) is not None]
         misled += any(look.difference.above_zero or look.difference.below_zero for look in looks)
         fixed = (abs(look.difference.value) > 1.96 * look.spread / math.sqrt(look.people) for look in looks)
@@ -102,9 +102,9 @@ def test_with_too_few_people_or_orders_nothing_is_said() -> None:
         outcome = np.concatenate([np.arange(treated) < orders, np.arange(held_out) < orders]).astype(float)
         return Sample(assigned, outcome, np.zeros((len(assigned), 0)))
 
-    assert compare(of(LEAST_PEOPLE, LEAST_PEOPLE, LEAST_HITS)) is not None
-    assert compare(of(LEAST_PEOPLE, LEAST_PEOPLE - 1, LEAST_HITS)) is None
-    assert compare(of(LEAST_PEOPLE, LEAST_PEOPLE, LEAST_HITS - 1)) is None
+    assert compare(of(LEAST_PEOPLE, LEAST_PEOPLE, int(LEAST_HITS))) is not None
+    assert compare(of(LEAST_PEOPLE, LEAST_PEOPLE - 1, int(LEAST_HITS))) is None
+    assert compare(of(LEAST_PEOPLE, LEAST_PEOPLE, int(LEAST_HITS) - 1)) is None
     assert compare(of(500, 0, 0)) is None
 
 
@@ -199,3 +199,17 @@ def test_a_smaller_effect_needs_more_people_and_none_at_all_cannot_be_planned_fo
     assert many > 3 * few
     assert people_needed(1.0, 0.0) is None
     assert people_needed(1.0, 1e-9) is None
+
+
+def test_margins_of_very_different_orders_mislead_as_rarely_as_promised() -> None:
+    misled, said = 0, 0
+    for seed in range(WORLDS):
+        bought = sample(8_000, seed=seed, rate=0.1)
+        # A shop whose largest baskets are tens of times the usual one.
+        sizes = np.random.default_rng(50_000 + seed).lognormal(8, 1.2, bought.people)
+        world = Sample(bought.treated, np.round(bought.outcome * sizes), bought.known)
+        looks = [found for n in np.geomspace(200, 8_000, 25) if (found := compare(world.first(int(n)))) is not None]
+        misled += any(look.difference.above_zero or look.difference.below_zero for look in looks)
+        said += bool(looks)
+    assert said > WORLDS / 2
+    assert misled / WORLDS <= ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / WORLDS)
