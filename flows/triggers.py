@@ -98,17 +98,25 @@ async def record_conversion(
     """
     people = {visitor_id, *same_person}
     await lock_visitors(tx, people)
+    told = upsert(Conversion).values(
+        project_id=project_id,
+        key=key,
+        visitor_id=visitor_id,
+        occurred_at=occurred_at,
+        value_minor=value_minor,
+        currency=currency,
+    )
+    # Pages often know only that there was an order, and the shop's server says what it came to.
+    silent = Conversion.value_minor.is_(None) | Conversion.currency.is_(None)
     await tx.execute(
-        upsert(Conversion)
-        .values(
-            project_id=project_id,
-            key=key,
-            visitor_id=visitor_id,
-            occurred_at=occurred_at,
-            value_minor=value_minor,
-            currency=currency,
+        told.on_conflict_do_update(
+            index_elements=[Conversion.project_id, Conversion.key],
+            set_={
+                "value_minor": told.excluded.value_minor,
+                "currency": func.coalesce(told.excluded.currency, Conversion.currency),
+            },
+            where=silent & told.excluded.value_minor.is_not(None),
         )
-        .on_conflict_do_nothing()
     )
     ending: list[ColumnElement[bool]] = [
         FlowRun.visitor_id.in_(people),

@@ -69,11 +69,16 @@ def admit_usual(events: Iterable[WireEvent], skew: int, received_ms: int) -> Non
             try:
                 _convert(event.props, known)
             except msgspec.ValidationError as error:
-                if not _in_capitals(event.props):
+                if not _mended(event.props):
                     raise EventRefused(field_first(str(error), "props")) from None
                 _convert_again(event.props, known)
         if not plain.issuperset(event.props):
             _check_fit(event.props)
+
+
+def _mended(props: dict[str, Any]) -> bool:
+    """Takes away what means nothing: small letters of a currency, blanks around an order's id. Whether there were."""
+    return _in_capitals(props) | _without_blanks(props)
 
 
 def _in_capitals(props: dict[str, Any]) -> bool:
@@ -82,6 +87,14 @@ def _in_capitals(props: dict[str, Any]) -> bool:
     if not isinstance(code, str) or len(code) != 3 or not code.isascii() or code.upper() == code:
         return False
     props["currency"] = code.upper()
+    return True
+
+
+def _without_blanks(props: dict[str, Any]) -> bool:
+    order = props.get("order_id")
+    if not isinstance(order, str) or order.strip() in ("", order):
+        return False
+    props["order_id"] = order.strip()
     return True
 
 
@@ -119,6 +132,8 @@ def field_first(message: str, prefix: str) -> str:
     problem = _PATH.sub("", message)
     if name.endswith("currency") and "regex" in problem:
         problem = "must be a three-letter code of ISO 4217, like EUR"
+    elif name.endswith("order_id") and "regex" in problem:
+        problem = "must be the order's id; it is empty"
     elif name.endswith("_minor") and problem.startswith("Expected `int"):
         problem += "; send minor units, like 1250 for 12.50"
     return f"{name or 'body'}: {problem}"

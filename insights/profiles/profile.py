@@ -28,6 +28,8 @@ CHECKOUT_STEPS: Final = {"contact": 2, "shipping": 3, "payment": 4, "review": 5}
 
 PRODUCT_BYTES: Final = 8
 CATEGORY_BYTES: Final = 4
+ORDERS: Final = 8
+ORDER_BYTES: Final = 4
 NO_CATEGORY: Final = bytes(CATEGORY_BYTES)
 
 
@@ -44,8 +46,9 @@ class Profile(Struct, gc=False):
 
     ``person``: 16 bytes, the id of the visitor who was first of several that are one person; empty for who is alone.
     Everything from ``session_at`` to ``quiet_at`` belongs to the current session and starts again with the next.
-    ``recent`` are the ends of the last ids folded; ``products`` are keys of the products seen. ``event_at`` is when the
-    last event folded happened, by its own clock; unlike ``last_at`` it may lie before that of an earlier session.
+    ``recent`` are the ends of the last ids folded; ``products`` are keys of the products seen, ``orders`` of the latest
+    orders: each counts once, however often it is told. ``event_at`` is when the last event folded happened, by its own
+    clock; unlike ``last_at`` it may lie before that of an earlier session.
     """
 
     # Over the visitor's whole history, as far as it was read.
@@ -54,6 +57,7 @@ class Profile(Struct, gc=False):
     last_at: int = 0
     sessions: int = 0
     purchases: int = 0
+    orders: bytes = b""
     carts_left: int = 0
     has_email: bool = False
     bot: bool = False

@@ -134,9 +134,9 @@ async def _add_later_elsewhere(
         # Counted in events: an open session has no summary yet, and who has just bought elsewhere is a customer here.
         profile.purchases += (
             await tx.scalar(
-                select(func.count())
-                .select_from(Event)
-                .where(Event.project_id == project_id, Event.session_id.in_(later), Event.type == "purchased")
+                select(func.count(Event.props["order_id"].astext.distinct())).where(
+                    Event.project_id == project_id, Event.session_id.in_(later), Event.type == "purchased"
+                )
             )
         ) or 0
 

@@ -11,6 +11,8 @@ from insights.profiles.profile import (
     CATEGORY_BYTES,
     CHECKOUT_STEPS,
     NO_CATEGORY,
+    ORDER_BYTES,
+    ORDERS,
     PRODUCT_BYTES,
     PRODUCTS,
     Profile,
@@ -88,8 +90,13 @@ def coupon_tried(p: Profile, at: int, props: Props) -> None:
 
 
 def purchased(p: Profile, at: int, props: Props) -> None:
-    p.purchases += 1
     p.bought = True
+    order = crc32(text_of(props, "order_id").encode("utf-8", "replace")).to_bytes(ORDER_BYTES, "big")
+    if any(order == p.orders[place : place + ORDER_BYTES] for place in range(0, len(p.orders), ORDER_BYTES)):
+        # The page and the shop's server both told of it.
+        return
+    p.orders = (order + p.orders)[: ORDERS * ORDER_BYTES]
+    p.purchases += 1
     p.kept = ()
     p.cart_items = p.cart_minor = p.checkout = 0
     p.progress_at = at

@@ -16,6 +16,8 @@ Millis = Annotated[float, Meta(ge=0, le=2**53)]
 Minor = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 Text = Annotated[str, Meta(max_length=4096)]
 Name = Annotated[str, Meta(max_length=512, min_length=1)]
+OrderId = Annotated[str, Meta(max_length=512, pattern=r"^\S([\s\S]*\S)?(?![\s\S])")]
+"""Without blanks around it: the same order told with and without them would be two."""
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 
@@ -157,7 +159,7 @@ class CouponTried(Props):
 
 
 class Purchased(Props):
-    order_id: Name
+    order_id: OrderId
     value_minor: Minor | None = None
     margin_minor: Minor | None = None
     currency: Currency | None = None
@@ -167,7 +169,7 @@ class Purchased(Props):
 class Refunded(Props):
     """Money given back for an order. Without ``value_minor`` all of it; ``refund_id`` tells copies of one refund."""
 
-    order_id: Name
+    order_id: OrderId
     value_minor: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     currency: Currency | None = None
     refund_id: Name | None = None

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import func, select
 
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from flows.models import Conversion
 from insights.errors import Refused, Unavailable
 from insights.events.entry import Entry
 from insights.events.flush import SessionTimes
@@ -64,6 +65,26 @@ async def test_a_retry_counts_as_new_for_whoever_came_first(
     ])  # fmt: skip
     assert await recorder.record(grown) == 1
     assert await stored(database, project_id) == 6
+
+
+@pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ([{}, {"value_minor": 100, "currency": "EUR"}], (100, "EUR")),
+        ([{"value_minor": 100, "currency": "EUR"}, {}], (100, "EUR")),
+        ([{"value_minor": 100}, {"value_minor": 100, "currency": "EUR"}], (100, "EUR")),
+        ([{"currency": "EUR"}, {"value_minor": 100}], (100, "EUR")),
+        ([{"value_minor": 100, "currency": "EUR"}, {"value_minor": 900, "currency": "USD"}], (100, "EUR")),
+    ],
+)
+async def test_what_an_order_came_to_is_known_whoever_says_it(
+    recorder: Recorder, database: Database, project_id: UUID, told: list[dict[str, object]], known: tuple[int, str]
+) -> None:
+    for props in told:
+        await recorder.record(visit(project_id, ["purchased"], order_id="o-2", **props))
+    async with database.transaction(project_id) as tx:
+        (order,) = await tx.scalars(select(Conversion))
+    assert (order.value_minor, order.currency) == known
 
 
 async def test_a_flush_with_a_purchase_in_it_counts_the_same(

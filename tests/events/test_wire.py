@@ -50,6 +50,8 @@ def read(*events: Any, **other: Any) -> Reading:
         (event("purchased", {"currency": "eur"}), "props.order_id: is missing"),
         (event("quick_back", {"from": 3}), "props.from: Expected `str"),
         (event("purchased", {"value_minor": 5}), "props.order_id: is missing"),
+        (event("purchased", {"order_id": " "}), "props.order_id: must be the order's id; it is empty"),
+        (event("purchased", {"order_id": ""}), "props.order_id: must be the order's id; it is empty"),
         (event(props={"x": "y" * 40_000}), "event: is larger than"),
         (event(t=0), "t: is not a time"),
         (event(t=NOW * 10), "t: is not a time"),
@@ -102,6 +104,14 @@ def test_an_order_whose_currency_is_in_small_letters_is_an_order(code: str) -> N
     reading = read(event("page_viewed"), event("purchased", {"order_id": "1", "value_minor": 5, "currency": code}))
     assert reading.rejected == []
     assert reading.batch.events[1].props == {"order_id": "1", "value_minor": 5, "currency": "EUR"}
+
+
+@pytest.mark.parametrize("type", ["purchased", "refunded"])
+@pytest.mark.parametrize("order", [" A 3", "A 3\n", "\t A 3 "])
+def test_blanks_around_an_orders_id_make_no_other_order(type: str, order: str) -> None:
+    reading = read(event("page_viewed"), event(type, {"order_id": order}))
+    assert reading.rejected == []
+    assert reading.batch.events[1].props == {"order_id": "A 3"}
 
 
 def test_a_small_difference_of_clocks_is_left_alone_and_a_large_one_corrected() -> None:

@@ -225,6 +225,16 @@ def test_an_order_empties_the_cart() -> None:
     assert (visit.profile.purchases, visit.profile.bought, visit.profile.cart_items) == (1, True, 0)
 
 
+def test_an_order_that_the_page_and_the_server_both_tell_of_is_one() -> None:
+    visit = Visit()
+    visit.add().event("purchased", order_id="1").event("purchased", order_id="1", value_minor=2500)
+    visit.add().event("purchased", order_id="1")
+    assert (visit.profile.purchases, visit.profile.bought, visit.profile.cart_items) == (1, True, 1)
+    visit.event("purchased", order_id="2")
+    visit.later().event("purchased", order_id="1")
+    assert (visit.profile.purchases, visit.profile.bought) == (2, True)
+
+
 def test_the_shelf_they_came_from_is_where_a_product_leads_back_to() -> None:
     visit = Visit()
     visit.shelf("beans").product("harbour").product("meadow")
