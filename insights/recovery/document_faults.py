@@ -14,6 +14,9 @@ from flows.errors import Fault
 
 MOST_FAULTS: Final = 200
 
+_FOLLOWS: Final = ("start", "next", "then", "otherwise")
+"""The fields of a flow that name the step to go on with."""
+
 _DURATION: Final = 'write a duration such as "PT1H" (an hour) or "P2D" (two days)'
 
 Loc = Sequence[int | str]
@@ -125,6 +128,10 @@ def _fault(pointer: str, error: Mapping[str, Any], fields: Mapping[str, str]) ->
             return Fault(pointer, "is not written as it must be", f"it must match {context['pattern']}")
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             return Fault(pointer, f"is out of range: {message}", "use a value within the range")
+        case "string_too_short" if name in _FOLLOWS:
+            return Fault(pointer, "names no step", "name the step to go on with; a step that ends the run will do")
+        case "too_short" if pointer == "/steps":
+            return Fault(pointer, "holds no step yet", "add one")
         case "too_short" | "string_too_short":
             return Fault(pointer, "is too short", f"give at least {context['min_length']}")
         case "too_long" | "string_too_long":

@@ -21,6 +21,7 @@ DONE: Final = {
     "rolled_back": "The decision is given back to the policy before.",
     "subscribed": "They are on the list.",
     "unsubscribed": "They are off the list.",
+    "taken_back": "The draft is what that version was: look at what differs, then publish it.",
     "at_work": "Put back to work.",
 }
 """What may be said, by the word that stands in the address: nobody else's words get onto a page."""

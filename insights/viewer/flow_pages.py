@@ -56,6 +56,7 @@ class FlowPages(PageGroup):
             self._post("/flows", self.begin, form=FORM, refused="No flow was made", again=self.flows),
             self._get("/flows/{flow_id}", self.flow, missing="No such flow"),
             self._get("/flows/{flow_id}/build", self.build, missing="No such flow"),
+            self._post("/flows/{flow_id}/versions/{number:int}", self.take_back, form=FORM),
             self._post("/flows/{flow_id}/{move}", self.move, form=FORM),
             Route("/flows/{flow_id}/drawn", self.drawn, methods=["PUT"]),
             Route("/v1/{rest:path}", self.passed, methods=["GET", "POST", "PUT", "DELETE"]),
@@ -147,11 +148,18 @@ class FlowPages(PageGroup):
         flow_id, move = path_id(request, "flow_id", "flow"), request.path_params["move"]
         if move not in MOVES:
             raise NotFound("A flow is published, paused, resumed, archived or restored.")
-        revision = form.get("revision", "")
         body = {"runs": "cancel" if form.get("runs") == "cancel" else "finish"} if move == "pause" else None
-        if_match = _etag(int(revision)) if revision.isdigit() else ""
+        if_match = _looked_at(form)
         await self._api.asked(request, viewer, "POST", f"/v1/flows/{flow_id}/{move}", body, if_match=if_match)
         return self._to(request, f"/flows/{flow_id}" if move != "archive" else "/flows")
+
+    async def take_back(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
+        """Makes the draft what a version before was; only where nobody changed it meanwhile."""
+        flow_id, number = path_id(request, "flow_id", "flow"), request.path_params["number"]
+        version = await self._api.asked(request, viewer, "GET", f"/v1/flows/{flow_id}/versions/{number}")
+        body, if_match = {"definition": version["definition"]}, _looked_at(form)
+        await self._api.asked(request, viewer, "PUT", f"/v1/flows/{flow_id}", body, if_match=if_match)
+        return self._to(request, f"/flows/{flow_id}", done="taken_back")
 
     async def drawn(self, request: Request) -> Response:
         """For the builder's script: a definition as a tree, with its faults, and last week's counts where asked for."""
@@ -201,6 +209,12 @@ class FlowPages(PageGroup):
         if not self._desk.gate.is_ours(request, SCRIPT, request.headers.get(TOKEN_HEADER, "")):
             return None, refusal(403, "This page is from another login. Reload it; what was saved is kept.")
         return viewer, None
+
+
+def _looked_at(form: dict[str, str]) -> str:
+    """The revision that a form was made for, as a condition on what it does."""
+    revision = form.get("revision", "")
+    return _etag(int(revision)) if revision.isdigit() else ""
 
 
 def _etag(revision: int) -> str:

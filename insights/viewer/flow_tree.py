@@ -20,11 +20,12 @@ _UNITS: Final = {"D": "day", "H": "hour", "M": "minute", "S": "second"}
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way on from a step. ``key`` is what a preview counts it by."""
+    """One way on from a step. ``key`` is what a preview counts it by. ``may_end``: there need not be a step."""
 
     key: str
     label: str
     steps: tuple[Node, ...]
+    may_end: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def tree_of(definition: Mapping[str, Any], faults: Sequence[Mapping[str, Any]] =
     at_trigger, around = [], []
     for fault in faults:
         parts = str(fault.get("pointer", "")).split("/")
+        fault = {**fault, "field": _field(parts)}
         if len(parts) > 2 and parts[1] == "steps" and _unescaped(parts[2]) in known:
             by_step.setdefault(_unescaped(parts[2]), []).append(fault)
         elif len(parts) > 1 and parts[1] == "trigger":
@@ -74,6 +76,12 @@ def tree_of(definition: Mapping[str, Any], faults: Sequence[Mapping[str, Any]] =
             loose += drawer.line(name)
     title, detail = trigger_words(definition.get("trigger"))
     return Tree(title, detail, tuple(at_trigger), drawn, tuple(loose), tuple(around))
+
+
+def _field(pointer: Sequence[str]) -> str:
+    """The field that a pointer leads to, as a person would call it; "" for a whole step."""
+    named = [part for part in pointer[1:] if not part.isdigit()]
+    return "" if not named or (len(named) == 2 and named[0] == "steps") else label(_unescaped(named[-1]))
 
 
 class _Drawer:
@@ -96,7 +104,7 @@ class _Drawer:
             self.drawn.add(name)
             step = self._steps[name] if isinstance(self._steps[name], dict) else {}
             title, detail = step_words(step)
-            ways = tuple(Way(key, text, self.line(to)) for key, text, to in _ways(step))
+            ways = tuple(Way(key, text, self.line(to), step.get("do") == "wait") for key, text, to in _ways(step))
             do = str(step.get("do", "")) or "missing"
             nodes.append(Node(name, do, title, detail, ways, tuple(self._faults.get(name, ()))))
             name = step.get("next") if not ways or step.get("do") == "wait" else None

@@ -35,6 +35,21 @@ async def faults(api: Api, definition: dict[str, Any]) -> list[tuple[str, str, s
     return [(one["pointer"].removeprefix("/steps/it/params"), one["problem"], one["fix"]) for one in answer["faults"]]
 
 
+async def test_what_names_no_step_is_told_so(api: Api) -> None:
+    nothing = {"name": "f", "trigger": {"on": "insight"}, "start": "", "steps": {}}
+    assert [fault[:2] for fault in await faults(api, nothing)] == [
+        ("/start", "names no step"),
+        ("/steps", "holds no step yet"),
+    ]
+    branch = {"do": "branch", "when": "cart.items >= 1", "then": "", "otherwise": ""}
+    split = {"do": "split", "ways": [{"weight": 1, "next": ""}, {"weight": 1, "next": "ask"}]}
+    assert [fault[:2] for fault in await faults(api, plan(("ask", branch), ("toss", split)))] == [
+        ("/steps/ask/then", "names no step"),
+        ("/steps/ask/otherwise", "names no step"),
+        ("/steps/toss/ways/0/next", "names no step"),
+    ]
+
+
 POPUP = {"action": "cart_save", "content": {"default": {"title": "Still here", "body": "Your cart waits."}}}
 MEANT: dict[str, dict[str, Any]] = {
     "send_email": {"message": "cart_reminder", "discount_percent": 10},

@@ -63,9 +63,9 @@ def test_a_fault_stands_at_its_step() -> None:
         {"pointer": "/start", "problem": "x", "fix": "y"},
     ]
     tree = tree_of(REMINDER, faults)
-    assert tree.steps[1].ways[0].steps[0].faults == (faults[0],)
-    assert tree.trigger_faults == (faults[1],)
-    assert tree.faults == (faults[2],)
+    assert tree.steps[1].ways[0].steps[0].faults == ({**faults[0], "field": "Message"},)
+    assert tree.trigger_faults == ({**faults[1], "field": "Reasons"},)
+    assert tree.faults == ({**faults[2], "field": "Start"},)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +118,27 @@ async def test_a_flow_is_begun_read_and_published_without_javascript(whole: Whol
     assert "live v1" in page
     again = await inside.post(f"{where}/publish", data={"revision": revision, "token": "forged"})
     assert again.status_code == 403
+
+
+async def test_an_older_version_is_taken_back_as_the_draft(whole: Whole, inside: httpx.AsyncClient) -> None:
+    header = script_token((await inside.get(f"/app/flows/{whole.flow_id}/build")).text)
+    flow = (await inside.get(f"/app/v1/flows/{whole.flow_id}", headers=header)).json()
+    first = flow["published"]
+    changed = {"definition": {**first, "description": "Another one."}}
+    await inside.put(f"/app/v1/flows/{whole.flow_id}", json=changed, headers=header)
+    await inside.post(f"/app/v1/flows/{whole.flow_id}/publish", headers=header)
+    where = f"/app/flows/{whole.flow_id}"
+    page = (await inside.get(where)).text
+    form = rf'action="{where}/versions/(\d+)"><input type="hidden" name="token" value="([^"]+)">.*?value="(\d+)"'
+    [(number, token, revision)] = re.findall(form, page)
+    assert int(number) == flow["live_version"]
+    stale = await inside.post(f"{where}/versions/{number}", data={"token": token, "revision": "0"})
+    assert stale.status_code == 412
+    taken = await inside.post(f"{where}/versions/{number}", data={"token": token, "revision": revision})
+    assert taken.status_code == 303
+    assert "look at what differs" in (await inside.get(taken.headers["location"])).text
+    now = (await inside.get(f"/app/v1/flows/{whole.flow_id}", headers=header)).json()
+    assert (now["definition"], now["live_version"]) == (first, flow["live_version"] + 1)
 
 
 async def test_a_run_that_sent_nothing_says_why(whole: Whole, inside: httpx.AsyncClient) -> None:

@@ -1,6 +1,7 @@
 // The flow builder: the tree is drawn by the server, the inspector made from the API's JSON Schema; each edit is checked by
 // the API and shown where it is wrong.
 import { offered, ordered } from "./builder_offers.js";
+import { ownCopy } from "./builder_own_copy.js";
 import { fields } from "./schema_form.js";
 
 const desk = document.querySelector("[data-builder]");
@@ -9,8 +10,8 @@ const inspector = document.querySelector("[data-builder-inspector]");
 const form = document.querySelector("[data-builder-form]");
 const bar = document.querySelector("[data-builder-bar]");
 const said = document.querySelector("[data-builder-said]");
-const { flow, root, token } = desk.dataset;
-let { etag } = desk.dataset;
+const { flow, root } = desk.dataset;
+let { etag, token } = desk.dataset;
 const labels = JSON.parse(desk.dataset.labels);
 const offers = JSON.parse(desk.dataset.offers);
 let schema, definition, saved, faults = [], selected, preview = false, live = null, changed = false;
@@ -21,6 +22,13 @@ const make = (name, props = {}, ...children) => {
   made.append(...children);
   return made;
 };
+
+// The token of whoever is logged in by now; false where it is the one we have, or the page cannot be seen any more.
+async function renewed() {
+  const page = await fetch(location.href);
+  const now = new DOMParser().parseFromString(await page.text(), "text/html").querySelector("[data-builder]")?.dataset.token;
+  return now && now !== token ? (token = now) : false;
+}
 
 async function ask(method, path, body, more = {}) {
   const answer = await fetch(`${root}${path}`, {
@@ -35,6 +43,9 @@ async function ask(method, path, body, more = {}) {
   } catch {
     told = { detail: "The server answered with something else than JSON. Reload this page; what was saved is kept." };
   }
+  // They logged in again in another tab: what they typed here is theirs, and goes on.
+  if (answer.status === 403 && await renewed()) return ask(method, path, body, more);
+  if (told.faults?.length) told.detail = "Mend first what is marked.";
   if (!answer.ok) throw Object.assign(new Error(told.detail || `The server answered ${answer.status}.`), { status: answer.status, told });
   return { told, etag: answer.headers.get("etag") };
 }
@@ -208,6 +219,9 @@ function select(name, focus = false) {
     form.append(make("h3", { textContent: "Bounds" }), fields(schema.flow.$defs.FlowSettings, (definition.settings ||= {}), "/settings", context()));
     if (!Object.keys(definition.settings).length) delete definition.settings;
     form.append(adder(definition, "start", "Put first"));
+    const { name: called, description } = schema.flow.properties;
+    form.append(make("h3", { textContent: "The flow itself" }),
+      fields({ properties: { name: called, description }, required: ["name"] }, definition, "", context()));
   } else {
     const step = definition.steps[name];
     heading.textContent = `Step ${name}`;
@@ -235,6 +249,8 @@ function select(name, focus = false) {
     if (step.do !== "exit" && step.do !== "split" && step.do !== "branch") form.append(adder(step, "next", "Add after it"));
     if (step.do === "branch") form.append(adder(step, "then", "Add to yes"), adder(step, "otherwise", "Add to no"));
     for (const [place, way] of (step.do === "split" ? step.ways || [] : []).entries()) form.append(adder(way, "next", `Add to way ${place + 1}`));
+    const copy = step.do === "send" && ownCopy(step.action, name, () => definition, async (body) => (await ask("POST", "/v1/flows/test-send", body)).told);
+    if (copy) form.append(copy);
     form.append(make("p", { className: "toolbar" }, button("Delete this step", () => remove(name), "danger small")));
   }
   mark();

@@ -50,7 +50,7 @@ function field(name, raw, owner, pointer, required, context) {
   };
   const value = owner[name];
   const label = context.labels.fields[name] || words(name);
-  if (context.isStep(name, schema)) return labelled(label, about, pointer, choice(context.steps(), value, set, "(the end)"));
+  if (context.isStep(name, schema)) return labelled(label, about, pointer, choice(context.steps(), value, set, required ? "(choose one)" : "(the end)"));
   if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set), "cart.value >= 50.00 EUR");
   const known = schema.type === "string" && context.choices(pointer);
   if (known) return labelled(label, about, pointer, choice(known.names, value, set, known.none, context.labels));
@@ -123,14 +123,15 @@ function condition(value, set) {
 }
 
 function json(value, set) {
-  const text = make("textarea", { rows: 3, spellcheck: false, value: value === undefined || value === null ? "" : JSON.stringify(value) });
+  const written = typeof value === "string" ? value : JSON.stringify(value ?? undefined) ?? "";
+  const text = make("textarea", { rows: 3, spellcheck: false, value: written });
   text.placeholder = '{"name": "value"}';
   text.oninput = () => {
+    const given = text.value.trim();
     try {
-      set(text.value.trim() ? JSON.parse(text.value) : undefined);
-      text.removeAttribute("aria-invalid");
+      set(given ? JSON.parse(given) : undefined);
     } catch {
-      text.setAttribute("aria-invalid", "true");
+      set(given); // kept as it was typed: the check says what is wrong with it
     }
   };
   return text;

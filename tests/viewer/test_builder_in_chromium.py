@@ -1,0 +1,98 @@
+"""The flow builder by hand: what was typed outlives a login, nothing is lost in silence, a step is sent to oneself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from tests.demo.serving import serving
+from tests.viewer.conftest import Whole
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+async def page(whole: Whole, browser: Browser) -> AsyncIterator[Page]:
+    """A new flow in the builder."""
+    async with serving(whole.app) as base:
+        context = await browser.new_context(viewport={"width": 1300, "height": 1000}, reduced_motion="reduce")
+        page = await context.new_page()
+        await page.goto(f"{base}/app/flows")
+        await log_in(page, whole.key)
+        await page.get_by_label("Name", exact=True).fill(f"by hand {uuid4()}")
+        await page.get_by_role("button", name="Begin with nothing").click()
+        await expect(page.get_by_role("status")).to_contain_text("wrong")
+        yield page
+        await context.close()
+
+
+async def log_in(page: Page, key: str) -> None:
+    """With a key, where the page that was asked for wants a login."""
+    await page.fill("#key", key)
+    await page.get_by_role("button", name="Log in by key").click()
+    await expect(page.get_by_role("button", name="Log out")).to_be_visible()
+
+
+async def test_who_logs_in_again_in_another_tab_goes_on_where_they_were(whole: Whole, page: Page) -> None:
+    await page.locator("[data-builder-tree] [data-add=wait]").click()
+    said = page.get_by_role("status")
+    await expect(said).to_have_text("Nothing is wrong with it. It is not saved yet.")
+    other = await page.context.new_page()
+    await other.goto(page.url)
+    await other.get_by_role("button", name="Log out").click()
+    await page.get_by_role("button", name="Save draft").click()
+    await expect(said).to_have_text("Your login is over. Log in again in another tab, then go on here.")
+    await log_in(other, whole.key)
+    await page.get_by_role("button", name="Save draft").click()
+    await expect(said).to_have_text("Saved as a draft.")
+    await page.reload()
+    await expect(page.get_by_role("button", name="Wait 4 hours")).to_be_visible()
+
+
+async def test_a_step_is_sent_to_oneself_from_the_builder(page: Page) -> None:
+    await page.locator("[data-builder-tree] [data-add=send]").click()
+    await page.get_by_label("Your e-mail address").fill("nonsense")
+    send = page.get_by_role("button", name="Send it to yourself")
+    told = page.get_by_role("group", name="See it").get_by_role("status")
+    await send.click()
+    await expect(told).to_contain_text("is no e-mail address")
+    await page.get_by_label("Action", exact=True).select_option("create_ticket")
+    await send.click()
+    await expect(told).to_contain_text("The provider took it")
+    await page.get_by_label("Action", exact=True).select_option("tag_customer")
+    await expect(send).to_have_count(0)
+
+
+async def test_what_cannot_be_read_is_kept_and_said_to_be_wrong(page: Page) -> None:
+    await page.locator("[data-builder-tree] [data-add=wait]").click()
+    await page.get_by_role("button", name="Set Event").click()
+    await page.get_by_label("Type", exact=True).fill("custom")
+    await page.get_by_label("Props", exact=True).fill('{"plan": "gold"')
+    await expect(page.get_by_label("Props", exact=True)).to_have_attribute("aria-invalid", "true")
+    await expect(page.get_by_role("button", name="Publish …")).to_be_disabled()
+    await page.get_by_role("button", name="Save draft").click()
+    await expect(page.get_by_role("status")).to_have_text("Saved as a draft.")
+    await page.reload()
+    await page.locator("[data-step=wait_1]").click()
+    await expect(page.get_by_label("Props", exact=True)).to_have_value('{"plan": "gold"')
+
+
+async def test_a_way_that_needs_a_step_is_not_said_to_end(page: Page) -> None:
+    await page.locator("[data-builder-tree] [data-add=branch]").click()
+    tree = page.locator("[data-builder-tree]")
+    await expect(tree).to_contain_text("Otherwise names no step")
+    await expect(tree).not_to_contain_text("The run ends.")
+    await expect(page.get_by_label("Then", exact=True).locator("option").first).to_have_text("(choose one)")
+
+
+async def test_a_flow_is_renamed(page: Page) -> None:
+    await page.locator("[data-builder-tree] [data-add=wait]").click()
+    await page.locator("[data-trigger]").click()
+    await page.get_by_label("Name", exact=True).fill("another name")
+    await page.get_by_role("button", name="Save draft").click()
+    await expect(page.locator("[data-builder-said]")).to_have_text("Saved as a draft.")
+    await page.reload()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Build another name")
