@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import ScalarSelect, delete, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,11 +23,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.engine import Database
 from flows.models import Conversion, Suppression
 from insights.errors import KeyRefused, Refused, Unavailable
-from insights.events.dialects import shopify
+from insights.events.dialects import generic, shopify
 from insights.events.dialects.opt_outs import opt_outs
 from insights.events.dialects.translation import Envelope
 from insights.events.reception import Message, Reception
-from insights.models import WebhookReceipt
+from insights.models import Session, WebhookReceipt
 from insights.privacy import requests
 from insights.sealing import Sealer
 from insights.sources.signatures import Genuine, SignatureWrong, verify
@@ -132,10 +132,12 @@ class Door:
                 await self._remember(webhook)
                 return Heard(ignored=1)
             kind, order = topic, shopify.order_of(topic, document)
+            fresh = shopify.placed_just_now(topic, document, webhook.received_ms)
         else:
-            kind, order = webhook.genuine.id, _order_named(document)
+            kind, order = webhook.genuine.id, generic.order_of(document)
+            fresh = generic.placed_just_now(document, webhook.received_ms)
         context = await self._known_of(webhook.project_id, order) if order is not None else {}
-        if order is not None and not context and shopify.placed_just_now(topic, document, webhook.received_ms):
+        if order is not None and not context and fresh:
             context = await self._wait_for_page(webhook.project_id, order)
         envelope = Envelope(webhook.received_ms, type=kind, context=context or None, trusted=True)
         taken = await self._reception.take(webhook.project_id, webhook.provider, [Message(document, envelope)])
@@ -143,7 +145,7 @@ class Door:
         return Heard(rejected=taken.refused[0].error if taken.refused else None)
 
     async def _wait_for_page(self, project_id: UUID, order: str) -> dict[str, Any]:
-        # Shopify is often faster than the page after the checkout, which knows better whose visit this was.
+        # The shop's server is often faster than the page after the checkout, which knows better whose visit this was.
         for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
             await asyncio.sleep(LOOK_SECONDS)
             if context := await self._known_of(project_id, order):
@@ -156,13 +158,23 @@ class Door:
         async with self._database.transaction(project_id) as tx:
             found = (
                 await tx.execute(
-                    select(Conversion.visitor_id, Conversion.key)
+                    select(
+                        Conversion.visitor_id,
+                        Conversion.key,
+                        Conversion.value_minor.is_not(None) & Conversion.currency.is_not(None),
+                        _visit_of_order(),
+                    )
                     .where(Conversion.project_id == project_id, Conversion.key.in_([order, *_as_pages_say(order)]))
                     .order_by(Conversion.occurred_at, Conversion.key)
                     .limit(1)
                 )
             ).one_or_none()
-        return {"visitor": str(found[0]), "order": found[1], "bought": True} if found is not None else {}
+        if found is None:
+            return {}
+        visitor, key, worth_known, session = found
+        # A page that did not know what the order came to lets the server tell of it again.
+        known = {"visitor": str(visitor), "order": key, "bought": worth_known}
+        return known | ({"session": str(session)} if session is not None else {})
 
     async def _suppress(self, webhook: _Webhook, document: Any) -> Heard:
         found, others = opt_outs(webhook.provider, document)
@@ -242,10 +254,21 @@ def _asked(document: Any) -> dict[str, Any]:
     return who
 
 
-def _order_named(document: Any) -> str | None:
-    data = document.get("data") if isinstance(document, dict) else None
-    order = data.get("order_id") if isinstance(data, dict) and document.get("type") == "refunded" else None
-    return str(order) if isinstance(order, str | int) and not isinstance(order, bool) and order != "" else None
+def _visit_of_order() -> ScalarSelect[UUID]:
+    """The visit that an order was placed in."""
+    return (
+        select(Session.id)
+        .where(
+            Session.project_id == Conversion.project_id,
+            Session.visitor_id == Conversion.visitor_id,
+            Session.started_at <= Conversion.occurred_at,
+            Session.last_event_at >= Conversion.occurred_at,
+            Session.purchased.is_(True),
+        )
+        .order_by(Session.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
 
 
 def _as_pages_say(order: str) -> list[str]:

@@ -257,32 +257,68 @@ async def test_what_cannot_be_used_is_kept_and_can_be_replayed(api: Api) -> None
 
 async def test_a_generic_webhook_is_signed_as_standard_webhooks_are(api: Api) -> None:
     path, secret = await make(api, "generic")
-    webhook = Webhook(secret)
-
-    async def post(document: Any, webhook_id: str, at: datetime) -> httpx.Response:
-        body = json.dumps(document)
-        headers = {
-            "webhook-id": webhook_id,
-            "webhook-timestamp": str(int(at.timestamp())),
-            "webhook-signature": webhook.sign(webhook_id, at, body),
-        }
-        return await api.client.post(path, content=body.encode(), headers=headers)
-
     now = datetime.now(UTC)
     bought = {"type": "purchased", "timestamp": now.isoformat(), "data": {"user_id": "u", "order_id": "g1"}}
     bought["data"] |= {"value_minor": 500, "currency": "EUR"}  # type: ignore[operator]
     for repeated in (False, True):
-        answer = await post(bought, "msg_1", now)
+        answer = await generic(api, path, secret, bought, "msg_1", now)
         assert (answer.status_code, answer.json()["repeated"]) == (200, repeated)
     refund = {"type": "refunded", "data": {"order_id": "g1", "value_minor": 500, "currency": "EUR"}}
-    assert (await post(refund, "msg_2", now)).json()["success"] is True
+    assert (await generic(api, path, secret, refund)).json()["success"] is True
     own = {"type": "loyalty.joined", "data": {"user_id": "u", "level": 2}}
-    assert (await post(own, "msg_3", now)).json()["success"] is True
+    assert (await generic(api, path, secret, own)).json()["success"] is True
     by_type = {event.type: event for event in await rows(api, Event)}
     assert by_type["purchased"].visitor_id == by_type["refunded"].visitor_id
     assert by_type["custom"].props == {"name": "loyalty.joined", "props": {"level": 2}}
     for old in (now - timedelta(minutes=6), now + timedelta(minutes=6)):
-        assert (await post(bought, "msg_4", old)).status_code == 401
+        assert (await generic(api, path, secret, bought, "msg_4", old)).status_code == 401
+
+
+async def generic(
+    api: Api, path: str, secret: str, document: Any, webhook_id: str | None = None, at: datetime | None = None
+) -> httpx.Response:
+    webhook_id, at, body = webhook_id or str(uuid4()), at or datetime.now(UTC), json.dumps(document)
+    headers = {
+        "webhook-id": webhook_id,
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": Webhook(secret).sign(webhook_id, at, body),
+    }
+    return await api.client.post(path, content=body.encode(), headers=headers)
+
+
+@pytest.mark.parametrize("faster", [False, True])
+async def test_an_order_that_the_page_and_a_generic_webhook_tell_of_is_one_visit(api: Api, faster: bool) -> None:
+    path, secret = await make(api, "generic")
+    # The page knows that there was an order, and not what it came to.
+    batch = api.batch(api.event("page_viewed"), api.event("purchased", {"order_id": "g2"}))
+    bought = {"order_id": "g2", "user_id": "u", "email": "jon@shop.example", "value_minor": 500, "currency": "EUR"}
+    told = {"type": "purchased", "timestamp": datetime.now(UTC).isoformat(), "data": bought}
+    if faster:
+        hook = asyncio.create_task(generic(api, path, secret, told))
+        await asyncio.sleep(0.2)
+        await api.send(batch)
+        assert (await hook).status_code == 200
+    else:
+        await api.send(batch)
+        assert (await generic(api, path, secret, told)).status_code == 200
+    [session] = await rows(api, Session)
+    assert (str(session.id), str(session.visitor_id)) == (batch["session"], batch["visitor"])
+    [conversion] = await rows(api, Conversion)
+    assert (str(conversion.visitor_id), conversion.value_minor) == (batch["visitor"], 500)
+    [visitor] = await rows(api, Visitor)
+    assert visitor.email == "jon@shop.example"
+
+
+async def test_what_an_order_came_to_is_told_by_shopify_where_the_page_did_not_know(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    long = "gid://shopify/Order/79"
+    batch = api.batch(api.event("purchased", {"order_id": long}))
+    await api.send(batch)
+    await shopify(api, path, "orders/create", order(79))
+    [conversion] = await rows(api, Conversion)
+    assert (conversion.key, conversion.value_minor, conversion.currency) == (long, 40994, "EUR")
+    [session] = await rows(api, Session)
+    assert str(session.id) == batch["session"]
 
 
 async def test_klaviyo_says_who_is_to_be_left_alone(api: Api) -> None:

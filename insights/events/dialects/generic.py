@@ -9,21 +9,33 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from insights.events.dialects.translation import Envelope, Translated, Untranslatable, Who, epoch_ms, mapping, text
+from insights.events.dialects.translation import (
+    Envelope,
+    Translated,
+    Untranslatable,
+    Who,
+    epoch_ms,
+    just_now,
+    mapping,
+    text,
+)
 from insights.vocabulary.events import AFTERWARDS, PROPS
 
+_OF_ORDERS: Final = ("purchased", *AFTERWARDS)
 _WHO: Final = ("visitor", "anonymous_id", "user_id", "email", "phone")
 
 
 def translate(message: Any, envelope: Envelope) -> list[Translated]:
-    """``envelope.type`` is the webhook's id; ``envelope.context`` may say whose order it is. Raises Untranslatable."""
+    """``envelope.type`` is the webhook's id; ``envelope.context`` may say whose order it is, and of which visit. Raises
+    Untranslatable."""
     body = mapping(message, "body")
     type_ = text(body.get("type"), "type")
     if type_ is None or len(type_) > 200:
         raise Untranslatable("type: is missing; it is one of our event types, or a name of your own")
     data = mapping(body.get("data"), "data")
     said = {name: text(data.get(name), f"data.{name}") for name in _WHO}
-    visitor = said["visitor"] or text(mapping(envelope.context, "context").get("visitor"), "context.visitor")
+    known = mapping(envelope.context, "context")
+    visitor = said["visitor"] or text(known.get("visitor"), "context.visitor")
     order = text(data.get("order_id"), "data.order_id") if type_ in AFTERWARDS else None
     try:
         identifier = UUID(visitor) if visitor is not None else None
@@ -45,6 +57,8 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
     if type_ == "identified":
         kept |= {name: value for name, value in said.items() if name not in ("visitor", "anonymous_id") and value}
     session, url = text(data.get("session"), "data.session"), text(data.get("url"), "data.url")
+    if session is None and said["visitor"] is None:
+        session = text(known.get("session"), "context.session")
     at = body.get("timestamp")
     return [
         Translated(
@@ -58,3 +72,25 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
             says_who=type_ == "identified",
         )
     ]
+
+
+def order_of(message: Any) -> str | None:
+    """The order that a webhook is about."""
+    data = message.get("data") if isinstance(message, dict) else None
+    order = data.get("order_id") if isinstance(data, dict) and message.get("type") in _OF_ORDERS else None
+    if not isinstance(order, str | int) or isinstance(order, bool):
+        return None
+    return str(order).strip() or None
+
+
+def placed_just_now(message: Any, received_ms: int) -> bool:
+    """Whether an order is so fresh that the page which it was placed on may not have told of it yet."""
+    if not isinstance(message, dict) or message.get("type") != "purchased":
+        return False
+    data = message.get("data")
+    if not isinstance(data, dict) or any(data.get(name) for name in ("visitor", "anonymous_id", "session")):
+        return False
+    try:
+        return just_now(message.get("timestamp", received_ms), "timestamp", received_ms)
+    except Untranslatable:
+        return False

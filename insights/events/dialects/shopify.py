@@ -13,7 +13,16 @@ from uuid import UUID
 
 from insights.events.dialects import commerce
 from insights.events.dialects.commerce import ProductFields, props_of
-from insights.events.dialects.translation import Envelope, Translated, Untranslatable, Who, epoch_ms, mapping, text
+from insights.events.dialects.translation import (
+    Envelope,
+    Translated,
+    Untranslatable,
+    Who,
+    epoch_ms,
+    just_now,
+    mapping,
+    text,
+)
 
 _LINE: Final = ProductFields(
     id=("product_id", "variant_id", "sku"),
@@ -22,7 +31,6 @@ _LINE: Final = ProductFields(
     price=("price",),
     quantity=("quantity",),
 )
-FRESH_MS: Final = 60_000
 
 VISITOR_ATTRIBUTE: Final = "whyleft_visitor"
 SESSION_ATTRIBUTE: Final = "whyleft_session"
@@ -53,7 +61,7 @@ def placed_just_now(topic: str, message: Any, received_ms: int) -> bool:
     if VISITOR_ATTRIBUTE in _attributes(message):
         return False
     try:
-        return abs(received_ms - epoch_ms(message.get("created_at"), "created_at")) <= FRESH_MS
+        return just_now(message.get("created_at"), "created_at", received_ms)
     except Untranslatable:
         return False
 
@@ -116,7 +124,7 @@ def _ordered(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
         code = commerce.currency(order, "")
         items = commerce.products(order.get("line_items"), _LINE, code, "line_items")
         known = {
-            "order_id": order_id,
+            "order_id": _as_stored(order_id, envelope),
             "value_minor": commerce.amount(order, ("total_price", "current_total_price"), code, ""),
             "currency": code,
             "items": items or None,

@@ -18,6 +18,10 @@ MOST_SKEW_MS: Final = 600_000
 """A sender's clock further off than this is corrected by its sent-at time: transit is not skew."""
 
 
+FRESH_MS: Final = 60_000
+"""What is not older than this has just happened, as far as two clocks agree."""
+
+
 class Untranslatable(Exception):
     """This message cannot be accepted; the text names the field and says what it takes."""
 
@@ -92,6 +96,11 @@ def corrected(at_ms: int, sent_at: Any, received_ms: int, name: str) -> int:
         return at_ms
     skew = received_ms - epoch_ms(sent_at, name)
     return at_ms + skew if abs(skew) > MOST_SKEW_MS else at_ms
+
+
+def just_now(value: Any, name: str, received_ms: int) -> bool:
+    """Whether a time as ``epoch_ms`` reads it is within a minute of the server's. Raises Untranslatable."""
+    return abs(received_ms - epoch_ms(value, name)) <= FRESH_MS
 
 
 def content_key(message: Any, envelope: Envelope, *, dated: bool) -> str:
