@@ -28,6 +28,7 @@ from insights.profiles.profile import ACTION_BIT, Profile
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.codes import new_code
 from insights.vocabulary.ids import uuid7
+from insights.vocabulary.shares import percent
 from insights.vocabulary.stages import Stage
 from insights.vocabulary.withheld import HOLDOUT
 
@@ -187,7 +188,7 @@ def _draw(ranking: Ranking, candidates: Sequence[LiveOffer], row: Floats, plan: 
     if chosen is ranking.chosen:
         why = ranking.why
     else:
-        why = f"Drawn by what was learned: {named[index].value} had a chance of {chances[index]:.0%} here."
+        why = f"Drawn by what was learned: {named[index].value} had a chance of {percent(chances[index])} here."
     return Drawn(chosen, probabilities, learned.name, why, say)
 
 

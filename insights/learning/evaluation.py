@@ -63,7 +63,7 @@ async def evaluate(
     logged, rules, learned_on = await _read(tx, project_id, settings, since, until)
     unit = (await unit_of(tx, project_id)).name
     ones = np.ones(len(logged.arms))
-    earned = ips(Logged(logged.rows, logged.arms, ones, logged.rewards, logged.open), _certain(logged))
+    earned = ips(Logged(logged.rows, logged.arms, ones, logged.rewards, logged.open, logged.whose), _certain(logged))
     if len(logged.arms) == 0:
         return Evaluation(since, until, unit, earned, (), "cannot tell", "No decision of this time has a reward yet.")
     chances = _chances(logged, rules, learned_on)
@@ -88,7 +88,14 @@ async def _read(
 ) -> tuple[Logged, list[int], Policy]:
     rows = (
         await tx.execute(
-            select(Decision.situation, Decision.action, Decision.probabilities, Decision.rules, Reward.value)
+            select(
+                Decision.situation,
+                Decision.action,
+                Decision.probabilities,
+                Decision.rules,
+                Decision.visitor_id,
+                Reward.value,
+            )
             .join(Reward, (Reward.project_id == Decision.project_id) & (Reward.decision_id == Decision.id))
             .where(
                 Decision.project_id == project_id,
@@ -108,12 +115,14 @@ async def _read(
         for action, chance in row.probabilities.items():
             # What had no chance was not open: it could not have been chosen by anybody.
             open_to[index, ARM[LiveAction(action)]] = chance > 0
+    numbers: dict[UUID, int] = {}
     logged = Logged(
         rows=np.array([row.situation for row in rows]).reshape(n, len(NAMES)),
         arms=np.array([ARM[LiveAction(row.action)] for row in rows], dtype=np.int64),
         chances=np.array([row.probabilities[row.action] for row in rows], dtype=float),
         rewards=np.array([row.value for row in rows], dtype=float),
         open=open_to,
+        whose=np.array([numbers.setdefault(row.visitor_id, len(numbers)) for row in rows], dtype=np.int64),
     )
     sums, _ = await remember(tx, project_id, settings, before=since)
     return logged, [ARM[LiveAction(row.rules)] for row in rows], Policy.of(sums, settings)

@@ -24,19 +24,28 @@ ENOUGH: Final = 1_000.0
 @dataclass(frozen=True, slots=True)
 class Logged:
     """n decisions as they were made: ``rows`` (n, d), the ``arms`` (n,) chosen, the ``chances`` (n,) they had then,
-    the ``rewards`` (n,), and which arms were ``open`` (n, K) to choose."""
+    the ``rewards`` (n,), and which arms were ``open`` (n, K) to choose. ``whose`` (n,): a number for each person, whose
+    decisions earned the same orders and count together; left out, each decision is somebody else's."""
 
     rows: Floats
     arms: NDArray[np.int64]
     chances: Floats
     rewards: Floats
     open: NDArray[np.bool_]
+    whose: NDArray[np.int64] | None = None
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """(n,): decisions of one person have the same number, from 0 up."""
+        if self.whose is None:
+            return np.arange(len(self.arms))
+        return np.unique(self.whose, return_inverse=True)[1].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A mean reward a decision with its interval of 95 %, the method, and the effective number of decisions,
-    (Σw)² / Σw² (Kish 1965), of the n that were logged."""
+    (Σw)² / Σw² (Kish 1965), of the n that were logged; those of one person are one with the sum of their weights."""
 
     method: str
     value: float
@@ -57,7 +66,7 @@ def ips(logged: Logged, chances: Floats) -> Estimate:
     ``chances`` (n, K): what the policy in question would have given each arm.
     """
     weights = _weights(logged, chances)
-    return _of("ips", weights * logged.rewards, weights)
+    return _of("ips", weights * logged.rewards, weights, logged.groups)
 
 
 def snipw(logged: Logged, chances: Floats) -> Estimate:
@@ -69,7 +78,7 @@ def snipw(logged: Logged, chances: Floats) -> Estimate:
     value = float((weights * logged.rewards).sum() / total)
     # The delta method: a ratio of means varies as its linearised terms do.
     terms = weights * (logged.rewards - value) * len(weights) / total
-    return _around("snipw", value, terms, weights)
+    return _around("snipw", value, terms, weights, logged.groups)
 
 
 def doubly_robust(logged: Logged, chances: Floats, expected: Floats) -> Estimate:
@@ -80,14 +89,15 @@ def doubly_robust(logged: Logged, chances: Floats, expected: Floats) -> Estimate
     weights = _weights(logged, chances)
     index = np.arange(len(logged.arms))
     believed = (chances * expected).sum(axis=1)
-    return _of("dr", believed + weights * (logged.rewards - expected[index, logged.arms]), weights)
+    terms = believed + weights * (logged.rewards - expected[index, logged.arms])
+    return _of("dr", terms, weights, logged.groups)
 
 
 def expected_of_others(logged: Logged, arms: int, *, folds: int = 2) -> Floats:
-    """(n, K): what each arm is expected to earn in each row, by a regression over the other folds' decisions."""
+    """(n, K): what each arm is expected to earn in each row, by a regression over the other folds' people."""
     n, d = logged.rows.shape
     expected = np.zeros((n, arms))
-    fold = np.arange(n) % folds
+    fold = logged.groups % folds
     for held in range(folds):
         sums = Sums.empty(arms, d)
         others = fold != held
@@ -105,16 +115,19 @@ def _weights(logged: Logged, chances: Floats) -> Floats:
     return values
 
 
-def _of(method: str, terms: Floats, weights: Floats) -> Estimate:
+def _of(method: str, terms: Floats, weights: Floats, groups: NDArray[np.int64]) -> Estimate:
     value = float(terms.mean()) if len(terms) else 0.0
-    return _around(method, value, terms - value, weights)
+    return _around(method, value, terms - value, weights, groups)
 
 
-def _around(method: str, value: float, terms: Floats, weights: Floats) -> Estimate:
+def _around(method: str, value: float, terms: Floats, weights: Floats, groups: NDArray[np.int64]) -> Estimate:
+    """``terms``: one a decision, their mean zero. The variance is that of people's sums (Liang & Zeger 1986)."""
     n = len(terms)
-    squares = float((weights**2).sum())
-    effective = float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
-    if n < 2:
+    sums, weighed = np.bincount(groups, terms), np.bincount(groups, weights)
+    people = len(sums)
+    squares = float((weighed**2).sum())
+    effective = float(weighed.sum()) ** 2 / squares if squares > 0 else 0.0
+    if people < 2:
         return Estimate(method, value, -np.inf, np.inf, effective, n)
-    half = Z * float(np.sqrt((terms**2).sum() / (n - 1) / n))
+    half = Z * float(np.sqrt((sums**2).sum() * people / (people - 1))) / n
     return Estimate(method, value, value - half, value + half, effective, n)

@@ -49,6 +49,33 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
         assert 178 <= times <= 200, method
 
 
+def test_decisions_that_earned_the_same_order_are_not_taken_for_so_many_people() -> None:
+    visits, each = 150, 4
+    n = visits * each
+    whose = np.repeat(np.arange(visits), each)
+    held = {"dr": 0, "snipw": 0, "ips": 0}
+    for seed in range(200):
+        rng = np.random.default_rng(3_000 + seed)
+        arms = rng.integers(ARMS, size=n)
+        effects = np.array([0.0, 0.4, 0.8])
+        # What a visit earns is the same for each of its decisions, and the mean of what they do.
+        earned = rng.normal(size=visits) + effects[arms].reshape(visits, each).mean(axis=1)
+        every = np.ones((n, ARMS), dtype=bool)
+        logged = Logged(np.ones((n, 1)), arms, np.full(n, 1 / ARMS), np.repeat(earned, each), every, whose)
+        always_last = np.zeros((n, ARMS))
+        always_last[:, 2] = 1.0
+        truth = (effects[2] + (each - 1) * effects.mean()) / each
+        for found in (
+            doubly_robust(logged, always_last, expected_of_others(logged, ARMS)),
+            snipw(logged, always_last),
+            ips(logged, always_last),
+        ):
+            held[found.method] += found.low <= truth <= found.high
+            assert found.effective <= visits
+    for method, times in held.items():
+        assert 180 <= times <= 200, (method, times)
+
+
 def test_a_policy_like_the_logger_counts_every_decision() -> None:
     logged, _, _ = world(500, 3)
     even = Logged(logged.rows, logged.arms, np.full(500, 1 / 3), logged.rewards, logged.open)
