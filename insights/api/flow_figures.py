@@ -37,7 +37,8 @@ class MessagesOut(BaseModel):
     """What became of messages. ``sent``: accepted, or nobody can say (``unknown``). ``delivered`` … ``complained`` are
     as providers, links and people told, so none may mean that nobody told. ``converted``: messages after which the
     version's goal came true in its window; ``orders``, ``revenue_minor`` (by currency) and ``margin_minor`` are those
-    put down to them, less what was given back: an order counts for the last message before it."""
+    put down to them, less what was given back: an order counts for the last message before it,
+    of whatever flow, so that the figures of flows can be added up."""
 
     sent: int
     unknown: int

@@ -1,4 +1,5 @@
-"""Puts what followed down to messages: each order and goal to the last message of the flow before it, in its time."""
+"""Puts what followed down to messages: each order to the last message before it, in its time, of whatever
+flow; each other goal to the last message of its flow."""
 
 from __future__ import annotations
 
@@ -46,15 +47,21 @@ async def attribute(
     """Adds conversions, orders, revenue and margin to the messages. ``asked``: project, flow, since, until and
     to_visitors of the runs; ``unit``: what the shop counts margin in."""
     goals = {version.id: goal for version in versions if (goal := _goal(version.definition)) is not None}
-    orders = {key: goal for key, goal in goals.items() if goal.is_order}
-    if orders:
-        await _put_down_orders(tx, project_id, orders, steps, asked, unit)
+    if any(goal.is_order for goal in goals.values()):
+        await _put_down_orders(tx, project_id, await _order_goals(tx, project_id), steps, asked, unit)
     others = {key: goal for key, goal in goals.items() if not goal.is_order}
     if others:
         sent = (await tx.execute(questions.SENT, dict(asked))).all()
         for wanted in {one.goal.model_dump_json(): one.goal for one in others.values()}.values():
             same = {key: one.within for key, one in others.items() if one.goal == wanted}
             _put_down_goals(sent, await _came_true(tx, project_id, wanted, asked["since"]), same, steps)
+
+
+async def _order_goals(tx: AsyncSession, project_id: UUID) -> dict[UUID, _Success]:
+    """The versions of all flows that want an order: whose message was the last before one earned it."""
+    rows = await tx.execute(questions.ORDER_GOALS, {"project": project_id})
+    found = {row.id: _goal(row.definition) for row in rows}
+    return {key: goal for key, goal in found.items() if goal is not None and goal.is_order}
 
 
 async def _put_down_orders(

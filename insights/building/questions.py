@@ -32,30 +32,37 @@ LEFT JOIN delivery_event AS told ON told.project_id = delivery.project_id AND to
 WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
 GROUP BY GROUPING SETS ((1, 2, 3), (1, 2, 4))
 """)
-# Each order is put down to the last message of the flow before it, within the version's own time.
+ORDER_GOALS: Final = text("""
+SELECT id, definition FROM flow_version WHERE project_id = :project
+""")
+# Each order is put down to the last message before it, of whatever flow, within the time of that one's version: of two
+# flows that reached a buyer only one earned the order.
 ORDERS: Final = text("""
 WITH sent AS (
-    SELECT delivery.id, run.version_id, delivery.step, delivery.created_at,
+    SELECT delivery.id, run.flow_id, run.version_id, delivery.step, delivery.created_at,
            coalesce(person.person_id, delivery.visitor_id) AS person, success.within
     FROM flow_run AS run
     JOIN delivery ON delivery.project_id = run.project_id AND delivery.run_id = run.id
     JOIN unnest(CAST(:versions AS uuid[]), CAST(:withins AS interval[])) AS success(version_id, within)
         ON success.version_id = run.version_id
     LEFT JOIN person ON person.project_id = run.project_id AND person.visitor_id = delivery.visitor_id
-    WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :since AND run.started_at < :until
+    WHERE run.project_id = :project AND delivery.created_at >= :since
+        AND (run.flow_id <> :flow OR run.started_at >= :since AND run.started_at < :until)
         AND delivery.status IN ('accepted', 'unknown') AND delivery.action = ANY(:to_visitors)
 ), bought AS (
     SELECT conversion.*, coalesce(person.person_id, conversion.visitor_id) AS person
     FROM conversion
     LEFT JOIN person ON person.project_id = :project AND person.visitor_id = conversion.visitor_id
     WHERE conversion.project_id = :project AND conversion.occurred_at > :since
+), last AS (
+    SELECT DISTINCT ON (bought.key) bought.key, bought.occurred_at, bought.value_minor, bought.currency,
+           sent.flow_id, sent.version_id, sent.step, sent.id AS delivery_id
+    FROM bought
+    JOIN sent ON sent.person = bought.person AND bought.occurred_at > sent.created_at
+        AND bought.occurred_at <= sent.created_at + sent.within
+    ORDER BY bought.key, sent.created_at DESC, sent.id
 )
-SELECT DISTINCT ON (bought.key) bought.key, bought.occurred_at, bought.value_minor, bought.currency,
-       sent.version_id, sent.step, sent.id AS delivery_id
-FROM bought
-JOIN sent ON sent.person = bought.person AND bought.occurred_at > sent.created_at
-    AND bought.occurred_at <= sent.created_at + sent.within
-ORDER BY bought.key, sent.created_at DESC
+SELECT * FROM last WHERE flow_id = :flow
 """)
 SENT: Final = text("""
 SELECT delivery.id, run.version_id, delivery.step, delivery.created_at,

@@ -182,6 +182,24 @@ async def test_an_order_counts_for_the_last_message_before_it_within_the_window(
     assert (total["margin_minor"], found["margin_currency"]) == (7_000.0, "EUR")
 
 
+async def test_an_order_that_two_flows_reached_for_is_put_down_to_one(api: Api) -> None:
+    first, second = await published(api, name="a"), await published(api, name="b")
+    segment = await published(api, name="c", settings={"success": {"goal": {"event": "product_viewed"}}})
+    at = NOW - timedelta(days=5)
+    buyer, _ = await ran(api, first, at=at)
+    await ran(api, second, at=at + timedelta(hours=2), visitor=buyer)
+    # Wants something else, and takes no order from those who want one.
+    await ran(api, segment, at=at + timedelta(hours=4), visitor=buyer)
+    await bought(api, buyer, at + timedelta(hours=1), "of the first")
+    await bought(api, buyer, at + timedelta(hours=5), "of the second")
+    # The second one's two days are over, and so are the first one's.
+    await bought(api, buyer, at + timedelta(hours=51), "of nobody")
+    for flow, converted in ((first, 1), (second, 1), (segment, 0)):
+        total = (await figures(api, flow))["total"]
+        assert (total["sent"], total["orders"], total["converted"]) == (1, converted, converted)
+        assert total["revenue_minor"] == ({"EUR": 10_000} if converted else {})
+
+
 async def test_a_goal_of_ones_own_is_counted_where_it_came_true(api: Api) -> None:
     goal = {"success": {"goal": {"event": "reviews_viewed"}, "within": "P2D"}}
     flow = await published(api, settings=goal)
