@@ -31,11 +31,20 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class GivenBack:
-    """A refund of an order: all of it where ``value_minor`` is None."""
+    """A refund of an order: all of it where ``value_minor`` is None. ``currency`` None: that of the order."""
 
     order_key: str
     refund_key: str
     value_minor: int | None
+    currency: str | None = None
+
+    def is_whole(self, order: Order) -> bool:
+        """Whether nothing can be said to be left of ``order``. What part of it another currency's amount is, nobody
+        knows: no rate is guessed, and nothing is counted as earned that may have gone back."""
+        if self.value_minor is None:
+            return True
+        told = None not in (self.currency, order.currency)
+        return told and self.currency != order.currency and self.value_minor > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,7 @@ class Unit:
 
     @staticmethod
     def _kept(order: Order, refunds: Mapping[str, GivenBack]) -> float:
-        if any(refund.value_minor is None for refund in refunds.values()):
+        if any(refund.is_whole(order) for refund in refunds.values()):
             return 0.0
         if not order.value_minor:
             return 0.0 if refunds else 1.0
@@ -114,10 +123,11 @@ def refund_of(props: Mapping[str, Any], event_id: str) -> GivenBack | None:
     order = props.get("order_id")
     if not isinstance(order, str) or not order:
         return None
-    value = props.get("value_minor")
+    value, currency = props.get("value_minor"), props.get("currency")
     name = props.get("refund_id")
     return GivenBack(
         order,
         name if isinstance(name, str) and name else event_id,
         value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None,
+        currency if isinstance(currency, str) else None,
     )
