@@ -21,6 +21,11 @@ DONE: Final = {
     "rolled_back": "The decision is given back to the policy before.",
     "subscribed": "They are on the list.",
     "unsubscribed": "They are off the list.",
+    "paused": "Paused: nothing starts it any more. Runs under way go on to their end.",
+    "resumed": "It runs again, for what happens from now on.",
+    "archived": "Archived. Its runs under way are cancelled.",
+    "restored": "It is back, and paused.",
+    "published": "It is live, for what happens from now on.",
     "taken_back": "The draft is what that version was: look at what differs, then publish it.",
     "at_work": "Put back to work.",
 }

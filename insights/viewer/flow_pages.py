@@ -24,7 +24,14 @@ FORM: Final = "flows"
 """What the forms of these pages are signed for."""
 
 MOST_BYTES: Final = 300_000
-MOVES: Final = ("pause", "resume", "archive", "restore", "publish")
+MOVES: Final = {
+    "pause": "paused",
+    "resume": "resumed",
+    "archive": "archived",
+    "restore": "restored",
+    "publish": "published",
+}
+"""What can be done with a flow, and the word for that it was done."""
 
 
 LABELS: Final[dict[str, Any]] = {
@@ -56,7 +63,7 @@ class FlowPages(PageGroup):
             self._post("/flows", self.begin, form=FORM, refused="No flow was made", again=self.flows),
             self._get("/flows/{flow_id}", self.flow, missing="No such flow"),
             self._get("/flows/{flow_id}/build", self.build, missing="No such flow"),
-            self._post("/flows/{flow_id}/versions/{number:int}", self.take_back, form=FORM),
+            self._post("/flows/{flow_id}/versions/{number}", self.take_back, form=FORM),
             self._post("/flows/{flow_id}/{move}", self.move, form=FORM),
             Route("/flows/{flow_id}/drawn", self.drawn, methods=["PUT"]),
             Route("/v1/{rest:path}", self.passed, methods=["GET", "POST", "PUT", "DELETE"]),
@@ -107,16 +114,17 @@ class FlowPages(PageGroup):
         total = figures.body["total"] if figures.ok else None
         runs = (await self._api.asked(request, viewer, "GET", "/v1/runs", query=f"flow={flow_id}&limit=20"))["runs"]
         diff = None
-        if built["changed"] and built["live_version"] is not None:
-            query = f"before={built['live_version']}&after=draft"
+        if built["changed"] and versions:
+            query = f"before={versions[0]['number']}&after=draft"
             diff = await self._api.asked(request, viewer, "GET", f"/v1/flows/{flow_id}/diff", query=query)
-        shown = built["published"] or built["definition"]
+        # A flow that rests runs again as it was published last, whatever its draft says by now.
+        shown = versions[0]["definition"] if versions else built["definition"]
         return self._page(
             request,
             viewer,
             "flow",
             flow=built,
-            tree=tree_of(shown, built["faults"] if built["published"] is None else ()),
+            tree=tree_of(shown, () if versions else built["faults"]),
             versions=versions,
             total=total,
             counts=_counts(figures.body, built["live_version"]) if figures.ok else None,
@@ -151,11 +159,13 @@ class FlowPages(PageGroup):
         body = {"runs": "cancel" if form.get("runs") == "cancel" else "finish"} if move == "pause" else None
         if_match = _looked_at(form)
         await self._api.asked(request, viewer, "POST", f"/v1/flows/{flow_id}/{move}", body, if_match=if_match)
-        return self._to(request, f"/flows/{flow_id}" if move != "archive" else "/flows")
+        return self._to(request, f"/flows/{flow_id}" if move != "archive" else "/flows", done=MOVES[move])
 
     async def take_back(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Makes the draft what a version before was; only where nobody changed it meanwhile."""
         flow_id, number = path_id(request, "flow_id", "flow"), request.path_params["number"]
+        if not number.isdecimal():
+            raise NotFound("That is no version: they are counted from 1.")
         version = await self._api.asked(request, viewer, "GET", f"/v1/flows/{flow_id}/versions/{number}")
         body, if_match = {"definition": version["definition"]}, _looked_at(form)
         await self._api.asked(request, viewer, "PUT", f"/v1/flows/{flow_id}", body, if_match=if_match)

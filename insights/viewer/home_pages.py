@@ -90,7 +90,7 @@ class HomePages(PageGroup):
         now = self._now()
         async with self._reader.reading(viewer.project_id) as tx:
             if not await any_session(tx, viewer.project_id):
-                return self._page(request, viewer, "welcome", server=self._server(request))
+                return self._page(request, viewer, "welcome", place="home", server=self._server(request))
             days = await so_far_by_day(tx, viewer.project_id, now, DAYS_BEFORE)
             patterns = await patterns_before(tx, viewer.project_id, MOST_PATTERNS + 1, open_=True)
             needs = await _needs(tx, viewer.project_id)

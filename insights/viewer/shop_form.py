@@ -35,7 +35,13 @@ def shown(shop: Mapping[str, Any]) -> dict[str, str]:
 def given(form: Mapping[str, str], number: Callable[[str, str], float | None]) -> dict[str, Any]:
     """What the API is told. ``number``: reads a field's number, None for an empty one. Raises Refused."""
     currency = form.get("currency", "").strip().upper() or None
-    body: dict[str, Any] = {"currency": currency, "contact_href": form.get("contact_href", "").strip()}
+    href = form.get("contact_href", "").strip()
+    if href and not href.startswith(("/", "https://", "mailto:")):
+        raise Refused(
+            "Where help is found: write a path such as /contact, or an address that begins with https:// or mailto:.",
+            field="contact_href",
+        )
+    body: dict[str, Any] = {"currency": currency, "contact_href": href}
     typed = {name: number(_SAID[name], form.get(name, "").removesuffix("%")) for name in SHARES}
     for name in SHARES:
         share = typed[name]

@@ -96,3 +96,36 @@ async def test_a_flow_is_renamed(page: Page) -> None:
     await expect(page.locator("[data-builder-said]")).to_have_text("Saved as a draft.")
     await page.reload()
     await expect(page.get_by_role("heading", level=1)).to_have_text("Build another name")
+
+
+async def test_a_condition_stays_the_text_that_was_written(page: Page) -> None:
+    await page.locator("[data-builder-tree] [data-add=branch]").click()
+    await page.get_by_label("When", exact=True).fill("cart.value >= 50.00 EUR")
+    for way in range(2):
+        await page.locator("[data-step=branch_1]").click()
+        await page.locator("[data-builder-form] .adder").nth(way).locator("[data-add=exit]").click()
+    publish = page.get_by_role("button", name="Publish …")
+    await expect(publish).to_be_enabled()
+    await publish.click()
+    await page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    await expect(page.locator("[data-builder-said]")).to_contain_text("Version 1 is live")
+    await page.reload()
+    await page.locator("[data-step=branch_1]").click()
+    await expect(page.get_by_label("When", exact=True)).to_have_value("cart.value >= 50.00 EUR")
+    await expect(page.get_by_role("button", name="Save draft")).to_be_disabled()
+
+
+async def test_publishing_what_rests_shows_what_differs_from_before(page: Page) -> None:
+    await page.locator("[data-builder-tree] [data-add=wait]").click()
+    await page.get_by_role("button", name="Publish …").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Publish").click()
+    await expect(page.locator("[data-builder-said]")).to_contain_text("Version 1 is live")
+    other = await page.context.new_page()
+    await other.goto(page.url.removesuffix("/build"))
+    await other.get_by_role("button", name="Pause").click()
+    await expect(other.get_by_role("status")).to_contain_text("nothing starts it any more")
+    await other.goto(page.url)
+    await other.locator("[data-step=wait_1]").click()
+    await other.get_by_label("For", exact=True).fill("PT5H")
+    await other.get_by_role("button", name="Publish …").click()
+    await expect(other.get_by_role("dialog")).to_contain_text("wait_1 /steps/wait_1/for")

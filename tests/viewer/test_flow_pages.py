@@ -113,11 +113,29 @@ async def test_a_flow_is_begun_read_and_published_without_javascript(whole: Whol
     stale = await inside.post(f"{where}/publish", data={"token": token, "revision": str(int(revision) + 7)})
     assert stale.status_code == 412
     done = await inside.post(f"{where}/publish", data={"token": token, "revision": revision})
-    assert (done.status_code, done.headers["location"]) == (303, where)
+    assert (done.status_code, done.headers["location"]) == (303, f"{where}?done=published")
     page = (await inside.get(where)).text
     assert "live v1" in page
     again = await inside.post(f"{where}/publish", data={"revision": revision, "token": "forged"})
     assert again.status_code == 403
+
+
+async def test_a_flow_that_rests_shows_what_runs_again_and_not_its_draft(
+    whole: Whole, inside: httpx.AsyncClient
+) -> None:
+    where, step = f"/app/flows/{whole.flow_id}", {"do": "exit", "reason": "only in the draft"}
+    header = script_token((await inside.get(f"{where}/build")).text)
+    flow = (await inside.get(f"/app/v1/flows/{whole.flow_id}", headers=header)).json()
+    draft = {**flow["published"], "steps": {**flow["published"]["steps"], "added": step}}
+    await inside.put(f"/app/v1/flows/{whole.flow_id}", json={"definition": draft}, headers=header)
+    await inside.post(f"/app/v1/flows/{whole.flow_id}/pause", headers=header)
+    page = (await inside.get(where)).text
+    drawn = page[page.index('id="steps"') : page.index('id="runs"')]
+    assert "What ran last" in drawn and "only in the draft" not in drawn
+    assert "The draft differs from what ran last" in page and "<code>added</code>" in page
+    await inside.post(f"/app/v1/flows/{whole.flow_id}/resume", headers=header)
+    resumed = (await inside.get(f"/app/v1/flows/{whole.flow_id}", headers=header)).json()
+    assert resumed["published"] == flow["published"]
 
 
 async def test_an_older_version_is_taken_back_as_the_draft(whole: Whole, inside: httpx.AsyncClient) -> None:

@@ -196,7 +196,12 @@ async def test_what_the_shop_says_of_itself_is_set_where_lift_points_to(admin: S
     for name, value in (typed | {"currency": "EUR", "margin_rate": "32.5"}).items():
         assert f'name="{name}" value="{value}"' in page
     assert "Nobody is held out yet" not in await admin.see("/lift")
-    for field, value, says in (("holdout", "60", "from 0 to 50 percent"), ("margin_rate", "a lot", "is not a number")):
+    assert "32.5 % of an order" in await admin.see("/actions")
+    for field, value, says in (
+        ("holdout", "60", "from 0 to 50 percent"),
+        ("margin_rate", "a lot", "is not a number"),
+        ("contact_href", "javascript:alert(1)", "Where help is found: write a path such as /contact"),
+    ):
         refused = await admin.send("/settings/project", "/settings/shop", **(typed | {field: value}))
         assert refused.status_code == 400 and says in unescape(refused.text)
     await admin.send("/settings/project", "/settings/shop")

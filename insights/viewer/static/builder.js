@@ -14,7 +14,7 @@ const { flow, root } = desk.dataset;
 let { etag, token } = desk.dataset;
 const labels = JSON.parse(desk.dataset.labels);
 const offers = JSON.parse(desk.dataset.offers);
-let schema, definition, saved, faults = [], selected, preview = false, live = null, changed = false;
+let schema, definition, saved, faults = [], selected, preview = false, live = null, latest = null, changed = false;
 const past = [];
 
 const make = (name, props = {}, ...children) => {
@@ -192,6 +192,7 @@ const context = () => ({
   choices: (pointer) => offered(pointer, definition.steps[selected]?.action, offers, schema),
   labels,
   durations: "durations",
+  inWords: async (when) => (await ask("POST", "/v1/conditions/check", { when, place: "flow" })).told.text,
   change: (again = false) => {
     edited();
     if (again) select(selected);
@@ -281,21 +282,21 @@ async function publish() {
   const dialog = make("dialog", { className: "card publish" });
   dialog.setAttribute("aria-labelledby", "h-publish");
   const list = make("ul", { className: "plain-list diff" });
-  if (live !== null) {
-    const { told } = await ask("GET", `/v1/flows/${flow}/diff?before=${live}&after=draft`);
+  if (latest !== null) {
+    const { told } = await ask("GET", `/v1/flows/${flow}/diff?before=${latest}&after=draft`);
     const line = (kind, text) => list.append(make("li", {}, make("span", { className: "tag", textContent: kind }), ` ${text}`));
     told.steps_added.forEach((name) => line("added", name));
     told.steps_removed.forEach((name) => line("removed", name));
     for (const [name, its] of Object.entries(told.steps_changed))
       its.forEach(({ pointer, before, after }) => line("changed", `${name} ${pointer}: ${JSON.stringify(before) ?? "nothing"} → ${JSON.stringify(after) ?? "nothing"}`));
     told.other_changes.forEach(({ kind, pointer, before, after }) => line(kind, `${pointer}: ${JSON.stringify(before) ?? "nothing"} → ${JSON.stringify(after) ?? "nothing"}`));
-    if (told.same) line("same", "Nothing is different from what runs.");
+    if (told.same) line("same", live === null ? "Nothing is different from what ran last: it runs again." : "Nothing is different from what runs.");
   } else list.append(make("li", { textContent: `The first version: ${names().length} steps.` }));
   const go = button("Publish", async () => {
     dialog.close();
     const { told, etag: now } = await ask("POST", `/v1/flows/${flow}/publish`, undefined, { "if-match": etag, "idempotency-key": crypto.randomUUID() });
     etag = now || etag;
-    live = told.live_version;
+    live = latest = told.live_version;
     changed = false;
     buttons();
     say(`Version ${told.live_version} is live: visits that fit start it from now on.`);
@@ -347,6 +348,7 @@ try {
   definition = built.told.definition;
   definition.steps ||= {};
   live = built.told.live_version;
+  latest = built.told.latest_version;
   changed = built.told.changed;
   saved = JSON.stringify(definition);
   past.push(saved);

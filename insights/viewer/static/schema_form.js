@@ -51,7 +51,7 @@ function field(name, raw, owner, pointer, required, context) {
   const value = owner[name];
   const label = context.labels.fields[name] || words(name);
   if (context.isStep(name, schema)) return labelled(label, about, pointer, choice(context.steps(), value, set, required ? "(choose one)" : "(the end)"));
-  if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set), "cart.value >= 50.00 EUR");
+  if (isCondition(schema)) return labelled(label, about, pointer, condition(value, set, context.inWords), "cart.value >= 50.00 EUR");
   const known = schema.type === "string" && context.choices(pointer);
   if (known) return labelled(label, about, pointer, choice(known.names, value, set, known.none, context.labels));
   if (schema.enum) return labelled(label, about, pointer, choice(schema.enum, value ?? raw.default, set, required ? null : "(not set)", context.labels));
@@ -109,8 +109,15 @@ function choice(names, value, set, none, labels = {}) {
   return list;
 }
 
-function condition(value, set) {
-  const text = make("textarea", { rows: 3, spellcheck: false, value: typeof value === "object" && value ? JSON.stringify(value) : value ?? "" });
+// `inWords` tells a condition's JSON form, which is what is published, as the text that people write.
+function condition(value, set, inWords) {
+  const parsed = typeof value === "object" && value;
+  const shown = parsed ? JSON.stringify(value) : value ?? "";
+  const text = make("textarea", { rows: 3, spellcheck: false, value: shown });
+  if (parsed)
+    inWords(value).then((words) => {
+      if (text.value === shown) text.value = words;
+    }, () => {}); // the JSON form stays where it cannot be told
   text.oninput = () => {
     const given = text.value.trim();
     try {
