@@ -168,11 +168,12 @@ async def settle_delivery(delivery_id: UUID, body: SettleIn, caller: SecretCalle
 
 
 def _own_holdout(versions: list[Version]) -> tuple[float, datetime]:
-    """The flow's own share, and since when it has been that: of the newest version backwards."""
-    share = _share(versions[0])
+    """The flow's own share, and since when it and the flow's name have been those: of the newest version backwards. The
+    name is in the draw: under another one others are held out."""
+    share, name = _share(versions[0]), versions[0].definition.get("name")
     since = versions[0].published_at
     for version in versions:
-        if _share(version) != share:
+        if _share(version) != share or (share > 0 and version.definition.get("name") != name):
             break
         since = version.published_at
     return share, since

@@ -263,6 +263,24 @@ async def test_lift_compares_who_was_reached_with_those_held_back_from(api: Api,
     assert (await call(api, "GET", f"flows/{draft['id']}/lift")).status_code == 409
 
 
+async def test_a_new_name_of_a_flow_that_holds_back_begins_a_new_measurement(api: Api) -> None:
+    plan = PLAN | {"settings": PLAN["settings"] | {"holdout": 0.5}}
+    flow, _ = await published(api, settings=plan["settings"])
+
+    async def since(**changes: Any) -> str:
+        assert (await call(api, "PUT", f"flows/{flow}", json={"definition": plan | changes})).status_code == 200
+        assert (await call(api, "POST", f"flows/{flow}/publish")).status_code == 200
+        found: str = (await call(api, "GET", f"flows/{flow}/lift")).json()["since"]
+        return found
+
+    first = await since(description="the same people are held out")
+    assert await since(description="still the same") == first
+    # The name is in the draw: others are held out from here on.
+    renamed = await since(name="renamed")
+    assert renamed > first
+    assert await since(name="renamed", description="and the same again") == renamed
+
+
 async def test_what_nobody_could_say_of_is_settled_by_hand(api: Api) -> None:
     flow = await published(api)
     _, arrived = await ran(api, flow, sent="unknown")
