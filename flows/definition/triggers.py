@@ -36,7 +36,7 @@ class InsightTrigger(Part):
 
     on: Literal["insight"] = "insight"
     kind: str | None = None
-    reasons: list[str] = Field(default_factory=list)
+    reasons: list[str] = Field(default_factory=list, max_length=50)
     min_confidence: float = Field(0.0, ge=0, le=1)
     pages: list[PathPattern] = Field(default_factory=list, max_length=50)
     segments: list[Name] = Field(default_factory=list, max_length=20)
@@ -71,7 +71,7 @@ class PatternTrigger(Part):
     visit stands behind it."""
 
     on: Literal["pattern"] = "pattern"
-    reasons: list[str] = Field(default_factory=list)
+    reasons: list[str] = Field(default_factory=list, max_length=50)
     pages: list[PathPattern] = Field(default_factory=list, max_length=50)
     direction: Literal["up", "down"] | None = None
     min_sessions: int = Field(0, ge=0)

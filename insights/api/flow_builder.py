@@ -57,6 +57,7 @@ async def schema() -> dict[str, Any]:
 @router.post("/validate", response_model=shapes.Checked)
 async def validate(body: shapes.DefinitionIn, desk: AtDesk, services: FromRequest) -> shapes.Checked:
     """Everything wrong with a definition, at once."""
+    drafts.bounded(body.definition)
     async with services.database.transaction(desk.project_id) as tx:
         flow, faults = await publishing.check(tx, desk.project_id, body.definition, desk.keep_days)
     return shapes.Checked(

@@ -30,6 +30,8 @@ async def flow_named(services: Services, caller: ResolvedKey, body: FlowNamed) -
     """The flow that is meant. Raises FlowInvalid with everything wrong."""
     if (body.definition is None) == (body.flow is None):
         raise Refused("definition: give either definition or flow.", field="definition")
+    if body.definition is not None:
+        drafts.bounded(body.definition)
     async with services.database.transaction(caller.project_id) as tx:
         document = body.definition if body.definition is not None else await _stored(tx, caller, body)
         flow, faults = await publishing.check(tx, caller.project_id, document, services.settings.keep_days)

@@ -7,13 +7,14 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from adapters.channels.public_address import is_public
 from adapters.channels.public_only import resolve
 from insights.api.caller import SecretCaller
 from insights.api.given import Flag
 from insights.api.services import FromRequest
+from insights.api.stored import StoredBody
 from insights.classification.wishes import InsightWishes
 from insights.errors import Refused
 from insights.models import InsightSetting, ModelSpend
@@ -29,10 +30,8 @@ Language = Annotated[str, StringConstraints(min_length=2, max_length=40, pattern
 Money = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
-class InsightSettings(BaseModel):
+class InsightSettings(StoredBody):
     """What is left out stays as it was; null takes the process's setting. The key can be set, not read."""
-
-    model_config = ConfigDict(extra="forbid")
 
     use_model: Flag | None = Field(None, description="false: the rules decide, whatever else is set.")
     base_url: Annotated[str, StringConstraints(max_length=500)] | None = Field(

@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from insights.access import issuing
 from insights.access.roles import Role
@@ -41,10 +41,8 @@ class KeyChange(StoredBody):
     scopes: list[str] | None = Field(None, max_length=100)
 
 
-class RotateIn(BaseModel):
+class RotateIn(StoredBody):
     """How long the old key stays good beside the new one."""
-
-    model_config = ConfigDict(extra="forbid")
 
     overlap_seconds: int = Field(86_400, ge=0, le=int(issuing.LONGEST_OVERLAP.total_seconds()))
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from flows.conditions import to_words
 from flows.store import conditions_of_flows
@@ -15,6 +15,7 @@ from insights.api.caller import SecretCaller
 from insights.api.conditions import Written
 from insights.api.etag import IfMatch, etag_of, version_of
 from insights.api.services import FromRequest
+from insights.api.stored import StoredBody
 from insights.conditions.fields import condition
 from insights.conditions.places import Place
 from insights.errors import Refused
@@ -28,10 +29,8 @@ router = APIRouter(prefix="/v1/segments", tags=["segments"])
 Name = Annotated[str, Path(min_length=1, max_length=60)]
 
 
-class SegmentChange(BaseModel):
+class SegmentChange(StoredBody):
     """What may be changed. Without ``when`` a segment has only those who were added to it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     description: str = ""
     when: Written | None = Field(None, description="The condition: its JSON form or its text.")
@@ -63,10 +62,8 @@ class SegmentList(BaseModel):
     segments: list[SegmentOut]
 
 
-class PreviewIn(BaseModel):
+class PreviewIn(StoredBody):
     """The condition to try, or the name of a segment."""
-
-    model_config = ConfigDict(extra="forbid")
 
     when: Written | None = None
     segment: str | None = None

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
+from insights.api.stored import StoredBody
 from insights.errors import NotFound
 from insights.identity.together import person_of
 from insights.models import Visitor
@@ -29,10 +30,8 @@ class TagsOut(BaseModel):
     tags: list[str]
 
 
-class TagsIn(BaseModel):
+class TagsIn(StoredBody):
     """Tags to put on and to take off. What is on already, or not on, stays as it is."""
-
-    model_config = ConfigDict(extra="forbid")
 
     set: list[str] = Field(default_factory=list, max_length=50)
     remove: list[str] = Field(default_factory=list, max_length=50)

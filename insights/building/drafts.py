@@ -179,9 +179,14 @@ def name_of(definition: dict[str, Any]) -> str:
     name = definition.get("name")
     if not isinstance(name, str) or not name.strip() or len(name) > 100:
         raise Refused("definition.name: give the flow a name of 1 to 100 characters.", field="definition.name")
+    bounded(definition)
+    return name
+
+
+def bounded(definition: dict[str, Any]) -> None:
+    """Raises Refused for a definition that is larger than any may be."""
     if len(msgspec.json.encode(definition)) > MOST_BYTES:
         raise Refused(f"definition: is larger than {MOST_BYTES:,} bytes; split the flow.", field="definition")
-    return name
 
 
 async def _flow(tx: AsyncSession, project_id: UUID, flow_id: UUID, *, lock: bool = False) -> Flow:

@@ -19,6 +19,7 @@ from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
 from insights.errors import Conflict, InUse
 from insights.models import FlowDraft
+from insights.recovery.library import looking
 from insights.recovery.publish import faults_of, publish_flow
 
 
@@ -29,7 +30,7 @@ async def check(
 
     ``keep_days``: how long the server keeps visits where the project says nothing of it; 0 for ever.
     """
-    reading = read(document)
+    reading = await looking().beside(project_id, read, document)
     faults = list(reading.faults)
     if reading.readable is not None:
         told = {fault.pointer for fault in faults}

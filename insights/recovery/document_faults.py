@@ -34,6 +34,8 @@ def faults_of(error: ValidationError, document: Any, model: type[BaseModel], at:
             faults = [_fault(pointer, one, _fields_at(one["loc"], document, model))]
         for fault in faults:
             found.setdefault((fault.pointer, fault.problem), fault)
+        if len(found) >= MOST_FAULTS:
+            break  # a megabyte of unknown fields is looked up no further
     return list(found.values())[:MOST_FAULTS]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -181,14 +180,14 @@ async def published_message(tx: AsyncSession, project_id: UUID, name: str) -> Me
 
 
 async def published_needs(
-    tx: AsyncSession, project_id: UUID, names: Sequence[str], templates: MessageTemplates, shipped: Messages
+    tx: AsyncSession, project_id: UUID, names: Sequence[str], looking: Rendering, shipped: Messages
 ) -> dict[str, set[str]]:
     """Message → the parameters that a step must have to send it, of those of ``names`` that there are."""
     found: dict[str, set[str]] = {}
     for name in set(names):
         content = await published_message(tx, project_id, name) or shipped.content(name)
         if content is not None:
-            found[name] = await asyncio.to_thread(needs_of_message, content, templates)
+            found[name] = await looking.beside(project_id, needs_of_message, content, looking.templates)
     return found
 
 

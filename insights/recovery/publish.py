@@ -16,6 +16,7 @@ from flows.store import publish
 from insights.conditions.fields import FIELDS
 from insights.models import FlowDraft, PrivacySetting
 from insights.recovery.channel_faults import faults_of_channels
+from insights.recovery.library import looking
 from insights.recovery.param_faults import faults_of_params
 from insights.recovery.sent_messages import faults_of_sent_messages
 from insights.recovery.starter import quiet_after_purchase, starter_flows
@@ -43,9 +44,10 @@ async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition, ke
     own = await tx.scalar(select(PrivacySetting.keep_days).where(PrivacySetting.project_id == project_id))
     days = own or keep_days
     words = replace(WORDS, retention=timedelta(days=days)) if days else WORDS
-    faults = [*validate(flow, ACTIONS, FIELDS, words), *faults_of_params(flow)]
+    faults = await looking().beside(project_id, _faults_in_itself, flow, words)
+    told = {fault.pointer for fault in faults}
     faults += await faults_of_channels(tx, project_id, flow)
-    faults += await faults_of_sent_messages(tx, project_id, flow)
+    faults += await faults_of_sent_messages(tx, project_id, flow, told)
     conditions = conditions_of(flow)
     named = segments_of(flow)
     if named or any(segments_named(condition) for condition in conditions.values()):
@@ -62,6 +64,10 @@ async def faults_of(tx: AsyncSession, project_id: UUID, flow: FlowDefinition, ke
             for fault in unknown_segments(condition, segments)
         ]
     return faults
+
+
+def _faults_in_itself(flow: FlowDefinition, words: Vocabulary) -> list[Fault]:
+    return [*validate(flow, ACTIONS, FIELDS, words), *faults_of_params(flow)]
 
 
 async def publish_flow(

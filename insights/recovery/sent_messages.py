@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Collection, Iterator, Mapping
 from uuid import UUID
 
 from liquid.exceptions import LiquidError
@@ -14,34 +13,26 @@ from flows.definition import FlowDefinition, Send
 from flows.errors import Fault
 from insights.recovery import short
 from insights.recovery.document_faults import escaped
+from insights.recovery.library import looking, shipped
 from insights.recovery.message_render import MessageTemplates
 from insights.recovery.message_store import names_of_messages, published_needs
 from insights.recovery.message_values import TASK_VALUES, VALUES, Value, missing_in, needs_of
-from insights.recovery.templates import Messages
 from insights.vocabulary.actions import RecoveryAction
 
 _OWN_WORDS = {RecoveryAction.SEND_SMS: ("text",), RecoveryAction.SEND_PUSH: ("title", "body")}
 """Action → the parameters that are words of the step's own, in Liquid."""
 
 
-@cache
-def _library() -> tuple[MessageTemplates, Messages]:
-    templates = MessageTemplates()
-    return templates, Messages(templates=templates)
+async def faults_of_sent_messages(
+    tx: AsyncSession, project_id: UUID, flow: FlowDefinition, told: Collection[str] = ()
+) -> list[Fault]:
+    """A message that there is none of, words that cannot be read, and values that the step does not bring.
 
-
-async def faults_of_sent_messages(tx: AsyncSession, project_id: UUID, flow: FlowDefinition) -> list[Fault]:
-    """A message that there is none of, words that cannot be read, and values that the step does not bring."""
+    ``told``: pointers to parameters of which it is known already that they are none; words that stand there may be
+    longer than any may be, and are not read.
+    """
     sends = {name: step for name, step in flow.steps.items() if isinstance(step, Send)}
-    faults = [
-        fault
-        for name, step in sends.items()
-        if step.action in _OWN_WORDS
-        for fault in _short_words(step, f"/steps/{escaped(name)}/params")
-    ]
-    for name, step in sends.items():
-        if step.action == RecoveryAction.CREATE_CRM_TASK:
-            faults += _task_words(step, f"/steps/{escaped(name)}/params")
+    faults = await looking().beside(project_id, _faults_of_own_words, sends, told, looking().templates)
     mails = {
         name: step
         for name, step in sends.items()
@@ -49,21 +40,31 @@ async def faults_of_sent_messages(tx: AsyncSession, project_id: UUID, flow: Flow
     }
     if not mails:
         return faults
-    templates, shipped = _library()
     named = [step.params["message"] for step in mails.values()]
-    needs = await published_needs(tx, project_id, named, templates, shipped)
+    needs = await published_needs(tx, project_id, named, looking(), shipped())
     for step_id, step in mails.items():
         name, at = step.params["message"], f"/steps/{escaped(step_id)}/params"
         if name not in needs:
-            known = await names_of_messages(tx, project_id, shipped)
+            known = await names_of_messages(tx, project_id, shipped())
             faults.append(Fault(f"{at}/message", f"no message {name[:60]!r} is published", did_you_mean(name, known)))
         faults += _unmet(step, needs.get(name, set()), at, f"the message {name!r}")
     return faults
 
 
-def _short_words(step: Send, at: str) -> Iterator[Fault]:
+def _faults_of_own_words(sends: Mapping[str, Send], told: Collection[str], templates: MessageTemplates) -> list[Fault]:
+    """What is wrong with the words that stand in the steps themselves. It takes a while: a thread's work."""
+    faults: list[Fault] = []
+    for name, step in sends.items():
+        at = f"/steps/{escaped(name)}/params"
+        if step.action in _OWN_WORDS:
+            faults += _short_words(step, at, told, templates)
+        elif step.action == RecoveryAction.CREATE_CRM_TASK:
+            faults += _task_words(step, at, told, templates)
+    return faults
+
+
+def _short_words(step: Send, at: str, told: Collection[str], templates: MessageTemplates) -> Iterator[Fault]:
     """What is wrong with the words of a short message or a push."""
-    templates, _ = _library()
     own = {param: step.params[param] for param in _OWN_WORDS[RecoveryAction(step.action)] if param in step.params}
     name = step.params.get("message")
     if not own and isinstance(name, str):
@@ -73,28 +74,27 @@ def _short_words(step: Send, at: str) -> Iterator[Fault]:
         shipped = short.TEXTS[name] if step.action == RecoveryAction.SEND_SMS else "".join(short.TITLES[name])
         yield from _unmet(step, needs_of(templates.parse(shipped, html=False)), at, f"the text {name!r}")
     for param, source in own.items():
-        if not isinstance(source, str):
-            continue  # said of the parameters
-        faults = list(_faults_of_text(source, f"{at}/{param}", VALUES))
+        if not isinstance(source, str) or f"{at}/{param}" in told:
+            continue
+        faults = list(_faults_of_text(source, f"{at}/{param}", VALUES, templates))
         yield from faults
         if not faults:
             yield from _unmet(step, needs_of(templates.parse(source, html=False)), at, f"its {param}")
 
 
-def _task_words(step: Send, at: str) -> Iterator[Fault]:
+def _task_words(step: Send, at: str, told: Collection[str], templates: MessageTemplates) -> Iterator[Fault]:
     """What is wrong with the words of a task, or of a contact's properties."""
     written = {name: step.params.get(name) for name in ("title", "body")}
     given = step.params.get("properties")
-    if isinstance(given, Mapping):
+    if isinstance(given, Mapping) and f"{at}/properties" not in told:
         written |= {f"properties/{escaped(str(name))}": value for name, value in given.items()}
     for name, source in written.items():
-        if isinstance(source, str):
-            yield from _faults_of_text(source, f"{at}/{name}", TASK_VALUES)
+        if isinstance(source, str) and f"{at}/{name}" not in told:
+            yield from _faults_of_text(source, f"{at}/{name}", TASK_VALUES, templates)
 
 
-def _faults_of_text(source: str, at: str, known: Mapping[str, Value]) -> Iterator[Fault]:
+def _faults_of_text(source: str, at: str, known: Mapping[str, Value], templates: MessageTemplates) -> Iterator[Fault]:
     """Liquid that cannot be read, or that speaks of what is not there."""
-    templates, _ = _library()
     try:
         template = templates.parse(source, html=False)
     except LiquidError as error:
