@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from insights.api.body import ClientGone
+from insights.api.cookies import plainly_said
 from insights.api.ingest import PATH, Ingest
 from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.api.safe_headers import HSTS, NOT_KEPT, READABLE, SAFE, Header
@@ -54,6 +55,7 @@ class Gate:
             if path == PATH:
                 await self._app(scope, receive, send)
                 return
+            scope["headers"] = plainly_said(scope["headers"])
             # For single sign-on: whether the connection's own other end is a proxy of the operator's.
             scope["whyleft.peer_trusted"] = self._traffic.clients.trusts(str((peer or ("",))[0]))
             await self._pass(scope, receive, send, client)

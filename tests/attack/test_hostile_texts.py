@@ -6,12 +6,18 @@ import gzip
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 from uuid import uuid4
 
+import httpx
 import pytest
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 
 from adapters.channels.mail import MailInvalid, address
 from insights.access.members import email_of
+from insights.api.gate import Gate
+from insights.api.ingest import Ingest
 from insights.audit.lines import LONGEST_LINE, Lines
 from insights.errors import Refused
 from insights.events.kept import kept_props, kept_url
@@ -126,3 +132,19 @@ def test_one_mailbox_written_in_other_letters_is_one_to_the_suppression_list(tex
 
 def test_a_domain_of_lookalike_letters_shows_that_it_is_one() -> None:
     assert email_of("ada@\u0430pple.com") == "ada@xn--pple-43d.com"
+
+
+async def test_no_escape_in_a_cookie_reaches_who_reads_cookies(api: Api) -> None:
+    """Python's own reading of them takes the square of their length; what stands beside them is read as ever."""
+    seen: list[dict[str, str]] = []
+
+    async def pages(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(Request(scope).cookies)
+        await PlainTextResponse("")(scope, receive, send)
+
+    gate = Gate(cast(Ingest, pages), api.services.traffic, max_body_bytes=1_000, https=False)
+    hostile = 'a="' + '\\"' * 1_000 + '"; login=A-b_1; b="\\101\\\\"'
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(gate), base_url="http://whyleft.example") as client:
+        answer = await client.get("/app/login", headers={"cookie": hostile})
+    assert answer.status_code == 200
+    assert seen == [{"a": '"' * 1_000, "login": "A-b_1", "b": "101"}]
