@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
 
 from jinja2 import Environment
@@ -149,6 +149,13 @@ class Gate:
         asked = {"next": quote(request.scope["path"]) + (f"?{query}" if query else "")}
         if request.cookies.get(LOGIN_COOKIE):
             asked["over"] = "1"
+        return RedirectResponse(f"{root(request)}/login?{urlencode(asked)}", status_code=303)
+
+    def to_login_from_form(self, request: Request) -> Response:
+        """To the login, which says that the form was not taken, and leads back to the page that it stood on."""
+        asked, came = {"over": "form"}, urlsplit(request.headers.get("referer", ""))
+        if came.netloc == request.headers.get("host"):
+            asked["next"] = came.path + (f"?{came.query}" if came.query else "")
         return RedirectResponse(f"{root(request)}/login?{urlencode(asked)}", status_code=303)
 
     def to_login_plainly(self, request: Request) -> Response:

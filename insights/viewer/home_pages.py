@@ -130,7 +130,7 @@ def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
         for day in days:
             for code, minor in day.at_stake.items():
                 sums[code] = sums.get(code, 0) + minor
-        return ", ".join(money(round(minor / divisor), code) for code, minor in sorted(sums.items()) if minor)
+        return " + ".join(money(round(minor / divisor), code) for code, minor in sorted(sums.items()) if minor)
 
     carts = ReportQuery(kind=Kind.ABANDONED, since=since, until=now, left_cart=True)
     orders = ReportQuery(kind=Kind.CONVERTED, since=since, until=now)

@@ -219,6 +219,6 @@ class LoginPages:
             "login",
             status=status,
             error=error,
-            over=request.query_params.get("over") == "1" and not error,
+            over="" if error else request.query_params.get("over", ""),
             next_page=inside(next_page, root(request)) or "",
         )

@@ -96,7 +96,7 @@ class PageGroup(ABC):
             fields = await read_form(request)
             viewer = await self._desk.gate.viewer(request)
             if viewer is None:
-                return self._desk.gate.to_login_plainly(request)
+                return self._desk.gate.to_login_from_form(request)
             if not self._desk.gate.is_ours(request, form, fields.get("token", "")):
                 return self._say(request, viewer, 403, refused, FOREIGN_FORM)
             if not viewer.role.includes(role):

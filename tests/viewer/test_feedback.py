@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from insights.viewer.feedback import DONE
+from insights.viewer.flow_pages import MOVES
 from tests.viewer.test_settings_pages import Somebody, admin, nobody, services
 
 __all__ = ["admin", "nobody", "services"]
@@ -57,7 +58,20 @@ def test_every_word_that_a_form_answers_with_is_known(repository: Path) -> None:
     for file in (repository / "insights" / "viewer").glob("*.py"):
         for part in file.read_text().split('done="')[1:]:
             said.add(part.split('"')[0])
-    assert said - {""} <= set(DONE)
+    assert (said | set(MOVES.values())) - {""} <= set(DONE)
+
+
+async def test_a_form_that_was_sent_after_the_login_was_over_says_that_it_was_not_taken(admin: Somebody) -> None:
+    admin.client.cookies.clear()
+    where = "http://test/app/settings/project?done=saved"
+    headers = {"referer": where.replace("http://test", str(admin.client.base_url).rstrip("/"))}
+    sent = await admin.client.post("/app/settings/shop", data={"holdout": "5"}, headers=headers)
+    assert sent.status_code == 303
+    login = (await admin.client.get(sent.headers["location"])).text
+    assert "nothing was done with what you sent" in login
+    assert 'name="next" value="/app/settings/project?done=saved"' in login
+    elsewhere = await admin.client.post("/app/settings/shop", headers={"referer": "https://evil.example/app/flows"})
+    assert elsewhere.headers["location"] == "/app/login?over=form"
 
 
 async def test_what_cannot_be_taken_back_is_asked_for_once_more(admin: Somebody) -> None:

@@ -22,7 +22,7 @@ WITHOUT_LOGIN: Final = frozenset({"/login", "/invitation", "/forgotten", "/passw
 """Pages of people who are not logged in; those who are may see them too."""
 
 BESIDES: Final[Mapping[str, Sequence[str]]] = {
-    "/login": ("?over=1",),
+    "/login": ("?over=1", "?over=form"),
     "/sessions": ("?text=nobody", "?reason=technical_error", "?reason=x&kind=abandoned", "?state=open"),
     "/sessions/{session_id}": ("?events=2",),
     "/visitors/{visitor_id}": ("?names=whole",),
