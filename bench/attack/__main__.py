@@ -53,7 +53,7 @@ SECONDS_OF_FAULT = 8.0
 async def run(long: bool) -> list[Figure]:
     """All figures."""
     # Alone: everything else would be a neighbour, too.
-    beside = await neighbour.figures(40 if long else 8)
+    beside = await neighbour.figures(24 if long else 6)
     cores = asyncio.Semaphore(max(os.cpu_count() or 1, ROWS_AT_ONCE + 1))
     rows, fuzzed = await asyncio.gather(_rows([row for row in ROWS if long or not row.long], cores), _fuzz(long, cores))
     figures = [*rows, *fuzzed, *beside]

@@ -1,10 +1,11 @@
-"""How much a key that floods costs the others: one shop's p99 alone, and beside a shop that sends all it can.
+"""How much a key that floods costs the others: one shop's p99 alone, beside a shop that keeps to what its key may
+send, and beside one that sends all it can.
 
-Alone and beside take turns of a few seconds, so that what else the machine does falls on both, and the p99 of half a
-second is taken, the median of all of them: a stall spoils the half second that it falls in, not the figure. What turns
-alone differ by among themselves is told too: it is what the comparison wavers by where there is no flood at all.
-That all of a flood hangs up at once has a turn of its own, whose slowest request is told beside that of a turn alone.
-`python -m bench.attack.neighbour [ROUNDS] [--json]` is this part alone.
+The three take turns of a few seconds in every order, so that what else the machine does falls on all of them, and the
+p99 of half a second is taken, the median of all of them: a stall spoils the half second that it falls in, not the
+figure. What turns alone differ by among themselves is told too: it is what a comparison wavers by where nobody else
+sends at all. That all of a flood hangs up at once has a turn of its own, whose slowest request is told beside that of a
+turn alone. `python -m bench.attack.neighbour [ROUNDS] [--json]` is this part alone.
 """
 
 from __future__ import annotations
@@ -13,15 +14,18 @@ import asyncio
 import statistics
 import sys
 import tempfile
+from asyncio.subprocess import PIPE
+from asyncio.subprocess import Process as Client
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
-from bench.attack.flood import address
+from bench.attack.loud import address
 from bench.batches import bodies
 from bench.load import Run, open_loop, without_collecting
 from bench.processes import Process, environment
@@ -33,12 +37,14 @@ from insights.shipped import shipped
 RATE = 50.0
 QUIET_KEYS = 4
 """Keys of the quiet shop, which sends ``RATE`` requests a second with each."""
-FLOOD_ALLOWED = "60"
+ALLOWED = 60
 """Requests a second that each key may send: more than a quiet one does, far less than the flood tries."""
+WITHIN = 58.0
+"""What the shop sends that keeps to that."""
 LEAD = 0.7
-"""Seconds from the flood's beginning until its neighbour is timed: what it may send at once is through by then."""
+"""Seconds from somebody's beginning until the neighbour is timed: what they may send at once is through by then."""
 LONGER = 1.0
-"""Seconds for which a flood outlasts its turn: that it hangs up falls into a turn by itself. What was taken of it is
+"""Seconds for which they outlast its turn: that a flood hangs up falls into a turn by itself. What was taken of it is
 stored by the end of that one."""
 MOST_DEARER = 10.0
 """Per cent that a flood may add to a neighbour's p99."""
@@ -64,10 +70,11 @@ class Added:
 
 @dataclass(slots=True)
 class Neighbour:
-    """The neighbour's turns, ``ends`` those in which the flood hung up; how many requests the others were of; what the
-    flood got."""
+    """The neighbour's turns: alone, ``within`` beside the shop that keeps to its limit, ``beside`` the flood, ``ends``
+    those in which the flood hung up; how many requests it sent in the others; what the flood got."""
 
     alone: list[Turn] = field(default_factory=list)
+    within: list[Turn] = field(default_factory=list)
     beside: list[Turn] = field(default_factory=list)
     ends: list[Turn] = field(default_factory=list)
     requests: int = 0
@@ -79,6 +86,11 @@ class Neighbour:
     def by_flood(self) -> Added:
         """What the flood adds."""
         return added(self.alone, self.beside)
+
+    @property
+    def by_limit(self) -> Added:
+        """What the shop that keeps to its limit adds."""
+        return added(self.alone, self.within)
 
     @property
     def by_nothing(self) -> Added:
@@ -113,12 +125,13 @@ async def figures(rounds: int) -> list[Figure]:
     """The figures."""
     with tempfile.TemporaryDirectory() as folder:
         found = await measure(Path(folder), rounds=rounds, seconds=2.0)
-    flood, nothing = found.by_flood, found.by_nothing
-    each = found.requests // 2
+    flood, limit, nothing = found.by_flood, found.by_limit, found.by_nothing
+    each = found.requests // 3
     return [
         Figure("a neighbour's p99 alone", round(typical(found.alone), 2), "ms", n=each),
         Figure("a neighbour's p99 beside a key that floods", round(typical(found.beside), 2), "ms", n=each),
-        Figure("without a flood it wavers by", round(nothing.median, 1), f"%, {_between(nothing)}", n=each),
+        Figure("alone it wavers by", round(nothing.median, 1), f"%, {_between(nothing)}", n=each),
+        Figure("what a key within its limit adds to it", round(limit.median, 1), f"%, {_between(limit)}", n=each),
         Figure(
             "what the flood adds to it",
             round(flood.median, 1),
@@ -141,7 +154,7 @@ def _between(found: Added) -> str:
 
 
 async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
-    """``rounds`` turns alone and beside, ``seconds`` each."""
+    """``rounds`` turns of each kind, ``seconds`` each."""
     server = await asyncio.to_thread(embedded.start, folder / "postgres")
     try:
         migrate.upgrade(server.owner_url, shipped("migrations"))
@@ -150,7 +163,7 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
         database = Database(urls)
         quiet = [(await create_key(database, "quiet", "write", [])).key for _ in range(QUIET_KEYS)]
         loud = (await create_key(database, "loud", "write", [])).key
-        given = environment(urls, folder, WHYLEFT_KEY_REQUESTS_PER_SECOND=FLOOD_ALLOWED, WHYLEFT_BURST_SECONDS="1")
+        given = environment(urls, folder, WHYLEFT_KEY_REQUESTS_PER_SECOND=str(ALLOWED), WHYLEFT_BURST_SECONDS="1")
         api = Process(given, "api")
         api.start()
         try:
@@ -166,30 +179,53 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
 
 async def _rounds(port: int, quiet: Sequence[str], loud: str, rounds: int, seconds: float) -> Neighbour:
     found = Neighbour()
-    flood = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.attack.flood", str(port), loud, str(LEAD + seconds + LONGER)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert flood.stdin is not None
-    assert flood.stdout is not None
+    lasts = LEAD + seconds + LONGER
+    flood, within = await _client(port, loud, lasts), await _client(port, loud, lasts, WITHIN)
+    turns = [(None, found.alone), (within, found.within), (flood, found.beside)]
+    orders = list(permutations(turns))
     await _visits(port, quiet, 2.0)
-    for _ in range(rounds):
-        await flood.stdout.readline()
-        await _noted(port, quiet, seconds, found, found.alone)
-        flood.stdin.write(b"go\n")
-        told = asyncio.create_task(flood.stdout.readline())
-        await asyncio.sleep(LEAD)
-        await _noted(port, quiet, seconds, found, found.beside)
-        if told.done():
-            raise SystemExit("bench: the flood ended while its neighbour was timed; the machine is too busy.")
-        found.ends.append(_windows(await _visits(port, quiet, seconds), seconds))
-        sent, refused = (await told).split()
-        found.flooded += int(sent)
-        found.turned_away += int(refused)
-    flood.stdin.close()
-    await flood.wait()
+    for number in range(rounds):
+        for client, kind in orders[number % len(orders)]:
+            if client is None:
+                await asyncio.sleep(LEAD)
+                await _noted(port, quiet, seconds, found, kind)
+                continue
+            told = asyncio.create_task(_go(client))
+            await asyncio.sleep(LEAD)
+            await _noted(port, quiet, seconds, found, kind)
+            if told.done():
+                raise SystemExit("bench: the other shop ended while the neighbour was timed; the machine is too busy.")
+            if client is flood:
+                found.ends.append(_windows(await _visits(port, quiet, seconds), seconds))
+            sent, refused = await told
+            if client is flood:
+                found.flooded += sent
+                found.turned_away += refused
+    for client in (flood, within):
+        assert client.stdin is not None
+        client.stdin.close()
+        await client.wait()
     return found
+
+
+async def _client(port: int, key: str, seconds: float, *rate: float) -> Client:
+    words = [str(port), key, str(seconds), *map(str, rate)]
+    client = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.attack.loud", *words, stdin=PIPE, stdout=PIPE
+    )
+    assert client.stdout is not None
+    await client.stdout.readline()
+    return client
+
+
+async def _go(client: Client) -> tuple[int, int]:
+    """Has it send once: how many requests, how many of them were not taken. It is ready for the next time then."""
+    assert client.stdin is not None
+    assert client.stdout is not None
+    client.stdin.write(b"go\n")
+    sent, refused = (await client.stdout.readline()).split()
+    await client.stdout.readline()
+    return int(sent), int(refused)
 
 
 async def _noted(port: int, keys: Sequence[str], seconds: float, found: Neighbour, turns: list[Turn]) -> None:
@@ -221,4 +257,4 @@ async def _visits(port: int, keys: Sequence[str], seconds: float) -> list[Run]:
 
 
 if __name__ == "__main__":
-    report("attack-neighbour", asyncio.run(figures(next((int(word) for word in sys.argv[1:] if word.isdigit()), 8))))
+    report("attack-neighbour", asyncio.run(figures(next((int(word) for word in sys.argv[1:] if word.isdigit()), 12))))
