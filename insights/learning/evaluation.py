@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.decisions.plan import ARM, ARMS
 from insights.decisions.situation import NAMES, VERSION
 from insights.learning.collect import unit_of
 from insights.learning.snapshots import remember
-from insights.models import Decision, Reward
+from insights.models import Decision, Reward, Session
 from insights.policies.evaluation import ENOUGH, Estimate, Logged, doubly_robust, expected_of_others, ips, snipw
 from insights.policies.policy import Policy, Settings, mixed, say_of
 from insights.policies.sums import Floats
@@ -24,6 +25,9 @@ from insights.vocabulary.withheld import WITHHELD
 
 MOST: Final = 200_000
 """Decisions that one evaluation reads; the latest of the window."""
+
+
+_ITS_REWARD: Final = and_(Reward.project_id == Decision.project_id, Reward.decision_id == Decision.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,11 @@ async def evaluate(
     tx: AsyncSession, project_id: UUID, settings: Settings, since: datetime, until: datetime
 ) -> Evaluation:
     """Evaluates ``settings`` on the decisions from ``since`` up to ``until`` that have a reward."""
-    logged, rules, learned_on = await _read(tx, project_id, settings, since, until)
+    seen = await _seen(tx, _those(project_id, since, until))
+    logged, rules, learned_on = await _read(tx, project_id, settings, since, until, seen)
     unit = (await unit_of(tx, project_id)).name
-    ones = np.ones(len(logged.arms))
-    earned = ips(Logged(logged.rows, logged.arms, ones, logged.rewards, logged.open, logged.whose), _certain(logged))
+    known = np.array([seen[ARMS[arm].value] for arm in logged.arms], dtype=float)
+    earned = ips(Logged(logged.rows, logged.arms, known, logged.rewards, logged.open, logged.whose), _certain(logged))
     if len(logged.arms) == 0:
         return Evaluation(since, until, unit, earned, (), "cannot tell", "No decision of this time has a reward yet.")
     chances = _chances(logged, rules, learned_on)
@@ -83,8 +88,34 @@ def _verdict(robust: Estimate, earned: Estimate) -> tuple[str, str]:
     return "not better", f"Its lower bound, {robust.low:.4g}, does not beat the {earned.value:.4g} that were earned."
 
 
+def _those(project_id: UUID, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Decision.project_id == project_id,
+        Decision.decided_at >= since,
+        Decision.decided_at < until,
+        Decision.situation_version == VERSION,
+        Decision.policy.not_in(WITHHELD),
+    )
+
+
+async def _seen(tx: AsyncSession, those: tuple[ColumnElement[bool], ...]) -> dict[str, float]:
+    """Action → how much more often than all decisions together its own have a reward. What nobody saw has none, so
+    the rewarded ones hold fewer of an action that fails to load than were drawn; their chances are less by this."""
+    rows = (
+        await tx.execute(
+            select(Decision.action, func.count(), func.count(Reward.decision_id))
+            .join(Session, (Session.project_id == Decision.project_id) & (Session.id == Decision.session_id))
+            .outerjoin(Reward, _ITS_REWARD)
+            .where(*those, or_(Session.closed_at.is_not(None), Reward.decision_id.is_not(None)))
+            .group_by(Decision.action)
+        )
+    ).all()
+    decided, rewarded = sum(row[1] for row in rows), sum(row[2] for row in rows)
+    return {action: (its / of) / (rewarded / decided) for action, of, its in rows if its}
+
+
 async def _read(
-    tx: AsyncSession, project_id: UUID, settings: Settings, since: datetime, until: datetime
+    tx: AsyncSession, project_id: UUID, settings: Settings, since: datetime, until: datetime, seen: Mapping[str, float]
 ) -> tuple[Logged, list[int], Policy]:
     rows = (
         await tx.execute(
@@ -96,14 +127,8 @@ async def _read(
                 Decision.visitor_id,
                 Reward.value,
             )
-            .join(Reward, (Reward.project_id == Decision.project_id) & (Reward.decision_id == Decision.id))
-            .where(
-                Decision.project_id == project_id,
-                Decision.decided_at >= since,
-                Decision.decided_at < until,
-                Decision.situation_version == VERSION,
-                Decision.policy.not_in(WITHHELD),
-            )
+            .join(Reward, _ITS_REWARD)
+            .where(*_those(project_id, since, until))
             .order_by(Decision.decided_at.desc())
             .limit(MOST)
         )
@@ -119,7 +144,7 @@ async def _read(
     logged = Logged(
         rows=np.array([row.situation for row in rows]).reshape(n, len(NAMES)),
         arms=np.array([ARM[LiveAction(row.action)] for row in rows], dtype=np.int64),
-        chances=np.array([row.probabilities[row.action] for row in rows], dtype=float),
+        chances=np.array([row.probabilities[row.action] * seen[row.action] for row in rows], dtype=float),
         rewards=np.array([row.value for row in rows], dtype=float),
         open=open_to,
         whose=np.array([numbers.setdefault(row.visitor_id, len(numbers)) for row in rows], dtype=np.int64),

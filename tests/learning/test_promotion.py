@@ -64,6 +64,28 @@ async def test_a_policy_that_earns_more_is_promoted_recorded_and_can_be_rolled_b
     assert await incumbent(shop) == "first"
 
 
+async def test_what_nobody_saw_makes_no_estimate_of_another_policy_wrong(shop: MadeShop, learner: Learner) -> None:
+    chances = {CART_SAVE.value: 0.5, NOTHING.value: 0.5}
+    for number in range(600):
+        # Half of what was to be shown never was; what was brings nine orders of ten, and nothing one of ten.
+        saved, buys = number % 2 == 0, (number // 4) % 10
+        await shop.visit(
+            CART_SAVE if saved else NOTHING,
+            shown=number % 4 == 0,
+            probabilities=chances,
+            buys=2_000 if (buys < 9 if saved else buys < 1) else None,
+        )
+    await learner.learn(shop.project_id)
+    async with shop.database.transaction(shop.project_id) as tx:
+        rival = await challenge(tx, shop.project_id, "keen", {"gamma": 64.0}, NOW)
+        evaluation = await judge(tx, shop.project_id, rival.id, NOW)
+    assert evaluation.earned.n == 450
+    assert evaluation.earned.value == pytest.approx(0.5, abs=0.03)
+    robust, normalised, plain = evaluation.estimates
+    assert normalised.value == pytest.approx(robust.value, abs=0.03)
+    assert plain.value == pytest.approx(robust.value, abs=0.05)
+
+
 async def test_there_is_nothing_to_go_back_to_at_first(shop: MadeShop) -> None:
     async with shop.database.transaction(shop.project_id) as tx:
         with pytest.raises(Conflict, match="no earlier policy"):
