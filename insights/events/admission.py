@@ -77,8 +77,9 @@ def admit_usual(events: Iterable[WireEvent], skew: int, received_ms: int) -> Non
 
 
 def _mended(props: dict[str, Any]) -> bool:
-    """Takes away what means nothing: small letters of a currency, blanks around an order's id. Whether there were."""
-    return _in_capitals(props) | _without_blanks(props)
+    """Takes away what means nothing: small letters of a currency, blanks around an order's id, and that it is a number.
+    Whether there was any of it."""
+    return _in_capitals(props) | _as_text(props)
 
 
 def _in_capitals(props: dict[str, Any]) -> bool:
@@ -90,8 +91,11 @@ def _in_capitals(props: dict[str, Any]) -> bool:
     return True
 
 
-def _without_blanks(props: dict[str, Any]) -> bool:
-    order = props.get("order_id")
+def _as_text(props: dict[str, Any]) -> bool:
+    order: Any = props.get("order_id")
+    if order.__class__ is int and order.bit_length() <= 64:
+        props["order_id"] = str(order)
+        return True
     if not isinstance(order, str) or order.strip() in ("", order):
         return False
     props["order_id"] = order.strip()

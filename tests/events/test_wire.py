@@ -114,6 +114,15 @@ def test_blanks_around_an_orders_id_make_no_other_order(type: str, order: str) -
     assert reading.batch.events[1].props == {"order_id": "A 3"}
 
 
+@pytest.mark.parametrize("order", [1001, 0])
+def test_an_order_whose_id_is_a_number_is_an_order(order: int) -> None:
+    reading = read(event("page_viewed"), event("purchased", {"order_id": order, "value_minor": 5, "currency": "eur"}))
+    assert reading.rejected == []
+    assert reading.batch.events[1].props == {"order_id": str(order), "value_minor": 5, "currency": "EUR"}
+    refused = read(event("page_viewed"), event("purchased", {"order_id": True}))
+    assert "props.order_id: Expected `str`" in refused.rejected[0].error
+
+
 def test_a_small_difference_of_clocks_is_left_alone_and_a_large_one_corrected() -> None:
     near = read(event(t=NOW - 3000), sent_at=NOW - 2000)
     assert near.batch.events[0].t == NOW - 3000
