@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.base import Base
 from flows.models import Delivery, FlowRun, RunEvent, Suppression
 from flows.triggers import lock_visitors
+from insights.identity.links import Kind
 from insights.identity.mailbox import mailbox_key
 from insights.models import (
     AnsweredRequest,
@@ -35,10 +36,17 @@ _REJECTED_AT_ONCE: Final = 500
 
 
 async def erase_visitors(
-    tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID], asked: Asked | None = None
+    tx: AsyncSession,
+    project_id: UUID,
+    visitor_ids: Collection[UUID],
+    asked: Asked | None = None,
+    *,
+    faded: bool = False,
 ) -> dict[str, int]:
     """Erases these visitors and whatever names ``asked`` goes by. Returns how many rows of which table.
 
+    ``faded``: nobody asked, they were not here for long. Names that visitors who stay go by stay theirs, and so does
+    who opted out: whoever comes back with the same address must not be written to.
     Runs of theirs are held until the transaction ends: nothing goes out meanwhile.
     """
     visitors = sorted(set(visitor_ids))
@@ -52,7 +60,9 @@ async def erase_visitors(
     addresses = select(Delivery.recipient).where(
         Delivery.project_id == project_id, Delivery.visitor_id.in_(visitors), Delivery.recipient.is_not(None)
     )
-    recipients = {*names, *(await tx.scalars(addresses))}
+    recipients = set() if faded else {*names, *(await tx.scalars(addresses))}
+    if faded:
+        names -= await _names_that_stay(tx, project_id, visitors, names)
     counts["run_event"] = await _count(
         tx, delete(RunEvent).where(RunEvent.project_id == project_id, RunEvent.run_id.in_(runs))
     )
@@ -74,9 +84,11 @@ async def erase_visitors(
     counts["reward"] = await _count(
         tx, delete(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(decisions))
     )
-    counts["person"] = await _count(
-        tx, delete(Person).where(Person.project_id == project_id, Person.person_id.in_(visitors))
-    )
+    # Of a person who is still here one device faded: the others stay together, under the same id.
+    if not faded:
+        counts["person"] = await _count(
+            tx, delete(Person).where(Person.project_id == project_id, Person.person_id.in_(visitors))
+        )
     counts["answered_request"] = await _count(
         tx,
         delete(AnsweredRequest).where(
@@ -99,6 +111,25 @@ async def erase_visitors(
         tx, delete(Visitor).where(Visitor.project_id == project_id, Visitor.id.in_(visitors))
     )
     return {name: count for name, count in counts.items() if count}
+
+
+async def _names_that_stay(
+    tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], names: Collection[str]
+) -> set[str]:
+    """Which of these names somebody else goes by, too, by their own links or by those of a customer they are."""
+    rows = await tx.execute(
+        select(IdentityLink.subject_kind, IdentityLink.subject, IdentityLink.name).where(
+            IdentityLink.project_id == project_id,
+            or_(IdentityLink.subject.in_(list(names)), IdentityLink.name.in_(list(names))),
+        )
+    )
+    links = [tuple(row) for row in rows]
+    going = {str(visitor) for visitor in visitors}
+    stay = {name for kind, subject, name in links if kind == Kind.VISITOR and subject not in going}
+    between = [{subject, name} for kind, subject, name in links if kind != Kind.VISITOR]
+    while more := {end for pair in between if pair & stay for end in pair - stay}:
+        stay |= more
+    return stay | {name.lower() for name in stay} | {name for name in names if name.lower() in stay}
 
 
 async def _mailboxes(tx: AsyncSession, project_id: UUID, names: Collection[str]) -> list[bytes]:

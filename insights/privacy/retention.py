@@ -97,7 +97,7 @@ async def _retain(database: Database, project_id: UUID, since: datetime) -> dict
             if not await _alone(tx, project_id):
                 return counts
             found = await _forgotten(tx, project_id, bound, since)
-            for name, count in (await erase_visitors(tx, project_id, found)).items() if found else ():
+            for name, count in (await erase_visitors(tx, project_id, found, faded=True)).items() if found else ():
                 counts[name] = counts.get(name, 0) + count
             await tell(tx, project_id, found)
         if len(found) < AT_ONCE:

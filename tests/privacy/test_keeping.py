@@ -11,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
+from flows.models import Suppression
 from insights.events.kept import kept_props, kept_url, only_allowed
-from insights.models import Consent, Event, Session, Visitor
+from insights.models import Consent, Event, IdentityLink, Person, Session, Visitor
 from insights.privacy.retention import kept_by, retain
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api, api
@@ -94,6 +95,42 @@ async def test_visits_past_their_days_go_and_returning_visitors_keep_what_is_new
     # Whoever holds their profile builds it anew.
     assert next(iter(await rows(api, Visitor))).version > version
     assert await retain(api.services.database, 0, now) == {}
+
+
+async def test_a_device_that_faded_takes_nothing_of_its_person_along(api: Api) -> None:
+    """Ada's old laptop goes: that she opted out, who her telephone belongs to and that it is hers stay."""
+    now = datetime.now(UTC)
+    seen = now - timedelta(days=40)
+    laptop, telephone, bob = uuid4(), uuid4(), uuid4()
+    here = uuid7(int(now.timestamp() * 1000))
+    links = [(laptop, "user_id", "ada"), (telephone, "user_id", "ada"), (bob, "email", "bob@x.example")]
+    await api.client.patch("/v1/privacy/settings", headers=api.headers, json={"keep_days": 30})
+    await api.send(api.batch(api.event("page_viewed", {"path": "/"}), visitor=str(telephone), session=str(here)))
+    async with api.services.database.transaction(api.project_id) as tx:
+        for visitor in (laptop, bob):
+            tx.add(Visitor(project_id=api.project_id, id=visitor, first_seen_at=seen, email="ada@x.example"))
+        for visitor, kind, name in [*links, ("ada", "email", "ada@x.example")]:
+            subject_kind = "user_id" if visitor == "ada" else "visitor"
+            tx.add(
+                IdentityLink(
+                    project_id=api.project_id,
+                    subject_kind=subject_kind,
+                    subject=str(visitor),
+                    name_kind=kind,
+                    name=name,
+                    first_at=seen,
+                    event_id=uuid4(),
+                )
+            )
+        for visitor in (laptop, telephone):
+            tx.add(Person(project_id=api.project_id, visitor_id=visitor, person_id=laptop))
+        tx.add(Suppression(project_id=api.project_id, channel="email", recipient="ada@x.example", reason="no", at=seen))
+    await retain(api.services.database, 0, now)
+    assert [row.id for row in await rows(api, Visitor)] == [telephone]
+    assert [row.recipient for row in await rows(api, Suppression)] == ["ada@x.example"]
+    left = {(row.subject, row.name) for row in await rows(api, IdentityLink)}
+    assert left == {(str(telephone), "ada"), ("ada", "ada@x.example")}
+    assert [(row.visitor_id, row.person_id) for row in await rows(api, Person)] == [(telephone, laptop)]
 
 
 async def test_a_project_that_says_nothing_is_kept_as_the_server_keeps_it(api: Api) -> None:
