@@ -55,7 +55,8 @@ class Group:
         """Runs one process for each of ``places`` until told to end; returns the exit code.
 
         SIGTERM or SIGINT drains them all; a second one kills them. A process that dies is replaced, after a growing
-        pause when it keeps dying; one that never lasts ends the group with code 1.
+        pause when it keeps dying; one that never lasts, or says that its settings are wrong (EX_CONFIG), ends the group
+        with code 1.
         """
         previous = {number: signal.signal(number, self._tell) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -100,10 +101,12 @@ class Group:
             time.sleep(max(seconds, 0.0))
 
     def _replace(self) -> bool:
-        """Starts again what died; False when one of them never lasts."""
+        """Starts again what died; False when one of them never lasts, or would end for its settings again."""
         now = time.monotonic()
         for member in self._members:
             if member.again_at is None and not member.process.is_alive():
+                if member.process.exitcode == os.EX_CONFIG:
+                    return False
                 lasted = now - member.began > HEALTHY_AFTER
                 member.deaths = 1 if lasted else member.deaths + 1
                 if member.deaths > DEATHS_IN_A_ROW:

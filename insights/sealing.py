@@ -75,6 +75,14 @@ class Sealer:
         """Whether the newest key sealed it."""
         return sealed[len(_FORM) : _HEAD] == next(iter(self._keys))
 
+    def key(self, sealed: bytes) -> str:
+        """The name of the key that sealed it."""
+        return sealed[len(_FORM) : _HEAD].hex()
+
+    def knows(self, sealed: bytes) -> bool:
+        """Whether there is the key that sealed it."""
+        return self._key_of(sealed) is not None
+
     def _key_of(self, sealed: bytes) -> _Key | None:
         if not sealed.startswith(_FORM):
             return None

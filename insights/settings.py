@@ -62,6 +62,12 @@ class Settings:
         "", "File with those keys instead, one a line; it is read again when a key is met that was not in it."
     )
 
+    lost_seals: str = _setting(
+        "",
+        "Names of sealing keys that are lost for good, commas between, as a refused start prints them: what they "
+        "sealed stays closed.",
+    )
+
     operator_token: str = _secret(
         "",
         "Opens /v1/projects, where projects are made and archived, to whoever sends it as a bearer token, 32 "

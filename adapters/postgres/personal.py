@@ -3,7 +3,7 @@
 AES-SIV (RFC 5297), keyed by HKDF (RFC 5869). The same text under the same key is the same sealed text, so that equality
 can be asked of PostgreSQL (its synthetic IV is the blind index); nothing else can: no order, no part of a text.
 The newest key seals and every key opens, so keys change while processes run; ``reseal`` moves what older keys sealed.
-Columns that rows are identified by are ``fixed``: they are sealed by the oldest key, which stays.
+Columns that rows are identified by are ``fixed``: they are sealed by the key that is given last, which stays.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class KeyUnknown(Exception):
 
 
 class Ring:
-    """Keys of personal columns, newest first. Without any, texts stay plain.
+    """Keys of personal columns, newest first, the one of ``fixed`` columns last, also where it stands before others,
+    too. Without any, texts stay plain.
 
     ``again`` reads them anew: it is asked when something was sealed with a key that is not among them.
     ``lacking``: whether the last thing to be opened could not be, for lack of its key.
@@ -53,21 +54,31 @@ class Ring:
 
     def __init__(self, keys: Sequence[bytes] = (), again: Callable[[], Sequence[bytes]] | None = None) -> None:
         self._ciphers = _derived(keys)
+        self._fixed = _derived(keys[-1:])
         self._again = again
         self.lacking = False
 
     def __len__(self) -> int:
         return len(self._ciphers)
 
+    def key(self, *, fixed: bool = False) -> str:
+        """The name of the key that seals now; empty without keys."""
+        return (self._fixed if fixed else self._ciphers)[0][0] if self._ciphers else ""
+
     def prefix(self, *, fixed: bool = False) -> str:
         """What everything begins with that is sealed as it should be now."""
-        return f"{PREFIX}{self._ciphers[-1 if fixed else 0][0]}." if self._ciphers else ""
+        return f"{PREFIX}{self.key(fixed=fixed)}." if self._ciphers else ""
+
+    def knows(self, key: str) -> bool:
+        """Whether what the key of this name sealed can be opened."""
+        return self._cipher(key) is not None
 
     def seal(self, text: str, nth: int = 0) -> str:
-        """``text`` sealed by the nth newest key (-1: the oldest; one that is not there: the newest)."""
+        """``text`` sealed by the nth newest key (-1: that of fixed columns; one that is not there: the newest)."""
         if not self._ciphers or not text:
             return text
-        name, cipher = self._ciphers[nth if nth < len(self._ciphers) else 0]
+        keys = self._fixed if nth < 0 else self._ciphers
+        name, cipher = keys[nth if 0 <= nth < len(keys) else 0]
         return f"{PREFIX}{name}.{base64.urlsafe_b64encode(cipher.encrypt(text.encode(), None)).decode()}"
 
     def open(self, text: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Collection
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Table, text
@@ -11,9 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.base import Base
-from adapters.postgres.personal import PersonalBytes, PersonalJson, PersonalText, Ring, ring_of
+from adapters.postgres.personal import PREFIX, PersonalBytes, PersonalJson, PersonalText, Ring, ring_of
 
 BATCH = 500
+LOOKED_AT = 1000
 _UUIDS = "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"
 
 
@@ -27,10 +29,33 @@ def personal_columns() -> list[tuple[Table, str]]:
     ]
 
 
-async def reseal(tx: AsyncSession, project_id: UUID, table: Table, column: str) -> int:
+class SealedBy(NamedTuple):
+    """Where something sealed was met, and the name of its key. ``fixed``: rows are found by what stands there."""
+
+    place: str
+    fixed: bool
+    key: str
+
+
+async def sealed_by(tx: AsyncSession, project_id: UUID) -> list[SealedBy]:
+    """The keys of a project's texts, by their columns: of ``LOOKED_AT`` rows of each table."""
+    looks = [
+        f"SELECT '{table.name}.{column}' AS place, {_fixed(table.c[column].type)} AS fixed, "  # noqa: S608
+        f"split_part(sealed, '.', 2) AS key FROM "
+        f'(SELECT "{column}" AS sealed FROM "{table.name}" WHERE project_id = :project LIMIT {LOOKED_AT}) AS rows '
+        f"WHERE sealed LIKE '{PREFIX}%'"
+        for table, column in personal_columns()
+        if isinstance(table.c[column].type, PersonalText)
+    ]
+    rows = await tx.execute(text(" UNION ".join(looks)), {"project": project_id})
+    return [SealedBy(*row) for row in rows]
+
+
+async def reseal(tx: AsyncSession, project_id: UUID, table: Table, column: str, lost: Collection[str] = ()) -> int:
     """Seals up to ``BATCH`` values of a project's column by the newest key; returns how many there were to do.
 
-    Going on until it returns 0 finishes the column; an interruption loses nothing.
+    Going on until it returns 0 finishes the column; an interruption loses nothing. What ``lost`` keys sealed stays as
+    it is. Raises KeyUnknown.
     """
     ring = ring_of(tx)
     if not len(ring):
@@ -40,12 +65,14 @@ async def reseal(tx: AsyncSession, project_id: UUID, table: Table, column: str) 
     if isinstance(kind, PersonalBytes):
         # Escaped rather than converted: what was stored before there were keys may hold any byte.
         place = f"encode(\"{column}\", 'escape')"
-    values = {"project": project_id, "prefix": ring.prefix(fixed=_fixed(kind)) + "%", "most": BATCH}
+    prefix = ring.prefix(fixed=_fixed(kind)) + "%"
+    values = {"project": project_id, "prefix": prefix, "lost": list(lost), "most": BATCH}
     rows = (
         await tx.execute(
             text(
                 f'SELECT DISTINCT "{column}" FROM "{table.name}" WHERE project_id = :project'  # noqa: S608
-                f' AND "{column}" IS NOT NULL AND {place} NOT LIKE :prefix {_spared(kind, column)} LIMIT :most'
+                f' AND "{column}" IS NOT NULL AND {place} NOT LIKE :prefix {_spared(kind, column)}'
+                f" AND split_part({place}, '.', 2) <> ALL(CAST(:lost AS text[])) LIMIT :most"
             ),
             values,
         )

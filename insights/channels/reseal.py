@@ -17,18 +17,20 @@ from insights.sealing import CannotOpen, Sealer
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
+    """A column of credentials, what they are sealed for, and whose they are."""
+
     model: type[Base]
     column: Any
     purpose: str
     owner: Callable[[Any], UUID]
 
 
-_PLACES: Final = (
-    _Place(ChannelSetup, ChannelSetup.credentials, CHANNEL, lambda row: row.id),
-    _Place(Subscription, Subscription.secret, "subscription", lambda row: row.id),
-    _Place(WebhookSource, WebhookSource.sealed, "webhook source", lambda row: row.id),
-    _Place(InsightSetting, InsightSetting.api_key, "model key", lambda row: row.project_id),
+PLACES: Final = (
+    Place(ChannelSetup, ChannelSetup.credentials, CHANNEL, lambda row: row.id),
+    Place(Subscription, Subscription.secret, "subscription", lambda row: row.id),
+    Place(WebhookSource, WebhookSource.sealed, "webhook source", lambda row: row.id),
+    Place(InsightSetting, InsightSetting.api_key, "model key", lambda row: row.project_id),
 )
 
 
@@ -48,7 +50,7 @@ async def reseal(database: Database, sealer: Sealer) -> Resealed:
         projects = list(await tx.scalars(select(Project.id)))
     for project_id in projects:
         async with database.transaction(project_id) as tx:
-            for place in _PLACES:
+            for place in PLACES:
                 rows = await tx.scalars(select(place.model).where(place.column.is_not(None)).with_for_update())
                 for row in rows:
                     sealed = getattr(row, place.column.key)

@@ -15,7 +15,7 @@ from adapters.postgres.engine import DatabaseUrls
 from insights import logs, serving
 from insights.app import UntilReady, create_app
 from insights.cli.options import DataDir
-from insights.cli.processes import drain_of, operators, operators_listener, tell_where
+from insights.cli.processes import drain_of, operators, operators_listener, tell_where, wait_for_database
 from insights.cli.trouble import told
 from insights.processes import Group
 from insights.settings import Settings
@@ -63,7 +63,7 @@ def run_api(
     app = UntilReady(create_app(services))
 
     async def begin(stop: asyncio.Event) -> None:
-        await services.readiness.wait_for_schema(stop)
+        await wait_for_database(services, stop)
         app.open()
         await stop.wait()
 
@@ -78,7 +78,9 @@ def run_api(
         )
         await services.database.close()
 
-    serving.run(main)
+    # A process of a group has nobody else to say it.
+    with told():
+        serving.run(main)
 
 
 def _listeners(host: str, port: int, count: int) -> list[socket.socket]:

@@ -199,7 +199,7 @@ def reseal_all(
         async def command(database: Database, settings: Settings) -> Resealed:
             return await reseal(database, sealer(settings))
 
-        done = with_database(data_dir, command)
+        done = with_database(data_dir, command, moving=True)
         if json:
             typer.echo(msgspec.json.encode(dataclasses.asdict(done)).decode())
         else:

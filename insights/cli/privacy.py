@@ -24,6 +24,7 @@ from insights.privacy.export import export_visitors
 from insights.privacy.person import Asked, visitors_asked_for
 from insights.privacy.retention import retain
 from insights.settings import Settings
+from insights.wiring.secrets import lost_keys
 
 app = typer.Typer(help="Erase and export people, and the keys that seal them.", no_args_is_help=True)
 screen = Console()
@@ -111,7 +112,7 @@ def reseal_all(data_dir: DataDir = None) -> None:
     Example: [bold]whyleft privacy reseal[/bold]
     """
     with told():
-        screen.print(f"Sealed {with_database(data_dir, _reseal):,} values anew.")
+        screen.print(f"Sealed {with_database(data_dir, _reseal, moving=True):,} values anew.")
 
 
 async def _reseal(database: Database, settings: Settings) -> int:
@@ -122,7 +123,7 @@ async def _reseal(database: Database, settings: Settings) -> int:
         for table, column in personal_columns():
             while True:
                 async with database.transaction(project_id) as tx:
-                    done = await reseal(tx, project_id, table, column)
+                    done = await reseal(tx, project_id, table, column, lost_keys(settings))
                 count += done
                 if not done:
                     break

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from typing import Final
 
 import structlog
+from sqlalchemy.exc import OperationalError
 from starlette.types import ASGIApp
 
 from insights import serving
 from insights.api.health import Operators
+from insights.channels.opening import refuse_other_keys
 from insights.settings import PUBLIC_URL, SettingInvalid, Settings
+from insights.wiring.secrets import lost_keys
 from insights.wiring.services import Services
 
 log = structlog.get_logger()
+
+ASK_AGAIN: Final = 1.0
 
 
 def tell_where(settings: Settings, host: str, listener: socket.socket, processes: int = 1) -> None:
@@ -36,6 +43,21 @@ def operators_listener(settings: Settings, *, shared: bool = False) -> socket.so
 def operators(services: Services, listener: socket.socket | None) -> list[tuple[ASGIApp, socket.socket]]:
     """The application behind that socket."""
     return [] if listener is None else [(Operators(services.readiness, services.exposition), listener)]
+
+
+async def wait_for_database(services: Services, stop: asyncio.Event) -> None:
+    """Returns when the schema is this code's and its keys open what is sealed there, or when ``stop`` is set.
+
+    Raises SealedOtherwise.
+    """
+    while not stop.is_set():
+        await services.readiness.wait_for_schema(stop)
+        try:
+            await refuse_other_keys(services.database, services.sealer, lost_keys(services.settings))
+            return
+        except (OperationalError, OSError) as error:
+            log.warning("waiting", why="the database went away", error=type(error).__name__)
+            await asyncio.sleep(ASK_AGAIN)
 
 
 def drain_of(services: Services) -> serving.Drain:

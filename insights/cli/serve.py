@@ -10,7 +10,7 @@ import typer
 from insights import logs, serving
 from insights.app import create_app
 from insights.cli.options import DataDir
-from insights.cli.processes import drain_of, operators, operators_listener, tell_where
+from insights.cli.processes import drain_of, operators, operators_listener, tell_where, wait_for_database
 from insights.cli.trouble import screen, told
 from insights.settings import Settings
 from insights.wiring.database import open_database
@@ -36,6 +36,7 @@ def serve(
             services = build(settings, urls)
 
             async def main(stop: asyncio.Event) -> None:
+                await wait_for_database(services, stop)
                 await ensure_partitions(services.database)
                 tell_where(settings, host, listener)
                 await serving.serve(

@@ -12,22 +12,30 @@ from sqlalchemy import select
 
 from adapters.postgres.acting import Actor, acting
 from adapters.postgres.engine import Database
+from insights.channels.opening import refuse_other_keys
 from insights.errors import NotFound
 from insights.models import Project
 from insights.settings import Settings
 from insights.wiring.database import open_database, running_database
-from insights.wiring.secrets import personal_ring
+from insights.wiring.secrets import lost_keys, personal_ring, sealer
 
 Result = TypeVar("Result")
 
 
-def with_database(data_dir: Path | None, command: Callable[[Database, Settings], Awaitable[Result]]) -> Result:
-    """Runs ``command`` against the settings' database; a server that runs on the same data folder is used as it is."""
+def with_database(
+    data_dir: Path | None, command: Callable[[Database, Settings], Awaitable[Result]], *, moving: bool = False
+) -> Result:
+    """Runs ``command`` against the settings' database; a server that runs on the same data folder is used as it is.
+
+    ``moving``: it seals anew what former keys sealed. Raises SealedOtherwise: with other keys nobody would be found,
+    and what is stored would be sealed for nobody.
+    """
     settings = Settings.from_environment(data_dir=data_dir)
 
     async def run() -> Result:
         database = Database(urls, pool_size=2, ring=personal_ring(settings))
         try:
+            await refuse_other_keys(database, sealer(settings), lost_keys(settings), moving=moving)
             with acting(Actor("operator", None, f"{getpass.getuser()} on the command line")):
                 return await command(database, settings)
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator
 
@@ -14,7 +15,9 @@ from adapters.channels.errors import ChannelMisconfigured
 from adapters.postgres.embedded_errors import EmbeddedPostgresError
 from adapters.postgres.engine import DatabaseUrlInvalid
 from adapters.postgres.partitions import PartitionsNotDropped
+from adapters.postgres.personal import KeyUnknown
 from flows.errors import FlowInvalid
+from insights.channels.opening import SealedOtherwise
 from insights.errors import WhyleftError
 from insights.settings import SettingInvalid
 
@@ -27,12 +30,15 @@ def told() -> Iterator[None]:
     """Ends the process with one sentence where a stack trace would help nobody."""
     try:
         yield
+    except SealedOtherwise as error:
+        _end(error.detail, os.EX_CONFIG)
     except WhyleftError as error:
         _end(error.detail)
     except (
         EmbeddedPostgresError,
         DatabaseUrlInvalid,
         SettingInvalid,
+        KeyUnknown,
         ChannelMisconfigured,
         PartitionsNotDropped,
     ) as error:
@@ -52,6 +58,6 @@ def _unusable(error: BaseException | None) -> str:
     return f"The database cannot be used: {reason}. Check WHYLEFT_DATABASE_URL, or unset it to use the embedded one."
 
 
-def _end(sentence: str) -> None:
+def _end(sentence: str, code: int = 1) -> None:
     screen.print(f"whyleft: {sentence}", style="red", markup=False)
-    sys.exit(1)
+    sys.exit(code)

@@ -9,7 +9,7 @@ import structlog
 
 from insights import logs, serving
 from insights.cli.options import DataDir
-from insights.cli.processes import drain_of, operators, operators_listener
+from insights.cli.processes import drain_of, operators, operators_listener, wait_for_database
 from insights.cli.trouble import told
 from insights.settings import Settings
 from insights.wiring.database import shared_database
@@ -34,7 +34,7 @@ def worker(data_dir: DataDir = None) -> None:
         services = build(settings, urls)
 
         async def begin(stop: asyncio.Event) -> None:
-            await services.readiness.wait_for_schema(stop)
+            await wait_for_database(services, stop)
             if not stop.is_set():
                 log.info("working")
                 await work(services, stop)

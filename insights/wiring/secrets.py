@@ -23,6 +23,11 @@ def sealer(settings: Settings) -> Sealer:
     return Sealer(read(), read)
 
 
+def lost_keys(settings: Settings) -> frozenset[str]:
+    """The names of the keys of which the operator says that they are lost for good."""
+    return frozenset(name.strip() for name in settings.lost_seals.split(",") if name.strip())
+
+
 def signing_secret_of(settings: Settings) -> bytes:
     """What links and tokens are signed with: the settings' own, or one made once and kept. Raises SettingInvalid."""
     if settings.secret:

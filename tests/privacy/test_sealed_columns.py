@@ -123,8 +123,13 @@ async def test_what_older_keys_sealed_or_nobody_did_is_found_opened_and_sealed_a
 
 @pytest.mark.parametrize(
     ("this", "that"),
-    [([OLD, SERVER], [OLD, NEW, SERVER]), ([OLD, NEW, SERVER], [NEW, OLD, SERVER])],
-    ids=["the new key behind", "then in front"],
+    [
+        ([OLD, SERVER], [OLD, NEW, SERVER]),
+        ([OLD, NEW, SERVER], [NEW, OLD, SERVER]),
+        ([SERVER], [SERVER, NEW, SERVER]),
+        ([SERVER, NEW, SERVER], [NEW, SERVER]),
+    ],
+    ids=["the new key behind", "then in front", "the first one behind the secret", "then before it"],
 )
 async def test_keys_change_while_processes_run_and_each_finds_what_the_others_wrote(
     database_urls: DatabaseUrls, project_id: UUID, this: list[bytes], that: list[bytes]
@@ -136,6 +141,8 @@ async def test_keys_change_while_processes_run_and_each_finds_what_the_others_wr
         async with database.transaction(project_id) as tx:
             for email in ("0@x.example", "1@x.example"):
                 assert await tx.scalar(select(Visitor.email).where(Visitor.email == email)) == email
+                assert await tx.scalar(select(Suppression.reason).where(Suppression.recipient == email))
+                assert await tx.scalar(select(IdentityLink.subject).where(IdentityLink.name == email))
         await database.close()
 
 

@@ -27,6 +27,8 @@ def environment(urls: DatabaseUrls, data_dir: Path, **settings: str) -> dict[str
         "WHYLEFT_DATABASE_URL": urls.app,
         "WHYLEFT_OWNER_DATABASE_URL": urls.owner,
         "WHYLEFT_DATA_DIR": str(data_dir),
+        # A module's tests share their database, and with it the key of what they leave in it.
+        "WHYLEFT_SECRET": "the secret of all processes of a module's tests",
         "WHYLEFT_SESSION_GRACE_SECONDS": "1",
         **settings,
     }

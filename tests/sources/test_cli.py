@@ -30,6 +30,7 @@ def whyleft(database_urls: DatabaseUrls, tmp_path: Path) -> Command:
         "WHYLEFT_DATABASE_URL": database_urls.app,
         "WHYLEFT_OWNER_DATABASE_URL": database_urls.owner,
         "WHYLEFT_DATA_DIR": str(tmp_path),
+        "WHYLEFT_SECRET": "the secret of everything that this module seals",
         "WHYLEFT_PUBLIC_URL": "https://whyleft.shop.example/",
     }
     command = Command(environment)
