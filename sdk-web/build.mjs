@@ -54,8 +54,8 @@ for (const { name, entry, format } of FILES) {
     module: format === "esm",
     compress: { passes: 3 },
   });
-  // Whatever fails while loading stays inside: the page's own error handlers never hear of it.
-  await writeFile(here(`dist/${name}`), name === "whyleft.js" ? `try{${code}}catch(e){}` : code);
+  // Whatever fails while loading stays inside: the page's own error handlers never hear of it. In there, a directive is none.
+  await writeFile(here(`dist/${name}`), name === "whyleft.js" ? `try{${code.replace(/^"use strict";|;$/g, "")}}catch{}` : code);
 }
 await copyFile(here("src/public.d.ts"), here("dist/whyleft.d.ts"));
 

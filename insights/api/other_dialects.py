@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
+from insights.api.from_pages import FromPages
 from insights.api.segment_http import (
     ANSWERS,
     BODY,
@@ -25,7 +26,7 @@ from insights.events.dialects.translation import Envelope
 from insights.events.reception import Message
 from insights.events.storable import unstorable
 
-router = APIRouter(prefix="/v1", tags=["other dialects"])
+router = APIRouter(prefix="/v1", tags=["other dialects"], route_class=FromPages)
 
 
 @router.post("/ga4", response_model=Received, response_model_exclude_none=True, responses=ANSWERS, openapi_extra=BODY)

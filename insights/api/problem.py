@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -51,14 +51,19 @@ def headers_of(error: WhyleftError) -> dict[str, str]:
     return {"www-authenticate": "Bearer"} if error.status == 401 else {}
 
 
+def refusal(error: WhyleftError, more: Mapping[str, str] | None = None) -> Response:
+    """What is answered to an error of ours, with ``more`` headers."""
+    body = problem(error.status, error.title, error.detail, error.field, getattr(error, "faults", ()))
+    return Response(body, error.status, {**headers_of(error), **(more or {})}, media_type=MEDIA_TYPE)
+
+
 def install(app: FastAPI) -> None:
     """Every error of ``app`` answers as a problem."""
 
     @app.exception_handler(WhyleftError)
     async def _ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, WhyleftError)  # noqa: S101  (narrows what FastAPI's signature widens)
-        body = problem(error.status, error.title, error.detail, error.field, getattr(error, "faults", ()))
-        return Response(body, error.status, headers_of(error), media_type=MEDIA_TYPE)
+        return refusal(error)
 
     @app.exception_handler(ConditionInvalid)
     async def _condition(request: Request, error: Exception) -> Response:

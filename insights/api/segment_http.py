@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from insights.access.keys import ResolvedKey
 from insights.api.body import ClientGone, read_body
+from insights.api.from_pages import FromPages
 from insights.api.reporting import allows, check_reports, key_of, unreachable
 from insights.api.services import FromRequest
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Refused
@@ -27,7 +28,7 @@ from insights.events.reception import Message, Taken
 from insights.events.storable import unstorable
 from insights.wiring.services import Services
 
-router = APIRouter(prefix="/v1", tags=["segment"])
+router = APIRouter(prefix="/v1", tags=["segment"], route_class=FromPages)
 
 MOST_MESSAGES: Final = 2_500
 """In one request: Segment's own limit for imports."""

@@ -38,7 +38,7 @@ export function watchLifecycle(): void {
     if (!event.persisted) return;
     here.leaving = false;
     arrive();
-    restore();
+    restore(event);
     page();
   });
 

@@ -77,10 +77,10 @@ export function enqueue(head: string, event: string): void {
 
 /** Sends soon, and no sooner than the server asked for. */
 export function sendWithin(ms: number): void {
-  const at = Math.max(Date.now() + ms, notBefore);
+  const at = Math.max(performance.now() + ms, notBefore);
   if (at >= due) return;
   clearTimeout(timer);
-  timer = setTimeout(guard(sendNext), (due = at) - Date.now());
+  timer = setTimeout(guard(sendNext), (due = at) - performance.now());
 }
 
 function sendNext(): void {
@@ -134,10 +134,13 @@ function answered(batch: Batch, response?: Response): void {
 
 function failed(batch: Batch, response?: Response): void {
   const wait = Number(response?.headers.get("retry-after")) * 1000;
+  // What was due sooner waits as well.
+  clearTimeout(timer);
+  due = Infinity;
   // Asked often enough: what is left waits in storage for the next page, or for the network to come back.
   notBefore =
     failures++ < RETRIES
-      ? Date.now() + (failures > 1 || response ? Math.min(wait || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5) : 0)
+      ? performance.now() + (failures > 1 || response ? Math.min(wait || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5) : 0)
       : Infinity;
   if (failures > 1 && !response) complain("no answer");
   if (queue.includes(batch)) keep(queue);
@@ -159,7 +162,7 @@ export function sendAll(): void {
     queue = queue.filter(({ f }) => f === 2);
     keep(left);
   } else {
-    for (const batch of queue) if (!batch.f && notBefore <= Date.now()) launch(batch);
+    for (const batch of queue) if (!batch.f && notBefore <= performance.now()) launch(batch);
     // The tab may be killed without another word.
     keep(queue);
   }
@@ -212,10 +215,13 @@ function drop(batch: Batch): void {
   if (batch.k) forget(batch);
 }
 
-/** Takes over what an earlier page, or another tab, could not send. The copies stay until an answer came. */
-export function restore(): void {
+/**
+ * Takes over what an earlier page, or another tab, could not send. The copies stay until an answer came. `back`: the
+ * network is there again, or this page, and what was answered before counts no more.
+ */
+export function restore(back?: Event): void {
   if (!consent()) return;
-  failures = notBefore = 0;
+  if (back) failures = notBefore = 0;
   queue = trim([...stored().filter((batch) => !queue.some((own) => nameOf(own) === nameOf(batch))), ...queue]);
   if (queue[0]) sendWithin(0);
 }

@@ -101,6 +101,16 @@ async def test_gzip_and_a_key_in_the_body_are_taken(api: Api) -> None:
     assert answer.status_code == 403
 
 
+@pytest.mark.parametrize("path", ["/v1/track", "/v1/batch", "/v1/ga4", "/v1/shopify/pixel"])
+async def test_a_page_can_read_why_it_is_refused(api: Api, path: str) -> None:
+    body = {"userId": "u", "event": "X", "batch": []}
+    for key, origin, status in (("wl_w_unknown", SHOP, 401), (api.write, "https://evil.example", 403)):
+        answer = await api.client.post(path, params={"key": key}, json=body, headers={"origin": origin})
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["access-control-expose-headers"] == "retry-after"
+
+
 @pytest.mark.parametrize(
     ("body", "status"), [(b"{", 400), (b"[" * 5000, 400), (b"[]", 400), (b'"x"', 400), (b"\xff", 400), (b"{}", 200)]
 )

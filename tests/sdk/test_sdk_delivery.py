@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.browser import PERSON
-from tests.sdk.site import Site
+from tests.sdk.site import TAG, Site
 
 pytestmark = pytest.mark.browser
 
@@ -74,6 +74,18 @@ async def test_a_server_that_is_away_is_asked_again_and_told_everything(site: Si
     assert site.attempts[0][2]["events"][0]["id"] == site.events("page_viewed")[0]["id"]
 
 
+async def test_a_clock_that_is_set_back_after_a_failure_delays_nothing(site: Site, page: Page) -> None:
+    site.status, site.retry_after = 503, "1"
+    await page.goto(site.origin)
+    await site.heard(lambda: site.attempts)
+    site.status = 200
+    await site.one("page_viewed")
+    # As when the network is back and with it the time.
+    await page.evaluate("const right = Date.now; Date.now = () => right() - 5 * 3600e3")
+    await page.evaluate("whyleft.track('searched', {query: 'mug'})")
+    await site.one("searched")
+
+
 async def test_the_next_page_sends_what_a_failing_server_did_not_take(site: Site, page: Page) -> None:
     site.status = 503
     await page.goto(site.origin)
@@ -133,6 +145,17 @@ async def test_a_refused_key_costs_one_line_in_the_console(site: Site, page: Pag
         await asyncio.sleep(0.2)
         assert len(site.attempts) <= before + 1
     assert len([line for line in lines if line.startswith("whyleft")]) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+async def test_what_was_due_before_a_refusal_waits_like_the_rest(site: Site, page: Page, status: int) -> None:
+    # The event is told while the page view is under way, and would leave a second and a half later.
+    site.status, site.retry_after = status, "300" if status == 503 else ""
+    site.pages["/"] = f"<!doctype html>{TAG}<script>setTimeout(() => whyleft.searched({{query: 'mug'}}))</script>"
+    await page.goto(site.origin)
+    await site.heard(lambda: site.attempts)
+    await page.evaluate("new Promise(done => setTimeout(done, 1600)).then(() => fetch('/api/200'))")
+    assert [event["type"] for _, _, batch in site.attempts for event in batch["events"]] == ["page_viewed"]
 
 
 async def test_blocked_storage_stops_nothing(site: Site, page: Page) -> None:
