@@ -40,9 +40,9 @@ export function boot(): void {
   if (!key) return warn("no write key: set data-key");
   // A second copy of the snippet stays out of the way of the first.
   if (calls && !Array.isArray(calls)) return;
-  // In a frame of a page that has the SDK, that one speaks for both. Throws in another origin's page.
+  // In a frame of a page that has the SDK, or waits for it, that one speaks for both. Throws in another origin's page.
   const outer = parent !== window && guard(() => parent.whyleft)();
-  if (outer && outer.flush!) {
+  if (outer && outer.q) {
     calls?.forEach((call) => outer.q.push(call));
     window.whyleft = outer;
     return;

@@ -56,7 +56,7 @@ export function identity(): { visitor: string; session: string; tab: string } {
 /** Shares what this tab knows and hears what others did. Says whether other tabs are open in this visit. */
 export function share(): boolean {
   const theirs = stored();
-  if (theirs.c === false || theirs.a! > memory.a!) memory = theirs;
+  if (theirs.c === false || (theirs.a! > memory.a! && fresh(theirs.a))) memory = theirs;
   const tabs: Record<string, number> = {};
   for (const id in theirs.t) if (id !== tab.id && fresh(theirs.t[id])) tabs[id] = theirs.t[id]!;
   memory.t = here.leaving ? tabs : { ...tabs, [tab.id]: now() };

@@ -5,11 +5,11 @@ type Store = "localStorage" | "sessionStorage";
 const { parse } = JSON;
 
 // Storage may throw when blocked, full or missing, and then a page remembers what it can in its variables.
-export function recall<T>(store: Store, name: string, otherwise: T): T {
+export function recall<T>(store: Store, name: string, otherwise?: T): T {
   try {
-    return parse(window[store].getItem("whyleft" + name)!) || otherwise;
+    return parse(window[store].getItem("whyleft" + name)!) || otherwise!;
   } catch {
-    return otherwise;
+    return otherwise!;
   }
 }
 

@@ -190,7 +190,7 @@ const nameOf = ({ e }: Batch): string => "queue" + e[0]!.slice(7, 43);
 const stored = (): Batch[] =>
   // Ids begin with their time, and that with a nought for five centuries.
   names("queue0").flatMap((name) => {
-    const batch = recall<Batch | undefined>("localStorage", name, undefined);
+    const batch = recall<Batch | undefined>("localStorage", name);
     return guard(nameOf)(batch!) === name ? [batch!] : [];
   });
 const forget = (batch: Batch): boolean => remember("localStorage", nameOf(batch));

@@ -75,15 +75,36 @@ async def test_a_server_that_is_away_is_asked_again_and_told_everything(site: Si
 
 
 async def test_a_clock_that_is_set_back_after_a_failure_delays_nothing(site: Site, page: Page) -> None:
-    site.status, site.retry_after = 503, "1"
     await page.goto(site.origin)
-    await site.heard(lambda: site.attempts)
-    site.status = 200
     await site.one("page_viewed")
+    # What is stored has been looked for by then.
+    await page.evaluate("new Promise(done => setTimeout(done, 1100))")
+    site.status, site.retry_after = 503, "1"
+    await page.evaluate("whyleft.cartAdded({product_id: 'm1'})")
+    await site.heard(lambda: len(site.attempts) > 1)
+    site.status = 200
+    await site.one("cart_added")
     # As when the network is back and with it the time.
     await page.evaluate("const right = Date.now; Date.now = () => right() - 5 * 3600e3")
     await page.evaluate("whyleft.track('searched', {query: 'mug'})")
     await site.one("searched")
+
+
+async def test_a_clock_that_was_ahead_leaves_one_visit_and_not_one_for_each_batch(
+    site: Site, visitor: BrowserContext
+) -> None:
+    early = await visitor.new_page()
+    await early.add_init_script("const right = Date.now; Date.now = () => right() + 5 * 3600e3")
+    await early.goto(site.origin)
+    await site.one("page_viewed")
+    await early.goto("about:blank")
+    page = await visitor.new_page()
+    await page.goto(site.origin + "/right")
+    await site.viewed("/right")
+    for word in ("mug", "lamp", "kettle"):
+        await page.evaluate(f"whyleft.searched({{query: '{word}'}}); whyleft.flush()")
+        await site.heard(lambda word=word: any(event["props"]["query"] == word for event in site.events("searched")))
+    assert len({batch["session"] for batch in site.batches if batch["page"]["url"].endswith("/right")}) == 1
 
 
 async def test_the_next_page_sends_what_a_failing_server_did_not_take(site: Site, page: Page) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.sdk.site import TAG, Site
 from tests.sdk.test_sdk_corpus import WATCHING
@@ -150,3 +150,27 @@ async def test_a_second_copy_of_the_tag_counts_nothing_twice(site: Site, page: P
     await page.evaluate("whyleft.track('searched', {query: 'mug'})")
     await site.one("searched")
     assert len(site.events("page_viewed")) == 1
+
+
+async def test_a_frame_that_is_ready_before_its_page_is_part_of_the_page(site: Site, page: Page) -> None:
+    late = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await late.wait()
+        await route.continue_()
+
+    await page.route("**/sdk/whyleft.js?page", hold)
+    site.pages["/"] = (
+        "<!doctype html><script>window.whyleft = {q: []}</script>"
+        f"{TAG.replace('<script', '<script async').replace('whyleft.js', 'whyleft.js?page')}<iframe src=/inner></iframe>"
+    )
+    site.pages["/inner"] = f"<!doctype html>{TAG}<script>whyleft.q.push(['searched', {{query: 'mug'}}])</script>"
+    await page.goto(site.origin, wait_until="commit")
+    frame = None
+    while frame is None:
+        frame = page.frame(url="**/inner")
+        await asyncio.sleep(0.02)
+    await frame.wait_for_load_state()
+    late.set()
+    await site.one("searched")
+    assert [event["props"]["path"] for event in site.events("page_viewed")] == ["/"]
