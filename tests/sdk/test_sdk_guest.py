@@ -162,7 +162,8 @@ async def test_a_frame_that_is_ready_before_its_page_is_part_of_the_page(site: S
     await page.route("**/sdk/whyleft.js?page", hold)
     site.pages["/"] = (
         "<!doctype html><script>window.whyleft = {q: []}</script>"
-        f"{TAG.replace('<script', '<script async').replace('whyleft.js', 'whyleft.js?page')}<iframe src=/inner></iframe>"
+        + TAG.replace("<script", "<script async").replace("whyleft.js", "whyleft.js?page")
+        + "<iframe src=/inner></iframe>"
     )
     site.pages["/inner"] = f"<!doctype html>{TAG}<script>whyleft.q.push(['searched', {{query: 'mug'}}])</script>"
     await page.goto(site.origin, wait_until="commit")
