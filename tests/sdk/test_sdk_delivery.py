@@ -101,9 +101,10 @@ async def test_a_clock_that_was_ahead_leaves_one_visit_and_not_one_for_each_batc
     page = await visitor.new_page()
     await page.goto(site.origin + "/right")
     await site.viewed("/right")
-    for word in ("mug", "lamp", "kettle"):
-        await page.evaluate(f"whyleft.searched({{query: '{word}'}}); whyleft.flush()")
-        await site.heard(lambda word=word: any(event["props"]["query"] == word for event in site.events("searched")))
+    for told in range(3):
+        await page.evaluate("whyleft.searched({query: 'mug'}); whyleft.flush()")
+        while len(site.events("searched")) <= told:
+            await asyncio.sleep(0.02)
     assert len({batch["session"] for batch in site.batches if batch["page"]["url"].endswith("/right")}) == 1
 
 
