@@ -161,6 +161,7 @@ class Door:
                     select(
                         Conversion.visitor_id,
                         Conversion.key,
+                        Conversion.currency,
                         Conversion.value_minor.is_not(None) & Conversion.currency.is_not(None),
                         _visit_of_order(),
                     )
@@ -171,9 +172,9 @@ class Door:
             ).one_or_none()
         if found is None:
             return {}
-        visitor, key, worth_known, session = found
+        visitor, key, currency, worth_known, session = found
         # A page that did not know what the order came to lets the server tell of it again.
-        known = {"visitor": str(visitor), "order": key, "bought": worth_known}
+        known = {"visitor": str(visitor), "order": key, "currency": currency, "bought": worth_known}
         return known | ({"session": str(session)} if session is not None else {})
 
     async def _suppress(self, webhook: _Webhook, document: Any) -> Heard:

@@ -169,6 +169,39 @@ async def test_a_refund_goes_to_whoever_bought_and_opens_no_visit(api: Api) -> N
     assert len([event for event in await rows(api, Event) if event.type == "refunded"]) == 1
 
 
+def refunded_abroad(order_id: int, code: str, amount: str) -> dict[str, Any]:
+    """Half of an order over 409.94 EUR, given back in the customer's currency as Shopify writes it."""
+    both = {
+        "shop_money": {"amount": "204.97", "currency_code": "EUR"},
+        "presentment_money": {"amount": amount, "currency_code": code},
+    }
+    return {
+        "id": 1,
+        "order_id": order_id,
+        "refund_line_items": [{"quantity": 1, "subtotal": float(amount), "subtotal_set": both}],
+        "transactions": [{"kind": "refund", "status": "success", "amount": amount, "currency": code}],
+    }
+
+
+@pytest.mark.parametrize(("code", "amount"), [("USD", "221.37"), ("JPY", "37100"), ("KWD", "68.250")])
+async def test_what_is_given_back_in_the_customers_currency_is_told_in_the_orders(
+    api: Api, code: str, amount: str
+) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    await shopify(api, path, "orders/create", order(7))
+    await shopify(api, path, "refunds/create", refunded_abroad(7, code, amount))
+    [told] = [event for event in await rows(api, Event) if event.type == "refunded"]
+    assert (told.props["value_minor"], told.props["currency"]) == (20497, "EUR")
+
+
+async def test_an_order_that_a_page_told_in_the_customers_currency_is_given_back_in_it(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    await api.send(api.batch(api.event("purchased", {"order_id": "7", "value_minor": 44274, "currency": "USD"})))
+    await shopify(api, path, "refunds/create", refunded_abroad(7, "USD", "221.37"))
+    [told] = [event for event in await rows(api, Event) if event.type == "refunded"]
+    assert (told.props["value_minor"], told.props["currency"]) == (22137, "USD")
+
+
 async def test_a_checkout_is_started_once_however_often_it_is_updated(api: Api) -> None:
     path, _ = await make(api, "shopify", SECRET)
     checkout = {"token": "tok", "created_at": datetime.now(UTC).isoformat(), "currency": "EUR", "total_price": "9.00"}

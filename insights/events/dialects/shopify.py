@@ -2,7 +2,7 @@
 
 After the topics' payloads in Shopify's "Webhooks" reference. ``envelope.type`` is the topic; ``envelope.context`` is
 what is known of the order here: ``visitor`` who bought it, ``bought`` when the purchase itself is stored, ``order`` as
-it was named then.
+it was named then, ``currency`` that it was paid in.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from uuid import UUID
 
 from insights.events.dialects import commerce
 from insights.events.dialects.commerce import ProductFields, props_of
+from insights.events.dialects.shopify_money import as_the_order_counts
 from insights.events.dialects.translation import (
     Envelope,
     Translated,
@@ -180,6 +181,8 @@ def _refunded(refund: Mapping[str, Any], envelope: Envelope) -> list[Translated]
         if not back:
             # Things came back, no money did.
             return []
+        ordered = text(mapping(envelope.context, "context").get("currency"), "context.currency")
+        back, code = as_the_order_counts(refund, back, code, ordered)
     known = {"order_id": _as_stored(order_id, envelope), "refund_id": refund_id, "value_minor": back, "currency": code}
     props = props_of("refunded", {}, (), known)
     return [Translated(f"refund/{refund_id}", "refunded", props, _buyer(order_id, envelope), _at(refund, envelope))]

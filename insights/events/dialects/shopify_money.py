@@ -1,0 +1,57 @@
+"""Shopify pays back in the customer's currency and counts orders in the shop's: what a refund says of both. Pure.
+
+Wherever a refund breaks an amount down, it stands there twice, as ``shop_money`` and as ``presentment_money``; after
+"Refund" in Shopify's Admin API reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any, Final
+
+from insights.events.dialects import commerce
+from insights.events.dialects.translation import mapping, text
+
+_PARTS: Final = {
+    "refund_line_items": ("subtotal_set", "total_tax_set"),
+    "order_adjustments": ("amount_set", "tax_amount_set"),
+    "refund_shipping_lines": ("subtotal_amount_set",),
+}
+
+
+def as_the_order_counts(
+    refund: Mapping[str, Any], paid: int, code: str | None, ordered: str | None
+) -> tuple[int, str | None]:
+    """``paid`` minor units of ``code`` in the currency of the order, by the refund's own rate.
+
+    ``ordered``: in which the order is stored, where it is: a page tells of it in the customer's, Shopify in the shop's.
+    As they are where they are in that one or the refund tells of no rate. Raises Untranslatable.
+    """
+    if code is None or code == ordered:
+        return paid, code
+    theirs = ours = 0
+    currency = code
+    for path, amounts in _amounts(refund):
+        presentment, presentment_code = _money(amounts, "presentment_money", path)
+        shop, shop_code = _money(amounts, "shop_money", path)
+        if presentment and shop and presentment_code == code and shop_code is not None:
+            theirs, ours, currency = theirs + presentment, ours + shop, shop_code
+    if currency == code or not theirs:
+        return paid, code
+    return round(Fraction(paid * ours, theirs)), currency
+
+
+def _amounts(refund: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, fields in _PARTS.items():
+        items = refund.get(name)
+        for index, item in enumerate(items[: commerce.MOST_ITEMS] if isinstance(items, list) else ()):
+            for field in fields:
+                path = f"{name}.{index}.{field}"
+                yield path, mapping(mapping(item, f"{name}.{index}").get(field), path)
+
+
+def _money(amounts: Mapping[str, Any], kind: str, path: str) -> tuple[int, str | None]:
+    money = mapping(amounts.get(kind), f"{path}.{kind}")
+    code = text(money.get("currency_code"), f"{path}.{kind}.currency_code")
+    return abs(commerce.amount(money, ("amount",), code, f"{path}.{kind}.") or 0), code
