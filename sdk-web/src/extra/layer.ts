@@ -30,22 +30,26 @@ export function watchLayer(track: Track): void {
 }
 
 function translate(track: Track, name: string, params: Entry): void {
-  const { currency, value, items = [], coupon, search_term, transaction_id, promotion_name, creative_name } = params;
+  const { currency, value, coupon, search_term, transaction_id, promotion_name, creative_name } = params;
   const money = (amount: unknown): number | undefined => minor(amount, currency);
+  // Older tags call an item's parts id, name and category. What cannot be told apart is left out.
+  const items = (Array.isArray(params.items) ? (params.items as Entry[]) : []).filter(Boolean).flatMap((item) => {
+    const { item_id = item.id, item_name: name = item.name, item_category: category = item.category, price } = item;
+    const product_id = String(item_id || name || "");
+    return product_id ? [{ product_id, name, category, price_minor: money(price), quantity: Number(item.quantity ?? 1) }] : [];
+  });
+  const worth = items.reduce((sum, { price_minor, quantity }) => sum + price_minor! * quantity, 0);
+  // NaN where a price is unknown.
+  const total = money(value) ?? (worth || undefined);
+  const count = items.length;
   if (CART[name])
-    for (const { item_id, item_name, item_category, price, quantity } of items)
-      track(CART[name]!, {
-        product_id: String(item_id || item_name),
-        name: item_name,
-        category: item_category,
-        price_minor: money(price),
-        currency,
-        ...(name !== "view_item" && { quantity: Number(quantity ?? 1) }),
-      });
-  if (name === "begin_checkout") track("checkout_started", { cart_value_minor: money(value), currency, items: items.length });
+    for (const { quantity, ...item } of items)
+      track(CART[name]!, { ...item, currency, ...(name !== "view_item" && { quantity }) });
+  if (name === "begin_checkout") track("checkout_started", { cart_value_minor: total, currency, items: count });
   if (STEPS[name]) track("checkout_step", { step: STEPS[name] });
-  if (name === "purchase")
-    track("purchased", { order_id: String(transaction_id), value_minor: money(value), currency, items: items.length });
+  // An order without its number would be the same as every other such order.
+  if (name === "purchase" && transaction_id)
+    track("purchased", { order_id: String(transaction_id), value_minor: total, currency, items: count });
   if (name === "search" || name === "view_search_results") track("searched", { query: search_term });
   if (name === "view_promotion") track("promo_seen", { kind: "code", text: promotion_name || creative_name });
   if (coupon && name === "begin_checkout") track("coupon_tried", { accepted: true });
