@@ -42,14 +42,23 @@ def faults_of(error: ValidationError, document: Any, model: type[BaseModel], at:
 def pointer_of(loc: Loc, document: Any) -> str:
     """Where in ``document`` pydantic's location lies. Its names of union members and of keys are left out."""
     pointer, value = "", document
+    member: int | str | None = None
     for index, part in enumerate(loc):
         last = index == len(loc) - 1
         inside = isinstance(value, dict) and part in value
         listed = isinstance(value, list) and isinstance(part, int) and part < len(value)
         if not (inside or listed or (last and isinstance(value, dict) and part != "[key]")):
+            member = part
             continue
-        if last and not inside and isinstance(value, dict) and part in (value.get("do"), value.get("on")):
-            continue  # the union's own word for the member that was meant
+        if (
+            last
+            and not inside
+            and isinstance(value, dict)
+            and part in (value.get("do"), value.get("on"))
+            and part != member
+        ):
+            continue  # the union's own word for the member that was meant; said once already, it is a field of it
+        member = None
         pointer += f"/{escaped(str(part))}"
         value = value[part] if inside or listed else None
     return pointer

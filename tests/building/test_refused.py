@@ -50,6 +50,12 @@ async def test_what_names_no_step_is_told_so(api: Api) -> None:
     ]
 
 
+@pytest.mark.parametrize("on", ["event", "segment"])
+async def test_a_trigger_that_is_called_like_its_field_is_told_the_field(api: Api, on: str) -> None:
+    [(pointer, problem, _)] = await faults(api, plan(("bye", {"do": "exit"}), trigger={"on": on}))
+    assert (pointer, problem) == (f"/trigger/{on}", "is missing")
+
+
 POPUP = {"action": "cart_save", "content": {"default": {"title": "Still here", "body": "Your cart waits."}}}
 MEANT: dict[str, dict[str, Any]] = {
     "send_email": {"message": "cart_reminder", "discount_percent": 10},

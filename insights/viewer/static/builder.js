@@ -217,8 +217,14 @@ function select(name, focus = false) {
       select("");
     }));
     form.append(fields(schema.flow.$defs[schema.triggers[trigger.on]?.split("/").pop()] || {}, trigger, "/trigger", context()));
-    form.append(make("h3", { textContent: "Bounds" }), fields(schema.flow.$defs.FlowSettings, (definition.settings ||= {}), "/settings", context()));
-    if (!Object.keys(definition.settings).length) delete definition.settings;
+    // Bounds of a flow that has none stand in it from the first that is set.
+    const settings = definition.settings || {}, its = context();
+    const change = (again) => {
+      if (Object.keys(settings).length) definition.settings = settings;
+      else delete definition.settings;
+      its.change(again);
+    };
+    form.append(make("h3", { textContent: "Bounds" }), fields(schema.flow.$defs.FlowSettings, settings, "/settings", { ...its, change }));
     form.append(adder(definition, "start", "Put first"));
     const { name: called, description } = schema.flow.properties;
     form.append(make("h3", { textContent: "The flow itself" }),
