@@ -148,3 +148,14 @@ async def test_no_escape_in_a_cookie_reaches_who_reads_cookies(api: Api) -> None
         answer = await client.get("/app/login", headers={"cookie": hostile})
     assert answer.status_code == 200
     assert seen == [{"a": '"' * 1_000, "login": "A-b_1", "b": "101"}]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a@b.cc+x@y.zz", "a@b.cc'x@y.zz", "a@b.cc@d.ee", "x" * 100 + "@b.cc", f"a@b.{'c' * 100}@d.ee",
+        "a@b.c.d.e.f.g.h.i.j.k@z.ee", "a%40b%2ecc%40d.ee", f"{'a' * 63}@{'b' * 80}.cc",
+    ],
+)  # fmt: skip
+def test_nothing_of_an_address_is_shown_by_another_beside_it_or_by_its_length(text: str) -> None:
+    assert kept_url(f"https://shop.example/?to={text}&page=2") == "https://shop.example/?to=[email]&page=2"
