@@ -30,6 +30,10 @@ AT_ONCE: Final = 2**20
 """Bytes that the system should take off our hands at a time, if it may: what it does not take waits for this process's
 next turn, which is as long as all requests that it has in hand, and the server waits with it."""
 
+LOOK_EVERY: Final = 1.0
+"""Seconds between two looks at what has come, besides those that the loop asks for. When all processes of a server died
+at once, the loop said nothing of a socket that was closed, and every later flush waited behind it for ever."""
+
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 
 
@@ -112,6 +116,7 @@ class Exchange:
         descriptor = self._server.socket
         done: asyncio.Future[None] = loop.create_future()
         results: list[PGresult] = []
+        timer: asyncio.TimerHandle
 
         def read() -> None:
             try:
@@ -132,12 +137,19 @@ class Exchange:
                 if not done.done():
                     done.set_exception(error)
 
+        def look() -> None:
+            nonlocal timer
+            timer = loop.call_later(LOOK_EVERY, look)
+            read()
+
+        timer = loop.call_later(LOOK_EVERY, look)
         if self._server.flush():
             loop.add_writer(descriptor, write)
         loop.add_reader(descriptor, read)
         try:
             await done
         finally:
+            timer.cancel()
             loop.remove_reader(descriptor)
             loop.remove_writer(descriptor)
         return results

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -53,3 +54,13 @@ async def test_an_error_quotes_no_row(exchange: Exchange) -> None:
     with pytest.raises(psycopg.DataError) as refused:
         await exchange.run([("SELECT %(text)s::int", {"text": "someone@shop.example"})])
     assert "someone" not in str(refused.value)
+
+
+async def test_an_answer_that_the_loop_says_nothing_of_is_found_all_the_same(database_urls: DatabaseUrls) -> None:
+    """As seen after one process of the server was killed, and all others of it ended."""
+    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.app), autocommit=True) as connection:
+        running = asyncio.create_task(Exchange(connection, prepares=True).run([("SELECT pg_sleep(0.3), 1", {})]))
+        await asyncio.sleep(0.05)
+        assert asyncio.get_running_loop().remove_reader(connection.fileno())
+        async with asyncio.timeout(20):
+            assert await running == [("", 1)]
