@@ -30,10 +30,6 @@ AT_ONCE: Final = 2**20
 """Bytes that the system should take off our hands at a time, if it may: what it does not take waits for this process's
 next turn, which is as long as all requests that it has in hand, and the server waits with it."""
 
-LOOK_EVERY: Final = 1.0
-"""Seconds between two looks at what has come, besides those that the loop asks for. When all processes of a server died
-at once, the loop said nothing of a socket that was closed, and every later flush waited behind it for ever."""
-
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 
 
@@ -116,12 +112,12 @@ class Exchange:
         descriptor = self._server.socket
         done: asyncio.Future[None] = loop.create_future()
         results: list[PGresult] = []
-        timer: asyncio.TimerHandle
 
         def read() -> None:
             try:
-                self._server.consume_input()
-                if self._read(results) and not done.done():
+                # Twice where that was not all: of a socket that was cut off with something unread uvloop tells once,
+                # and what came before its end is all that one look takes.
+                if (self._more(results) or self._more(results)) and not done.done():
                     done.set_result(None)
             except psycopg.Error as error:
                 loop.remove_reader(descriptor)
@@ -137,25 +133,19 @@ class Exchange:
                 if not done.done():
                     done.set_exception(error)
 
-        def look() -> None:
-            nonlocal timer
-            timer = loop.call_later(LOOK_EVERY, look)
-            read()
-
-        timer = loop.call_later(LOOK_EVERY, look)
         if self._server.flush():
             loop.add_writer(descriptor, write)
         loop.add_reader(descriptor, read)
         try:
             await done
         finally:
-            timer.cancel()
             loop.remove_reader(descriptor)
             loop.remove_writer(descriptor)
         return results
 
-    def _read(self, results: list[PGresult]) -> bool:
+    def _more(self, results: list[PGresult]) -> bool:
         """Takes what has come; returns whether that was all of it. Raises OperationalError when no more can come."""
+        self._server.consume_input()
         while not self._server.is_busy():
             result = self._server.get_result()
             if result is None:

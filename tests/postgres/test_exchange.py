@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import psycopg
 import pytest
+import uvloop
 
 from adapters.postgres.engine import DatabaseUrls, conninfo
 from adapters.postgres.exchange import Exchange, Statement
@@ -56,11 +57,21 @@ async def test_an_error_quotes_no_row(exchange: Exchange) -> None:
     assert "someone" not in str(refused.value)
 
 
-async def test_an_answer_that_the_loop_says_nothing_of_is_found_all_the_same(database_urls: DatabaseUrls) -> None:
-    """As seen after one process of the server was killed, and all others of it ended."""
-    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.app), autocommit=True) as connection:
-        running = asyncio.create_task(Exchange(connection, prepares=True).run([("SELECT pg_sleep(0.3), 1", {})]))
-        await asyncio.sleep(0.05)
-        assert asyncio.get_running_loop().remove_reader(connection.fileno())
-        async with asyncio.timeout(20):
-            assert await running == [("", 1)]
+def test_what_is_cut_off_while_the_server_has_not_read_all_of_it_ends(database_urls: DatabaseUrls) -> None:
+    """The server says why, then closes with something unread: uvloop tells of that once, and the end comes after it."""
+
+    async def run() -> None:
+        async with await psycopg.AsyncConnection.connect(conninfo(database_urls.app), autocommit=True) as connection:
+            pid = connection.info.backend_pid
+            sleeps: Statement = ("SELECT pg_sleep(60)", {})
+            waits: Statement = ("SELECT length(%(text)s)", {"text": "x" * 100_000})
+            running = asyncio.create_task(Exchange(connection, prepares=True).run([sleeps, waits]))
+            await asyncio.sleep(0.3)
+            async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner)) as other:
+                await other.execute("SELECT pg_terminate_backend(%s)", [pid])
+            async with asyncio.timeout(20):
+                with pytest.raises(psycopg.OperationalError):
+                    await running
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
