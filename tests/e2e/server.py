@@ -36,6 +36,8 @@ class Server:
             await until(lambda: self._ready(client))
 
     async def _ready(self, client: httpx.AsyncClient) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "the server ended by itself"
         try:
             return (await client.get(f"{self.url}/readyz")).status_code == 200
         except httpx.TransportError:
@@ -48,7 +50,7 @@ class Server:
         self.process.wait()
 
     def stop(self) -> int:
-        """Asks it to end; returns its exit code."""
+        """Asks it to end, if it has not; returns its exit code."""
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(timeout=30)
@@ -78,13 +80,15 @@ async def serving(urls: DatabaseUrls, data_dir: Path, **settings: str) -> AsyncI
         "WHYLEFT_DATABASE_URL": urls.app,
         "WHYLEFT_OWNER_DATABASE_URL": urls.owner,
         "WHYLEFT_DATA_DIR": str(data_dir),
+        # A module's tests share their database, and with it the key of what they leave in it.
+        "WHYLEFT_SECRET": "the secret of all servers of a module's tests",
         "WHYLEFT_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "WHYLEFT_SESSION_GRACE_SECONDS": "1",
         **settings,
     }
     server = Server(environment, port)
-    await server.start()
     try:
+        await server.start()
         yield server
     finally:
         server.stop()
