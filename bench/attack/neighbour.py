@@ -93,6 +93,11 @@ class Neighbour:
         return added(self.alone, self.within)
 
     @property
+    def over_limit(self) -> Added:
+        """What the flood adds to what it is let in for: it sends all else in vain."""
+        return added(self.within, self.beside)
+
+    @property
     def by_nothing(self) -> Added:
         """What is between turns without a flood, each second of them and the others."""
         return added(self.alone[::2], self.alone[1::2])
@@ -125,7 +130,7 @@ async def figures(rounds: int) -> list[Figure]:
     """The figures."""
     with tempfile.TemporaryDirectory() as folder:
         found = await measure(Path(folder), rounds=rounds, seconds=2.0)
-    flood, limit, nothing = found.by_flood, found.by_limit, found.by_nothing
+    flood, limit, over, nothing = found.by_flood, found.by_limit, found.over_limit, found.by_nothing
     each = found.requests // 3
     return [
         Figure("a neighbour's p99 alone", round(typical(found.alone), 2), "ms", n=each),
@@ -140,6 +145,7 @@ async def figures(rounds: int) -> list[Figure]:
             flood.median <= MOST_DEARER,
             each,
         ),
+        Figure("of that, by what it is refused", round(over.median, 1), f"%, {_between(over)}", n=each),
         Figure("its slowest request in a turn alone", round(slowest(found.alone), 1), "ms", n=rounds),
         Figure(
             "its slowest request in a turn in which the flood hangs up", round(slowest(found.ends), 1), "ms", n=rounds
