@@ -115,9 +115,12 @@ class Exchange:
 
         def read() -> None:
             try:
-                # Twice where that was not all: of a socket that was cut off with something unread uvloop tells once,
-                # and what came before its end is all that one look takes.
-                if (self._more(results) or self._more(results)) and not done.done():
+                if not self._more(results):
+                    # Of a socket that was cut off with something unread uvloop tells once, however much is left to take:
+                    # it is asked anew.
+                    loop.remove_reader(descriptor)
+                    loop.add_reader(descriptor, read)
+                elif not done.done():
                     done.set_result(None)
             except psycopg.Error as error:
                 loop.remove_reader(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -57,21 +58,29 @@ async def test_an_error_quotes_no_row(exchange: Exchange) -> None:
     assert "someone" not in str(refused.value)
 
 
-def test_what_is_cut_off_while_the_server_has_not_read_all_of_it_ends(database_urls: DatabaseUrls) -> None:
+@pytest.mark.parametrize("piled_up", [0, 20_000, 100_000], ids="{} letters before it".format)
+def test_what_is_cut_off_while_the_server_has_not_read_all_of_it_ends(
+    database_urls: DatabaseUrls, piled_up: int
+) -> None:
     """The server says why, then closes with something unread: uvloop tells of that once, and the end comes after it."""
 
     async def run() -> None:
         async with await psycopg.AsyncConnection.connect(conninfo(database_urls.app), autocommit=True) as connection:
-            pid = connection.info.backend_pid
+            answered: Statement = ("SELECT repeat('y', %(letters)s::int)", {"letters": piled_up})
             sleeps: Statement = ("SELECT pg_sleep(60)", {})
             waits: Statement = ("SELECT length(%(text)s)", {"text": "x" * 100_000})
-            running = asyncio.create_task(Exchange(connection, prepares=True).run([sleeps, waits]))
-            await asyncio.sleep(0.3)
-            async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner)) as other:
-                await other.execute("SELECT pg_terminate_backend(%s)", [pid])
-            async with asyncio.timeout(20):
-                with pytest.raises(psycopg.OperationalError):
-                    await running
+            running = asyncio.create_task(Exchange(connection, prepares=True).run([answered, sleeps, waits]))
+            await asyncio.sleep(0)
+            # The process is busy meanwhile: all of it is there when it looks.
+            time.sleep(0.3)  # noqa: ASYNC251
+            with psycopg.connect(conninfo(database_urls.owner), autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+            try:
+                async with asyncio.timeout(20):
+                    with pytest.raises(psycopg.OperationalError):
+                        await running
+            finally:
+                await connection.close()
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
