@@ -116,8 +116,8 @@ class Exchange:
         def read() -> None:
             try:
                 if not self._more(results):
-                    # Of a socket that was cut off with something unread uvloop tells once, however much is left to take:
-                    # it is asked anew.
+                    # Of a socket that was cut off with something unread uvloop tells once, and much may be left to
+                    # take: it is asked anew.
                     loop.remove_reader(descriptor)
                     loop.add_reader(descriptor, read)
                 elif not done.done():
