@@ -32,8 +32,8 @@ class Ledger:
     ended: set[UUID] = field(default_factory=set)
     mails_wanted: set[str] = field(default_factory=set)
     answers: Counter[str] = field(default_factory=Counter)
-    refusals_ms: list[float] = field(default_factory=list)
-    """How long it took to be told 503."""
+    refusals: list[tuple[float, float]] = field(default_factory=list)
+    """When each request was sent that was told 503, and when it was told: `time.perf_counter`."""
     last_acknowledged: float = 0.0
     odd: str = ""
 
@@ -99,7 +99,7 @@ class Crowd:
                     self.ledger.last_acknowledged = time.perf_counter()
                     return server
                 if answer.status_code == 503:
-                    self.ledger.refusals_ms.append((time.perf_counter() - began) * 1000)
+                    self.ledger.refusals.append((began, time.perf_counter()))
                 elif not self.ledger.odd:
                     self.ledger.odd = f"{answer.status_code} {answer.text[:300]}"
             await asyncio.sleep(AGAIN_AFTER)

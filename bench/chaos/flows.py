@@ -113,6 +113,7 @@ class Fire:
 
     async def _kill_postgres(self) -> None:
         """The server and all its children; its keeper starts it again."""
+        await self.stand.spare_keeper()
         await self.note_in_flight(datetime.now(UTC))
         await self.stand.kill_postgres()
         at = datetime.now(UTC)

@@ -10,6 +10,7 @@ After each phase everything is left to settle and counted. About two minutes.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import random
 import sys
 import tempfile
@@ -23,6 +24,7 @@ from bench.chaos.inbox import Inbox, inbox
 from bench.chaos.redis_server import PROGRAM, RedisServer
 from bench.chaos.stand import Stand, standing
 from bench.chaos.truth import Truth
+from bench.load import without_collecting
 from bench.processes import Process
 from bench.report import Figure, option, report
 
@@ -46,13 +48,14 @@ async def run(kills: int) -> list[Figure]:
                 _kill_by_turns(stand.apis, kills, chance), _kill_by_turns(stand.workers, kills, chance)
             )
             figures += await _counted("API and worker", stand, crowd, mails, kills * 2)
-            figures += _refused("API and worker", crowd.ledger, None)
+            figures += _refused("API and worker", crowd.ledger, (), None)
             # What a process answers while it starts is no wait for PostgreSQL.
-            crowd.ledger.refusals_ms.clear()
-            crowd.start()
-            recoveries = await _kill_postgres(stand, crowd.ledger, kills, chance)
+            crowd.ledger.refusals.clear()
+            with without_collecting():
+                crowd.start()
+                killed, recoveries = await _kill_postgres(stand, crowd.ledger, kills, chance)
             figures += await _counted("PostgreSQL", stand, crowd, mails, kills)
-            figures += [_recovered(recoveries), *_refused("PostgreSQL", crowd.ledger, REFUSED_WITHIN_MS)]
+            figures += [_recovered(recoveries), *_refused("PostgreSQL", crowd.ledger, killed, REFUSED_WITHIN_MS)]
     return figures + await _redis(kills, chance)
 
 
@@ -102,19 +105,25 @@ async def _kill_by_turns(processes: Sequence[Process], kills: int, chance: rando
         await process.ready()
 
 
-async def _kill_postgres(stand: Stand, ledger: Ledger, kills: int, chance: random.Random) -> list[float]:
-    """Seconds from each kill to the first event that was acknowledged after it."""
-    recoveries = []
+async def _kill_postgres(
+    stand: Stand, ledger: Ledger, kills: int, chance: random.Random
+) -> tuple[list[float], list[float]]:
+    """When each kill was, and the seconds from it to the first event that was acknowledged after it."""
+    kills_at, recoveries = [], []
     for _ in range(kills):
+        told = len(ledger.refusals)
+        await stand.spare_keeper()
+        # What was told while the server was stopped for its keeper's sake is no answer to a kill.
+        del ledger.refusals[told:]
         await stand.answers()
         await asyncio.sleep(chance.uniform(0.2, 1.0))
-        await stand.kill_postgres()
-        killed = time.perf_counter()
+        killed = await stand.kill_postgres()
+        kills_at.append(killed)
         while ledger.last_acknowledged < killed + 0.05 and time.perf_counter() < killed + 60:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         recoveries.append(time.perf_counter() - killed)
     await stand.answers()
-    return recoveries
+    return kills_at, recoveries
 
 
 async def _counted(what: str, stand: Stand, crowd: Crowd, mails: Inbox, kills: int) -> list[Figure]:
@@ -168,9 +177,12 @@ def _recovered(recoveries: Sequence[float]) -> Figure:
     )
 
 
-def _refused(what: str, ledger: Ledger, bar: float | None) -> list[Figure]:
-    """How long visitors waited to be told 503, of those who were told it since the last phase."""
-    waits = sorted(ledger.refusals_ms)
+def _refused(what: str, ledger: Ledger, kills: Sequence[float], bar: float | None) -> list[Figure]:
+    """How long visitors waited to be told 503, of those who were told it since the last phase. Who had asked before
+    the kill (``kills``: when each was, in order) waited for it from then on: what it takes a busy machine to answer is
+    told elsewhere."""
+    since = (0.0, *kills)
+    waits = sorted((told - max(sent, since[bisect.bisect(since, told) - 1])) * 1000 for sent, told in ledger.refusals)
     if not waits:
         return []
     late = waits[int(len(waits) * 0.99)]
