@@ -48,7 +48,8 @@ class Profile(Struct, gc=False):
     Everything from ``session_at`` to ``quiet_at`` belongs to the current session and starts again with the next.
     ``recent`` are the ends of the last ids folded; ``products`` are keys of the products seen, ``orders`` of the latest
     orders: each counts once, however often it is told. ``event_at`` is when the last event folded happened, by its own
-    clock; unlike ``last_at`` it may lie before that of an earlier session.
+    clock; unlike ``last_at`` it may lie before that of an earlier session. ``mixed``: things in several currencies are
+    in the cart, so its value is not known: ``cart_minor`` is 0 and ``currency`` empty.
     """
 
     # Over the visitor's whole history, as far as it was read.
@@ -125,6 +126,7 @@ class Profile(Struct, gc=False):
     cart_items: int = 0
     cart_minor: int = 0
     currency: str = ""
+    mixed: bool = False
     cart_adds: int = 0
     cart_removes: int = 0
     checkout: int = 0

@@ -66,8 +66,13 @@ def cart_removed(p: Profile, at: int, props: Props) -> None:
 
 def checkout_started(p: Profile, at: int, props: Props) -> None:
     p.cart_items = whole_of(props, "items") or p.cart_items or 1
-    p.cart_minor = whole_of(props, "cart_value_minor", absent=p.cart_minor)
-    p.currency = currency_of(props) or p.currency
+    total = whole_of(props, "cart_value_minor", absent=-1)
+    code = currency_of(props) or p.currency
+    if total >= 0:
+        p.cart_minor, p.currency = total, code
+        p.mixed = False
+    elif not p.mixed and not (p.cart_minor and p.currency):
+        p.currency = code
     p.checkout = max(1, p.checkout)
     p.progress_at = at
 
@@ -99,6 +104,7 @@ def purchased(p: Profile, at: int, props: Props) -> None:
     p.purchases += 1
     p.kept = ()
     p.cart_items = p.cart_minor = p.checkout = 0
+    p.mixed = False
     p.progress_at = at
 
 
@@ -114,10 +120,15 @@ def category_key(category: str) -> bytes:
 
 def _count_cart(p: Profile, props: Props, quantity: int) -> None:
     total = whole_of(props, "cart_value_minor", absent=-1)
+    code = currency_of(props) or p.currency
     if total < 0:
+        if p.cart_minor > 0 and p.currency and code != p.currency:
+            # They have no sum, and no rate is guessed.
+            p.mixed = True
         p.cart_minor = max(0, min(LARGEST, p.cart_minor + whole_of(props, "price_minor") * quantity))
     else:
         p.cart_minor = total
+        p.mixed = False
         # The shop knows better than our count, which may have begun in the middle.
         if total == 0 and quantity < 0:
             p.cart_items = 0
@@ -125,7 +136,10 @@ def _count_cart(p: Profile, props: Props, quantity: int) -> None:
             p.cart_items = 1
     if p.cart_items == 0:
         p.cart_minor = p.checkout = 0
-    p.currency = currency_of(props) or p.currency
+        p.mixed = False
+    p.currency = code
+    if p.mixed:
+        p.cart_minor, p.currency = 0, ""
 
 
 def _look_at(p: Profile, category: str, weight: float) -> None:

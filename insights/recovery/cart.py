@@ -21,7 +21,8 @@ Item = dict[str, Any]
 
 
 def cart_items(events: Iterable[TimelineEvent]) -> list[Item]:
-    """What is in the cart at the end, in the order it was put in: product_id, name, price_minor or None, quantity.
+    """What is in the cart at the end, in the order it was put in: product_id, name, price_minor or None, currency or
+    None, quantity.
 
     A list of items in checkout_started is the shop's own word and replaces what was folded; a purchase empties the
     cart. A product without a name on its cart event takes the name from the page it was seen on.
@@ -70,6 +71,7 @@ def _remember(known: dict[str, Item], props: Mapping[str, Any]) -> None:
         known[product_id] = {
             "name": unlinked(props.get("name"), MOST_NAME),
             "price_minor": whole(props.get("price_minor")),
+            "currency": currency(props.get("currency")),
         }
 
 
@@ -81,10 +83,12 @@ def _add(cart: dict[str, Item], known: Mapping[str, Item], props: Mapping[str, A
     before = cart.get(product_id, {})
     quantity = whole(props.get("quantity"))
     price = whole(props.get("price_minor"))
+    priced = props if price is not None else before or seen
     cart[product_id] = {
         "product_id": product_id,
         "name": unlinked(props.get("name"), MOST_NAME) or before.get("name") or seen.get("name") or product_id,
-        "price_minor": price if price is not None else before.get("price_minor", seen.get("price_minor")),
+        "price_minor": whole(priced.get("price_minor")),
+        "currency": currency(priced.get("currency")),
         "quantity": min(before.get("quantity", 0) + (1 if quantity is None else quantity), MOST_QUANTITY),
     }
     if cart[product_id]["quantity"] == 0:

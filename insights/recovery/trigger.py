@@ -71,7 +71,12 @@ def visit_facts(timeline: Timeline) -> dict[str, Any]:
             "value_minor": whole(cart_value),
             "currency": money,
             "count": sum(item["quantity"] for item in items),
-            "items": items,
+            # A price is written in the cart's currency, so one in another would be wrong.
+            "items": [
+                {name: value for name, value in item.items() if name != "currency"}
+                | {"price_minor": item["price_minor"] if item["currency"] in (None, money) else None}
+                for item in items
+            ],
         },
         "products": viewed,
         "error": worst_error(events),

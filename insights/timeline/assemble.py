@@ -113,25 +113,32 @@ def main_product(events: Iterable[TimelineEvent]) -> str | None:
 
 
 def cart_after(events: Iterable[TimelineEvent]) -> tuple[int | None, str | None]:
-    """The cart's value in minor units and its currency after the last of ``events``; (None, None) if never filled.
+    """The cart's value in minor units and its currency after the last of ``events``; (None, None) if never filled, or
+    with things in several currencies: no rate is guessed.
 
-    The shop's own total (``cart_value_minor``) wins; without it, price times quantity is added up. A purchase
-    empties the cart.
+    The shop's own total (``cart_value_minor``) wins; without it, price times quantity is added up. What names no
+    currency is in the one that was told last. A purchase empties the cart.
     """
-    value: int | None = None
+    values: dict[str | None, int] = {}
     currency: str | None = None
     for event in events:
         props = event.props
         if event.type in ("cart_added", "cart_removed", "checkout_started"):
+            if isinstance(code := props.get("currency"), str):
+                currency = code
+                if None in values:
+                    values[code] = values.get(code, 0) + values.pop(None)
             total = props.get("cart_value_minor")
             if isinstance(total, int):
-                value = total
+                values = {currency: total}
             elif event.type != "checkout_started" and isinstance(price := props.get("price_minor"), int):
                 quantity = props.get("quantity")
                 amount = price * (quantity if isinstance(quantity, int) else 1)
-                value = max(0, (value or 0) + (amount if event.type == "cart_added" else -amount))
-            if isinstance(code := props.get("currency"), str):
-                currency = code
+                more = amount if event.type == "cart_added" else -amount
+                values[currency] = max(0, values.get(currency, 0) + more)
         elif event.type == "purchased":
-            value = 0
-    return value, currency
+            values = {currency: 0}
+    left = [(value, code) for code, value in values.items() if value]
+    if len(left) > 1:
+        return None, None
+    return left[0] if left else (0 if values else None, currency)

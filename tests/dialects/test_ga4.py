@@ -53,6 +53,33 @@ def test_a_push_to_the_data_layer_and_a_call_of_the_protocol_say_the_same() -> N
     ]
 
 
+def test_an_item_is_priced_in_its_own_currency() -> None:
+    mug, tea = {"item_id": "mug", "price": 1250, "currency": "jpy"}, {"item_id": "tea", "price": 5, "currency": "USD"}
+    added = {"name": "add_to_cart", "params": {"currency": "EUR", "items": [mug, tea, {"item_id": "pot", "price": 9}]}}
+    assert [(props["price_minor"], props["currency"]) for _, props in shown(added)] == [
+        (1250, "JPY"),
+        (500, "USD"),
+        (900, "EUR"),
+    ]
+    # What cannot be read is no reason to lose an order.
+    [(_, props)] = shown({"name": "purchase", "params": {"transaction_id": "T", "items": [mug | {"currency": "¥"}]}})
+    assert props["value_minor"] == 125_000
+
+
+@pytest.mark.parametrize("name", ["begin_checkout", "purchase", "refund"])
+def test_prices_in_several_currencies_have_no_sum(name: str) -> None:
+    mug, tea = {"item_id": "mug", "price": 1250, "currency": "JPY"}, {"item_id": "tea", "price": 5, "currency": "USD"}
+
+    def worth(*items: dict[str, Any], **more: Any) -> tuple[Any, Any]:
+        [(_, props)] = shown({"name": name, "params": {"transaction_id": "T", "items": list(items), **more}})
+        return props.get("cart_value_minor", props.get("value_minor")), props.get("currency")
+
+    assert worth(mug, mug) == (2500, "JPY")
+    assert worth(mug, tea) == (None, None)
+    assert worth(mug, tea, currency="USD") == (None, "USD")
+    assert worth(mug, tea, currency="USD", value=13.5) == (1350, "USD")
+
+
 @pytest.mark.parametrize(("done", "now"), [("add_shipping_info", "payment"), ("add_payment_info", "review")])
 def test_whoever_is_done_with_a_step_stands_before_the_next(done: str, now: str) -> None:
     assert shown({"name": done, "params": {"value": 1}}) == [("checkout_step", {"step": now})]

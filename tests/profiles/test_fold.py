@@ -197,6 +197,23 @@ def test_without_a_total_price_times_quantity_is_added_up() -> None:
     assert (visit.profile.cart_items, visit.profile.cart_minor) == (2, 2000)
 
 
+def test_things_in_several_currencies_are_not_added_up() -> None:
+    visit = Visit()
+    profile = visit.profile
+    visit.event("cart_added", product_id="a", price_minor=1000, currency="EUR")
+    visit.event("cart_added", product_id="b", price_minor=150_000, currency="JPY")
+    visit.event("cart_added", product_id="c", price_minor=500, currency="EUR")
+    visit.event("checkout_started", currency="EUR")
+    assert (profile.cart_items, profile.cart_minor, profile.currency) == (3, 0, "")
+    # The shop itself knows what they come to, and so does whoever begins anew.
+    visit.event("checkout_started", cart_value_minor=2600, currency="EUR")
+    assert (profile.cart_minor, profile.currency) == (2600, "EUR")
+    visit.event("cart_added", product_id="b", price_minor=150_000, currency="JPY")
+    visit.event("cart_removed", product_id="a", quantity=4)
+    visit.event("cart_added", product_id="b", price_minor=150_000, currency="JPY")
+    assert (profile.cart_items, profile.cart_minor, profile.currency) == (1, 150_000, "JPY")
+
+
 def test_a_cart_that_the_shop_calls_empty_is_empty() -> None:
     visit = Visit()
     visit.add().add().event("checkout_started")

@@ -117,6 +117,16 @@ def test_the_cart_is_what_was_in_it_at_the_end(
     assert [(item["product_id"], item["quantity"]) for item in items] == expected
 
 
+def test_a_cart_in_several_currencies_has_no_value_and_no_price_in_a_wrong_one() -> None:
+    yen = {"product_id": "tea", "price_minor": 1500, "currency": "JPY"}
+    cart = trigger(session(("cart_added", MUG), ("cart_added", yen), ("product_viewed", MUG))).facts["cart"]
+    assert (cart["value_minor"], cart["currency"]) == (None, "EUR")
+    assert [(item["product_id"], item["price_minor"]) for item in cart["items"]] == [("mug", 1450), ("tea", None)]
+    # One that is empty of the others again has one.
+    cart = trigger(session(("cart_added", MUG), ("cart_added", yen), ("cart_removed", MUG))).facts["cart"]
+    assert (cart["value_minor"], cart["currency"]) == (1500, "JPY")
+
+
 def test_a_product_without_a_name_takes_the_one_it_was_seen_under() -> None:
     items = trigger(session(("product_viewed", MUG), ("cart_added", {"product_id": "mug"}))).facts["cart"]["items"]
     assert items == [{"product_id": "mug", "name": "Morning mug", "price_minor": 1450, "quantity": 1}]

@@ -194,6 +194,46 @@ async def test_what_is_given_back_in_the_customers_currency_is_told_in_the_order
     assert (told.props["value_minor"], told.props["currency"]) == (20497, "EUR")
 
 
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        # By the refund's own rate both are the order's.
+        ({}, [{"refund_id": "1", "value_minor": 20497 + 1000, "currency": "EUR"}]),
+        (
+            {"refund_line_items": []},
+            [
+                {"refund_id": "1", "value_minor": 22137, "currency": "USD"},
+                {"refund_id": "1/EUR", "value_minor": 1000, "currency": "EUR"},
+            ],
+        ),
+    ],
+)
+async def test_what_is_given_back_in_two_currencies_is_not_added_up(
+    api: Api, more: dict[str, Any], told: list[dict[str, Any]]
+) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    await shopify(api, path, "orders/create", order(7))
+    refund = refunded_abroad(7, "USD", "221.37") | more
+    refund["transactions"].append({"kind": "refund", "status": "success", "amount": "10.00", "currency": "EUR"})
+    await shopify(api, path, "refunds/create", refund)
+    found = [event.props for event in await rows(api, Event) if event.type == "refunded"]
+    assert sorted(found, key=lambda props: props["refund_id"]) == [{"order_id": "7", **one} for one in told]
+
+
+@pytest.mark.parametrize("told_by_page", [False, True])
+async def test_a_test_order_is_no_order(api: Api, told_by_page: bool) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    if told_by_page:
+        await api.send(api.batch(api.event("purchased", {"order_id": "7", "value_minor": 900, "currency": "EUR"})))
+    for topic in ("orders/create", "orders/paid"):
+        await shopify(api, path, topic, order(7, test=True))
+    assert len(await rows(api, Session)) == len(await rows(api, Conversion)) == told_by_page
+    # Nobody saw that the page's order was one: what it earned is taken back.
+    [back] = [event.props for event in await rows(api, Event) if event.type == "refunded"]
+    assert back == {"order_id": "7", "refund_id": "test/7"}
+    assert [visitor.email for visitor in await rows(api, Visitor)] == [None] * told_by_page
+
+
 async def test_an_order_that_a_page_told_in_the_customers_currency_is_given_back_in_it(api: Api) -> None:
     path, _ = await make(api, "shopify", SECRET)
     await api.send(api.batch(api.event("purchased", {"order_id": "7", "value_minor": 44274, "currency": "USD"})))

@@ -74,7 +74,9 @@ def quantity(source: Mapping[str, Any], names: Sequence[str], path: str) -> int 
 
 
 def product(source: Mapping[str, Any], fields: ProductFields, code: str | None, path: str) -> dict[str, Any] | None:
-    """Our props of a product; None when nothing tells which product it is."""
+    """Our props of a product; None when nothing tells which product it is. ``code``: the currency of what it is told
+    in; one of its own goes before it."""
+    code = _own_currency(source) or code
     name, value = first(source, fields.id)
     identifier = text(value, f"{path}{name}")
     title_field, title = first(source, fields.name)
@@ -112,11 +114,31 @@ def pieces(items: Sequence[Mapping[str, Any]]) -> int:
     return sum(int(item.get("quantity", 1)) for item in items)
 
 
-def worth(items: Sequence[Mapping[str, Any]]) -> int | None:
-    """What a list of products costs together, where every price is known."""
-    if not items or any("price_minor" not in item for item in items):
+def total(
+    source: Mapping[str, Any], names: Sequence[str], code: str | None, items: Sequence[Mapping[str, Any]], path: str
+) -> tuple[int | None, str | None]:
+    """What a list of products costs together, in minor units, and in which currency: the first of ``names`` that is
+    there, else what ``items`` add up to. Prices in several currencies add up to nothing: no rate is guessed."""
+    codes = {item.get("currency") for item in items}
+    theirs = next(iter(codes)) if len(codes) == 1 else None
+    value = amount(source, names, code or theirs, path)
+    if value is None and len(codes) == 1:
+        return _worth(items), theirs
+    return value, code or theirs
+
+
+def _worth(items: Sequence[Mapping[str, Any]]) -> int | None:
+    if any("price_minor" not in item for item in items):
         return None
     return sum(int(item["price_minor"]) * int(item.get("quantity", 1)) for item in items)
+
+
+def _own_currency(source: Mapping[str, Any]) -> str | None:
+    """What cannot be read is no reason to refuse a whole order."""
+    try:
+        return currency(source, "")
+    except Untranslatable:
+        return None
 
 
 def next_step(step: str) -> str:

@@ -133,9 +133,9 @@ def _products(type_: str) -> Callable[[Mapping[str, Any], str], _Props]:
 def _checkout_started(said: Mapping[str, Any], name: str) -> _Props:
     code = commerce.currency(said, "")
     items = _items(said, code)
-    value = commerce.amount(said, ("value",), code, "")
+    value, code = commerce.total(said, ("value",), code, items, "")
     known = {
-        "cart_value_minor": value if value is not None else commerce.worth(items),
+        "cart_value_minor": value,
         "currency": code,
         "items": commerce.pieces(items) or None,
         "products": items or None,
@@ -158,10 +158,10 @@ def _order_id(said: Mapping[str, Any]) -> str:
 def _purchased(said: Mapping[str, Any], name: str) -> _Props:
     code = commerce.currency(said, "")
     items = _items(said, code)
-    value = commerce.amount(said, ("value",), code, "")
+    value, code = commerce.total(said, ("value",), code, items, "")
     known = {
         "order_id": _order_id(said),
-        "value_minor": value if value is not None else commerce.worth(items),
+        "value_minor": value,
         "currency": code,
         "items": items or None,
         "coupon": text(said.get("coupon"), "coupon"),
@@ -171,10 +171,10 @@ def _purchased(said: Mapping[str, Any], name: str) -> _Props:
 
 def _refunded(said: Mapping[str, Any], name: str) -> _Props:
     code = commerce.currency(said, "")
-    value = commerce.amount(said, ("value",), code, "")
+    value, code = commerce.total(said, ("value",), code, _items(said, code), "")
     known = {
         "order_id": _order_id(said),
-        "value_minor": abs(value) if value is not None else commerce.worth(_items(said, code)),
+        "value_minor": abs(value) if value is not None else None,
         "currency": code,
         "refund_id": text(said.get("refund_id"), "refund_id"),
     }

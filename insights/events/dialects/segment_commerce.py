@@ -59,9 +59,9 @@ def _product_event(type_: str) -> _EventReader:
 def _checkout_started(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
     code = commerce.currency(said, _PATH)
     items = commerce.products(said.get("products"), _PRODUCT, code, "properties.products")
-    value = commerce.amount(said, ("value", "total", "revenue", "subtotal"), code, _PATH)
+    value, code = commerce.total(said, ("value", "total", "revenue", "subtotal"), code, items, _PATH)
     known = {
-        "cart_value_minor": value if value is not None else commerce.worth(items),
+        "cart_value_minor": value,
         "currency": code,
         "items": commerce.pieces(items) or None,
         "products": items or None,
@@ -89,10 +89,10 @@ def _payment_entered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Ev
 def _ordered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
     code = commerce.currency(said, _PATH)
     items = commerce.products(said.get("products"), _PRODUCT, code, "properties.products")
-    value = commerce.amount(said, _TOTAL, code, _PATH)
+    value, code = commerce.total(said, _TOTAL, code, items, _PATH)
     known = {
         "order_id": _order_id(said, message),
-        "value_minor": value if value is not None else commerce.worth(items),
+        "value_minor": value,
         "margin_minor": commerce.amount(said, ("margin", "profit"), code, _PATH),
         "currency": code,
         "items": items or None,
@@ -104,11 +104,11 @@ def _ordered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
 def _refunded(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
     code = commerce.currency(said, _PATH)
     items = commerce.products(said.get("products"), _PRODUCT, code, "properties.products")
-    value = commerce.amount(said, _TOTAL, code, _PATH)
+    value, code = commerce.total(said, _TOTAL, code, items, _PATH)
     known = {
         "order_id": _order_id(said, message),
         # Some say what was given back as a negative amount.
-        "value_minor": abs(value) if value is not None else commerce.worth(items),
+        "value_minor": abs(value) if value is not None else None,
         "currency": code,
         "refund_id": text(said.get("refund_id"), "properties.refund_id") or text(message.get("messageId"), "messageId"),
     }

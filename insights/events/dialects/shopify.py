@@ -13,7 +13,7 @@ from uuid import UUID
 
 from insights.events.dialects import commerce
 from insights.events.dialects.commerce import ProductFields, props_of
-from insights.events.dialects.shopify_money import as_the_order_counts
+from insights.events.dialects.shopify_money import given_back
 from insights.events.dialects.translation import (
     Envelope,
     Translated,
@@ -118,6 +118,9 @@ def _at(source: Mapping[str, Any], envelope: Envelope) -> int:
 
 def _ordered(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
     order_id = _number(order, "id")
+    if order.get("test") is True:
+        # Nobody bought. A page cannot tell, so what it said of this order, or is about to say, is taken back.
+        return [_taken_back(order_id, f"test/{order_id}", _at(order, envelope), envelope)]
     at_ms, session = _at(order, envelope), _attributes(order).get(SESSION_ATTRIBUTE)
     who = _who(order, envelope, f"order/{order_id}")
     said: list[Translated] = []
@@ -161,31 +164,28 @@ def _cancelled(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]
     order_id = _number(order, "id")
     cancelled_at = order.get("cancelled_at")
     at_ms = epoch_ms(cancelled_at, "cancelled_at") if cancelled_at is not None else envelope.received_ms
-    props = {"order_id": _as_stored(order_id, envelope), "refund_id": f"cancelled/{order_id}"}
-    return [Translated(f"cancelled/{order_id}", "refunded", props, _buyer(order_id, envelope), at_ms)]
+    return [_taken_back(order_id, f"cancelled/{order_id}", at_ms, envelope)]
+
+
+def _taken_back(order_id: str, why: str, at_ms: int, envelope: Envelope) -> Translated:
+    props = {"order_id": _as_stored(order_id, envelope), "refund_id": why}
+    return Translated(why, "refunded", props, _buyer(order_id, envelope), at_ms)
 
 
 def _refunded(refund: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
     refund_id, order_id = _number(refund, "id"), _number(refund, "order_id")
-    transactions = refund.get("transactions")
-    back: int | None = None
-    code: str | None = None
-    if isinstance(transactions, list):
-        back = 0
-        for index, item in enumerate(transactions):
-            path = f"transactions.{index}"
-            transaction = mapping(item, path)
-            if transaction.get("kind") == "refund" and transaction.get("status") == "success":
-                code = commerce.currency(transaction, f"{path}.")
-                back += abs(commerce.amount(transaction, ("amount",), code, f"{path}.") or 0)
-        if not back:
-            # Things came back, no money did.
-            return []
+    back: dict[str | None, int | None] = {None: None}
+    if isinstance(refund.get("transactions"), list):
         ordered = text(mapping(envelope.context, "context").get("currency"), "context.currency")
-        back, code = as_the_order_counts(refund, back, code, ordered)
-    known = {"order_id": _as_stored(order_id, envelope), "refund_id": refund_id, "value_minor": back, "currency": code}
-    props = props_of("refunded", {}, (), known)
-    return [Translated(f"refund/{refund_id}", "refunded", props, _buyer(order_id, envelope), _at(refund, envelope))]
+        back = dict(given_back(refund, ordered))
+    buyer, at_ms = _buyer(order_id, envelope), _at(refund, envelope)
+    said = []
+    for number, (code, amount) in enumerate(back.items()):
+        # Each currency is told on its own: they have no sum.
+        name = f"{refund_id}/{code}" if number else refund_id
+        known = {"order_id": _as_stored(order_id, envelope), "refund_id": name, "value_minor": amount, "currency": code}
+        said.append(Translated(f"refund/{name}", "refunded", props_of("refunded", {}, (), known), buyer, at_ms))
+    return said
 
 
 def _as_stored(order_id: str, envelope: Envelope) -> str:

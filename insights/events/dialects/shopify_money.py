@@ -20,7 +20,27 @@ _PARTS: Final = {
 }
 
 
-def as_the_order_counts(
+def given_back(refund: Mapping[str, Any], ordered: str | None) -> dict[str | None, int]:
+    """What the transactions of a refund gave back, in minor units by currency; nothing where only things came back.
+
+    ``ordered``: in which the order is stored, where it is. Raises Untranslatable.
+    """
+    paid: dict[str | None, int] = {}
+    for index, item in enumerate(refund["transactions"]):
+        path = f"transactions.{index}"
+        transaction = mapping(item, path)
+        if transaction.get("kind") == "refund" and transaction.get("status") == "success":
+            code = commerce.currency(transaction, f"{path}.")
+            paid[code] = paid.get(code, 0) + abs(commerce.amount(transaction, ("amount",), code, f"{path}.") or 0)
+    back: dict[str | None, int] = {}
+    for theirs, amount in paid.items():
+        if amount:
+            amount, code = _as_the_order_counts(refund, amount, theirs, ordered)
+            back[code] = back.get(code, 0) + amount
+    return back
+
+
+def _as_the_order_counts(
     refund: Mapping[str, Any], paid: int, code: str | None, ordered: str | None
 ) -> tuple[int, str | None]:
     """``paid`` minor units of ``code`` in the currency of the order, by the refund's own rate.

@@ -30,21 +30,23 @@ export function watchLayer(track: Track): void {
 }
 
 function translate(track: Track, name: string, params: Entry): void {
-  const { currency, value, coupon, search_term, transaction_id, promotion_name, creative_name } = params;
-  const money = (amount: unknown): number | undefined => minor(amount, currency);
+  const { value, coupon, search_term, transaction_id, promotion_name, creative_name } = params;
   // Older tags call an item's parts id, name and category. What cannot be told apart is left out.
   const items = (Array.isArray(params.items) ? (params.items as Entry[]) : []).filter(Boolean).flatMap((item) => {
     const { item_id = item.id, item_name: name = item.name, item_category: category = item.category, price } = item;
+    const currency = item.currency || params.currency;
     const product_id = String(item_id || name || "");
-    return product_id ? [{ product_id, name, category, price_minor: money(price), quantity: Number(item.quantity ?? 1) }] : [];
+    const quantity = Number(item.quantity ?? 1);
+    return product_id ? [{ product_id, name, category, price_minor: minor(price, currency), currency, quantity }] : [];
   });
-  const worth = items.reduce((sum, { price_minor, quantity }) => sum + price_minor! * quantity, 0);
-  // NaN where a price is unknown.
-  const total = money(value) ?? (worth || undefined);
   const count = items.length;
+  const told = params.currency || items[0]?.currency;
+  const currency = params.currency || (items.every((item) => item.currency === told) ? told : undefined);
+  // NaN where a price is unknown; prices in several currencies have no sum.
+  const worth = items.reduce((sum, item) => (item.currency === told ? sum + item.price_minor! * item.quantity : NaN), 0);
+  const total = minor(value, currency) ?? (worth || undefined);
   if (CART[name])
-    for (const { quantity, ...item } of items)
-      track(CART[name]!, { ...item, currency, ...(name !== "view_item" && { quantity }) });
+    for (const { quantity, ...item } of items) track(CART[name]!, { ...item, ...(name !== "view_item" && { quantity }) });
   if (name === "begin_checkout") track("checkout_started", { cart_value_minor: total, currency, items: count });
   if (STEPS[name]) track("checkout_step", { step: STEPS[name] });
   // An order without its number would be the same as every other such order.
