@@ -168,7 +168,8 @@ class Deciding:
     ) -> Choice | None:
         received_ms = entry.received_ms
         last = asked.batch.events[-1]
-        if received_ms - last.t > FRESH_MS:
+        # By the clock that it was told by, which may be minutes off.
+        if received_ms - entry.behind_ms - last.t > FRESH_MS:
             return None
         plan = asked.plan
         intent = score(profile, received_ms, plan.intent)

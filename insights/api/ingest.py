@@ -238,6 +238,7 @@ def _entry(project_id: UUID, reading: Reading, received_ms: int) -> Entry:
         }
         if reading.rejected
         else {},
+        behind_ms=reading.behind_ms,
     )
 
 

@@ -54,7 +54,7 @@ class Entry(Struct, gc=False):
     of the visitor meanwhile, and ``undecided`` that therefore the decision was not written;
     ``no_room`` that it was not because what it needs could not be set aside. ``extra_fields``: what is kept of its
     events beyond the catalogue; ``part``: all of them made ready. The recorder fills both in. ``types``: those of its
-    events, found out here.
+    events, found out here. ``behind_ms``: how far the clock of their times is behind ours, as far as it was told.
     """
 
     project_id: UUID
@@ -76,6 +76,7 @@ class Entry(Struct, gc=False):
     extra_fields: Collection[str] | None = None
     part: Part | None = None
     types: AbstractSet[str] = frozenset()
+    behind_ms: int = 0
 
     def __post_init__(self) -> None:
         # Asked for all the way to the commit, and nearly always the answer is that there is nothing special.

@@ -39,16 +39,23 @@ MOST_LOOKED_AT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One new event of a flush, whose it is, and when it arrived."""
+    """One new event of a flush, whose it is, and when it arrived. ``behind_ms``: how far the visitor's clock is behind
+    ours, as far as it was told."""
 
     visitor_id: UUID
     session_id: UUID
     event: WireEvent
     received_at: datetime
+    behind_ms: int = 0
 
     @property
     def at(self) -> datetime:
         return ms_to_datetime(int(self.event.t))
+
+    @property
+    def by_our_clock(self) -> datetime:
+        """An order by a clock that is behind would lie before what was shown or sent to its buyer, by our clock."""
+        return ms_to_datetime(int(self.event.t) + max(0, self.behind_ms))
 
 
 async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said]) -> frozenset[UUID]:
@@ -78,7 +85,7 @@ async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said])
             project_id,
             one.visitor_id,
             key=str(one.event.props["order_id"]),
-            occurred_at=one.at,
+            occurred_at=one.by_our_clock,
             value_minor=one.event.props.get("value_minor"),
             currency=one.event.props.get("currency"),
             now=one.received_at,

@@ -43,12 +43,12 @@ def read_batch(body: bytes, limits: Limits, received_ms: int) -> Reading:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return _read_apart(body, limits, received_ms)
         _check_envelope(batch.visitor, batch.session, batch.tab, len(batch.events), limits)
-        skew = _skew(batch.sent_at, received_ms, limits)
+        skew, behind = _clock(batch.sent_at, received_ms, limits)
         try:
             admit_usual(batch.events, skew, received_ms)
         except EventRefused:
             return _read_apart(body, limits, received_ms)
-        return Reading(batch, [], skew)
+        return Reading(batch, [], skew, behind)
     return _read_apart(body, limits, received_ms)
 
 
@@ -65,12 +65,13 @@ def _check_envelope(visitor: UUID, session: UUID, tab: str, events: int, limits:
         raise Refused(f"events: {events} in one batch; send at most {limits.events} at a time.", field="events")
 
 
-def _skew(sent_at: float | None, received_ms: int, limits: Limits) -> int:
-    """How far to move the client's times. Transit delay is not skew, so only a large difference counts."""
+def _clock(sent_at: float | None, received_ms: int, limits: Limits) -> tuple[int, int]:
+    """(how far to move the client's times, how far its clock is then still behind ours). Transit delay is not skew, so
+    only a large difference moves them."""
     if sent_at is None:
-        return 0
-    difference = received_ms - sent_at
-    return int(difference) if abs(difference) > limits.clock_skew_ms else 0
+        return 0, 0
+    difference = int(received_ms - sent_at)
+    return (difference, 0) if abs(difference) > limits.clock_skew_ms else (0, difference)
 
 
 def _read_apart(body: bytes, limits: Limits, received_ms: int) -> Reading:
@@ -90,7 +91,7 @@ def _read_apart(body: bytes, limits: Limits, received_ms: int) -> Reading:
         detail = field_first(str(error), "")
         raise Refused(f"{detail}.", field=detail.partition(":")[0]) from None
     _check_envelope(envelope.visitor, envelope.session, envelope.tab, len(envelope.events), limits)
-    skew = _skew(envelope.sent_at, received_ms, limits)
+    skew, behind = _clock(envelope.sent_at, received_ms, limits)
     good: list[WireEvent] = []
     rejected: list[Rejection] = []
     for item in document["events"]:
@@ -108,7 +109,7 @@ def _read_apart(body: bytes, limits: Limits, received_ms: int) -> Reading:
                 )
             )
     batch = Batch(envelope.visitor, envelope.session, good, envelope.tab, envelope.sent_at, envelope.page)
-    return Reading(batch, rejected, skew)
+    return Reading(batch, rejected, skew, behind)
 
 
 def read_event(item: Any, limits: Limits) -> WireEvent:

@@ -82,12 +82,14 @@ class Rejection:
 class Reading(Struct, frozen=True):
     """What came of a body: ``batch.events`` are the good ones, with corrected times in ``t`` (whole milliseconds).
 
-    ``skew_ms`` was added to each client time.
+    ``skew_ms`` was added to each client time. ``behind_ms``: how far the client's clock is still behind ours when the
+    batch left (ahead: below 0), its way to us included; 0 where it did not say.
     """
 
     batch: Batch
     rejected: list[Rejection]
     skew_ms: int
+    behind_ms: int
 
 
 def refuse_types(reading: Reading, types: AbstractSet[str], error: str) -> Reading:
@@ -95,4 +97,4 @@ def refuse_types(reading: Reading, types: AbstractSet[str], error: str) -> Readi
     refused = [event for event in reading.batch.events if event.type in types]
     reading.batch.events = [event for event in reading.batch.events if event.type not in types]
     rejected = [Rejection(str(event.id), error, msgspec.json.encode(event)) for event in refused]
-    return Reading(reading.batch, [*reading.rejected, *rejected], reading.skew_ms)
+    return Reading(reading.batch, [*reading.rejected, *rejected], reading.skew_ms, reading.behind_ms)

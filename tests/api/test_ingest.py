@@ -6,7 +6,9 @@ import asyncio
 import dataclasses
 import gzip
 import json
+import time
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -143,6 +145,30 @@ async def test_who_is_about_to_leave_a_cart_gets_an_action_and_the_choice_is_log
     assert str(decision.id) == answer["action"]["decision_id"]
     assert sum(decision.probabilities.values()) == pytest.approx(1)
     assert decision.excluded
+
+
+@pytest.mark.parametrize("behind_s", [-540, 0, 90, 540])
+async def test_a_clock_that_is_minutes_off_costs_nobody_an_action_nor_its_order(api: Api, behind_s: int) -> None:
+    head = {"visitor": str(uuid4()), "session": str(uuid7())}
+    cart = {"product_id": "p", "price_minor": 900, "quantity": 1, "cart_value_minor": 900, "currency": "EUR"}
+    order = {"order_id": str(uuid4()), "value_minor": 900, "currency": "EUR"}
+
+    async def send(type: str, props: dict[str, object], *, old_s: int = 0) -> dict[str, Any]:
+        now = int(time.time() * 1000) - behind_s * 1000
+        told = api.event(type, props, t=now - old_s * 1000)
+        answer: dict[str, Any] = (await api.send(api.batch(told, sent_at=now, **head))).json()
+        return answer
+
+    await send("cart_added", cart, old_s=200)
+    assert (await send("exit_intent", {"kind": "pointer"}, old_s=90))["action"] is None
+    answer = await send("exit_intent", {"kind": "pointer"})
+    assert answer["action"]["action"] == "cart_save"
+    await send("purchased", order)
+    async with api.services.database.transaction(api.project_id) as tx:
+        decided = await tx.scalar(select(Decision.decided_at).where(Decision.action == "cart_save"))
+        bought = await tx.scalar(select(Conversion.occurred_at))
+    assert decided is not None and bought is not None
+    assert decided <= bought <= decided + timedelta(seconds=max(0, -behind_s) + 60)
 
 
 async def test_the_newest_word_on_who_they_are_wins_whatever_came_first(api: Api) -> None:
