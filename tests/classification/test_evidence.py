@@ -13,7 +13,7 @@ from insights.timeline.assemble import assemble, timeline_hash
 from insights.vocabulary.actions import RecoveryAction
 from insights.vocabulary.reasons import ABANDONED_REASONS, CONVERTED_REASONS, Kind, Reason, reasons_of
 from tests.classification.stories import STORIES
-from tests.classification.visits import PROJECT, SESSION, VISITOR, Visit
+from tests.classification.visits import PROJECT, SESSION, VISITOR, Visit, does, told
 
 
 @pytest.mark.parametrize("visit", STORIES, ids=[visit.name for visit in STORIES])
@@ -56,3 +56,8 @@ def test_unclear_asks_for_nothing_to_be_done() -> None:
     visit = next(visit for visit in STORIES if visit.expected == (Reason.UNCLEAR,))
     verdict = classify_by_evidence(visit.timeline(), threshold=0.5)
     assert [suggestion.action for suggestion in verdict.suggested_actions] == [RecoveryAction.DO_NOTHING]
+
+
+def test_a_product_seen_again_is_no_other_product() -> None:
+    looks = [does("product_viewed", 20, product_id=name) for name in "abcdeab"]
+    assert "looked at 5 products" in classify_by_evidence(told(*looks), threshold=0.5).narrative

@@ -47,8 +47,8 @@ def _found(story: Story) -> Iterator[tuple[float, str, list[TimelineEvent]]]:
     alike = of_one_kind(story)
     if len(alike) >= 3:
         yield by_count(len(alike) - 2, (0.45, 0.55, 0.62)), f"looked at {len(alike)} products of one kind", alike
-    elif len({text(event, "product_id") for event in views}) >= 5:
-        yield 0.3, f"looked at {len(views)} products", views
+    elif (several := len({text(event, "product_id") for event in views})) >= 5:
+        yield 0.3, f"looked at {several} products", views
     if again := _returns(views):
         yield by_count(len(again), (0.28, 0.42, 0.5)), "went back to a product seen before", again
     jumps = [event for event in story.of("quick_back") if text(event, "from") in story.product_paths]
