@@ -191,3 +191,37 @@ async def test_a_visitor_sticks_to_a_process_and_moves_when_it_is_killed(
     assert all(re.search(r"^whyleft_profiles_stale\S* 0\.0$", text, re.MULTILINE) for text in stale)
     await loader.close()
     await database.close()
+
+
+async def test_nobody_outside_says_who_logged_in(tmp_path: Path, repository: Path) -> None:
+    """The server believes this nginx: a header of single sign-on that a stranger sends must end here."""
+    seen: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    upstream = await asyncio.start_server(answer, "127.0.0.1", 0)
+    shipped = (repository / "examples" / "nginx" / "whyleft.conf").read_text()
+    address = "127.0.0.1:{}".format(upstream.sockets[0].getsockname()[1])
+    balancer = Balancer(tmp_path, shipped, [address] * PROCESSES)
+    names = ["X-Forwarded-Email", "X-Forwarded-User", "X-Auth-Request-Email", "Remote-Email", "Remote-User"]
+    try:
+        async with upstream, httpx.AsyncClient(base_url=balancer.url) as client:
+
+            async def answers() -> bool:
+                try:
+                    return (await client.get("/app/")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await until(answers)
+            for path in ("/app/", "/v1/flows"):
+                headers = [("X-Other", "kept"), *((name, "admin@shop.example") for name in names)]
+                assert (await client.get(path, headers=headers)).status_code == 200
+                assert "x-other: kept" in seen[-1]
+                assert "admin@shop.example" not in seen[-1]
+    finally:
+        balancer.stop()
