@@ -58,6 +58,7 @@ from insights.api.caller import check_declared
 from insights.api.deciding import Deciding
 from insights.api.gate import Gate
 from insights.api.ingest import Ingest
+from insights.api.key_first import KeyFirst
 from insights.api.methods import Methods
 from insights.api.openapi import write_openapi
 from insights.api.reference.page import write_page
@@ -201,7 +202,7 @@ def create_app(services: Services) -> Gate:
     )
     write_openapi(app)
     ingest = Ingest(
-        Methods(app, routes),
+        Methods(KeyFirst(app, routes, services.keys, services.settings.operator_token), routes),
         reporters=Reporters(services.keys, services.traffic, services.recorder.turned_away),
         deciding=Deciding(
             profiles=services.profiles,

@@ -44,34 +44,48 @@ async def secret_caller(
         check(known, operation_of(request))
         yield known
         return
-    if credentials is None:
+    given = None if credentials is None else credentials.credentials
+    key = await key_for(request.app.state.services.keys, given, operation_of(request))
+    with acting(Actor("key", str(key.id), key.label, _network(request))):
+        yield key
+
+
+async def key_for(keys: KeyRing, given: str | None, operation: str) -> ResolvedKey:
+    """What the bearer token ``given`` stands for, which may ask for this operation.
+
+    Raises KeyMissing, KeyRefused or NotAllowed.
+    """
+    if given is None:
         raise KeyMissing("Send the project's secret key: Authorization: Bearer wl_s_….")
-    keys: KeyRing = request.app.state.services.keys
-    key = await keys.resolve(credentials.credentials)
+    key = await keys.resolve(given)
     if key is None:
         raise KeyRefused("This key is unknown or was revoked. Make one with `whyleft keys create --kind secret`.")
     if key.role is None:
         raise KeyRefused("This is a write key, which can only report events. Send the project's secret key.")
-    check(key, operation_of(request))
-    with acting(Actor("key", str(key.id), key.label, _network(request))):
-        yield key
+    check(key, operation)
+    return key
 
 
 async def operator_caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_operator)]
 ) -> AsyncIterator[None]:
     """Lets the server's operator through. Raises KeyMissing or KeyRefused."""
-    token = request.app.state.services.settings.operator_token
-    if credentials is None:
+    given = None if credentials is None else credentials.credentials
+    check_operator(request.app.state.services.settings.operator_token, given)
+    with acting(Actor("operator", None, "the operator's token", _network(request))):
+        yield None
+
+
+def check_operator(token: str, given: str | None) -> None:
+    """Whether the bearer token ``given`` is the server's own ``token``. Raises KeyMissing or KeyRefused."""
+    if given is None:
         raise KeyMissing("Only the server's operator may do this: Authorization: Bearer WHYLEFT_OPERATOR_TOKEN.")
     if len(token) < SHORTEST_TOKEN:
         raise KeyRefused(
             f"This is closed: WHYLEFT_OPERATOR_TOKEN is not set, or has fewer than {SHORTEST_TOKEN} characters."
         )
-    if not hmac.compare_digest(credentials.credentials.encode(errors="replace"), token.encode()):
+    if not hmac.compare_digest(given.encode(errors="replace"), token.encode()):
         raise KeyRefused("This is not the operator's token. Keys of a project do not open this.")
-    with acting(Actor("operator", None, "the operator's token", _network(request))):
-        yield None
 
 
 def _network(request: Request) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from functools import partial
 from typing import Any
 
 from insights.api.body import ClientGone
@@ -19,7 +20,7 @@ from insights.api.problem import MEDIA_TYPE, headers_of, problem
 from insights.api.safe_headers import HSTS, NOT_KEPT, READABLE, SAFE, Header
 from insights.errors import TooLarge, TooMany, TooSlow, WhyleftError
 from insights.traffic.addresses import Client
-from insights.traffic.limits import Traffic
+from insights.traffic.limits import WEIGH, Traffic
 from insights.traffic.refusal import Refusal
 
 Message = MutableMapping[str, Any]
@@ -98,7 +99,10 @@ class Gate:
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send, client: Client) -> None:
         """Runs the application with a body that ends in time and within its size, whoever reads it."""
-        body = _Body(receive, self._most, self._seconds)
+        weigh = partial(self._weigh, client, _key_of(scope))
+        # For bodies that are unpacked further in.
+        scope[WEIGH] = weigh
+        body = _Body(receive, self._most, self._seconds, weigh)
         answer = self._with_safe_headers(send, *((NOT_KEPT,) if _key_of(scope) is not None else ()))
         started = False
 
@@ -124,6 +128,11 @@ class Gate:
                 raise
         if body.fault is not None and not started:
             await self._refuse(send, body.fault)
+
+    def _weigh(self, client: Client, key: str | None, size: int) -> None:
+        self._traffic.weigh(client, size)
+        if key is not None:
+            self._traffic.weigh_operation(key, size)
 
     def _with_safe_headers(self, send: Send, *more: Header) -> Send:
         async def with_headers(message: Message) -> None:
@@ -157,12 +166,13 @@ class Gate:
 
 
 class _Body:
-    """A request's body as it comes in. ``fault``: why it was cut, once it was."""
+    """A request's body as it comes in. ``fault``: why it was cut, once it was. ``weigh``: is told its size."""
 
-    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
+    def __init__(self, receive: Receive, most: int, seconds: float, weigh: Callable[[int], None]) -> None:
         self._receive = receive
         self._left = most
         self._most = most
+        self._weigh = weigh
         self._until = asyncio.get_running_loop().time() + seconds if seconds else None
         self._whole = False
         self.fault: WhyleftError | None = None
@@ -184,6 +194,9 @@ class _Body:
         if self._left < 0:
             self.fault = TooLarge(f"The body is larger than {self._most} bytes.")
             raise self.fault
+        if self._whole:
+            # Before anybody reads what is in it.
+            self._weigh(self._most - self._left)
         return message
 
 

@@ -36,7 +36,7 @@ from insights.intents.score import score
 from insights.profiles.newcomers import just_came
 from insights.profiles.order import put_in_order
 from insights.profiles.store import Copy
-from insights.traffic.limits import TIMED, Traffic
+from insights.traffic.limits import PART, TIMED, Traffic
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import ProjectId, VisitorId
 
@@ -115,6 +115,8 @@ class Ingest:
                 return Answer(head_of(204, (*_cors(origin), *_PREFLIGHT)))
             seconds = 0.0 if TIMED in scope.get("extensions", ()) else self._body_seconds
             body = await read_body(receive, headers, self._max_body_bytes, seconds)
+            if len(body) > PART:
+                self._reporters.weigh(scope, headers, len(body))
             marks = [time.perf_counter_ns()]
             taken = await self._take(key, body, scope, headers, marks)
             answer = Answer(_taken(origin), _encode(taken))

@@ -9,6 +9,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from insights.api.from_pages import FromPages
+from insights.api.reported import read_reported
 from insights.api.segment_http import (
     ANSWERS,
     BODY,
@@ -16,9 +17,7 @@ from insights.api.segment_http import (
     Received,
     answer,
     cors,
-    event_key,
     preflight,
-    read_json,
 )
 from insights.api.services import FromRequest
 from insights.errors import Refused
@@ -59,10 +58,9 @@ _NOT_AROUND: Final = frozenset({"events", "key", "writeKey"})
 async def _receive(
     request: Request, response: Response, services: FromRequest, dialect: str, secret: str | None
 ) -> Received:
-    body = await read_json(request, services.settings.max_body_bytes)
+    key, body = await read_reported(request, services, "key", secret)
     if not isinstance(body, dict):
         raise Refused("The body must be a JSON object.", field="body")
-    key = await event_key(request, services, secret or body.get("key"))
     around: Mapping[str, Any] = {}
     events: Any = [{name: value for name, value in body.items() if name != "key"}]
     if "events" in body:

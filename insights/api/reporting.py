@@ -80,6 +80,12 @@ class Reporters:
                 self._on_turned_away(key.project_id)
             raise
 
+    def weigh(self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes], size: int) -> None:
+        """Counts a body of so many bytes, unpacked, for its address and its key."""
+        self._traffic.weigh(self._traffic.clients.of(scope), size)
+        if (text := key_of(scope["query_string"], headers)) is not None:
+            self._traffic.weigh_events(text, size)
+
     async def resolve(
         self, scope: MutableMapping[str, Any], headers: Mapping[bytes, bytes], origin: bytes | None
     ) -> ResolvedKey:

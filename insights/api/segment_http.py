@@ -6,27 +6,20 @@ send a message again that will never be good. After the page "HTTP API" of Segme
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import time
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
 
-from insights.access.keys import ResolvedKey
-from insights.api.body import ClientGone, read_body
 from insights.api.from_pages import FromPages
-from insights.api.reporting import allows, check_reports, key_of, unreachable
+from insights.api.reported import read_reported
 from insights.api.services import FromRequest
-from insights.errors import KeyMissing, KeyRefused, OriginRefused, Refused
+from insights.errors import Refused
 from insights.events.dialects.segment import TYPES
 from insights.events.dialects.translation import Envelope
 from insights.events.reception import Message, Taken
 from insights.events.storable import unstorable
-from insights.wiring.services import Services
 
 router = APIRouter(prefix="/v1", tags=["segment"], route_class=FromPages)
 
@@ -51,43 +44,6 @@ class Received(BaseModel):
     rejected: list[RefusedMessage] | None = None
 
 
-async def read_json(request: Request, limit: int) -> Any:
-    """The request's body as parsed JSON. Raises Refused and TooLarge."""
-    try:
-        body = await read_body(request.receive, dict(request.headers.raw), limit)
-    except ClientGone:
-        raise Refused("The request ended before its body was whole.", field="body") from None
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise Refused("The JSON is nested too deeply.", field="body") from None
-    except ValueError as error:
-        raise Refused(f"The body is not JSON: {error}.", field="body") from None
-
-
-async def event_key(request: Request, services: Services, fallback: Any = None) -> ResolvedKey:
-    """The key a request reports with: user name of basic auth, bearer token, ``?key=``, or ``fallback`` in the body.
-
-    Raises KeyMissing, KeyRefused, OriginRefused, Unavailable.
-    """
-    text = _basic_user(request) or key_of(request.scope["query_string"], dict(request.headers.raw))
-    if text is None and isinstance(fallback, str):
-        text = fallback
-    if not text:
-        raise KeyMissing("Send the project's write key as the user name of basic auth, without a password.")
-    try:
-        key = await services.keys.resolve(text)
-    except (DBAPIError, OSError, TimeoutError) as error:
-        raise unreachable(error) from error
-    if key is None:
-        raise KeyRefused("This key is unknown or was revoked. Make one with `whyleft keys create --kind write`.")
-    check_reports(key)
-    origin = request.headers.get("origin")
-    if origin is not None and not allows(key, origin.encode("latin-1")):
-        raise OriginRefused(f"Pages of {origin[:200]} may not report for this project.")
-    return key
-
-
 def cors(request: Request) -> dict[str, str]:
     """What lets a page of an allowed origin read the answer."""
     origin = request.headers.get("origin")
@@ -102,8 +58,7 @@ def answer(taken: Taken) -> Received:
 
 async def receive_one(request: Request, response: Response, services: FromRequest) -> Received:
     """One message of the kind that the address names."""
-    body = await read_json(request, services.settings.max_body_bytes)
-    key = await event_key(request, services, body.get("writeKey") if isinstance(body, dict) else None)
+    key, body = await read_reported(request, services, "writeKey")
     if not isinstance(body, dict):
         raise Refused("The body must be a JSON object: one message.", field="body")
     name = request.url.path.rsplit("/", 1)[-1]
@@ -116,8 +71,7 @@ async def receive_one(request: Request, response: Response, services: FromReques
 
 async def receive_batch(request: Request, response: Response, services: FromRequest) -> Received:
     """Many messages, each naming its ``type``: ``{"batch": […], "sentAt": "…", "context": {…}}``."""
-    body = await read_json(request, services.settings.max_body_bytes)
-    key = await event_key(request, services, body.get("writeKey") if isinstance(body, dict) else None)
+    key, body = await read_reported(request, services, "writeKey")
     batch = body.get("batch") if isinstance(body, dict) else None
     if not isinstance(batch, list):
         raise Refused("batch: must be a list of messages.", field="batch")
@@ -195,16 +149,6 @@ for _letter in sorted({kind[0] for kind in TYPES}):
 for _path, _shown in (("/batch", True), ("/import", True), ("/b", False)):
     _add(_path, receive_batch, shown=_shown)
 _add("/m", receive_metrics, shown=False)
-
-
-def _basic_user(request: Request) -> str | None:
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        return base64.b64decode(credentials.strip(), validate=True).decode("latin-1").partition(":")[0]
-    except (binascii.Error, ValueError):
-        return None
 
 
 def _now_ms() -> int:

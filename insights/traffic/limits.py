@@ -20,11 +20,17 @@ log = structlog.get_logger()
 WRONG_KEY_COSTS = 20.0
 """Requests that a wrong key counts for: keys are not guessed quickly."""
 
+PART = 32_768
+"""Bytes of a body, unpacked, for which its request counts once: a kilobyte may unpack to what takes long to read."""
+
 LATELY = 1.0
 """Seconds after one was turned away for which others are asked about before they are begun."""
 
 TIMED = "whyleft.timed"
 """An extension of a request's scope: its listener cuts it when it takes too long to arrive; nobody else need watch."""
+
+WEIGH = "whyleft.weigh"
+"""Where a request's scope has what is to be told the size of a body that is unpacked further in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,21 @@ class Traffic:
         """Counts a request to any other operation. Raises TooMany."""
         if wait := self._operations.take(key, counts=counts):
             raise self._too_many("This key sends too many requests", wait)
+
+    def weigh(self, client: Client, size: int) -> None:
+        """Counts a body of so many bytes, unpacked, for its address: as many requests as it has parts."""
+        if size > PART and client.holder is not None:
+            self._addresses.charge(client.holder, size // PART)
+
+    def weigh_events(self, key: str, size: int) -> None:
+        """Counts such a body to the events endpoint for its key."""
+        if size > PART:
+            self._events.charge(key, size // PART)
+
+    def weigh_operation(self, key: str, size: int) -> None:
+        """Counts such a body to any other operation for its key."""
+        if size > PART:
+            self._operations.charge(key, size // PART)
 
     def wrong_key(self, client: Client) -> None:
         """Counts a key that was not accepted: whoever guesses is soon turned away."""

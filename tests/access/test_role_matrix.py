@@ -75,6 +75,28 @@ async def test_every_operation_behind_a_key_refuses_whoever_has_none(api: Api) -
             assert (await ask(api, operation, key))[0] == 401, (operation.name, key)
 
 
+@pytest.mark.parametrize("role", [None, Role.READER, Role.EDITOR])
+async def test_nobody_is_read_who_may_not_ask(api: Api, role: Role | None) -> None:
+    """What is no JSON is not found out before the key is. ``None``: no key, one that there is not, the write key."""
+    keys: list[str | None] = [None, f"wl_s_{uuid4().hex}", api.write]
+    if role is not None:
+        keys = [(await create_key(api.services.database, f"roles-{uuid4()}", "secret", [], role=role)).key]
+    checked = 0
+    for operation in await every_operation(api):
+        need = NEEDS[operation.name]
+        if operation.method == "GET" or need in (Door.ANYONE, Door.SIGNED, Door.EVENTS):
+            continue
+        if role is not None and isinstance(need, Role) and role.includes(need):
+            continue
+        url = operation.url(dict.fromkeys(operation.parameters, str(uuid4())))
+        for key in keys:
+            headers = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {})}
+            answer = await api.client.request(operation.method, url, headers=headers, content=b"[" * 100)
+            assert answer.status_code in REFUSED, (operation.name, key, answer.text)
+            checked += 1
+    assert checked > 20
+
+
 async def test_a_scope_opens_its_operations_and_no_other(api: Api) -> None:
     keys: dict[str, str] = {}
     for scope in sorted(SCOPES):

@@ -205,7 +205,7 @@ async def test_nobody_outside_says_who_logged_in(tmp_path: Path, repository: Pat
 
     upstream = await asyncio.start_server(answer, "127.0.0.1", 0)
     shipped = (repository / "examples" / "nginx" / "whyleft.conf").read_text()
-    address = "127.0.0.1:{}".format(upstream.sockets[0].getsockname()[1])
+    address = f"127.0.0.1:{upstream.sockets[0].getsockname()[1]}"
     balancer = Balancer(tmp_path, shipped, [address] * PROCESSES)
     names = ["X-Forwarded-Email", "X-Forwarded-User", "X-Auth-Request-Email", "Remote-Email", "Remote-User"]
     try:

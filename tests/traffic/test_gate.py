@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -147,3 +148,54 @@ async def test_reports_of_one_key_wait_for_each_other(database_urls: DatabaseUrl
         headers = {"authorization": f"Bearer {api.secret}"}
         answers = await asyncio.gather(*(api.client.get("/v1/flows", headers=headers) for _ in range(size)))
         assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/batch", "/v1/ga4", "/v1/shopify/pixel", "/v1/segments"])
+async def test_a_large_body_counts_like_the_requests_that_it_could_be(
+    database_urls: DatabaseUrls, tmp_path: Path, path: str
+) -> None:
+    """A kilobyte that unpacks to a megabyte of brackets takes as long to read as a hundred requests."""
+    brackets = b'{"a": [' + b"[]," * 300_000 + b"[]]}"
+    packed = path != "/v1/segments"
+    body = gzip.compress(brackets) if packed else brackets
+    # A hundred at once, and so little a second that it does not matter how long the test takes.
+    for limit in ("address", "key", "operation"):
+        if limit == ("operation" if path == "/v1/events" else "key"):
+            continue
+        name = f"{limit}_requests_per_second"
+        async with entrance(database_urls, tmp_path / limit, **{name: 0.1, "burst_seconds": 1000.0}) as api:
+            headers = {
+                "authorization": f"Bearer {api.write if packed else api.secret}",
+                "content-type": "application/json",
+                "x-forwarded-for": "198.51.100.7",
+            } | ({"content-encoding": "gzip"} if packed else {})
+            answers = [await api.client.post(path, headers=headers, content=body) for _ in range(8)]
+            assert [answer.status_code for answer in answers[:3]] == [answers[0].status_code] * 3, limit
+            assert 3 <= len(refused(answers)) <= 4, limit
+
+
+@pytest.mark.parametrize("path", ["/v1/batch", "/v1/track", "/v1/ga4", "/v1/shopify/pixel"])
+async def test_what_is_reported_is_read_only_of_who_has_a_key(
+    database_urls: DatabaseUrls, tmp_path: Path, path: str
+) -> None:
+    async with entrance(database_urls, tmp_path) as api:
+        field = "writeKey" if path in ("/v1/batch", "/v1/track") else "key"
+        broken = '{"%s": "%s", "events": [}'
+        for content in ("[" * 1000, broken % (field, ""), broken % (field, f"wl_w_{uuid4().hex}")):
+            answer = await api.client.post(path, content=content)
+            assert (answer.status_code, answer.json()["status"]) == (401, 401), content[:40]
+        # A holder is told what is wrong, wherever the key stands; one that stands deep inside opens nothing.
+        known = await api.client.post(path, content=broken % (field, api.write))
+        assert (known.status_code, "not JSON" in known.json()["detail"]) == (400, True)
+        deep = await api.client.post(path, json={"events": [{"key": api.write, "writeKey": api.write}]})
+        assert deep.status_code == 401
+
+
+async def test_a_key_in_the_body_has_the_limits_of_one_in_the_header(
+    database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    limits = {"operation_requests_per_second": 0.05, "burst_seconds": 100.0}
+    async with entrance(database_urls, tmp_path, **limits) as api:
+        body = {"writeKey": api.write, "userId": "1", "event": "Order Seen"}
+        answers = [await api.client.post("/v1/track", json=body) for _ in range(8)]
+        assert 2 <= len(refused(answers)) <= 3
