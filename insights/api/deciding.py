@@ -6,9 +6,11 @@ What may go wrong with a decision never costs the shop its events.
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 import structlog
@@ -38,6 +40,9 @@ from insights.vocabulary.ids import ProjectId, VisitorId
 
 FRESH_MS = 60_000
 """Older news is stored, but nothing is decided on it: the moment to show something has passed."""
+
+MOST_FULL: Final = 3
+"""Entries for which there was no room at one moment: then nothing is shown."""
 
 log = structlog.get_logger()
 
@@ -124,24 +129,36 @@ class Deciding:
         return choice
 
     async def choose_again(self, stored: Entry, asked: Asked) -> Choice | None:
-        """Decides once more, by the profile that is built from what is stored now, the batch among it.
+        """Decides once more, by the profile that is built from what is stored now, the batch among it: on more than
+        was known, or on what ranks next where there was no room for what was chosen.
 
         The events are safe already: whatever goes wrong here, nothing is shown and nothing is said.
         """
+        again = None if stored.decision is None or stored.no_room else stored.decision["id"]
+        full: set[UUID] = set()
+        last, choice = stored, None
+        while True:
+            if last.no_room and last.reservation is not None:
+                full.add(last.reservation.entry_id)
+            if len(full) >= MOST_FULL:
+                return None
+            last, choice = await self._once_more(stored, asked, again, full)
+            if not last.no_room:
+                return None if last.undecided else choice
+            again = None
+
+    async def _once_more(
+        self, stored: Entry, asked: Asked, decision_id: UUID | None, without: Collection[UUID]
+    ) -> tuple[Entry, Choice | None]:
+        """What was recorded of it, and the choice; None where there is none, or it could not be made."""
         started = time.perf_counter_ns()
         project_id = ProjectId(stored.project_id)
-        try:
-            _, copy = await self.prepare(project_id, VisitorId(stored.visitor_id))
-        except WhyleftError:
-            return None
-        if copy is None:
-            return None
         entry = structs.replace(
             stored,
             events=(),
             rejected=(),
             decision=None,
-            before=copy.version,
+            before=None,
             fresh=0,
             stale=False,
             undecided=False,
@@ -149,8 +166,14 @@ class Deciding:
             no_room=False,
         )
         try:
-            again = None if stored.decision is None else stored.decision["id"]
-            choice = self._decide(copy.profile, stored, asked, [], again)
+            _, copy = await self.prepare(project_id, VisitorId(stored.visitor_id))
+        except WhyleftError:
+            return entry, None
+        if copy is None:
+            return entry, None
+        entry.before = copy.version
+        try:
+            choice = self._decide(copy.profile, stored, asked, [], decision_id, without)
             if choice is not None:
                 _claim(copy, entry, choice, asked, started)
                 await self._recorder.record(entry)
@@ -159,12 +182,18 @@ class Deciding:
             if not isinstance(error, Exception):
                 raise
             log.warning("decision_failed", error=type(error).__name__)
-            return None
+            return entry, None
         self.settle(project_id, entry, copy)
-        return None if entry.undecided else choice
+        return entry, choice
 
     def _decide(
-        self, profile: Profile, entry: Entry, asked: Asked, marks: list[int], decision_id: UUID | None
+        self,
+        profile: Profile,
+        entry: Entry,
+        asked: Asked,
+        marks: list[int],
+        decision_id: UUID | None,
+        without: Collection[UUID] = (),
     ) -> Choice | None:
         received_ms = entry.received_ms
         last = asked.batch.events[-1]
@@ -188,6 +217,7 @@ class Deciding:
             limits=self._limits,
             plan=plan,
             locale=asked.locale,
+            without=without,
         )
 
 

@@ -173,9 +173,7 @@ class Ingest:
             raise
         if copy is not None:
             self._deciding.settle(project_id, entry, copy)
-        if entry.no_room:
-            choice = None
-        elif request is not None and (entry.undecided or (entry.stale and choice is None)):
+        if request is not None and (entry.undecided or (entry.stale and choice is None)):
             choice = await self._deciding.choose_again(entry, request)
         self._meters.requests.took(added, len(batch.events) - added, len(reading.rejected))
         answer: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -35,6 +35,8 @@ from insights.vocabulary.withheld import HOLDOUT
 __all__ = ["Choice", "Limits", "decide"]
 
 HELD_OUT: Final = "Held out: they get nothing, so that it can be measured what the others get out of it."
+
+NO_ROOM_LEFT: Final = "its budget, cap or codes had just run out"
 
 NO_MOMENT: Final = frozenset(
     {
@@ -101,10 +103,12 @@ def decide(
     plan: Plan = RULES_ONLY,
     locale: str = "",
     decision_id: UUID | None = None,
+    without: Collection[UUID] = (),
 ) -> Choice | None:
     """The choice to make now; None when there is none: nothing but doing nothing is eligible, or no moment for it.
 
     ``now_ms`` is the server's clock in epoch milliseconds. ``decision_id`` decides the draw; left out, it is a new one.
+    ``without``: the shop's entries that were chosen at this moment and had no room.
     The profile keeps the stage, and that doing nothing was chosen; that something is served is for the caller to mark
     once it will be (``Profile.mark_served``).
     """
@@ -116,16 +120,20 @@ def decide(
         return None
     if profile.kept:
         plan = replace(plan, catalogue=with_kept(plan.catalogue, profile, now_ms))
-    candidates, excluded = eligible(moment, plan.catalogue, limits)
+    candidates, excluded = eligible(moment, plan.catalogue.without(without), limits)
     if not candidates:
         return None
+    if without:
+        open_now = {one.action for one in candidates}
+        full = {one.action for one in plan.catalogue.offers if one.entry_id in without} - open_now
+        excluded.update((action.value, NO_ROOM_LEFT) for action in full)
     ranking = rank(candidates, moment)
     # On all devices of a person or on none. Who was there first stays what they were.
     holdout = plan.holds_out(UUID(bytes=profile.person) if profile.person else visitor_id)
     eligible_bits = _bits(candidates)
     drawn_from = _open_bits(ranking, plan, holdout)
     certain = ranking.chosen is not None and not holdout and plan.learned is None
-    if not certain and _said_lately(profile, eligible_bits, drawn_from, now_ms, limits):
+    if not certain and not without and _said_lately(profile, eligible_bits, drawn_from, now_ms, limits):
         # Before the draw: were it after, what is logged would depend on what was drawn, and no probability be exact.
         return None
     if decision_id is None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -108,6 +108,12 @@ class Catalogue:
     offers: tuple[LiveOffer, ...]
     facts: ShopFacts = NO_FACTS
     _open: dict[Stage, Open] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def without(self, entries: Collection[UUID]) -> Catalogue:
+        """The same without these entries of the shop's."""
+        if not entries:
+            return self
+        return replace(self, offers=tuple(offer for offer in self.offers if offer.entry_id not in entries))
 
     def open_in(self, stage: Stage) -> Open:
         """What of it is for visitors in ``stage``: found out once, not at every moment."""

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select
 
+from adapters.postgres.engine import DatabaseUrls
 from insights.decisions.plan import ARMS, Learned
 from insights.decisions.situation import NAMES
 from insights.models import Decision, DiscountCode, LiveClaim, LiveSpend
 from insights.policies.policy import Policy, Settings
 from insights.policies.sums import Sums
 from insights.privacy.erase import erase_visitors
+from insights.settings import Settings as ServerSettings
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api
+from tests.process import running
 
 WORDS = {
     "default": {"title": "{percent} % for you", "body": "Your code is {code}.", "cta_label": "Go", "cta_href": "@cart"}
@@ -118,17 +122,6 @@ async def test_fresh_visitor_ids_from_one_device_farm_no_codes(api: Api) -> None
     assert other["action"] == "discount_popup"
 
 
-async def test_one_code_a_visitor(api: Api) -> None:
-    await with_margin(api)
-    await ask(api, "POST", "/v1/live-actions", json=discount())
-    visitor = str(uuid4())
-    first = await leaves_with_a_cart(api, visitor)
-    second = await leaves_with_a_cart(api, visitor)
-    assert first is not None
-    assert first["action"] == "discount_popup"
-    assert second is None or second["action"] != "discount_popup"
-
-
 async def test_one_address_gets_one_code_however_many_devices_it_is_given_on(api: Api) -> None:
     await with_margin(api)
     await ask(api, "POST", "/v1/live-actions", json=discount())
@@ -171,14 +164,43 @@ async def test_one_mailbox_gets_one_code_whatever_accounts_and_spellings_it_is_g
     assert len(left) == 1
 
 
-async def test_without_room_nothing_is_shown_and_what_would_have_been_is_logged(api: Api) -> None:
+async def test_without_room_what_ranks_next_is_shown_and_what_would_have_been_is_logged(api: Api) -> None:
     await with_margin(api)
     await ask(api, "POST", "/v1/live-actions", json=discount(incentive={"percent": 10, "budget_minor": 10}))
+    shown = await leaves_with_a_cart(api)
+    assert shown is not None
+    assert shown["action"] == "cart_save"
+    async with api.services.database.transaction(api.project_id) as tx:
+        full, next_best = (await tx.scalars(select(Decision).order_by(Decision.policy))).all()
+        assert await tx.scalar(select(func.count()).select_from(DiscountCode)) == 0
+    assert (full.action, full.policy, full.held_back) == ("do_nothing", "no_room", "discount_popup")
+    assert (full.entry_id, full.given_minor) == (None, None)
+    assert (next_best.action, next_best.policy, str(next_best.id)) == ("cart_save", "rules-1", shown["decision_id"])
+    assert next_best.excluded["discount_popup"] == "its budget, cap or codes had just run out"
+    assert "discount_popup" not in next_best.probabilities
+
+
+async def test_of_many_that_have_no_room_a_few_are_tried(api: Api) -> None:
+    await with_margin(api)
+    for number in range(5):
+        too_little = {"percent": 10, "budget_minor": 10 + number}
+        entry = discount(name=f"discount {number}", priority=95 - number, incentive=too_little)
+        await ask(api, "POST", "/v1/live-actions", json=entry)
     assert await leaves_with_a_cart(api) is None
     async with api.services.database.transaction(api.project_id) as tx:
-        decision = (await tx.scalars(select(Decision))).one()
-    assert (decision.action, decision.policy, decision.held_back) == ("do_nothing", "no_room", "discount_popup")
-    assert (decision.entry_id, decision.given_minor) == (None, None)
+        assert {one.policy for one in await tx.scalars(select(Decision))} == {"no_room"}
+        assert await tx.scalar(select(func.count()).select_from(Decision)) == 3
+
+
+async def test_one_code_a_visitor_who_is_shown_other_actions_on_later_visits(
+    database_urls: DatabaseUrls, tmp_path: Path
+) -> None:
+    async with running(ServerSettings(data_dir=tmp_path, action_gap_seconds=0), database_urls) as process:
+        api, visitor = Api(process), str(uuid4())
+        await with_margin(api)
+        await ask(api, "POST", "/v1/live-actions", json=discount())
+        shown = [await leaves_with_a_cart(api, visitor) for _ in range(2)]
+    assert [one and one["action"] for one in shown] == ["discount_popup", "cart_save"]
 
 
 async def test_a_visitor_reads_it_in_their_language(api: Api) -> None:

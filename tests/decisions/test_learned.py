@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
 
+from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.decisions.decide import HOLDOUT, Choice, Limits
+from insights.decisions.offer import Catalogue
 from insights.decisions.plan import ARM, ARMS, Learned, Plan
 from insights.decisions.rank import RULES
 from insights.decisions.situation import NAMES
 from insights.policies.policy import Policy, Settings
 from insights.policies.sums import Sums
+from insights.profiles.profile import ACTION_BIT
 from insights.vocabulary.actions import LiveAction
 from tests.profiles.visit import Visit
 
@@ -163,3 +167,19 @@ def test_what_is_held_back_is_drawn_as_for_the_others() -> None:
         held = chosen(leaving_with_a_cart(), Plan(salt=SALT, holdout=1.0, learned=learned), decision_id)
         assert held.learning.held_back is shown.action
         assert shown.learning.held_back is None
+
+
+def test_what_had_no_room_is_passed_over_at_once_and_the_chances_are_of_the_others() -> None:
+    (saving,) = (offer for offer in DEFAULT_CATALOGUE.offers if offer.action is LiveAction.CART_SAVE)
+    entry, other = uuid4(), uuid4()
+    shops = Catalogue((replace(saving, entry_id=entry, priority=99), replace(saving, entry_id=other)))
+    visit, plan = leaving_with_a_cart(), Plan(salt=SALT, catalogue=shops, learned=taught({LiveAction.CART_SAVE: 9.0}))
+    # What was noted of the choice that had no room is that nothing was done.
+    visit.profile.quiet = visit.profile.quiet_open = ACTION_BIT[LiveAction.CART_SAVE]
+    visit.profile.quiet_at = visit.at_ms
+    assert visit.decide(plan=plan, limits=WIDE) is None
+    choice = visit.decide(plan=plan, limits=WIDE, without={entry})
+    assert choice is not None
+    assert choice.shown is None or choice.shown.entry_id == other
+    assert sum(choice.probabilities.values()) == pytest.approx(1.0)
+    assert visit.decide(plan=plan, limits=WIDE, without={entry, other}) is None
