@@ -34,7 +34,7 @@ from insights.settings import Settings
 from insights.shipped import shipped
 from insights.wiring.services import Services, build
 from insights.worker import ensure_partitions
-from tests.viewer.furnish import furnish
+from tests.viewer.furnish import SEGMENTS, furnish
 from tests.viewer.tour import routes
 
 EVENTS = 1_000_000
@@ -129,6 +129,7 @@ async def shop(services: Services, owner_url: str, project_id: UUID, events: int
         "flow_id": flow.id,
         "pattern_id": pattern,
         "policy_id": furnished.policy_id,
+        "segment": SEGMENTS[0][0],
         "entry": str(furnished.entry_id),
     }
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import to_words
 from flows.store import conditions_of_flows
@@ -21,8 +22,10 @@ from insights.conditions.places import Place
 from insights.errors import Refused
 from insights.models import Segment
 from insights.plans.entries import conditions_of_entries
+from insights.profiles.store import IDLE_SECONDS
 from insights.segments import membership, store
 from insights.segments.preview import preview
+from insights.segments.rename import rename_segment
 
 router = APIRouter(prefix="/v1/segments", tags=["segments"])
 
@@ -36,6 +39,17 @@ class SegmentChange(StoredBody):
     when: Written | None = Field(None, description="The condition: its JSON form or its text.")
 
 
+class SegmentPut(SegmentChange):
+    """The whole segment, and perhaps another name."""
+
+    name: str | None = Field(
+        None,
+        min_length=1,
+        max_length=60,
+        description="Another name; left out, it keeps its own. Refused while something asks about it by the old one.",
+    )
+
+
 class SegmentIn(SegmentChange):
     """A new segment."""
 
@@ -43,7 +57,7 @@ class SegmentIn(SegmentChange):
 
 
 class SegmentOut(BaseModel):
-    """A segment. ``members``: visitors who were in it at their last visit, or were added."""
+    """A segment. ``members``: visitors who were in it at their last visit, or were added; told where it is read."""
 
     id: UUID
     name: str
@@ -149,20 +163,22 @@ async def get_segment(name: Name, caller: SecretCaller, services: FromRequest, r
     """One segment, with its ETag."""
     async with services.database.transaction(caller.project_id) as tx:
         segment = await store.get_segment(tx, caller.project_id, name)
+        members = await store.members_of(tx, segment)
     response.headers["etag"] = etag_of(segment.version)
-    return _out(segment)
+    return _out(segment, members)
 
 
 @router.put("/{name}", response_model=SegmentOut)
 async def change_segment(
     name: Name,
-    body: SegmentChange,
+    body: SegmentPut,
     caller: SecretCaller,
     services: FromRequest,
     response: Response,
     if_match: IfMatch = None,
 ) -> SegmentOut:
-    """Changes a segment as a whole; its name stays. With If-Match only if nobody changed it meanwhile."""
+    """Changes a segment as a whole. With If-Match only if nobody changed it meanwhile."""
+    now = datetime.now(UTC)
     async with services.database.transaction(caller.project_id) as tx:
         segment = await store.change_segment(
             tx,
@@ -171,8 +187,12 @@ async def change_segment(
             description=body.description,
             written=body.when,
             version=version_of(if_match),
-            now=datetime.now(UTC),
+            now=now,
         )
+        if body.name is not None and body.name != name:
+            users = await _users(tx, caller.project_id)
+            seen_since = now - timedelta(seconds=IDLE_SECONDS)
+            await rename_segment(tx, caller.project_id, segment, body.name, users=users, seen_since=seen_since)
     response.headers["etag"] = etag_of(segment.version)
     return _out(segment)
 
@@ -181,10 +201,7 @@ async def change_segment(
 async def delete_segment(name: Name, caller: SecretCaller, services: FromRequest, if_match: IfMatch = None) -> None:
     """Deletes a segment that no other segment, published flow or live action asks about."""
     async with services.database.transaction(caller.project_id) as tx:
-        flows = await conditions_of_flows(tx, caller.project_id)
-        actions = await conditions_of_entries(tx, caller.project_id)
-        users = {f"flow {flow}": conditions for flow, conditions in flows.items()}
-        users |= {f"live action {action}": conditions for action, conditions in actions.items()}
+        users = await _users(tx, caller.project_id)
         await store.delete_segment(tx, caller.project_id, name, version=version_of(if_match), users=users)
 
 
@@ -201,6 +218,14 @@ async def remove_visitor(name: Name, visitor: UUID, caller: SecretCaller, servic
     """Takes back that a visitor was added; the segment's condition may still cover them."""
     async with services.database.transaction(caller.project_id) as tx:
         return AddedOut(changed=await membership.remove_visitor(tx, caller.project_id, name, visitor))
+
+
+async def _users(tx: AsyncSession, project_id: UUID) -> store.Users:
+    flows = await conditions_of_flows(tx, project_id)
+    actions = await conditions_of_entries(tx, project_id)
+    return {f"flow {flow}": conditions for flow, conditions in flows.items()} | {
+        f"live action {action}": conditions for action, conditions in actions.items()
+    }
 
 
 def _out(segment: Segment, members: int | None = None) -> SegmentOut:

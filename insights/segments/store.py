@@ -25,6 +25,9 @@ IN_SEGMENT: Final = "visitor.segments"
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 LONGEST_DESCRIPTION: Final = 1_000
 
+Users = Mapping[str, Iterable[Condition]]
+"""Who else than segments has conditions, and which they are."""
+
 
 def segments_named(condition: Condition) -> set[str]:
     """The segments that a condition asks about."""
@@ -84,8 +87,16 @@ async def get_segment(tx: AsyncSession, project_id: UUID, name: str, *, lock: bo
     # What is no name is not looked for: not every text can be sent to the database.
     segment = await tx.scalar(query.with_for_update() if lock else query) if _NAME.fullmatch(name) else None
     if segment is None:
-        raise NotFound(f"There is no segment {name[:60]!a} in this project. GET /v1/segments lists them.")
+        raise NotFound(f"There is no segment {name[:60]!a} in this project. Somebody may have renamed or deleted it.")
     return segment
+
+
+async def members_of(tx: AsyncSession, segment: Segment) -> int:
+    """How many visitors were in it at their last visit, or were added."""
+    count = select(func.count()).where(
+        SegmentMember.project_id == segment.project_id, SegmentMember.segment_id == segment.id
+    )
+    return await tx.scalar(count) or 0
 
 
 async def create_segment(
@@ -95,15 +106,10 @@ async def create_segment(
 
     Raises Refused for a name or number that does not fit, InUse for a name there is, ConditionInvalid.
     """
-    if not _NAME.fullmatch(name):
-        raise Refused(
-            f"{name[:60]!a} is no name: use 1 to 60 of a-z, 0-9, _ and -, beginning with a letter or digit.",
-            field="name",
-        )
+    refuse_no_name(name)
     await _lock(tx, project_id)
     others = await conditions_of_segments(tx, project_id)
-    if name in others:
-        raise InUse(f"There is a segment {name} already. Change it with PUT /v1/segments/{name}.", field="name")
+    refuse_taken(name, others)
     if len(others) >= MOST_SEGMENTS:
         raise Refused(f"A project has at most {MOST_SEGMENTS} segments. Delete one that nothing uses.", field="name")
     segment = Segment(
@@ -173,27 +179,14 @@ async def delete_segment(
     name: str,
     *,
     version: int | None,
-    users: Mapping[str, Iterable[Condition]],
+    users: Users,
 ) -> None:
-    """Deletes a segment that nothing asks about. ``users``: who else has conditions, and which they are.
-
-    Raises NotFound, Changed, InUse.
-    """
+    """Deletes a segment that nothing asks about. Raises NotFound, Changed, InUse."""
     await _lock(tx, project_id)
     segment = await get_segment(tx, project_id, name, lock=True)
     _hold_to_version(segment, version)
-    using = [
-        f"segment {other}"
-        for other, condition in (await conditions_of_segments(tx, project_id)).items()
-        if condition is not None and segment.name in segments_named(condition)
-    ]
-    using += [
-        user
-        for user, conditions in users.items()
-        if any(segment.name in segments_named(condition) for condition in conditions)
-    ]
-    if using:
-        raise InUse(f"{segment.name} is used by {', '.join(using[:10])}. Change that first.")
+    if users_told := using(segment.name, await conditions_of_segments(tx, project_id), users):
+        raise InUse(f"{segment.name} is used by {users_told}. Change that first.")
     await tx.execute(
         delete(SegmentMember).where(SegmentMember.project_id == project_id, SegmentMember.segment_id == segment.id)
     )
@@ -201,6 +194,34 @@ async def delete_segment(
         delete(SegmentMove).where(SegmentMove.project_id == project_id, SegmentMove.segment_id == segment.id)
     )
     await tx.delete(segment)
+
+
+def using(name: str, segments: Mapping[str, Condition | None], users: Users) -> str:
+    """Who asks about a segment, the first ten; "" when nobody does."""
+    found = [
+        f"segment {other}"
+        for other, condition in segments.items()
+        if condition is not None and name in segments_named(condition)
+    ]
+    found += [
+        user for user, conditions in users.items() if any(name in segments_named(condition) for condition in conditions)
+    ]
+    return ", ".join(found[:10])
+
+
+def refuse_no_name(name: str) -> None:
+    """Raises Refused for what cannot be a segment's name."""
+    if not _NAME.fullmatch(name):
+        raise Refused(
+            f"{name[:60]!a} is no name: use 1 to 60 of a-z, 0-9, _ and -, beginning with a letter or digit.",
+            field="name",
+        )
+
+
+def refuse_taken(name: str, others: Iterable[str]) -> None:
+    """Raises InUse for the name of another segment."""
+    if name in others:
+        raise InUse(f"There is a segment {name} already: change that one, or choose another name.", field="name")
 
 
 def _hold_to_version(segment: Segment, version: int | None) -> None:

@@ -36,6 +36,7 @@ from insights.viewer.privacy_pages import PrivacyPages
 from insights.viewer.reading import Reader
 from insights.viewer.render import STATIC, Headers, environment
 from insights.viewer.report_pages import ReportPages
+from insights.viewer.segment_pages import SegmentPages
 from insights.viewer.settings_pages import SettingsPages
 from insights.viewer.stuck_pages import StuckPages
 from insights.viewer.visit_pages import VisitPages
@@ -112,6 +113,7 @@ def create_viewer(
 
     if api is not None:
         groups.append(FlowPages(desk, OwnApi(api)))
+        groups.append(SegmentPages(desk, OwnApi(api)))
         groups.append(AccessPages(desk, OwnApi(api)))
         groups.append(SettingsPages(desk, OwnApi(api), login_pages))
 

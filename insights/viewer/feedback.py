@@ -23,6 +23,8 @@ DONE: Final = {
     "unsubscribed": "They are off the list.",
     "paused": "Paused: nothing starts it any more. Runs under way go on to their end.",
     "resumed": "It runs again, for what happens from now on.",
+    "segment_made": "Made. Who fits is in it from their next visit on, and at once wherever somebody asks.",
+    "removed": "It is gone.",
     "archived": "Archived. Its runs under way are cancelled.",
     "restored": "It is back, and paused.",
     "published": "It is live, for what happens from now on.",
@@ -34,11 +36,19 @@ DONE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A form that was not taken: the headline, what to do, and what was typed (field → text)."""
+    """A form that was not taken: the headline, what to do, what was typed (field → text), the status it is answered
+    with, and what stands beside its fields (field → what is wrong with it)."""
 
     title: str
     text: str
     typed: Mapping[str, str]
+    status: int
+    beside: Mapping[str, str]
+
+    @property
+    def first(self) -> str:
+        """The first faulty field in the form's order, which browsers send it in; "" where none is told."""
+        return next((name for name in (*self.typed, *self.beside) if name in self.beside), "")
 
 
 def done(request: Request) -> str:
@@ -51,6 +61,6 @@ def refusal(request: Request) -> Refusal | None:
     return getattr(request.state, "refusal", None)
 
 
-def refuse(request: Request, title: str, text: str, typed: Mapping[str, str]) -> None:
+def refuse(request: Request, refused: Refusal) -> None:
     """Has the next page of this request say so."""
-    request.state.refusal = Refusal(title, text, typed)
+    request.state.refusal = refused

@@ -10,13 +10,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from insights.conditions.places import Place
 from insights.errors import NotFound, Refused
+from insights.viewer.condition_form import help_in
 from insights.viewer.flow_offers import offers_of
 from insights.viewer.flow_tree import Tree, tree_of, trigger_words
 from insights.viewer.gate import Viewer
 from insights.viewer.own_api import FORM as SCRIPT
 from insights.viewer.own_api import TOKEN_HEADER, OwnApi, refusal
-from insights.viewer.page_group import Desk, PageGroup, path_id
+from insights.viewer.page_group import Desk, PageGroup, looked_at, path_id
 from insights.viewer.wording import REASONS, label
 from insights.vocabulary.actions import RecoveryAction
 
@@ -143,10 +145,11 @@ class FlowPages(PageGroup):
             viewer,
             "flow_build",
             flow=built,
-            etag=_etag(built["revision"]),
+            etag=f'"{built["revision"]}"',
             tree=tree_of(built["definition"], built["faults"]),
             counts=None,
             labels=LABELS,
+            help=help_in(Place.FLOW),
             offers=await offers_of(self._api, request, viewer),
             api_token=self._token(request, SCRIPT),
         )
@@ -157,7 +160,7 @@ class FlowPages(PageGroup):
         if move not in MOVES:
             raise NotFound("A flow is published, paused, resumed, archived or restored.")
         body = {"runs": "cancel" if form.get("runs") == "cancel" else "finish"} if move == "pause" else None
-        if_match = _looked_at(form)
+        if_match = looked_at(form)
         await self._api.asked(request, viewer, "POST", f"/v1/flows/{flow_id}/{move}", body, if_match=if_match)
         return self._to(request, f"/flows/{flow_id}" if move != "archive" else "/flows", done=MOVES[move])
 
@@ -167,7 +170,7 @@ class FlowPages(PageGroup):
         if not number.isdecimal():
             raise NotFound("That is no version: they are counted from 1.")
         version = await self._api.asked(request, viewer, "GET", f"/v1/flows/{flow_id}/versions/{number}")
-        body, if_match = {"definition": version["definition"]}, _looked_at(form)
+        body, if_match = {"definition": version["definition"]}, looked_at(form)
         await self._api.asked(request, viewer, "PUT", f"/v1/flows/{flow_id}", body, if_match=if_match)
         return self._to(request, f"/flows/{flow_id}", done="taken_back")
 
@@ -219,16 +222,6 @@ class FlowPages(PageGroup):
         if not self._desk.gate.is_ours(request, SCRIPT, request.headers.get(TOKEN_HEADER, "")):
             return None, refusal(403, "This page is from another login. Reload it; what was saved is kept.")
         return viewer, None
-
-
-def _looked_at(form: dict[str, str]) -> str:
-    """The revision that a form was made for, as a condition on what it does."""
-    revision = form.get("revision", "")
-    return _etag(int(revision)) if revision.isdigit() else ""
-
-
-def _etag(revision: int) -> str:
-    return f'"{revision}"'
 
 
 def _counts(figures: dict[str, Any], live: int | None) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ Nothing goes around the API: its checks of role, version and input hold for peop
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -43,12 +44,14 @@ class Answer:
 
 
 class Declined(WhyleftError):
-    """What the API refused, in its own words."""
+    """What the API refused, in its own words. ``field``: what it calls the field that is wrong; ``faults``: everything
+    wrong with a definition, each with its pointer, the problem and the fix."""
 
-    def __init__(self, status: int, title: str, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, status: int, said: Mapping[str, Any]) -> None:
+        super().__init__(str(said.get("detail", "The API refused this.")), field=said.get("field"))
         self.status = status  # type: ignore[misc]
-        self.title = title  # type: ignore[misc]
+        self.title = str(said.get("title", ""))  # type: ignore[misc]
+        self.faults: Sequence[Mapping[str, Any]] = said.get("faults", ())
 
 
 class OwnApi:
@@ -105,8 +108,7 @@ class OwnApi:
         if answer.ok:
             return answer.body
         said = answer.body or {}
-        detail = str(said.get("detail", "The API refused this."))
-        raise NotFound(detail) if answer.status == 404 else Declined(answer.status, str(said.get("title", "")), detail)
+        raise NotFound(str(said.get("detail", ""))) if answer.status == 404 else Declined(answer.status, said)
 
     def passing(self, request: Request, viewer: Viewer) -> Response:
         """Hands a script's request on as it came. Only what is in ``ROOMS``."""

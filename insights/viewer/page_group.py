@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,9 +16,10 @@ from starlette.routing import BaseRoute, Route
 
 from adapters.postgres.engine import Database
 from insights.access.roles import Role
-from insights.errors import NotFound, WhyleftError
-from insights.viewer.feedback import refuse
-from insights.viewer.form import read_form
+from insights.errors import Changed, NotFound, WhyleftError
+from insights.viewer.faulty_fields import Called, as_is, told
+from insights.viewer.feedback import Refusal, refusal, refuse
+from insights.viewer.form import MAX_BYTES, read_form
 from insights.viewer.gate import FOREIGN_FORM, Gate, Viewer
 from insights.viewer.reading import Reader
 from insights.viewer.render import page, root
@@ -88,12 +89,15 @@ class PageGroup(ABC):
         refused: str = "Nothing was changed",
         role: Role = Role.EDITOR,
         again: Show | None = None,
+        called: Called = as_is,
+        most: int = MAX_BYTES,
     ) -> Route:
         """A form that was signed for ``form`` (see ``_token``). ``refused`` is the headline when it is not done;
-        ``role`` is the least that may do it; ``again`` shows the form anew, with what was typed, when it is refused."""
+        ``role`` is the least that may do it; ``again`` shows the form anew, with what was typed, when it is refused;
+        ``called`` says which of its fields the API means; ``most``: bytes that it may have."""
 
         async def handle(request: Request) -> Response:
-            fields = await read_form(request)
+            fields = await read_form(request, most)
             viewer = await self._desk.gate.viewer(request)
             if viewer is None:
                 return self._desk.gate.to_login_from_form(request)
@@ -105,9 +109,13 @@ class PageGroup(ABC):
                 return await take(request, viewer, fields)
             except WhyleftError as error:
                 if again is None:
-                    return self._say(request, viewer, error.status, refused, error.detail)
-                refuse(request, refused, error.detail, fields)
-                answer = await again(request, viewer)
+                    return self._say(request, viewer, error.status, refused, told(error, called, fields)[0])
+                text, beside = told(error, called, fields)
+                refuse(request, Refusal(refused, text, fields, error.status, beside))
+                try:
+                    answer = await again(request, viewer)
+                except WhyleftError as gone:  # what the form was about is not there any more
+                    return self._say(request, viewer, gone.status, refused, gone.detail)
                 answer.status_code = error.status
                 return answer
 
@@ -148,3 +156,19 @@ def path_id(request: Request, name: str, what: str) -> UUID:
         return UUID(request.path_params[name])
     except ValueError:
         raise NotFound(f"That is no {what} id: one has 32 hexadecimal digits.") from None
+
+
+def looked_at(form: Mapping[str, str]) -> str:
+    """The revision that a form was made for, as a condition on what it does: an If-Match header, or "" for none."""
+    revision = form.get("revision", "")
+    return f'"{revision}"' if revision.isdecimal() else ""
+
+
+def revision_of(request: Request, typed: Mapping[str, str], stored: int) -> str:
+    """The revision to write into a form: what is stored, or still the one that was looked at when it was filled in.
+
+    After a refusal because of somebody else's change the page shows that change, so what is sent then knows of it.
+    """
+    refused = refusal(request)
+    changed = refused is not None and refused.status == Changed.status
+    return str(stored) if changed else typed.get("revision", str(stored))

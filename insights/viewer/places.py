@@ -20,6 +20,7 @@ PLACES: Final = (
     Place("home", "Today", "/"),
     Place("sessions", "Sessions", "/sessions", frozenset({"session", "visitor"})),
     Place("flows", "Flows", "/flows", frozenset({"flow"})),
+    Place("segments", "Segments", "/segments", frozenset({"segment"})),
     Place("patterns", "Patterns", "/patterns", frozenset({"pattern"})),
     Place("reports", "Reports", "/reports"),
     Place("actions", "Live actions", "/actions", frozenset({"action", "policy"})),

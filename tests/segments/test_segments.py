@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from insights.access.keys import create_key
+from insights.models import Visitor
 from tests.api.conftest import Api
-from tests.segments.people import CART, create, segments_of, tag, visit
+from tests.segments.people import CART, close_visits, create, segments_of, tag, visit
 
 
 async def test_a_segment_is_defined_read_changed_and_deleted(api: Api) -> None:
@@ -90,6 +91,34 @@ async def test_two_changes_at_once_make_no_circle_together(api: Api) -> None:
         api.client.put("/v1/segments/b", headers=api.headers, json={"when": 'visitor.segments has "a"'}),
     )
     assert sorted(answer.status_code for answer in answers) == [200, 422]
+
+
+async def test_a_segment_is_renamed_while_nothing_asks_about_it(api: Api) -> None:
+    made = await create(api, "carts", "cart.items > 0")
+    await create(api, "best", 'visitor.segments has "carts"')
+    inside, outside = await visit(api, ("cart_added", CART)), await visit(api)
+    await close_visits(api)
+    before = {visitor: await version_of(api, visitor) for visitor in (inside, outside)}
+    body = {"name": "baskets", "description": "", "when": made["when"]}
+    for refused in (body, body | {"name": "best"}):
+        answer = await api.client.put("/v1/segments/carts", headers=api.headers, json=refused)
+        assert (answer.status_code, answer.json()["field"]) == (409, "name")
+    bad = await api.client.put("/v1/segments/carts", headers=api.headers, json=body | {"name": "The Carts"})
+    assert (bad.status_code, bad.json()["field"]) == (400, "name")
+    assert (await api.client.delete("/v1/segments/best", headers=api.headers)).status_code == 204
+    renamed = await api.client.put("/v1/segments/carts", headers={**api.headers, "if-match": made["etag"]}, json=body)
+    assert (renamed.status_code, renamed.json()["name"], renamed.json()["id"]) == (200, "baskets", made["id"])
+    assert (await api.client.get("/v1/segments/carts", headers=api.headers)).status_code == 404
+    read = (await api.client.get("/v1/segments/baskets", headers=api.headers)).json()
+    assert (read["members"], await segments_of(api, inside)) == (1, ["baskets"])
+    # Processes that know somebody by the old name look them up anew, and only those.
+    assert await version_of(api, inside) > before[inside]
+    assert await version_of(api, outside) == before[outside]
+
+
+async def version_of(api: Api, visitor: UUID) -> int:
+    async with api.services.database.transaction(api.project_id) as tx:
+        return (await tx.get_one(Visitor, (api.project_id, visitor))).version
 
 
 async def test_a_preview_counts_who_matches_now_and_shows_some_with_the_reason(api: Api) -> None:

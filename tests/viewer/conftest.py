@@ -26,7 +26,7 @@ from insights.wiring.services import Services, build
 from tests.browser import ARGUMENTS, chromium_path
 from tests.patterns.shop import NOW as WEEKS_END
 from tests.patterns.shop import Weeks
-from tests.viewer.furnish import Furnished, furnish
+from tests.viewer.furnish import SEGMENTS, Furnished, furnish
 from tests.viewer.seed import NOW, Keys, Visit, seed_shop
 from tests.viewer.tour import pages
 
@@ -137,6 +137,7 @@ class Whole:
             "flow_id": [str(self.flow_id)],
             "pattern_id": [str(self.pattern_id)],
             "policy_id": [str(self.furnished.policy_id)],
+            "segment": [name for name, *_ in SEGMENTS],
             "entry": ["trust_card", str(self.furnished.entry_id)],
         }
 

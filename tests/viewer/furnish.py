@@ -16,6 +16,7 @@ from insights.learning.promotion import challenge
 from insights.patterns.subscribers import subscribe_mail
 from insights.plans.entries import create_entry
 from insights.plans.shop import change_shop
+from insights.segments.store import create_segment
 from insights.viewer.saved_views import save_view
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.stages import Stage
@@ -35,6 +36,14 @@ WORDS = {
         "cta_href": "/brewers",
     },
 }
+
+
+SEGMENTS = (
+    ("big-carts", "Carts worth a call", "cart.value >= 50 EUR and visitor.last_seen_at within 30d"),
+    ("friends", "Those whom we know", None),
+    ("price-minded", "", 'insight.reason = "price_hesitation" or session.coupons_refused > 0'),
+)
+"""Name, what it is for, condition."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,8 @@ async def furnish(services: Services, project_id: UUID, now: datetime) -> Furnis
         policy_id = (await challenge(tx, project_id, "Bolder", {"explorer": "thompson"}, now)).id
         for name, query in (("Phone checkouts", "?page=/checkout&device=phone"), ("Broken", "?reason=technical_error")):
             await save_view(tx, project_id, name, query, now)
+        for name, about, when in SEGMENTS:
+            await create_segment(tx, project_id, name=name, description=about, written=when, now=now)
         await subscribe_mail(tx, project_id, "grace@kettle.example", report="weekly", now=now)
     return Furnished(entry_id, policy_id, invitation)
 

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from adapters.postgres.base import Base
 from adapters.postgres.engine import Database, conninfo
+from insights.segments.store import create_segment
 from insights.vocabulary.events import PROPS
 from tests.viewer.seed import NOW, Visit, store
 
@@ -51,9 +52,11 @@ OURS: Final[dict[str, set[str]]] = {
     "membership": {"role"},
     "pattern": {"dimension", "kind", "reason"},
     "policy": {"role", "settings"},
+    "segment": {"condition"},
     "session": {"kind", "reason"},
 }
-"""Columns by table in which only the product's own words stand; what reads them relies on it."""
+"""Columns by table in which only the product's own words stand; what reads them relies on it. A segment's condition
+is held to its language: ``add_hostile_segment`` writes the most that it lets through."""
 
 OUR_KEYS: Final = frozenset({"do", "on", "kind", "reasons", "action", "template", "stages"})
 """Keys of stored JSON whose values are such words."""
@@ -162,3 +165,11 @@ async def add_hostile_visit(database: Database, project_id: UUID, started_at: An
     async with database.transaction(project_id) as tx:
         await store(tx, project_id, visit)
     return visit
+
+
+async def add_hostile_segment(database: Database, project_id: UUID) -> None:
+    """A segment that asks for a hostile tag."""
+    tag = "<b data-of=segment.condition><script>alert('fired')</script><img src=x onerror=alert('fired')>"
+    async with database.transaction(project_id) as tx:
+        written = {"field": "visitor.tags", "op": "has", "value": tag}
+        await create_segment(tx, project_id, name="hostile", description="", written=written, now=NOW)

@@ -79,6 +79,8 @@ def places(filled: Filled) -> dict[str, str]:
         "flows": "/flows",
         "flow": f"/flows/{filled.flow}",
         "builder": f"/flows/{filled.flow}/build",
+        "segments": "/segments",
+        "segment": "/segments/big-carts?who=now",
         "actions": "/actions",
         "action": f"/actions/{filled.furnished.entry_id}",
         "lift": "/lift",

@@ -201,7 +201,7 @@ async def test_the_builder_offers_what_a_step_may_name(whole: Whole, inside: htt
     page = unescape((await inside.get(f"/app/flows/{whole.flow_id}/build")).text)
     offers = json.loads(re.search(r'data-offers="(\{.*?\})">', page)[1])  # type: ignore[index]
     assert "cart_reminder" in offers["messages"]["send_email"] and "cart_reminder" in offers["messages"]["send_sms"]
-    assert offers["segments"] == []
+    assert offers["segments"] == ["big-carts", "friends", "price-minded"]
     assert (offers["channels"]["send_email"], offers["channels"]["send_sms"]) == (["main-mail", "spare-mail"], [])
 
 

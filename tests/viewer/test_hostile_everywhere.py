@@ -25,7 +25,7 @@ from tests.attack.test_csv_files import would_be_calculated
 from tests.demo.serving import serving
 from tests.viewer import tour
 from tests.viewer.conftest import Whole, log_in
-from tests.viewer.hostile import add_hostile_visit, poison, text_of
+from tests.viewer.hostile import add_hostile_segment, add_hostile_visit, poison, text_of
 from tests.viewer.watching import look_around, watch
 
 MUST_BE_SHOWN = frozenset(
@@ -54,6 +54,8 @@ MUST_BE_SHOWN = frozenset(
         "policy.name",
         "project.name",
         "saved_view.name",
+        "segment.condition",
+        "segment.description",
         "segment.name",
         "session.exit_path",
         "session.landing_path",
@@ -71,6 +73,7 @@ async def everything(whole: Whole, database_urls: DatabaseUrls) -> AsyncIterator
     now = datetime.now(UTC)
     made = await fill(whole.database, whole.project_id, furnished=True)
     visit = await add_hostile_visit(whole.database, whole.project_id, now - timedelta(minutes=40))
+    await add_hostile_segment(whole.database, whole.project_id)
     poison(database_urls.owner, whole.project_id)
     known = whole.known()
     more = {

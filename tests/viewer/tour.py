@@ -30,6 +30,7 @@ BESIDES: Final[Mapping[str, Sequence[str]]] = {
     "/reports": ("?split=2026-11-20", "?dimension=page&name=/nowhere", "?by=product"),
     "/reports/sessions": ("?reason=technical_error",),
     "/flows": ("?archived=true",),
+    "/segments/{segment}": ("?who=now",),
     "/settings/changes": ("?subject=flow", "?subject=member"),
     "/invitation": ("?link=unknown",),
     "/password": ("?link=unknown",),
