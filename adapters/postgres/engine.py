@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -63,7 +64,8 @@ def sqlalchemy_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise DatabaseUrlInvalid(
-            "WHYLEFT_DATABASE_URL is not a PostgreSQL URL: write postgresql://user:password@host:5432/database."
+            "WHYLEFT_DATABASE_URL is not a PostgreSQL URL: write postgresql://user:password@host:5432/database, and what is "
+            "special in the password by its code, as %40 for @."
         ) from error
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise DatabaseUrlInvalid(
@@ -73,8 +75,11 @@ def sqlalchemy_url(url: str) -> URL:
 
 
 def conninfo(url: str) -> str:
-    """``url`` as libpq takes it."""
-    return sqlalchemy_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    """``url`` as libpq takes it: what SQLAlchemy reads in it, word by word, for the two write and read blanks and plus
+    signs in URLs in different ways. Raises DatabaseUrlInvalid."""
+    parsed = sqlalchemy_url(url)
+    _, words = parsed.get_dialect()().create_connect_args(parsed)
+    return make_conninfo(**words)
 
 
 def connect_options(urls: DatabaseUrls) -> dict[str, Any]:

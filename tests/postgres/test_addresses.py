@@ -1,0 +1,53 @@
+"""One URL leads everybody to the same place: the pool, which SQLAlchemy opens, and the connections that libpq opens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import text
+
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from adapters.postgres.pipe import Pipe
+
+
+@pytest.fixture
+def spaced(postgres: EmbeddedPostgres) -> Iterator[DatabaseUrls]:
+    """A database with a blank, a plus and a slash in its name, asked for with a password that has them too."""
+    name = f"a b+c/{uuid4().hex}"
+    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as owner:
+        owner.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        written = postgres.url(name).replace("postgres@", "postgres:x%20y+z@")
+        yield DatabaseUrls(owner=written, app=written)
+        owner.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+async def test_pool_and_pipe_reach_the_same_database_whatever_its_name(spaced: DatabaseUrls) -> None:
+    database, pipe = Database(spaced), Pipe(spaced)
+    try:
+        async with database.transaction(None) as tx:
+            by_pool = await tx.scalar(text("SELECT current_database()"))
+        (by_pipe,) = await pipe.run(uuid4(), [("SELECT current_database()", {})])
+    finally:
+        await pipe.close()
+        await database.close()
+    assert str(by_pool).startswith("a b+c/")
+    assert by_pipe == (by_pool,)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://u:a%20b@h/d", {"user": "u", "password": "a b", "host": "h", "dbname": "d"}),
+        ("postgresql://u:a+b%25%23@h/d", {"user": "u", "password": "a+b%#", "host": "h", "dbname": "d"}),
+        ("postgresql://u@[::1]:5/d?sslrootcert=%2Fa%20b", {"host": "::1", "port": "5", "sslrootcert": "/a b"}),
+        ("postgresql://u@/d?host=x,y&port=1,2", {"host": "x,y", "port": "1,2", "user": "u", "dbname": "d"}),
+    ],
+)
+def test_libpq_reads_what_the_url_says(url: str, words: dict[str, str]) -> None:
+    assert words.items() <= conninfo_to_dict(conninfo(url)).items()
