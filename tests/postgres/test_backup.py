@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from adapters.postgres import binaries, migrate
 from adapters.postgres.embedded import EmbeddedPostgres
-from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from adapters.postgres.engine import Database, DatabaseUrls, conninfo, connect_options
 from bench.visits import FAILS, visit
 from insights.access.key_ring import KeyRing
 from insights.access.keys import create_key
+from insights.cli.trouble import told
 from insights.events.flush import SessionTimes
 from insights.events.record import Recorder
 from insights.shipped import shipped
@@ -52,8 +55,19 @@ def _security(url: str) -> list[tuple[object, ...]]:
         return owner.execute(_SECURITY).fetchall()
 
 
+@pytest.fixture
+def new_owner(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """A login of another name than the one that owned what was dumped, and no superuser."""
+    name = f"other_{uuid4().hex}"
+    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name} LOGIN CREATEROLE".encode())
+        owner.execute(f"GRANT whyleft_app TO {name}".encode())
+        yield name
+        owner.execute(f"DROP ROLE {name}".encode())
+
+
 async def test_what_was_dumped_and_restored_is_whole_goes_on_and_keeps_tenants_apart(
-    postgres: EmbeddedPostgres, database: Database, database_urls: DatabaseUrls, tmp_path: Path
+    postgres: EmbeddedPostgres, database: Database, database_urls: DatabaseUrls, new_owner: str, tmp_path: Path
 ) -> None:
     key = await create_key(database, "shop", "write", [])
     other = await create_key(database, "another shop", "write", [])
@@ -67,15 +81,18 @@ async def test_what_was_dumped_and_restored_is_whole_goes_on_and_keeps_tenants_a
     dump, name = tmp_path / "whyleft.dump", f"restored_{uuid4().hex}"
     await _run("pg_dump", "--format=custom", f"--file={dump}", conninfo(database_urls.owner))
     with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as owner:
-        owner.execute(f"CREATE DATABASE {name}".encode())
-    restored = DatabaseUrls(owner=postgres.url(name), app=postgres.url(name, "whyleft_app"))
+        owner.execute(f"CREATE DATABASE {name} OWNER {new_owner}".encode())
+    seen_by_all, restored = postgres.url(name), DatabaseUrls.from_settings(postgres.url(name, new_owner))
+    into = ("--no-owner", f"--role={new_owner}", f"--dbname={conninfo(seen_by_all)}")
     try:
-        await _run("pg_restore", "--exit-on-error", f"--dbname={conninfo(restored.owner)}", str(dump))
+        await _run("pg_restore", "--exit-on-error", *into, str(dump))
         migrate.upgrade(restored.owner, shipped("migrations"))
         migrate.check(restored.owner, shipped("migrations"))
-        assert _counts(restored.owner) == _counts(database_urls.owner)
-        assert _security(restored.owner) == _security(database_urls.owner)
+        assert _counts(seen_by_all) == _counts(database_urls.owner)
+        assert _security(seen_by_all) == _security(database_urls.owner)
         await _goes_on(Database(restored), key.key, first.project_id, len(first.events))
+        migrate.downgrade(restored.owner, shipped("migrations"), "0030")
+        migrate.upgrade(restored.owner, shipped("migrations"))
     finally:
         with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as owner:
             owner.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
@@ -96,3 +113,18 @@ async def _goes_on(database: Database, key: str, project_id: object, events: int
         assert seen == events + len(more.events)
     finally:
         await database.close()
+
+
+def test_a_login_that_may_not_act_as_the_application_is_told_what_it_lacks(
+    postgres: EmbeddedPostgres, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"bare_{uuid4().hex}"
+    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name} LOGIN".encode())
+        urls = DatabaseUrls.from_settings(postgres.url("postgres", name))
+        try:
+            with pytest.raises(SystemExit), told(), psycopg.connect(conninfo(urls.app), **connect_options(urls)):
+                pass
+        finally:
+            owner.execute(f"DROP ROLE {name}".encode())
+    assert "GRANT whyleft_app TO" in " ".join(capsys.readouterr().err.split())
