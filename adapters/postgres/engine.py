@@ -64,8 +64,8 @@ def sqlalchemy_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise DatabaseUrlInvalid(
-            "WHYLEFT_DATABASE_URL is not a PostgreSQL URL: write postgresql://user:password@host:5432/database, and what is "
-            "special in the password by its code, as %40 for @."
+            "WHYLEFT_DATABASE_URL is not a PostgreSQL URL: write postgresql://user:password@host:5432/database, and "
+            "what is special in the password by its code, as %40 for @."
         ) from error
     if parsed.get_backend_name() not in ("postgresql", "postgres"):
         raise DatabaseUrlInvalid(

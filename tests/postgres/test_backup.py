@@ -15,7 +15,7 @@ from psycopg import sql
 
 from adapters.postgres import binaries, migrate
 from adapters.postgres.embedded import EmbeddedPostgres
-from adapters.postgres.engine import Database, DatabaseUrls, conninfo, connect_options
+from adapters.postgres.engine import Database, DatabaseUrls, connect_options, conninfo
 from bench.visits import FAILS, visit
 from insights.access.key_ring import KeyRing
 from insights.access.keys import create_key
