@@ -1,21 +1,25 @@
-"""Seals anew what older keys sealed, or what was stored before there were keys: column by column, value by value."""
+"""Seals anew what older keys sealed, or what was stored before there were keys: column by column, row by row."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import Table, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.base import Base
-from adapters.postgres.personal import PREFIX, PersonalBytes, PersonalJson, PersonalText, Ring, ring_of
+from adapters.postgres.engine import Database
+from adapters.postgres.personal import PREFIX, PersonalBytes, PersonalJson, PersonalText, ring_of
 
 BATCH = 500
 LOOKED_AT = 1000
+_DIALECT: Any = postgresql.dialect()  # type: ignore[no-untyped-call]
+Key: TypeAlias = tuple[Any, ...]
 _UUIDS = "^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$"
 
 
@@ -51,36 +55,70 @@ async def sealed_by(tx: AsyncSession, project_id: UUID) -> list[SealedBy]:
     return [SealedBy(*row) for row in rows]
 
 
-async def reseal(tx: AsyncSession, project_id: UUID, table: Table, column: str, lost: Collection[str] = ()) -> int:
-    """Seals up to ``BATCH`` values of a project's column by the newest key; returns how many there were to do.
+async def reseal(database: Database, project_id: UUID, table: Table, column: str, lost: Collection[str] = ()) -> int:
+    """Seals all values of a project's column by the newest key; returns how many rows there were to do.
 
-    Going on until it returns 0 finishes the column; an interruption loses nothing. What ``lost`` keys sealed stays as
-    it is. Raises KeyUnknown.
+    Row after row by the primary key, so that a table is read once however large it is, and from its beginning until
+    nothing was left: others write meanwhile. An interruption loses nothing. What ``lost`` keys sealed stays as it is.
+    Raises KeyUnknown.
     """
-    ring = ring_of(tx)
-    if not len(ring):
+    if not len(database.ring):
         return 0
+    count = 0
+    while done := await _walk(database, project_id, table, column, lost):
+        count += done
+    return count
+
+
+async def _walk(database: Database, project_id: UUID, table: Table, column: str, lost: Collection[str]) -> int:
+    count, after = 0, None
+    while True:
+        async with database.transaction(project_id) as tx:
+            rows = await _page(tx, project_id, table, column, lost, after)
+            for key, old in rows:
+                await _replace(tx, project_id, table, column, key, old)
+        count += len(rows)
+        if len(rows) < BATCH:
+            return count
+        after = rows[-1][0]
+
+
+async def _page(
+    tx: AsyncSession, project_id: UUID, table: Table, column: str, lost: Collection[str], after: Key | None
+) -> list[tuple[Key, Any]]:
+    """The next rows after that key whose value is to be sealed anew: their keys, and what stands there."""
     kind = table.c[column].type
     place = f'"{column}"' if not isinstance(kind, PersonalJson) else f"(\"{column}\" #>> '{{}}')"
     if isinstance(kind, PersonalBytes):
         # Escaped rather than converted: what was stored before there were keys may hold any byte.
         place = f"encode(\"{column}\", 'escape')"
-    prefix = ring.prefix(fixed=_fixed(kind)) + "%"
-    values = {"project": project_id, "prefix": prefix, "lost": list(lost), "most": BATCH}
-    rows = (
-        await tx.execute(
-            text(
-                f'SELECT DISTINCT "{column}" FROM "{table.name}" WHERE project_id = :project'  # noqa: S608
-                f' AND "{column}" IS NOT NULL AND {place} NOT LIKE :prefix {_spared(kind, column)}'
-                f" AND split_part({place}, '.', 2) <> ALL(CAST(:lost AS text[])) LIMIT :most"
-            ),
-            values,
-        )
-    ).scalars()
-    found = list(rows)
-    for old in found:
-        await _replace(tx, project_id, table, column, kind, old, ring)
-    return len(found)
+    names = _key(table)
+    keys = ", ".join(f'"{name}"' for name in names)
+    later = f"AND ({keys}) > ({_values(table)})" if after else ""
+    values = {"prefix": ring_of(tx).prefix(fixed=_fixed(kind)) + "%", "lost": list(lost)}
+    rows = await tx.execute(
+        text(
+            f'SELECT {keys}, "{column}" FROM "{table.name}" WHERE project_id = :project {later}'  # noqa: S608
+            f' AND "{column}" IS NOT NULL AND {place} NOT LIKE :prefix {_spared(kind, column)}'
+            f" AND split_part({place}, '.', 2) <> ALL(CAST(:lost AS text[])) ORDER BY {keys} LIMIT {BATCH}"
+        ),
+        values | {"project": project_id} | _bound(after or ()),
+    )
+    return [(tuple(row[:-1]), row[-1]) for row in rows]
+
+
+def _key(table: Table) -> list[str]:
+    """What tells the rows of a project apart."""
+    return [column.name for column in table.primary_key.columns if column.name != "project_id"]
+
+
+def _values(table: Table) -> str:
+    kinds = [table.c[name].type.compile(_DIALECT) for name in _key(table)]
+    return ", ".join(f"CAST(:key{nth} AS {kind})" for nth, kind in enumerate(kinds))
+
+
+def _bound(key: Key) -> dict[str, Any]:
+    return {f"key{nth}": value for nth, value in enumerate(key)}
 
 
 def _fixed(kind: Any) -> bool:
@@ -99,12 +137,17 @@ def _spared(kind: Any, column: str) -> str:
     return f"AND \"{column}\" !~ '{_UUIDS}'" if _fixed(kind) else ""
 
 
-async def _replace(
-    tx: AsyncSession, project_id: UUID, table: Table, column: str, kind: Any, old: Any, ring: Ring
-) -> None:
-    dialect = tx.get_bind().dialect
-    opened = kind.process_result_value(old, dialect)
-    statement = table.update().where(table.c.project_id == project_id, _is(column, kind, old)).values({column: opened})
+async def _replace(tx: AsyncSession, project_id: UUID, table: Table, column: str, key: Key, old: Any) -> None:
+    kind: Any = table.c[column].type
+    opened = kind.process_result_value(old, tx.get_bind().dialect)
+    keys = ", ".join(f'"{name}"' for name in _key(table))
+    this = text(f"({keys}) = ({_values(table)})").bindparams(**_bound(key))
+    # Somebody may have written there meanwhile: then it is sealed as it should be.
+    where = (table.c.project_id == project_id, this, _is(column, kind, old))
+    statement = table.update().where(*where).values({column: opened})
+    if column not in _key(table):
+        await tx.execute(statement)
+        return
     attempt = await tx.begin_nested()
     try:
         await tx.execute(statement)
@@ -112,7 +155,7 @@ async def _replace(
     except IntegrityError:
         # The same thing stands there sealed already: this copy is one too many.
         await attempt.rollback()
-        await tx.execute(table.delete().where(table.c.project_id == project_id, _is(column, kind, old)))
+        await tx.execute(table.delete().where(*where))
 
 
 def _is(column: str, kind: Any, old: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json as json_module
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -118,18 +117,13 @@ def reseal_all(data_dir: DataDir = None) -> None:
 async def _reseal(database: Database, settings: Settings) -> int:
     async with database.transaction(None) as tx:
         projects = list(await tx.scalars(select(Project.id)))
-    count = 0
-    for project_id in projects:
-        for table, column in personal_columns():
-            while True:
-                async with database.transaction(project_id) as tx:
-                    done = await reseal(tx, project_id, table, column, lost_keys(settings))
-                count += done
-                if not done:
-                    break
-                # Others write meanwhile.
-                await asyncio.sleep(0)
-    return count
+    return sum(
+        [
+            await reseal(database, project_id, table, column, lost_keys(settings))
+            for project_id in projects
+            for table, column in personal_columns()
+        ]
+    )
 
 
 def _who(email: str, user_id: str, phone: str, visitor: UUID | None) -> dict[str, Any]:

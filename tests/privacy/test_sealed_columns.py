@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select, text
 
-from adapters.postgres.engine import Database, DatabaseUrls
+from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from adapters.postgres.personal import KeyUnknown, Ring
 from adapters.postgres.reseal import personal_columns, reseal
 from flows.models import Delivery, Suppression
@@ -106,10 +107,7 @@ async def test_what_older_keys_sealed_or_nobody_did_is_found_opened_and_sealed_a
 
     assert await found() == ["plain@x.example", "old@x.example"]
     for table, column in personal_columns():
-        while True:
-            async with database.transaction(project_id) as tx:
-                if not await reseal(tx, project_id, table, column):
-                    break
+        await reseal(database, project_id, table, column)
     assert await found() == ["plain@x.example", "old@x.example"]
     assert "plain@" not in await everything(database, project_id)
     await database.close()
@@ -118,6 +116,44 @@ async def test_what_older_keys_sealed_or_nobody_did_is_found_opened_and_sealed_a
     async with database.transaction(project_id) as tx:
         assert set(await tx.scalars(select(Visitor.email))) == {"plain@x.example", "old@x.example"}
         assert len((await tx.scalars(select(RejectedEvent.raw))).all()) == 2
+    await database.close()
+
+
+async def test_many_rows_are_each_read_a_few_times_however_many_there_are(
+    database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    rows = 1_500
+    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner), autocommit=True) as owner:
+
+        async def read() -> int:
+            await owner.execute("SELECT pg_stat_force_next_flush()")
+            found = await owner.execute(
+                "SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::bigint FROM pg_stat_user_tables"
+                " WHERE relname IN ('visitor', 'suppression')"
+            )
+            (count,) = await found.fetchone() or (0,)
+            return int(count)
+
+        await owner.execute(
+            "INSERT INTO visitor (project_id, id, first_seen_at, email, phone) SELECT %s, gen_random_uuid(), now(),"
+            " 'v' || n || '@x.example', '+49' || n FROM generate_series(1, %s) AS n",
+            [project_id, rows],
+        )
+        await owner.execute(
+            "INSERT INTO suppression (project_id, channel, recipient, reason, at)"
+            " SELECT %s, 'email', 'v' || n || '@x.example', 'unsubscribed', now() FROM generate_series(1, %s) AS n",
+            [project_id, rows],
+        )
+        await owner.execute("ANALYZE visitor, suppression")
+        before = await read()
+        database = Database(database_urls, ring=Ring([NEW, SERVER]))
+        columns = [("visitor", "email"), ("visitor", "phone"), ("suppression", "recipient")]
+        for table, column in personal_columns():
+            if (table.name, column) in columns:
+                assert await reseal(database, project_id, table, column) == rows
+        used = await read() - before
+        assert used < 60 * rows
+    assert "v7@" not in await everything(database, project_id)
     await database.close()
 
 
