@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from flows.definition import FlowDefinition
 from flows.errors import FlowInvalid
 from insights.access.keys import ResolvedKey
+from insights.api.given import Whole
 from insights.api.stored import StoredBody
 from insights.building import drafts, publishing
 from insights.building.reading import read
@@ -23,7 +24,7 @@ class FlowNamed(StoredBody):
 
     definition: dict[str, Any] | None = None
     flow: UUID | None = None
-    version: int | None = Field(None, ge=1, description="Of the stored flow; without it, the draft.")
+    version: Whole | None = Field(None, ge=1, description="Of the stored flow; without it, the draft.")
 
 
 async def flow_named(services: Services, caller: ResolvedKey, body: FlowNamed) -> FlowDefinition:

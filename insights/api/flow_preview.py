@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
 from insights.api.flow_named import FlowNamed, flow_named
-from insights.api.given import Flag, Moment
+from insights.api.given import Flag, Moment, Whole
 from insights.api.services import FromRequest
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
@@ -34,7 +34,7 @@ class PreviewIn(FlowNamed):
     to_the_end: Flag = Field(
         False, description="Past the present too: each run goes on to its end, as if nothing more happened."
     )
-    most: int = Field(500, ge=1, le=2_000, description="So many of the latest visits are examined.")
+    most: Whole = Field(500, ge=1, le=2_000, description="So many of the latest visits are examined.")
 
 
 class StepThroughIn(FlowNamed):

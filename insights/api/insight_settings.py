@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from adapters.channels.public_address import is_public
 from adapters.channels.public_only import resolve
 from insights.api.caller import SecretCaller
-from insights.api.given import Flag
+from insights.api.given import Flag, Number
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.classification.wishes import InsightWishes
@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/settings/insights", tags=["settings"])
 MICROS: Final = 1_000_000
 Word = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 Language = Annotated[str, StringConstraints(min_length=2, max_length=40, pattern=r"^[\w \-()]+$")]
-Money = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+Money = Annotated[Number, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 
 
 class InsightSettings(StoredBody):
@@ -40,7 +40,7 @@ class InsightSettings(StoredBody):
     model: Word | None = None
     api_key: Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=r"^[!-~]+$")] | None = None
     language: Language | None = Field(None, description="Language of narratives, in words: German.")
-    threshold: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
+    threshold: Annotated[Number, Field(ge=0, le=1, allow_inf_nan=False)] | None = None
     withheld: list[str] | None = Field(
         None, description=f"What stays in the house too: {', '.join(sorted(WITHHOLDABLE))}."
     )

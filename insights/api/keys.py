@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from insights.access import issuing
 from insights.access.roles import Role
 from insights.api.caller import SecretCaller
+from insights.api.given import Whole
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.errors import Conflict
@@ -44,7 +45,7 @@ class KeyChange(StoredBody):
 class RotateIn(StoredBody):
     """How long the old key stays good beside the new one."""
 
-    overlap_seconds: int = Field(86_400, ge=0, le=int(issuing.LONGEST_OVERLAP.total_seconds()))
+    overlap_seconds: Whole = Field(86_400, ge=0, le=int(issuing.LONGEST_OVERLAP.total_seconds()))
 
 
 class KeyOut(BaseModel):

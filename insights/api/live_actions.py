@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.conditions import ConditionInvalid, to_words, understand
 from insights.api.caller import SecretCaller
 from insights.api.etag import IfMatch, etag_of, version_of
-from insights.api.given import Flag, Moment
+from insights.api.given import Flag, Moment, Number, Whole
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
@@ -51,19 +51,19 @@ class IncentiveIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    percent: int = Field(0, ge=0, le=90, description="Off the cart, by a single-use code.")
-    cost_minor: int = Field(0, ge=0, le=MOST_MINOR, description="What it costs on top.")
-    valid_days: int = Field(7, ge=1, le=365)
-    margin_floor: float = Field(0.0, ge=0, le=1, description="Share of the cart that must be left of its margin.")
-    budget_minor: int | None = Field(None, ge=0, le=MOST_MINOR, description="Most that is given away a day (UTC).")
-    per_visitor: int = Field(1, ge=1, le=1_000, description="Codes that one visitor ever gets.")
-    per_email: int | None = Field(
+    percent: Whole = Field(0, ge=0, le=90, description="Off the cart, by a single-use code.")
+    cost_minor: Whole = Field(0, ge=0, le=MOST_MINOR, description="What it costs on top.")
+    valid_days: Whole = Field(7, ge=1, le=365)
+    margin_floor: Number = Field(0.0, ge=0, le=1, description="Share of the cart that must be left of its margin.")
+    budget_minor: Whole | None = Field(None, ge=0, le=MOST_MINOR, description="Most that is given away a day (UTC).")
+    per_visitor: Whole = Field(1, ge=1, le=1_000, description="Codes that one visitor ever gets.")
+    per_email: Whole | None = Field(
         None,
         ge=1,
         le=1_000,
         description="Codes that one mailbox ever gets, whatever the account or +tag; as per_visitor when left out.",
     )
-    per_device: int = Field(3, ge=1, le=1_000, description="Codes a day for one network address and browser.")
+    per_device: Whole = Field(3, ge=1, le=1_000, description="Codes a day for one network address and browser.")
 
 
 class LiveActionIn(StoredBody):
@@ -75,12 +75,12 @@ class LiveActionIn(StoredBody):
     content: dict[str, Words] = Field(description='Locale → words; "default" for everybody else.', max_length=50)
     stages: list[Stage] = Field(description="The stages of a visitor in which it may be shown.")
     when: dict[str, Any] | str | None = Field(None, description="A condition, as JSON or text.")
-    priority: int = Field(50, ge=0, le=100, description="For the rules: the highest that fits is shown.")
+    priority: Whole = Field(50, ge=0, le=100, description="For the rules: the highest that fits is shown.")
     enabled: Flag = True
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     group: str = Field("", max_length=60, description="Of the actions of a group one is shown a visit.")
-    per_visitor_week: int | None = Field(None, ge=1, le=1_000)
+    per_visitor_week: Whole | None = Field(None, ge=1, le=1_000)
     incentive: IncentiveIn | None = None
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from insights.api.caller import SecretCaller
-from insights.api.given import Flag
+from insights.api.given import Flag, Whole
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.errors import InUse
@@ -91,8 +91,8 @@ class PatternsOut(BaseModel):
 class LookIn(StoredBody):
     """What counts as now: the last ``hours``, or the hours that the ``last`` sessions took. 30 hours by default."""
 
-    hours: int | None = Field(None, ge=4, le=24 * 14)
-    last: int | None = Field(None, ge=30, le=100_000)
+    hours: Whole | None = Field(None, ge=4, le=24 * 14)
+    last: Whole | None = Field(None, ge=30, le=100_000)
 
     @model_validator(mode="after")
     def _one(self) -> LookIn:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.dialects.postgresql import insert
 
 from insights.api.caller import SecretCaller
+from insights.api.given import Whole
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.errors import Refused
@@ -26,7 +27,7 @@ MOST_NAMES = 200
 class PrivacySettings(StoredBody):
     """Whatever is given changes, the rest stays. null goes back to what the server does."""
 
-    keep_days: int | None = Field(None, ge=FEWEST_DAYS, le=36_500, description="Visits older than that are erased.")
+    keep_days: Whole | None = Field(None, ge=FEWEST_DAYS, le=36_500, description="Visits older than that are erased.")
     extra_fields: list[Annotated[str, Field(min_length=1, max_length=200)]] | None = Field(
         None,
         max_length=MOST_NAMES,

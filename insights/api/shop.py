@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
 from insights.api.etag import IfMatch, etag_of, version_of
+from insights.api.given import Number, Whole
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
 from insights.models import Shop
@@ -23,15 +24,15 @@ class ShopIn(StoredBody):
     """What is left out stays as it is; null takes a value back."""
 
     currency: str | None = Field(None, pattern="^[A-Z]{3}$", description="ISO 4217, such as EUR.")
-    margin_rate: float | None = Field(
+    margin_rate: Number | None = Field(
         None, ge=0, le=1, description="Margin as a share of an order's value: rewards are counted in margin then."
     )
-    shipping_cost_minor: int | None = Field(None, ge=0, le=MOST_MINOR, description="What delivery costs the shop.")
-    free_shipping_from_minor: int | None = Field(
+    shipping_cost_minor: Whole | None = Field(None, ge=0, le=MOST_MINOR, description="What delivery costs the shop.")
+    free_shipping_from_minor: Whole | None = Field(
         None, ge=0, le=MOST_MINOR, description="Carts from here on are delivered free of charge."
     )
     contact_href: str = Field("", max_length=500, pattern="^(/[^/\\\\].*|/|https://.+|mailto:.+|)$")
-    holdout: float = Field(
+    holdout: Number = Field(
         0.0, ge=0, le=0.5, description="Share of visitors who get nothing, on site or after it, to measure lift by."
     )
 
