@@ -158,7 +158,7 @@ async def _tell(messenger: Messenger) -> None:
 
 async def _erase(services: Services) -> None:
     try:
-        await carry_out(services.database, services.profiles.forget)
+        await carry_out(services.database, services.forgetting.forget)
     except (DBAPIError, OSError) as error:
         log.warning("people_not_erased", error=type(error).__name__)
 

@@ -68,6 +68,7 @@ NOT_AUDITED: Final = {
     "decision": "made by the process, with its own log",
     "delivery_event": "happened at a provider",
     "dialect_message": "happened in the shop",
+    "erased_visitor": "follows from a request to erase, which is noted",
     "event": "happened in the shop",
     "flow_occurrence": "happened in the shop",
     "flow_schedule": "follows from the published version",

@@ -29,6 +29,7 @@ from insights.decisions.decide import Choice
 from insights.decisions.pivots import withdrawn
 from insights.errors import TooMany, WhyleftError
 from insights.events.entry import Entry
+from insights.events.erased import only_after
 from insights.events.reading import read_batch
 from insights.events.record import Recorder
 from insights.events.wire import SERVERS_ONLY, Limits, Reading, WireEvent, refuse_types
@@ -139,6 +140,8 @@ class Ingest:
         received_ms = time.time_ns() // 1_000_000
         reading = read_batch(body, self._limits, received_ms)
         project_id = ProjectId(key.project_id)
+        if until := await self._recorder.erased_until(project_id, reading.batch.visitor):
+            reading = only_after(reading, until)
         entry = _entry(project_id, reading, received_ms)
         if key.kind == "write" and not AFTERWARDS.isdisjoint(entry.types):
             # A write key stands in every page: with it, anybody could take back anybody's order.

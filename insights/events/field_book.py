@@ -1,10 +1,12 @@
-"""Knows which props each project keeps: read when it is first heard of, then again behind the requests' backs."""
+"""Knows what each project keeps: which props, and nothing of whom it erased lately. Read when a project is first heard
+of, then again behind the requests' backs."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
 from insights.errors import Unavailable
+from insights.events.erased import Erased, read_erased
 from insights.models import PrivacySetting
 from insights.vocabulary.ids import IdNumber
 
@@ -25,29 +28,38 @@ Extra = frozenset[str] | None
 """Props beyond the catalogue's that are kept, as ``name`` or ``type.name``; None keeps all."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a project keeps: ``extra`` props, and nothing that is told of ``erased`` visitors from before."""
+
+    extra: Extra
+    erased: Erased
+
+
 class FieldBook:
-    """The lists of all projects that a process has heard of. ``close`` it."""
+    """What all projects keep that a process has heard of. ``close`` it."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._clock = clock
-        self._known: dict[IdNumber, tuple[float, Extra]] = {}
-        self._asking: dict[UUID, asyncio.Task[Extra]] = {}
+        self._known: dict[IdNumber, tuple[float, Kept]] = {}
+        self._asking: dict[UUID, asyncio.Task[Kept]] = {}
+        self._changes = 0
 
-    def at_hand(self, project_id: UUID) -> tuple[bool, Extra]:
-        """Whether the project's list is known, and the list; an old one is asked for again meanwhile."""
+    def at_hand(self, project_id: UUID) -> Kept | None:
+        """What the project keeps, if that is known; what is old is asked for again meanwhile."""
         known = self._known.get(project_id.int)
         if known is None:
-            return False, None
+            return None
         if known[0] < self._clock():
             self._ask(project_id)
-        return True, known[1]
+        return known[1]
 
-    async def of(self, project_id: UUID) -> Extra:
-        """The project's list. Raises Unavailable when it was never read and cannot be."""
-        known, extra = self.at_hand(project_id)
-        if known:
-            return extra
+    async def of(self, project_id: UUID) -> Kept:
+        """What the project keeps. Raises Unavailable when it was never read and cannot be."""
+        kept = self.at_hand(project_id)
+        if kept is not None:
+            return kept
         try:
             return await asyncio.shield(self._ask(project_id))
         except (DBAPIError, OSError, TimeoutError) as error:
@@ -56,26 +68,38 @@ class FieldBook:
                 "The database cannot be reached. Nothing was stored; send the same request again."
             ) from error
 
+    def outdate(self, project_id: UUID) -> None:
+        """Something changed that must hold at once: it is read before the next request goes on."""
+        self._changes += 1
+        self._known.pop(project_id.int, None)
+
     async def close(self) -> None:
         """Waits for what is being read."""
         await asyncio.gather(*self._asking.values(), return_exceptions=True)
 
-    def _ask(self, project_id: UUID) -> asyncio.Task[Extra]:
+    def _ask(self, project_id: UUID) -> asyncio.Task[Kept]:
         task = self._asking.get(project_id)
         if task is None:
-            task = self._asking[project_id] = asyncio.create_task(self._read(project_id), name="kept fields")
+            task = self._asking[project_id] = asyncio.create_task(self._read(project_id), name="what is kept")
             task.add_done_callback(lambda done: self._asked(project_id, done))
         return task
 
-    def _asked(self, project_id: UUID, done: asyncio.Task[Extra]) -> None:
+    def _asked(self, project_id: UUID, done: asyncio.Task[Kept]) -> None:
         self._asking.pop(project_id, None)
         if not done.cancelled() and done.exception() is not None and project_id.int in self._known:
             # The old list goes on for a while.
             self._known[project_id.int] = (self._clock() + FRESH_SECONDS, self._known[project_id.int][1])
 
-    async def _read(self, project_id: UUID) -> Extra:
-        async with self._database.transaction(project_id) as tx:
-            row = await tx.get(PrivacySetting, project_id)
+    async def _read(self, project_id: UUID) -> Kept:
+        before = self._known.get(project_id.int)
+        while True:
+            changes = self._changes
+            async with self._database.transaction(project_id) as tx:
+                row = await tx.get(PrivacySetting, project_id)
+                erased = await read_erased(tx, project_id, before[1].erased if before is not None else None)
+            if changes == self._changes:
+                break
         extra = None if row is None or row.extra_fields is None else frozenset(map(str, row.extra_fields))
-        self._known[project_id.int] = (self._clock() + FRESH_SECONDS, extra)
-        return extra
+        kept = Kept(extra, erased)
+        self._known[project_id.int] = (self._clock() + FRESH_SECONDS, kept)
+        return kept

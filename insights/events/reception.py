@@ -117,7 +117,12 @@ class Reception:
             else:
                 # Two copies in one batch are one event.
                 reads |= {item.event.id: item for item in read if item.event.id not in reads}
-        entries += await self._entries(project_id, list(reads.values()))
+        news = [
+            item
+            for item in reads.values()
+            if item.event.t > await self._recorder.erased_until(project_id, item.visitor_id)
+        ]
+        entries += await self._entries(project_id, news)
         # Several entries wait for the same flush. All of them are waited for: an error must not leave one unheard.
         results = await asyncio.gather(*(self._recorder.record(entry) for entry in entries), return_exceptions=True)
         for entry, result in zip(entries, results, strict=True):

@@ -67,7 +67,7 @@ class Recorder:
         on_flushed: Callable[[int, float], None] = lambda events, seconds: None,
         fields: FieldBook | None = None,
     ) -> None:
-        """``fields``: which props each project keeps; without it, all."""
+        """``fields``: what each project keeps; without it, all."""
         self._writing = Writing(database, times, at_once=LINES_AT_ONCE, on_people_changed=on_people_changed)
         self._max_queued = max_queued
         self._on_flushed = on_flushed
@@ -129,11 +129,12 @@ class Recorder:
         events = len(entry.events) + len(entry.rejected)
         self.check_room(entry.project_id, events)
         if self._fields is not None:
-            known, entry.extra_fields = self._fields.at_hand(entry.project_id)
-            if not known:
-                entry.extra_fields = await self._fields.of(entry.project_id)
+            kept = self._fields.at_hand(entry.project_id)
+            if kept is None:
+                kept = await self._fields.of(entry.project_id)
                 # Others came meanwhile, or the end.
                 self.check_room(entry.project_id, events)
+            entry.extra_fields = kept.extra
         entry.part = part_of(entry, entry.events, entry.types) if entry.events else None
         line = self._ways.enter(entry.project_id, entry.visitor_id, long=is_followed(entry))
         waiting = _Waiting(entry, line, asyncio.get_running_loop().create_future(), events + 1)
@@ -147,6 +148,17 @@ class Recorder:
             self._waiting.done(waiting)
             self._lulls.ended()
             self._ways.leave(entry.visitor_id)
+
+    async def erased_until(self, project_id: UUID, visitor_id: UUID) -> int:
+        """What was told of the visitor up to then (epoch milliseconds) is of somebody who was erased, and not to be
+        recorded; 0: of nobody. Raises Unavailable."""
+        if self._fields is None:
+            return 0
+        kept = self._fields.at_hand(project_id)
+        if kept is None:
+            self.check_room(project_id, 0)
+            kept = await self._fields.of(project_id)
+        return kept.erased.until(visitor_id)
 
     def check_room(self, project_id: UUID, events: int) -> None:
         """Raises Unavailable when ``record`` would refuse an entry of so many events of this project now."""

@@ -8,6 +8,7 @@ from insights.models.consent import Consent
 from insights.models.decision import Decision
 from insights.models.dialect_message import DialectMessage
 from insights.models.discount_code import DiscountCode
+from insights.models.erased_visitor import ErasedVisitor
 from insights.models.event import Event
 from insights.models.flow_draft import FlowDraft
 from insights.models.identity_link import IdentityLink
@@ -52,6 +53,7 @@ __all__ = [
     "Decision",
     "DialectMessage",
     "DiscountCode",
+    "ErasedVisitor",
     "Event",
     "FlowDraft",
     "IdentityLink",

@@ -32,7 +32,7 @@ class Forgetting:
     """Hears of it, in the background, from ``start`` to ``stop``."""
 
     def __init__(self, urls: DatabaseUrls, forget: Forget) -> None:
-        self._forget = forget
+        self.forget = forget
         self._news = News(urls, CHANNEL, self._heard)
 
     def start(self) -> None:
@@ -50,4 +50,4 @@ class Forgetting:
             return
         project, *visitors = text.split(" ")
         for visitor in visitors:
-            self._forget(UUID(project), UUID(visitor))
+            self.forget(UUID(project), UUID(visitor))

@@ -12,12 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from insights.errors import NotFound
+from insights.events.erased import EVERYBODY
 from insights.models import PrivacyRequest, Project, Visitor
 from insights.privacy.elsewhere import hand_on, hand_on_everybody
 from insights.privacy.erase import erase_everybody, erase_visitors
 from insights.privacy.export import export_visitors
 from insights.privacy.forgetting import Forget, tell
 from insights.privacy.person import Asked, visitors_asked_for
+from insights.privacy.remembered import remember
 from insights.vocabulary.ids import uuid7
 
 log = structlog.get_logger()
@@ -102,13 +104,15 @@ async def _carry_out(database: Database, project_id: UUID, request_id: UUID, for
         visitors: set[UUID] = set()
         if request.kind == "erase_shop":
             visitors = set(await tx.scalars(select(Visitor.id).where(Visitor.project_id == project_id)))
+            gone = {EVERYBODY}
             await hand_on_everybody(tx, request, datetime.now(UTC))
             request.outcome = await erase_everybody(tx, project_id)
         else:
             asked = Asked.of(request.who)
-            visitors = await visitors_asked_for(tx, project_id, asked)
+            gone = visitors = await visitors_asked_for(tx, project_id, asked)
             await hand_on(tx, request, visitors, asked, datetime.now(UTC))
             request.outcome = await erase_visitors(tx, project_id, visitors, asked)
+        await remember(tx, project_id, gone, datetime.now(UTC))
         await tell(tx, project_id, visitors)
         request.who = {}
         request.done_at = datetime.now(UTC)

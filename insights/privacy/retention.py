@@ -23,6 +23,7 @@ from insights.models import Project, RejectedEvent, Session, Visitor
 from insights.models.privacy_setting import PrivacySetting
 from insights.privacy.erase import erase_visitors, tables_of_visitors
 from insights.privacy.forgetting import tell
+from insights.privacy.remembered import forget_old
 from insights.vocabulary.ids import first_uuid_of_day
 
 log = structlog.get_logger()
@@ -65,6 +66,8 @@ async def retain(database: Database, server_days: int, now: datetime) -> dict[st
         await _drop_days(database, now - timedelta(days=kept.longest))
     counts: dict[str, int] = {}
     for project_id, days in kept.projects.items():
+        async with database.transaction(project_id) as tx:
+            await forget_old(tx, project_id, now)
         if days is not None:
             for name, count in (await _retain(database, project_id, now - timedelta(days=days))).items():
                 counts[name] = counts.get(name, 0) + count

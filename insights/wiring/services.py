@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from adapters.channels.line import Line
 from adapters.postgres import migrate
@@ -126,6 +127,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     database = Database(urls, ring=ring)
     meters = Meters(tracing.tracer())
     profiles = live_profiles(settings)
+    fields = FieldBook(database)
     recorder = Recorder(
         database,
         times=session_times(settings),
@@ -133,7 +135,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         # What is known of a person has changed: the next request of each of their devices reads it again.
         on_people_changed=profiles.forget_all,
         on_flushed=meters.flushed,
-        fields=FieldBook(database),
+        fields=fields,
     )
     _watch(meters, database, recorder, profiles)
     traffic = traffic_of(settings)
@@ -146,6 +148,11 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     )
     ways = channels_of(settings, sealing, line)
     wishes, classifiers = classifiers_of(settings, database)
+
+    def forgets(project_id: UUID, visitor_id: UUID) -> None:
+        profiles.forget(project_id, visitor_id)
+        fields.outdate(project_id)
+
     way_in = reception(settings, database, recorder, profiles)
     return Services(
         settings=settings,
@@ -214,7 +221,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             lambda: recorder.trouble or (OTHER_KEY if ring.lacking else profiles.trouble),
         ),
         traffic=traffic,
-        forgetting=Forgetting(urls, profiles.forget),
+        forgetting=Forgetting(urls, forgets),
     )
 
 

@@ -1,0 +1,42 @@
+"""Remembers for a while that visitors were erased, so that what was kept of them elsewhere does not bring them back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import delete
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from adapters.postgres.personal import ring_of
+from insights.events.erased import REMEMBERED, digest_key, digest_of
+from insights.models import ErasedVisitor
+
+_AT_ONCE: Final = 5_000
+
+
+async def remember(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], now: datetime) -> None:
+    """These visitors were erased at ``now``."""
+    key = digest_key(ring_of(tx), project_id)
+    digests = sorted(digest_of(key, visitor) for visitor in set(visitors))
+    for start in range(0, len(digests), _AT_ONCE):
+        rows = [
+            {"project_id": project_id, "digest": digest, "erased_at": now}
+            for digest in digests[start : start + _AT_ONCE]
+        ]
+        new = insert(ErasedVisitor).values(rows)
+        await tx.execute(
+            new.on_conflict_do_update(
+                index_elements=["project_id", "digest"], set_={"erased_at": new.excluded.erased_at}
+            )
+        )
+
+
+async def forget_old(tx: AsyncSession, project_id: UUID, now: datetime) -> None:
+    """Whom nobody remembers any longer is forgotten."""
+    await tx.execute(
+        delete(ErasedVisitor).where(ErasedVisitor.project_id == project_id, ErasedVisitor.erased_at < now - REMEMBERED)
+    )
