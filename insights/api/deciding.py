@@ -158,6 +158,8 @@ class Deciding:
             events=(),
             rejected=(),
             decision=None,
+            # Which of several came first is told by their times; lift counts the first.
+            received_ms=stored.received_ms + len(without),
             before=None,
             fresh=0,
             stale=False,

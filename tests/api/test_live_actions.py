@@ -178,6 +178,7 @@ async def test_without_room_what_ranks_next_is_shown_and_what_would_have_been_is
     assert (next_best.action, next_best.policy, str(next_best.id)) == ("cart_save", "rules-1", shown["decision_id"])
     assert next_best.excluded["discount_popup"] == "its budget, cap or codes had just run out"
     assert "discount_popup" not in next_best.probabilities
+    assert next_best.decided_at > full.decided_at
 
 
 async def test_of_many_that_have_no_room_a_few_are_tried(api: Api) -> None:
