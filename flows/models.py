@@ -217,7 +217,8 @@ class HeardProviderEvent(Tenant, Base):
 
 
 class Conversion(Tenant, Base):
-    """A visitor bought. ``key`` is the shop's order id."""
+    """A visitor bought. ``key`` is the shop's order id; ``session_id`` the one visit that it counts in, NULL where that
+    was not kept."""
 
     __tablename__ = "conversion"
     __table_args__ = (Index("ix_conversion_project_id_visitor_id", "project_id", "visitor_id", "occurred_at"),)
@@ -227,6 +228,7 @@ class Conversion(Tenant, Base):
     occurred_at: Mapped[datetime]
     value_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None]
+    session_id: Mapped[UUID | None]
 
 
 class Suppression(Tenant, Base):

@@ -88,13 +88,14 @@ async def record_conversion(
     now: datetime,
     same_person: Collection[UUID] = (),
     group: str | None = None,
+    session_id: UUID | None = None,
 ) -> int:
     """Stores that a visitor bought and cancels their unfinished runs that end on it; returns how many.
 
     ``same_person`` are the visitor's other devices: their runs end as well. What triggered a run after the purchase is
-    another matter, unless it is of the trigger group ``group``: the visit that the purchase belongs to, which was
-    thought to have ended without one. Whether a send goes out is decided by who commits first: the gate and this take
-    the same locks.
+    another matter, unless it is of the trigger group ``group``: the visit ``session_id`` that the purchase belongs to,
+    thought to have ended without one. An order that is stored stays that visitor's and visit's. Whether a send goes out
+    is decided by who commits first: the gate and this take the same locks.
     """
     people = {visitor_id, *same_person}
     await lock_visitors(tx, people)
@@ -105,6 +106,7 @@ async def record_conversion(
         occurred_at=occurred_at,
         value_minor=value_minor,
         currency=currency,
+        session_id=session_id,
     )
     # Pages often know only that there was an order, and the shop's server says what it came to.
     silent = Conversion.value_minor.is_(None) | Conversion.currency.is_(None)

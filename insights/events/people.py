@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from flows.triggers import join_runs, record_conversion
+from insights.events.orders import Told, count_once
 from insights.events.wire import WireEvent
 from insights.identity.links import link_of_visitors, links_said
 from insights.identity.stitch import Stitched, stitch
@@ -91,9 +92,12 @@ async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said])
             now=one.received_at,
             same_person=same_person,
             group=session_group(one.session_id),
+            session_id=one.session_id,
         )
         affected.update(visitor for visitor in same_person if visitor != one.visitor_id)
-    if buyers:
+    if orders:
+        told = [Told(str(one.event.props["order_id"]), one.session_id, one.visitor_id) for one in orders]
+        affected |= await count_once(tx, project_id, told, max(one.received_at for one in orders))
         # What was kept for their next visit was meant to make them buy.
         bought = {visitor for buyer in buyers for visitor in together[buyer]}
         await tx.execute(delete(KeptOffer).where(KeptOffer.project_id == project_id, KeptOffer.visitor_id.in_(bought)))

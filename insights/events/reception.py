@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Protocol
 from uuid import UUID
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.postgres.engine import Database
 from insights.errors import Unavailable
 from insights.events import attach
+from insights.events.belonging import Home, ToldOrder, homes_of
 from insights.events.dialects import ga4, generic, segment, shopify, shopify_pixel
 from insights.events.dialects.translation import Envelope, Translated, Untranslatable
 from insights.events.entry import Entry
@@ -84,6 +85,7 @@ class Read:
     received_ms: int
     who: dict[str, Any] | None
     """Names the visitor goes by, where an event of its own must say so."""
+    trusted: bool = False
 
 
 class Reception:
@@ -138,12 +140,13 @@ class Reception:
         if not reads:
             return []
         received_ms = max(read.received_ms for read in reads)
-        loose = [attach.Loose(r.event.id, r.visitor_id, int(r.event.t), r.said.session) for r in reads]
         try:
             async with self._database.transaction(project_id) as tx:
+                homes = await homes_of(tx, project_id, _orders(reads), gap_ms=self._gap_ms)
+                loose = [_loose(read, homes.get(read.event.id)) for read in reads]
                 places = await place(tx, project_id, loose, gap_ms=self._gap_ms, received_ms=received_ms)
         except (DBAPIError, OSError, TimeoutError) as error:
-            log.warning("messages_not_placed", messages=len(loose), error=type(error).__name__)
+            log.warning("messages_not_placed", messages=len(reads), error=type(error).__name__)
             raise Unavailable(
                 "The database cannot be reached. Nothing was stored; send the same request again."
             ) from error
@@ -152,7 +155,8 @@ class Reception:
             visitor_id, session_id = places[read.event.id]
             group = groups.setdefault((visitor_id, session_id, read.tab), [])
             known = {event.id for event in group}
-            group += [event for event in _with_who(read, visitor_id, session_id) if event.id not in known]
+            said = _with_who(read, visitor_id, session_id, homes.get(read.event.id))
+            group += [event for event in said if event.id not in known]
         return [
             Entry(
                 project_id=project_id,
@@ -164,7 +168,32 @@ class Reception:
                 events=events,
             )
             for (visitor_id, session_id, tab), events in groups.items()
+            if events
         ]
+
+
+def _orders(reads: Iterable[Read]) -> list[ToldOrder]:
+    return [
+        ToldOrder(
+            event_id=read.event.id,
+            key=str(read.event.props["order_id"]),
+            at_ms=int(read.event.t),
+            received_ms=read.received_ms,
+            visitor_id=read.visitor_id,
+            who=read.said.who,
+            session=read.said.session,
+            trusted=read.trusted,
+        )
+        for read in reads
+        if read.event.type == "purchased"
+    ]
+
+
+def _loose(read: Read, home: Home | None) -> attach.Loose:
+    visitor_id, session = read.visitor_id, read.said.session
+    if home is not None:
+        visitor_id, session = home.visitor_id, str(home.session_id) if home.session_id is not None else None
+    return attach.Loose(read.event.id, visitor_id, int(read.event.t), session)
 
 
 def read_message(project_id: UUID, dialect: str, message: Message, limits: Limits) -> list[Read] | str:
@@ -198,7 +227,7 @@ def read_message(project_id: UUID, dialect: str, message: Message, limits: Limit
             if isinstance(named, str):
                 return named
         visitor_id = attach.visitor_id(project_id, said.who)
-        reads.append(Read(event, said, visitor_id, dialect, envelope.received_ms, who))
+        reads.append(Read(event, said, visitor_id, dialect, envelope.received_ms, who, envelope.trusted))
     return reads
 
 
@@ -208,12 +237,15 @@ def _names(said: Translated) -> dict[str, Any] | None:
     return {name: value for name, value in names if value is not None} or None
 
 
-def _with_who(read: Read, visitor_id: UUID, session_id: UUID) -> list[WireEvent]:
-    """The event, and before it the one that says who the visitor is where only the message's envelope says so."""
-    if read.who is None:
-        return [read.event]
+def _with_who(read: Read, visitor_id: UUID, session_id: UUID, home: Home | None) -> list[WireEvent]:
+    """The event, and before it the one that says who the visitor is where only the message's envelope says so.
+
+    Not the event where it is an order that is known; and who placed an order of another visit, only a server says."""
+    said = [] if home is not None and home.known else [read.event]
+    if read.who is None or (home is not None and home.visitor_id != read.visitor_id and not read.trusted):
+        return said
     identifier = attach.who_id(session_id, visitor_id, [read.who.get(n) for n in ("user_id", "email", "phone")])
-    return [WireEvent(identifier, read.event.t, "identified", read.event.seq, dict(read.who)), read.event]
+    return [WireEvent(identifier, read.event.t, "identified", read.event.seq, dict(read.who)), *said]
 
 
 def _refused(project_id: UUID, dialect: str, message: Message, error: str) -> Entry:

@@ -11,9 +11,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.models import Conversion
-from insights.identity import names
+from insights.identity.named import visitors_named
 from insights.identity.together import visitors_together
-from insights.models import IdentityLink, Visitor
+from insights.models import Visitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,9 @@ async def visitors_asked_for(tx: AsyncSession, project_id: UUID, asked: Asked) -
     found: set[UUID] = set(asked.visitors)
     if said:
         found |= set(await tx.scalars(select(Visitor.id).where(Visitor.project_id == project_id, or_(*said))))
-        found |= await _linked(tx, project_id, asked)
+        found |= await visitors_named(
+            tx, project_id, user_id=asked.user_id, email=asked.email, phone=asked.phone, refused_too=True
+        )
     if asked.orders:
         found |= set(
             await tx.scalars(
@@ -67,35 +69,3 @@ async def visitors_asked_for(tx: AsyncSession, project_id: UUID, asked: Asked) -
         )
     together = await visitors_together(tx, project_id, found)
     return {visitor for group in together.values() for visitor in group}
-
-
-async def _linked(tx: AsyncSession, project_id: UUID, asked: Asked) -> set[UUID]:
-    spelled = {
-        ("user_id", names.user_id(asked.user_id)),
-        ("email", names.email(asked.email)),
-        ("phone", names.phone(asked.phone)),
-    }
-    conditions = [
-        (IdentityLink.name_kind == kind) & (IdentityLink.name == value) for kind, value in spelled if value is not None
-    ]
-    if not conditions:
-        return set()
-    said = await tx.execute(
-        select(IdentityLink.subject_kind, IdentityLink.subject).where(
-            IdentityLink.project_id == project_id, or_(*conditions)
-        )
-    )
-    subjects = [(kind, subject) for kind, subject in said]
-    found = {UUID(subject) for kind, subject in subjects if kind == "visitor"}
-    # An address may be known as the customer's alone, and the customer by their devices.
-    if customers := [subject for kind, subject in subjects if kind == "user_id"]:
-        devices = await tx.scalars(
-            select(IdentityLink.subject).where(
-                IdentityLink.project_id == project_id,
-                IdentityLink.subject_kind == "visitor",
-                IdentityLink.name_kind == "user_id",
-                IdentityLink.name.in_(customers),
-            )
-        )
-        found |= {UUID(subject) for subject in devices}
-    return found

@@ -15,19 +15,20 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import ScalarSelect, delete, func, select
+from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
-from flows.models import Conversion, Suppression
+from flows.models import Suppression
 from insights.errors import KeyRefused, Refused, Unavailable
 from insights.events.dialects import generic, shopify
 from insights.events.dialects.opt_outs import opt_outs
 from insights.events.dialects.translation import Envelope
+from insights.events.orders import placed
 from insights.events.reception import Message, Reception
-from insights.models import Session, WebhookReceipt
+from insights.models import WebhookReceipt
 from insights.privacy import requests
 from insights.sealing import Sealer
 from insights.sources.signatures import Genuine, SignatureWrong, verify
@@ -156,26 +157,18 @@ class Door:
         if "\0" in order or not order.isprintable():
             return {}
         async with self._database.transaction(project_id) as tx:
-            found = (
-                await tx.execute(
-                    select(
-                        Conversion.visitor_id,
-                        Conversion.key,
-                        Conversion.currency,
-                        Conversion.value_minor.is_not(None) & Conversion.currency.is_not(None),
-                        _visit_of_order(),
-                    )
-                    .where(Conversion.project_id == project_id, Conversion.key.in_([order, *_as_pages_say(order)]))
-                    .order_by(Conversion.occurred_at, Conversion.key)
-                    .limit(1)
-                )
-            ).one_or_none()
-        if found is None:
+            found = await placed(tx, project_id, [order, *_as_pages_say(order)])
+        if not found:
             return {}
-        visitor, key, currency, worth_known, session = found
+        first = found[0]
         # A page that did not know what the order came to lets the server tell of it again.
-        known = {"visitor": str(visitor), "order": key, "currency": currency, "bought": worth_known}
-        return known | ({"session": str(session)} if session is not None else {})
+        known = {
+            "visitor": str(first.visitor_id),
+            "order": first.key,
+            "currency": first.currency,
+            "bought": first.worth_known,
+        }
+        return known | ({"session": str(first.session_id)} if first.session_id is not None else {})
 
     async def _suppress(self, webhook: _Webhook, document: Any) -> Heard:
         found, others = opt_outs(webhook.provider, document)
@@ -253,23 +246,6 @@ def _asked(document: Any) -> dict[str, Any]:
     if not who:
         raise Refused("customer: is missing; the request names nobody.", field="customer")
     return who
-
-
-def _visit_of_order() -> ScalarSelect[UUID]:
-    """The visit that an order was placed in."""
-    return (
-        select(Session.id)
-        .where(
-            Session.project_id == Conversion.project_id,
-            Session.visitor_id == Conversion.visitor_id,
-            Session.started_at <= Conversion.occurred_at,
-            Session.last_event_at >= Conversion.occurred_at,
-            Session.purchased.is_(True),
-        )
-        .order_by(Session.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
 
 
 def _as_pages_say(order: str) -> list[str]:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, any_, func, literal, select, text
+from sqlalchemy import ARRAY, Uuid, and_, any_, func, literal, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.elements import CollectionAggregate
 
 from insights.errors import NotFound
+from insights.events.orders import COUNTS_HERE
 from insights.identity.together import visitors_together
 from insights.models import Event, Session
 from insights.timeline.assemble import assemble
 from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
 from insights.vocabulary.events import AFTERWARDS
 
-IN_VISIT = Event.type.not_in(sorted(AFTERWARDS))
+IN_VISIT = and_(Event.type.not_in(sorted(AFTERWARDS)), COUNTS_HERE)
 """Which of a session's stored events are part of its timeline."""
 
 

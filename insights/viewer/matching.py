@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Uuid, and_, case, cast, func, literal, or_
 from flows.models import FlowRun
 from insights.models import Decision, Event, Insight, Session, Visitor
 from insights.segments.device_column import device_column
+from insights.timeline.read import IN_VISIT
 from insights.viewer.filters import NO_INSIGHT, PERIODS, Filters, like_literal, like_pattern
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.reasons import Kind
@@ -83,7 +84,7 @@ def _of_unknown_share(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 
 def _bought() -> ColumnElement[bool]:
     """As the summary says, or for an open session its events."""
-    return or_(Session.purchased.is_(True), _open_and_has(Event.type == "purchased"))
+    return or_(Session.purchased.is_(True), _open_and_has(Event.type == "purchased", IN_VISIT))
 
 
 def page_path() -> ColumnElement[str | None]:

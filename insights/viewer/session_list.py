@@ -231,7 +231,7 @@ async def _open_carts(
         return {}
     result = await tx.execute(
         select(Event.session_id, Event.id, Event.occurred_at, Event.type, Event.props)
-        .where(Event.project_id == project_id, Event.session_id.in_(ids), Event.type.in_(CART_TYPES))
+        .where(Event.project_id == project_id, Event.session_id.in_(ids), Event.type.in_(CART_TYPES), IN_VISIT)
         .order_by(Event.session_id, Event.occurred_at, Event.tab, Event.seq, Event.id)
     )
     events: dict[UUID, list[TimelineEvent]] = {}

@@ -82,6 +82,9 @@ def told(story: Sequence[Sequence[Step]], start_ms: int, devices: int = 1) -> li
             if "email" in props:
                 # An address of their own: whoever shares one is the same person.
                 props["email"] = f"{visitors[0]}@example.org"
+            if "order_id" in props:
+                # As an order: one that others told of first would be no order of theirs.
+                props["order_id"] = f"{visitors[0]}/{props['order_id']}"
             events.append(WireEvent(id=uuid7(at), t=at, type=step.kind, seq=seq, props=props, url=f"{SHOP}/product/a"))
         visit = steps[0].visit
         batches.append(Batch(visitors[visit % devices], sessions[visit], steps[0].tab, tuple(events)))

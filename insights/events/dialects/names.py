@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+TABS: Final = ("segment", "ga4", "shopify_pixel", "shopify", "generic")
+"""All dialects. Their events have this for the tab that a browser's events happened in."""
+
 SEGMENT: Final[Mapping[str, str]] = {
     "products searched": "searched",
     "product viewed": "product_viewed",

@@ -1,0 +1,120 @@
+"""Finds the visit in which an order was placed that a server tells of: by the order's number, else by who bought.
+
+A server knows the order and the customer, and seldom the visit or the device. Left to itself such an order would open a
+visit of its own that bought, beside the one that it was placed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from flows.triggers import record_conversion
+from insights.events.dialects.translation import Who
+from insights.events.orders import placed
+from insights.identity.named import visitors_named
+from insights.identity.together import visitors_together
+from insights.models import Session
+from insights.vocabulary.ids import ms_to_datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ToldOrder:
+    """An order of a message. ``visitor_id``: who it is about by its own ids; ``session`` as the sender names it."""
+
+    event_id: UUID
+    key: str
+    at_ms: int
+    received_ms: int
+    visitor_id: UUID
+    who: Who
+    session: str | None
+    trusted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Where an order belongs. ``session_id`` None: in the visitor's nearest visit. ``known``: it is told already, and
+    what it came to."""
+
+    visitor_id: UUID
+    session_id: UUID | None
+    known: bool = False
+
+
+async def homes_of(
+    tx: AsyncSession, project_id: UUID, orders: Collection[ToldOrder], *, gap_ms: int
+) -> dict[UUID, Home]:
+    """The homes of those orders that have another than their message says, by their events' ids."""
+    if not orders:
+        return {}
+    stored = {order.key: order for order in await placed(tx, project_id, {order.key for order in orders})}
+    homes: dict[UUID, Home] = {}
+    for order in orders:
+        before = stored.get(order.key)
+        if before is not None:
+            homes[order.event_id] = Home(before.visitor_id, before.session_id, before.worth_known)
+            if not order.trusted:
+                await _end_runs(tx, project_id, order)
+        elif order.session is None and order.who.visitor is None:
+            own = [order.visitor_id] if order.who.anonymous_id is not None else []
+            if own and await _nearest(tx, project_id, own, order.at_ms, gap_ms) is not None:
+                # Their device is told, and is here.
+                continue
+            theirs = await _devices(tx, project_id, order)
+            if theirs and (found := await _nearest(tx, project_id, theirs, order.at_ms, gap_ms)) is not None:
+                homes[order.event_id] = found
+    return homes
+
+
+async def _devices(tx: AsyncSession, project_id: UUID, order: ToldOrder) -> set[UUID]:
+    """All visitors of the customer. An address or a number is believed of a server that proves itself."""
+    email, phone = (order.who.email, order.who.phone) if order.trusted else (None, None)
+    named = await visitors_named(tx, project_id, user_id=order.who.user_id, email=email, phone=phone)
+    together = await visitors_together(tx, project_id, named)
+    return {visitor for group in together.values() for visitor in group}
+
+
+async def _nearest(
+    tx: AsyncSession, project_id: UUID, visitors: Iterable[UUID], at_ms: int, gap_ms: int
+) -> Home | None:
+    """The visit of one of these visitors that was going on then, or no further away than a silence that ends one."""
+    at, gap = ms_to_datetime(at_ms), timedelta(milliseconds=gap_ms)
+    silence = func.greatest(Session.started_at - at, at - Session.last_event_at, timedelta(0))
+    row = (
+        await tx.execute(
+            select(Session.visitor_id, Session.id)
+            .where(
+                Session.project_id == project_id,
+                Session.visitor_id.in_(sorted(visitors)),
+                Session.started_at <= at + gap,
+                Session.last_event_at >= at - gap,
+            )
+            .order_by(silence, Session.started_at, Session.id)
+            .limit(1)
+        )
+    ).one_or_none()
+    return Home(row.visitor_id, row.id) if row is not None else None
+
+
+async def _end_runs(tx: AsyncSession, project_id: UUID, order: ToldOrder) -> None:
+    """Whoever the public key says bought is written to no more, as ever; that they are the order's visitor is not
+    believed: numbers of orders can be guessed, and mails would go to whoever did."""
+    devices = await _devices(tx, project_id, order)
+    if devices:
+        await record_conversion(
+            tx,
+            project_id,
+            min(devices),
+            key=order.key,
+            occurred_at=ms_to_datetime(order.at_ms),
+            value_minor=None,
+            currency=None,
+            now=ms_to_datetime(order.received_ms),
+            same_person=devices,
+        )
