@@ -7,8 +7,8 @@ from alembic import op
 
 from adapters.postgres.tenancy import APP_ROLE
 
-revision = "0048"
-down_revision = "0047"
+revision = "0049"
+down_revision = "0048"
 branch_labels = None
 depends_on = None
 
