@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -16,27 +17,32 @@ log = structlog.get_logger()
 
 ANSWER_WITHIN: Final = 2.0
 ASK_AGAIN: Final = 1.0
+CLOCKS_APART: Final = 10.0
+"""Seconds. Leases, schedules and what is kept go by each machine's own clock, and a lease lasts a minute."""
 NO_TABLE, NOT_ALLOWED = "42P01", "42501"
 
 
 class Readiness:
     """Whether this process is ready. ``draining`` is set once, when it was told to end.
 
-    ``revisions``: the schema's revisions that this code knows, oldest first. ``saturated``: whether it has as much to
-    do as it can take. ``trouble``: what it can do without, as a sentence.
+    ``revisions``: the schema's revisions that this code knows, oldest first. ``blocked``: why it can take no more, as a
+    sentence. ``trouble``: what it can do without, as a sentence. ``clock``: this machine's.
     """
 
     def __init__(
         self,
         database: Database,
         revisions: Sequence[str],
-        saturated: Callable[[], bool] = lambda: False,
+        blocked: Callable[[], str | None] = lambda: None,
         trouble: Callable[[], str | None] = lambda: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._database = database
         self._revisions = list(revisions)
-        self._saturated = saturated
+        self._blocked = blocked
         self._trouble = trouble
+        self._clock = clock
+        self._ahead = 0.0
         self.draining = False
 
     def drain(self) -> None:
@@ -50,22 +56,29 @@ class Readiness:
         trouble = await self.schema_trouble()
         if trouble is not None:
             return trouble
-        if self._saturated():
-            return "saturated: too many events wait for the database"
-        return None
+        return self._blocked()
 
     @property
     def ready(self) -> str:
         """What to say of a process that misses nothing it needs."""
-        trouble = self._trouble()
+        trouble = self._trouble() or self._clock_trouble()
         return "ok" if trouble is None else f"ok, but {trouble}"
+
+    def _clock_trouble(self) -> str | None:
+        if abs(self._ahead) < CLOCKS_APART:
+            return None
+        apart = f"{abs(self._ahead):,.0f} s {'ahead of' if self._ahead > 0 else 'behind'} the database's"
+        return f"this machine's clock is {apart}: work is done too early or twice"
 
     async def schema_trouble(self) -> str | None:
         """What is wrong with the database or its schema; None when this code can work on it."""
         ours = self._revisions[-1]
         try:
             async with asyncio.timeout(ANSWER_WITHIN), self._database.transaction(None) as tx:
-                found = (await tx.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+                asked = await tx.execute(text("SELECT version_num, clock_timestamp() FROM alembic_version"))
+                row = asked.one_or_none()
+                found = None if row is None else row[0]
+                self._ahead = 0.0 if row is None else (self._clock() - row[1]).total_seconds()
         except DBAPIError as error:
             # The right to read it came with a revision of its own: whoever may not, stands before that one.
             if getattr(error.orig, "sqlstate", None) not in (NO_TABLE, NOT_ALLOWED):
@@ -87,6 +100,8 @@ class Readiness:
         while not stop.is_set():
             trouble = await self.schema_trouble()
             if trouble is None:
+                if clock := self._clock_trouble():
+                    log.warning("clocks_differ", why=clock)
                 return
             if trouble != said:
                 log.warning("waiting", why=trouble)

@@ -36,6 +36,9 @@ log = structlog.get_logger()
 
 SATURATED_AT: Final = 0.9
 
+STANDS_STILL: Final = 30.0
+"""Seconds without the end of a flush, while some are under way. A lock is waited for ten, and tried twice."""
+
 LINES_AT_ONCE: Final = 4
 """How many lines' flushes may be under way: each takes a connection, and the time of a processor of PostgreSQL's."""
 
@@ -66,12 +69,16 @@ class Recorder:
         on_people_changed: OnPeopleChanged = lambda project_id, visitor_ids: None,
         on_flushed: Callable[[int, float], None] = lambda events, seconds: None,
         fields: FieldBook | None = None,
+        patience: float = STANDS_STILL,
     ) -> None:
-        """``fields``: what each project keeps; without it, all."""
+        """``fields``: what each project keeps; without it, all. ``patience``: seconds after which ``blocked`` says that nothing
+        gets on."""
         self._writing = Writing(database, times, at_once=LINES_AT_ONCE, on_people_changed=on_people_changed)
         self._max_queued = max_queued
         self._on_flushed = on_flushed
         self._fields = fields
+        self._patience = patience
+        self._flushing, self._moved = 0, 0.0
         self._waiting: Lines[_Waiting] = Lines(max_queued)
         self._ways = Ways()
         self._writers: set[asyncio.Task[None]] = set()
@@ -86,9 +93,16 @@ class Recorder:
         return self._waiting.held
 
     @property
-    def saturated(self) -> bool:
-        """Whether the next requests may have to be turned away."""
-        return self._waiting.held >= SATURATED_AT * self._max_queued
+    def blocked(self) -> str | None:
+        """Why the next requests are or may be turned away, or would wait for ever, as a sentence, for an operator."""
+        if self._writing.away:
+            return "the database cannot be reached by what writes events"
+        if self._waiting.held >= SATURATED_AT * self._max_queued:
+            return "saturated: too many events wait for the database"
+        still = asyncio.get_running_loop().time() - self._moved
+        if self._flushing and still > self._patience:
+            return f"stuck: no events have been stored for {still:.0f} s, though some wait"
+        return None
 
     @property
     def stale(self) -> int:
@@ -197,13 +211,20 @@ class Recorder:
     async def _write(self) -> None:
         try:
             while items := self._waiting.next():
+                self._moving(1)
                 try:
                     await self._flush(items)
                 finally:
+                    self._moving(-1)
                     self._flushed(items[0].line)
         finally:
             # Here and not once it is done: what comes in between must find room for its writer.
             self._writers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    def _moving(self, more: int) -> None:
+        if more < 0 or not self._flushing:
+            self._moved = asyncio.get_running_loop().time()
+        self._flushing += more
 
     def _flushed(self, line: Line) -> None:
         loop = asyncio.get_running_loop()

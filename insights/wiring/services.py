@@ -217,7 +217,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         readiness=Readiness(
             database,
             migrate.revisions(shipped("migrations")),
-            lambda: recorder.saturated,
+            lambda: recorder.blocked,
             lambda: recorder.trouble or (OTHER_KEY if ring.lacking else profiles.trouble),
         ),
         traffic=traffic,

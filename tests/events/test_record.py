@@ -19,6 +19,7 @@ from insights.events.record import Recorder
 from insights.events.wire import WireEvent
 from insights.models import Event, Session, Visitor
 from insights.vocabulary.ids import uuid7, uuid7_ms
+from tests.e2e.server import until
 
 
 def visit(project_id: UUID, types: list[str], **props: object) -> Entry:
@@ -232,3 +233,37 @@ async def test_an_acknowledged_batch_is_on_the_disk_of_a_server_that_syncs(datab
         connection = await tx.connection()
         assert (await connection.exec_driver_sql("SHOW fsync")).scalar_one() == "on"
         assert (await connection.exec_driver_sql("SHOW synchronous_commit")).scalar_one() == "on"
+
+
+async def test_a_flush_that_makes_no_progress_is_named_to_operators_until_it_does(
+    database: Database, database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    recorder = Recorder(database, times=SessionTimes(), max_queued=1_000, patience=0.2)
+    recorder.start()
+    await recorder.record(visit(project_id, ["page_viewed"]))
+    assert recorder.blocked is None
+    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner)) as owner:
+        await owner.execute("LOCK TABLE session IN ACCESS EXCLUSIVE MODE")
+        waits = asyncio.create_task(recorder.record(visit(project_id, ["page_viewed"])))
+
+        async def said() -> str | None:
+            return recorder.blocked
+
+        assert (await until(said, 8)).startswith("stuck")
+        await owner.rollback()
+    assert await waits == 1
+    assert recorder.blocked is None
+    await recorder.stop()
+
+
+async def test_events_that_cannot_be_written_are_named_though_the_database_answers_others(
+    database: Database, database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    nowhere = database_urls.app.replace("whyleft_app@", "nobody_of_this_name@")
+    elsewhere = Database(DatabaseUrls(owner=nowhere, app=nowhere))
+    recorder = Recorder(elsewhere, times=SessionTimes(), max_queued=1_000)
+    recorder.start()
+    with pytest.raises(Unavailable):
+        await recorder.record(visit(project_id, ["page_viewed"]))
+    assert recorder.blocked == "the database cannot be reached by what writes events"
+    await recorder.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -99,13 +100,21 @@ async def test_a_pool_without_a_free_connection_is_not_ready_and_does_not_hang(d
     await database.close()
 
 
-async def test_a_full_queue_is_not_ready(database: Database) -> None:
-    full = True
-    readiness = Readiness(database, REVISIONS, lambda: full)
-    said = await readiness.missing()
-    assert said is not None and said.startswith("saturated")
-    full = False
+async def test_who_can_take_no_more_is_not_ready(database: Database) -> None:
+    why: str | None = "saturated: too many events wait for the database"
+    readiness = Readiness(database, REVISIONS, lambda: why)
+    assert await readiness.missing() == why
+    why = None
     assert await readiness.missing() is None
+
+
+@pytest.mark.parametrize(("hours", "said"), [(2, "7,200 s ahead of"), (-1, "3,600 s behind"), (0, "")])
+async def test_a_clock_that_is_not_the_databases_is_named_to_operators(
+    database: Database, hours: int, said: str
+) -> None:
+    readiness = Readiness(database, REVISIONS, clock=lambda: datetime.now(UTC) + timedelta(hours=hours))
+    assert await readiness.missing() is None
+    assert said in readiness.ready if said else readiness.ready == "ok"
 
 
 async def test_who_drains_is_not_ready_whatever_the_database_says(database: Database) -> None:
