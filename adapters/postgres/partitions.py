@@ -14,6 +14,7 @@ from psycopg import sql
 from adapters.postgres.engine import conninfo
 
 _NAME: Final = re.compile(r"event_(\d{4})(\d{2})(\d{2})")
+DEFAULT: Final = "event_default"
 LOCK_TIMEOUT: Final = "2s"
 """Dropping waits for whoever reads the events, and everybody who comes later waits behind it: not for long."""
 TRIES: Final = 10
@@ -35,17 +36,26 @@ class Partition:
 
 def partitions(owner_url: str) -> list[Partition]:
     """The daily partitions, oldest first."""
-    with psycopg.connect(conninfo(owner_url)) as connection:
-        rows = connection.execute(
-            "SELECT c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid) FROM pg_inherits AS i "
-            "JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = 'event'::regclass ORDER BY c.relname"
-        ).fetchall()
-    found = [(_NAME.fullmatch(name), name, count, size) for name, count, size in rows]
+    found = [(_NAME.fullmatch(name), name, count, size) for name, count, size in _parts(owner_url)]
     return [
         Partition(name, date(int(day[1]), int(day[2]), int(day[3])), count, size)
         for day, name, count, size in found
         if day is not None
     ]
+
+
+def outside(owner_url: str) -> tuple[int, int]:
+    """What stands outside of the daily partitions, for no day of its own was ever made: events, as the planner
+    estimates them, and bytes with their index."""
+    return next((count, size) for name, count, size in _parts(owner_url) if name == DEFAULT)
+
+
+def _parts(owner_url: str) -> list[tuple[str, int, int]]:
+    with psycopg.connect(conninfo(owner_url)) as connection:
+        return connection.execute(
+            "SELECT c.relname, greatest(c.reltuples, 0)::bigint, pg_total_relation_size(c.oid) FROM pg_inherits AS i "
+            "JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = 'event'::regclass ORDER BY c.relname"
+        ).fetchall()
 
 
 def drop_before(owner_url: str, day: date) -> list[Partition]:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.postgres.partitions import drop_before, kept_since, partitions
+from adapters.postgres.partitions import drop_before, kept_since, outside, partitions
 from insights.cli.options import DataDir
 from insights.cli.trouble import told
 from insights.settings import Settings
@@ -24,14 +24,17 @@ FEWEST_DAYS = 2
 
 @app.command("list")
 def show(data_dir: DataDir = None) -> None:
-    """List the days with their size.
+    """List the days with their size, and what stands outside of them: imported events of days that are long past.
 
     Example: [bold]whyleft partitions list[/bold]
     """
     with told():
         table = Table("day", "events (about)", "MB", box=None)
-        for partition in partitions(shared_database(Settings.from_environment(data_dir=data_dir)).owner):
+        owner = shared_database(Settings.from_environment(data_dir=data_dir)).owner
+        for partition in partitions(owner):
             table.add_row(str(partition.day), f"{partition.rows:,}", f"{partition.bytes / 2**20:,.1f}")
+        rows, size = outside(owner)
+        table.add_row("other days", f"{rows:,}", f"{size / 2**20:,.1f}")
         screen.print(table)
 
 

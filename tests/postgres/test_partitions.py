@@ -73,6 +73,20 @@ async def test_days_before_the_border_go_in_every_project_and_what_was_made_of_t
 
 
 @pytest.mark.usefixtures("days")
+async def test_what_stands_in_no_day_of_its_own_is_told_beside_the_days(
+    database_urls: DatabaseUrls, recorder: Recorder, project_id: UUID
+) -> None:
+    await _visit(recorder, project_id, BEFORE_ALL)
+    with psycopg.connect(conninfo(database_urls.owner), autocommit=True) as owner:
+        owner.execute("ANALYZE event_default")
+        (stored,) = owner.execute("SELECT count(*) FROM event_default").fetchone() or (0,)
+    rows, size = partitions.outside(database_urls.owner)
+    assert rows == stored >= len(LEAVES)
+    assert size > 0
+    assert "event_default" not in {partition.name for partition in partitions.partitions(database_urls.owner)}
+
+
+@pytest.mark.usefixtures("days")
 async def test_events_of_a_day_that_was_dropped_can_still_arrive(
     database: Database, database_urls: DatabaseUrls, recorder: Recorder, project_id: UUID
 ) -> None:
