@@ -225,3 +225,38 @@ async def test_nobody_outside_says_who_logged_in(tmp_path: Path, repository: Pat
                 assert "admin@shop.example" not in seen[-1]
     finally:
         balancer.stop()
+
+
+async def test_only_events_are_sent_to_another_process_once_one_has_begun(tmp_path: Path, repository: Path) -> None:
+    """A process that dies half-way may have made the key, or sent the message, that it was asked for."""
+    begun: list[str] = []
+
+    async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        begun.append(head.decode().split()[1])
+        writer.close()
+
+    upstreams = [await asyncio.start_server(die, "127.0.0.1", 0) for _ in range(PROCESSES)]
+    shipped = (repository / "examples" / "nginx" / "whyleft.conf").read_text()
+    addresses = [f"127.0.0.1:{upstream.sockets[0].getsockname()[1]}" for upstream in upstreams]
+    # So that whom one request found dead is asked again by the next.
+    balancer = Balancer(tmp_path, shipped.replace("max_fails=2", "max_fails=0"), addresses)
+    try:
+        async with AsyncExitStack() as stack:
+            for upstream in upstreams:
+                await stack.enter_async_context(upstream)
+            client = await stack.enter_async_context(httpx.AsyncClient(base_url=balancer.url))
+
+            async def answers() -> bool:
+                try:
+                    return (await client.get("/metrics")).status_code == 404
+                except httpx.TransportError:
+                    return False
+
+            await until(answers)
+            for path, times in (("/v1/events", PROCESSES), ("/v1/keys", 1), ("/v1/channels/1/test", 1)):
+                begun.clear()
+                assert (await client.post(path, json={})).status_code == 502
+                assert begun == [path] * times
+    finally:
+        balancer.stop()
