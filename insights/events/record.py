@@ -71,8 +71,7 @@ class Recorder:
         fields: FieldBook | None = None,
         patience: float = STANDS_STILL,
     ) -> None:
-        """``fields``: what each project keeps; without it, all. ``patience``: seconds after which ``blocked`` says that nothing
-        gets on."""
+        """``fields``: what each project keeps; without it, all. ``patience``: seconds until ``blocked`` says so."""
         self._writing = Writing(database, times, at_once=LINES_AT_ONCE, on_people_changed=on_people_changed)
         self._max_queued = max_queued
         self._on_flushed = on_flushed
