@@ -12,7 +12,7 @@ from insights.cli.options import DataDir
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import NotFound, Refused
-from insights.evaluation.feedback import gold_of
+from insights.evaluation.feedback import gold_of, only_called_wrong
 from insights.evaluation.gold import GoldStory, as_file
 from insights.settings import Settings
 
@@ -36,12 +36,12 @@ def export(
     """
     with told():
 
-        async def command(database: Database, settings: Settings) -> list[GoldStory]:
+        async def command(database: Database, settings: Settings) -> tuple[list[GoldStory], int]:
             found = await project_named(database, project)
             async with database.transaction(found.id) as tx:
-                return await gold_of(tx, found.id)
+                return await gold_of(tx, found.id), await only_called_wrong(tx, found.id)
 
-        stories = with_database(data_dir, command)
+        stories, wrong = with_database(data_dir, command)
         if not stories:
             raise NotFound("Nobody has said Right or named another reason in the viewer yet: there is no gold.")
         try:
@@ -49,3 +49,8 @@ def export(
         except OSError as error:
             raise Refused(f"{out} cannot be written ({error.strerror}): name another file.") from None
         screen.print(f"{len(stories)} visits written to {out}. They hold what visitors did: keep them in the house.")
+        if wrong:
+            screen.print(
+                f"{wrong} more were called wrong, but not what it was instead. They are not among these, so whoever "
+                "named their reasons looks better than it is: name the right ones in the viewer, and export again."
+            )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,6 +55,12 @@ async def say(
         .on_conflict_do_update(index_elements=[InsightFeedback.project_id, InsightFeedback.session_id], set_=values)
     )
     return await tx.get_one(InsightFeedback, (project_id, session_id), populate_existing=True)
+
+
+async def only_called_wrong(tx: AsyncSession, project_id: UUID) -> int:
+    """How many insights people called wrong without saying what it was instead: they cannot be gold."""
+    wrong = select(func.count()).where(InsightFeedback.project_id == project_id, InsightFeedback.said == "wrong")
+    return await tx.scalar(wrong) or 0
 
 
 async def gold_of(tx: AsyncSession, project_id: UUID, limit: int = MOST_GOLD) -> list[GoldStory]:

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from adapters.postgres.engine import Database
 from insights.errors import NotFound, Refused
-from insights.evaluation.feedback import gold_of, say
+from insights.evaluation.feedback import gold_of, only_called_wrong, say
 from insights.evaluation.gold import as_file, read_stories
 from insights.models import Session
 from insights.vocabulary.reasons import Reason
@@ -56,6 +56,9 @@ async def test_a_bare_wrong_says_what_it_was_not_and_is_no_gold(shop: Shop) -> N
         kept = await say(tx, shop.project_id, session, "wrong", None, shop.now)
         assert kept.reason is None
         assert await gold_of(tx, shop.project_id) == []
+        assert await only_called_wrong(tx, shop.project_id) == 1
+        await say(tx, shop.project_id, session, "other", Reason.UX_FRICTION, shop.now)
+        assert await only_called_wrong(tx, shop.project_id) == 0
 
 
 async def test_what_was_said_before_a_late_order_is_no_gold_after_it(shop: Shop) -> None:
