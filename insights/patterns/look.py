@@ -85,6 +85,7 @@ class Looker:
         unless_since: timedelta | None = None,
     ) -> Looked | None:
         """One look: the last ``hours``, or the hours that the ``last`` sessions took, against the two weeks before.
+        What is over is for the usual length to say.
 
         None when somebody else is looking just now, or has looked within ``unless_since``.
         """
@@ -109,7 +110,8 @@ class Looker:
             await tx.scalars(select(Pattern).where(Pattern.project_id == project_id, Pattern.ended_at.is_(None)))
         )
         field = await read_field(tx, project_id, now, rules, {cell_of(row) for row in standing})
-        ended = await end_what_is_over(tx, project_id, standing, field, now, rules)
+        # By another length a change that goes on may be out of sight; the usual look would then tell it once more.
+        ended = await end_what_is_over(tx, project_id, standing, field, now, rules) if rules == USUAL else set()
         await forget_past(tx, project_id, field, now, rules)
         changes = await asyncio.to_thread(find_changes, field.counts, rules)
 

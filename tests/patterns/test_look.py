@@ -76,6 +76,21 @@ async def test_a_second_look_tells_nothing_twice_and_ends_what_is_over(
     assert found.end_reason == "back" and found.ended_at == NOW + timedelta(hours=40)
 
 
+@pytest.mark.parametrize("hours", [4, 14 * 24])
+async def test_a_look_of_another_length_ends_nothing_that_goes_on(
+    database: Database, project_id: UUID, weeks: Weeks, lookers: Lookers, hours: int
+) -> None:
+    await broken_cart(weeks).store(database)
+    assert await lookers().look(project_id) is not None
+    # Nobody comes for five hours: of the last four there is nothing to see.
+    later = lookers(NOW + timedelta(hours=5))
+    for length in (None, hours, None):
+        looked = await later.look(project_id, hours=length)
+        assert looked is not None and (looked.found, looked.ended) == ((), 0)
+    (found,) = await patterns(database, project_id)
+    assert found.ended_at is None
+
+
 async def test_looks_that_nobody_asked_for_keep_an_hour_apart(
     database: Database, project_id: UUID, weeks: Weeks, lookers: Lookers
 ) -> None:
