@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -25,6 +26,11 @@ from insights.vocabulary.withheld import WITHHELD
 KEPT_BUCKETS: Final = 400
 """Older outcomes are forgotten: 200,000 decisions are more than a policy of this size can use."""
 KEPT_SNAPSHOTS: Final = 2_000
+OUTSIZED: Final = 20.0
+"""As many usual rewards, of those above zero, as one counts for at most. A regression follows what is furthest off: one
+order of a thousand million, a test or somebody's invention, would decide what everybody sees."""
+USUAL: Final = 20
+"""Rewards above zero from which on their median is what is usual."""
 FIRST_NAME: Final = "first"
 
 
@@ -48,6 +54,7 @@ async def sum_up(tx: AsyncSession, project_id: UUID, now: datetime) -> int:
             select(PolicyBucket.number).where(PolicyBucket.project_id == project_id, PolicyBucket.sums.is_(None))
         )
     ).all()
+    most = await _most(tx, project_id) if numbers else math.inf
     for number in numbers:
         sums = Sums.empty(len(ARMS), len(NAMES))
         rows = await tx.execute(
@@ -62,7 +69,7 @@ async def sum_up(tx: AsyncSession, project_id: UUID, now: datetime) -> int:
             if situation is None or len(situation) != len(NAMES):
                 continue
             try:
-                sums.add(ARM[LiveAction(action)], np.array(situation), value)
+                sums.add(ARM[LiveAction(action)], np.array(situation), min(value, most))
             except (NotFinite, ValueError):
                 continue
             count += 1
@@ -72,6 +79,18 @@ async def sum_up(tx: AsyncSession, project_id: UUID, now: datetime) -> int:
             .values(sums=sums.to_bytes(), outcomes=count, summed_at=now, situation_version=VERSION)
         )
     return len(numbers)
+
+
+async def _most(tx: AsyncSession, project_id: UUID) -> float:
+    """The most that one reward counts for."""
+    median, count = (
+        await tx.execute(
+            select(func.percentile_cont(0.5).within_group(Reward.value), func.count()).where(
+                Reward.project_id == project_id, Reward.value > 0
+            )
+        )
+    ).one()
+    return OUTSIZED * float(median) if count >= USUAL else math.inf
 
 
 async def remember(

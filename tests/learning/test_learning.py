@@ -59,6 +59,21 @@ async def test_an_order_after_a_decision_is_its_reward_and_none_before_or_long_a
     assert (await reward_of(shop, before) or (None,))[0] == 0.0
 
 
+async def test_an_outsized_order_counts_as_twenty_usual_ones(shop: MadeShop, learner: Learner) -> None:
+    await set_margin(shop, 0.3)
+    huge = await shop.visit(buys=10**12)
+    for _ in range(18):
+        await shop.visit(buys=5_000)
+    await learner.learn(shop.project_id)
+    # Of so few nobody can say what is usual.
+    assert (await sums_of(shop)).xr[:, 0].sum() == pytest.approx(0.3 * 10**12 + 18 * 1_500)
+    for _ in range(12):
+        await shop.visit(buys=5_000)
+    await learner.learn(shop.project_id)
+    assert (await sums_of(shop)).xr[:, 0].sum() == pytest.approx((20 + 30) * 1_500)
+    assert await reward_of(shop, huge) == (0.3 * 10**12, "converted")
+
+
 async def test_an_action_nobody_saw_has_no_reward_and_doing_nothing_has(shop: MadeShop, learner: Learner) -> None:
     unseen = await shop.visit(shown=False, buys=5_000)
     nothing = await shop.visit(NOTHING, buys=5_000)
