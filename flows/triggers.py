@@ -221,6 +221,14 @@ async def converted_since(tx: AsyncSession, project_id: UUID, visitor_ids: Colle
     return found is not None
 
 
+async def are_in_runs(tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID]) -> bool:
+    """Whether a run of any of these visitors is not finished."""
+    run = select(FlowRun.id).where(
+        FlowRun.project_id == project_id, FlowRun.visitor_id.in_(visitor_ids), FlowRun.status.in_(UNFINISHED)
+    )
+    return await tx.scalar(run.limit(1)) is not None
+
+
 async def note(
     tx: AsyncSession, project_id: UUID, run_id: UUID, now: datetime, step: str | None, what: str, detail: str = ""
 ) -> None:

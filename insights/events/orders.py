@@ -74,13 +74,14 @@ WHERE conversion.project_id = :project AND conversion.key = told.key AND convers
     AND conversion.session_id > told.session_id
 """)
 
-_TELL = text("""
-SELECT session.id
-FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS told(key text, visitor_id uuid)
+_LATER = text("""
+SELECT unnest((array_agg(session.id ORDER BY session.id))[2:])
+FROM (SELECT DISTINCT key, visitor_id
+      FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS row(key text, visitor_id uuid)) AS told
 JOIN session ON session.project_id = :project AND session.visitor_id = told.visitor_id AND session.purchased
 WHERE EXISTS (SELECT FROM event WHERE event.project_id = :project AND event.session_id = session.id
               AND event.type = 'purchased' AND event.props ->> 'order_id' = told.key)
-GROUP BY session.id ORDER BY session.id
+GROUP BY told.key, told.visitor_id
 """)
 
 # A visit that only told of an order is none, unless another order counts in it. Its events stay.
@@ -168,8 +169,7 @@ async def count_once(tx: AsyncSession, project_id: UUID, told: Collection[Told],
             await tx.execute(_MOVE, moved)
             less |= await _forget(tx, project_id, holds, buyer)
     await tx.execute(_AGAIN, {"project": project_id, "rows": rows})
-    tell = (await tx.scalars(_TELL, {"project": project_id, "rows": rows})).all()
-    for session_id in tell if len(tell) > 1 else ():
+    for session_id in (await tx.scalars(_LATER, {"project": project_id, "rows": rows})).all():
         if not await _bought(tx, project_id, session_id):
             await tx.execute(_UNDO, {"project": project_id, "session": session_id, "now": now})
     return less

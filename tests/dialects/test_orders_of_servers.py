@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import select
 
-from flows.models import Conversion
+from flows.definition import FlowDefinition
+from flows.models import Conversion, FlowRun
+from flows.ports import Trigger
+from flows.starting import start_runs
+from flows.store import publish
+from insights.conditions.fields import FIELDS
 from insights.events.dialects.names import TABS
 from insights.events.reception import DIALECTS
 from insights.identity.together import person_of
 from insights.models import Event, IdentityLink, Session
 from insights.profiles.rebuild import rebuild
+from insights.segments.knowledge import VisitorKnowledge
 from insights.timeline.read import read_timeline
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api, api
@@ -135,6 +142,24 @@ async def test_only_a_server_that_proves_itself_says_who_placed_an_order(api: Ap
     await api.send(batch)
     await segment(api, key=api.secret if trusted else api.write, userId="u-1")
     assert [link.subject for link in await rows(api, IdentityLink)] == [batch["visitor"]] * trusted
+
+
+async def test_whoever_a_server_says_bought_is_written_to_no_more_whosever_page_told_of_it(api: Api) -> None:
+    phone = visit(api, ("identified", {"user_id": "u-1"}), ("page_viewed", {}), ago_ms=3 * HOUR_MS)
+    laptop = visit(api, ("page_viewed", {}), ("purchased", WORTH))
+    flow = {"name": "recover", "trigger": {"on": "insight"}, "start": "a"}
+    steps = {"a": {"do": "wait", "for": "PT1H", "next": "b"}, "b": {"do": "send", "action": "send_email"}}
+    left, now = UUID(phone["visitor"]), datetime.now(UTC)
+    await api.send(phone)
+    async with api.services.database.transaction(api.project_id) as tx:
+        definition = FlowDefinition.model_validate({**flow, "steps": steps})
+        await publish(tx, api.project_id, definition, now, {"send_email"}, FIELDS)
+        trigger = Trigger("insight", "insight:1", f"session:{phone['session']}", left, now, {"insight": {}})
+        await start_runs(tx, api.project_id, [trigger], now, VisitorKnowledge())
+    await api.send(laptop)
+    assert [run.status for run in await rows(api, FlowRun)] == ["waiting"]
+    await by_user(api)
+    assert [run.end_reason for run in await rows(api, FlowRun)] == ["converted: order A-1"]
 
 
 @pytest.mark.parametrize("late", ["first", "second"])
