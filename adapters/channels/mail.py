@@ -65,7 +65,8 @@ def address(text: str) -> str:
 def named_address(text: str) -> Address:
     """``Shop <mail@shop.example>`` or a bare address. Raises MailInvalid."""
     name, bare = parseaddr(one_line(text))
-    return Address(display_name=name, addr_spec=address(bare))
+    # What was escaped in it is not any more.
+    return Address(display_name=one_line(name), addr_spec=address(bare))
 
 
 def message_id(key: str, sender: str) -> str:
@@ -122,6 +123,8 @@ def _text(content: Mapping[str, Any], name: str, most: int) -> str:
 
 
 def one_line(text: str) -> str:
+    """The text as a header may have it: what it would be read as beside what it is, is taken apart."""
     # Control characters, line and paragraph separators and lone surrogates: none of them belongs into a header.
     kept = (" " if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") else character for character in text)
-    return " ".join("".join(kept).split())
+    # An encoded word (RFC 2047) is decoded by the email package too, line breaks in it and all, and written out so.
+    return " ".join("".join(kept).split()).replace("=?", "= ?")

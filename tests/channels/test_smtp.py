@@ -74,14 +74,30 @@ async def test_every_attempt_has_the_same_message_id_and_another_key_another() -
     assert ids[0].endswith("@shop.example>")
 
 
-@pytest.mark.parametrize("bad", ["a\r\nBcc: eve@evil.example", "a\nX-Evil: 1\n\nbody", "a\u2028b", "a\0b", "a\ud800b"])
-async def test_a_subject_cannot_add_a_header_or_a_body(bad: str) -> None:
-    result, server = await send_one(intent(subject=bad))
+ENCODED = [
+    "=?utf-8?q?a=0D=0ABcc=3A_eve=40evil.example?=",
+    "=?UTF-8?B?YQ0KQmNjOiBldmVAZXZpbC5leGFtcGxlDQoNCjxoMT4=?=",
+    "=?nothing?q?=0d=0aBcc:x?=",
+    "your shoes=?utf-8?q?=0AX-Evil:_1=0A=0Abody?= wait",
+    "=\0?utf-8?q?=0d=0aBcc:x?=",
+]
+"""Encoded words (RFC 2047): what a product is called, and a visitor, may stand in a subject."""
+
+
+@pytest.mark.parametrize(
+    "bad", ["a\r\nBcc: eve@evil.example", "a\nX-Evil: 1\n\nbody", "a\u2028b", "a\0b", "a\ud800b", *ENCODED]
+)
+@pytest.mark.parametrize("place", ["subject", "from", "reply_to"])
+async def test_a_subject_or_a_name_cannot_add_a_header_or_a_body(bad: str, place: str) -> None:
+    names = {"from": f'"{bad}" <mail@shop.example>', "reply_to": f'"{bad}" <mail@shop.example>', "subject": bad}
+    result, server = await send_one(intent(**{place: names[place]}))
     assert isinstance(result, Accepted)
     mail = server.mails[0]
     assert {name.lower() for name in mail} == {
         "from", "to", "subject", "date", "message-id", "mime-version", "content-type",
+        *(["reply-to"] if place == "reply_to" else []),
     }  # fmt: skip
+    assert body_of(mail, "plain").strip() == "It waits."
     assert server.recipients == ["anna@example.com"]
     assert "\n" not in str(mail["Subject"])
 
@@ -115,7 +131,29 @@ async def test_what_is_no_address_is_rejected_before_anything_connects(bad: str 
     assert server.connections == 0
 
 
-@given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
+WORDS = st.text(max_size=40) | st.lists(
+    st.sampled_from(
+        [
+            "=?utf-8?q?",
+            "=?utf-8?b?",
+            "=\\?utf-8?q?",
+            "=0D=0ABcc:x",
+            "DQpCY2M6eA==",
+            "?=",
+            "?",
+            "=",
+            " ",
+            '"',
+            "\\",
+            "(",
+            ")",
+        ]
+    ),
+    max_size=10,
+).map("".join)
+
+
+@given(WORDS, WORDS, st.text(max_size=40))
 def test_no_text_breaks_out_of_the_headers(subject: str, sender: str, link: str) -> None:
     try:
         mail = build(
