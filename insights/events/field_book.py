@@ -24,6 +24,9 @@ log = structlog.get_logger()
 FRESH_SECONDS: Final = 10.0
 """How long a change may take to reach a process."""
 
+OUTDATED: Final = -1.0
+"""In the place of when something is to be read again: before it is used."""
+
 Extra = frozenset[str] | None
 """Props beyond the catalogue's that are kept, as ``name`` or ``type.name``; None keeps all."""
 
@@ -49,7 +52,7 @@ class FieldBook:
     def at_hand(self, project_id: UUID) -> Kept | None:
         """What the project keeps, if that is known; what is old is asked for again meanwhile."""
         known = self._known.get(project_id.int)
-        if known is None:
+        if known is None or known[0] == OUTDATED:
             return None
         if known[0] < self._clock():
             self._ask(project_id)
@@ -71,7 +74,8 @@ class FieldBook:
     def outdate(self, project_id: UUID) -> None:
         """Something changed that must hold at once: it is read before the next request goes on."""
         self._changes += 1
-        self._known.pop(project_id.int, None)
+        if (known := self._known.get(project_id.int)) is not None:
+            self._known[project_id.int] = (OUTDATED, known[1])
 
     async def close(self) -> None:
         """Waits for what is being read."""
@@ -86,9 +90,10 @@ class FieldBook:
 
     def _asked(self, project_id: UUID, done: asyncio.Task[Kept]) -> None:
         self._asking.pop(project_id, None)
-        if not done.cancelled() and done.exception() is not None and project_id.int in self._known:
+        known = self._known.get(project_id.int)
+        if not done.cancelled() and done.exception() is not None and known is not None and known[0] != OUTDATED:
             # The old list goes on for a while.
-            self._known[project_id.int] = (self._clock() + FRESH_SECONDS, self._known[project_id.int][1])
+            self._known[project_id.int] = (self._clock() + FRESH_SECONDS, known[1])
 
     async def _read(self, project_id: UUID) -> Kept:
         before = self._known.get(project_id.int)
