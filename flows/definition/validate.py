@@ -31,7 +31,8 @@ _LEAST_SCHEDULE: Final = timedelta(hours=1)
 class Vocabulary:
     """The closed sets of words beside actions and fields, None where any word will do.
 
-    ``to_visitors``: the actions that reach a visitor. ``retention``: how long visits are kept, None for ever.
+    ``to_visitors``: the actions that reach a visitor. ``reasons_of``: kind of insight → the reasons that it may have.
+    ``retention``: how long visits are kept, None for ever.
     """
 
     to_visitors: Collection[str] = ()
@@ -39,6 +40,7 @@ class Vocabulary:
     channels: Collection[str] | None = None
     kinds: Collection[str] | None = None
     reasons: Collection[str] | None = None
+    reasons_of: Mapping[str, Collection[str]] | None = None
     retention: timedelta | None = None
 
 
@@ -105,6 +107,7 @@ def _trigger(trigger: Trigger, steps: Steps, words: Vocabulary) -> Iterator[Faul
             if kind is not None and words.kinds is not None and kind not in words.kinds:
                 yield Fault("/trigger/kind", f"{kind!r} is no kind of insight", _one_of(kind, words.kinds))
             yield from _reasons(reasons, words)
+            yield from _fitting(kind, reasons, words)
         case PatternTrigger(reasons=reasons, each=each):
             yield from _reasons(reasons, words)
             if each == "shop":
@@ -180,6 +183,14 @@ def _reasons(reasons: Collection[str], words: Vocabulary) -> Iterator[Fault]:
     for n, reason in enumerate(reasons):
         if words.reasons is not None and reason not in words.reasons:
             yield Fault(f"/trigger/reasons/{n}", f"{reason!r} is not a reason", _one_of(reason, words.reasons))
+
+
+def _fitting(kind: str | None, reasons: Collection[str], words: Vocabulary) -> Iterator[Fault]:
+    fitting = (words.reasons_of or {}).get(kind or "")
+    known = words.reasons is not None and set(reasons) <= set(words.reasons)
+    if reasons and known and fitting is not None and not set(reasons) & set(fitting):
+        problem = "no visit that ended so has one of these reasons: it never starts"
+        yield Fault("/trigger/kind", problem, "choose others, or another outcome")
 
 
 def _one_of(word: str, known: Collection[str]) -> str:

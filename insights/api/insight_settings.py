@@ -113,7 +113,7 @@ def _complete(wishes: InsightWishes) -> None:
         raise Refused("model: name the model to ask at that address.", field="model")
     if wishes.daily_ceiling is not None and wishes.prices.unknown and wishes.endpoint is not None:
         raise Refused(
-            "daily_ceiling: it cannot be held without prices; set price_in and price_out.", field="daily_ceiling"
+            "daily_ceiling: it cannot be held without the prices of a million tokens; set both.", field="daily_ceiling"
         )
 
 

@@ -170,10 +170,12 @@ async def change_live_action(
 
 
 @router.delete("/{entry_id}", status_code=204)
-async def delete_live_action(entry_id: UUID, caller: SecretCaller, services: FromRequest) -> None:
-    """Deletes a live action; what it gave away stays counted."""
+async def delete_live_action(
+    entry_id: UUID, caller: SecretCaller, services: FromRequest, if_match: IfMatch = None
+) -> None:
+    """Deletes a live action; what it gave away stays counted. With If-Match only if nobody changed it meanwhile."""
     async with services.database.transaction(caller.project_id) as tx:
-        await entries.delete_entry(tx, caller.project_id, entry_id)
+        await entries.delete_entry(tx, caller.project_id, entry_id, version_of(if_match))
 
 
 def _entry(body: LiveActionIn) -> Entry:

@@ -71,9 +71,13 @@ def faults_of(entry: Entry, facts: ShopFacts, now: datetime) -> list[Fault]:
     if entry.incentive is not None:
         faults += [*_incentive_faults(entry.incentive, facts), *_unseen_code_faults(entry, entry.incentive)]
     elif entry.action is LiveAction.DISCOUNT_POPUP:
-        faults.append(Fault("/incentive", "a discount without an incentive gives nothing", "give incentive.percent"))
+        faults.append(
+            Fault("/incentive", "a discount without an incentive gives nothing", "say how many percent it gives")
+        )
     elif any("{code}" in text or "{percent}" in text for words in entry.content.values() for text in words.values()):
-        faults.append(Fault("/content", "the words promise a code and there is no incentive", "give incentive.percent"))
+        faults.append(
+            Fault("/content", "the words promise a code and nothing is given", "say how many percent it gives")
+        )
     return faults
 
 
@@ -130,7 +134,7 @@ def _content_faults(entry: Entry) -> list[Fault]:
             faults.append(Fault(at, "this is no locale", "write it as de or de-AT"))
         for name in ("title", "body"):
             if not words.get(name, "").strip():
-                faults.append(Fault(f"{at}/{name}", "there is nothing to read", f"give {name}"))
+                faults.append(Fault(f"{at}/{name}", "there is nothing to read", "write it"))
         href = words.get("cta_href", "")
         if href and href not in LINKS and not _HREF.fullmatch(href):
             faults.append(
@@ -149,9 +153,9 @@ def _schedule_faults(entry: Entry, now: datetime) -> list[Fault]:
     if entry.ends_at is None:
         return []
     if entry.starts_at is not None and entry.ends_at <= entry.starts_at:
-        return [Fault("/ends_at", "it ends before it starts: it is never shown", "give a later ends_at")]
+        return [Fault("/ends_at", "it ends before it starts: it is never shown", "let it end later")]
     if entry.enabled and entry.ends_at <= now:
-        return [Fault("/ends_at", "this is over: it is never shown", "give a later ends_at, or leave it out")]
+        return [Fault("/ends_at", "this is over: it is never shown", "let it end later, or leave that out")]
     return []
 
 
@@ -162,7 +166,7 @@ def _incentive_faults(incentive: Incentive, facts: ShopFacts) -> list[Fault]:
             Fault(
                 at,
                 "without margin data nothing may be given away: it is never shown",
-                "set margin_rate and currency of the shop (PATCH /v1/shop)",
+                "say first what margin the shop has, and in which currency",
             )
         ]
     faults = []
@@ -173,11 +177,11 @@ def _incentive_faults(incentive: Incentive, facts: ShopFacts) -> list[Fault]:
                 f"{at}/percent",
                 f"a margin of {facts.margin_rate:.0%} cannot bear {incentive.percent} % off and leave "
                 f"{incentive.margin_floor:.0%}: it is never shown",
-                "give less, or lower margin_floor",
+                "give less, or let less of the margin be left",
             )
         )
     if incentive.percent == 0 and incentive.cost_minor == 0:
-        faults.append(Fault(at, "this gives nothing", "give percent or cost_minor, or leave incentive out"))
+        faults.append(Fault(at, "this gives nothing", "give percent or something that costs, or leave it out"))
     if incentive.budget_minor is not None and incentive.budget_minor < max(1, incentive.cost_minor):
         faults.append(Fault(f"{at}/budget_minor", "the budget does not pay for one: it is never shown", "raise it"))
     return faults

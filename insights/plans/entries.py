@@ -64,7 +64,7 @@ async def get_entry(tx: AsyncSession, project_id: UUID, entry_id: UUID, *, lock:
     query = select(LiveActionEntry).where(LiveActionEntry.project_id == project_id, LiveActionEntry.id == entry_id)
     found = await tx.scalar(query.with_for_update() if lock else query)
     if found is None:
-        raise NotFound(f"There is no live action {entry_id} in this project. GET /v1/live-actions lists them.")
+        raise NotFound(f"There is no live action {entry_id} in this project. Somebody may have deleted it.")
     return found
 
 
@@ -89,8 +89,7 @@ async def change_entry(
 ) -> LiveActionEntry:
     """Replaces an entry. ``version``: only if it is still that one, else Changed. Raises EntryInvalid, InUse."""
     row = await get_entry(tx, project_id, entry_id, lock=True)
-    if version is not None and row.version != version:
-        raise Changed(f"The live action is at version {row.version}. Read it again and repeat your change.")
+    _hold_to_version(row, version)
     _check(entry, await shop_of(tx, project_id), now)
     await _check_segments(tx, project_id, entry)
     for name, value in _row(entry).items():
@@ -101,14 +100,19 @@ async def change_entry(
     return row
 
 
-async def delete_entry(tx: AsyncSession, project_id: UUID, entry_id: UUID) -> None:
-    """Deletes an entry; what it gave away stays counted. Raises NotFound."""
-    await get_entry(tx, project_id, entry_id, lock=True)
+async def delete_entry(tx: AsyncSession, project_id: UUID, entry_id: UUID, version: int | None = None) -> None:
+    """Deletes an entry; what it gave away stays counted. Raises NotFound, Changed."""
+    _hold_to_version(await get_entry(tx, project_id, entry_id, lock=True), version)
     await tx.execute(
         delete(LiveActionEntry).where(LiveActionEntry.project_id == project_id, LiveActionEntry.id == entry_id)
     )
     # A running process sees by the shop's version that there is something new to read.
     await tx.execute(update(Shop).where(Shop.project_id == project_id).values(version=Shop.version + 1))
+
+
+def _hold_to_version(row: LiveActionEntry, version: int | None) -> None:
+    if version is not None and row.version != version:
+        raise Changed(f"The live action is at version {row.version}. Read it again and repeat your change.")
 
 
 async def spent_on(tx: AsyncSession, project_id: UUID, day: datetime) -> dict[UUID, tuple[int, int]]:
@@ -152,6 +156,4 @@ async def _flush(tx: AsyncSession, name: str) -> None:
     try:
         await tx.flush()
     except IntegrityError:
-        raise InUse(
-            f"name: there is a live action called {name!r} already; choose another name.", field="name"
-        ) from None
+        raise InUse(f"There is a live action called {name!r} already; choose another name.", field="name") from None

@@ -24,7 +24,7 @@ from insights.recovery.tools import has_channel
 from insights.segments.store import conditions_of_segments, segments_named, unknown_segments
 from insights.vocabulary.actions import TO_VISITORS, RecoveryAction
 from insights.vocabulary.events import PROPS
-from insights.vocabulary.reasons import Kind, Reason
+from insights.vocabulary.reasons import Kind, Reason, reasons_of
 
 ACTIONS = frozenset(action.value for action in RecoveryAction)
 WORDS = Vocabulary(
@@ -32,6 +32,7 @@ WORDS = Vocabulary(
     events=frozenset(PROPS),
     kinds=frozenset(kind.value for kind in Kind),
     reasons=frozenset(reason.value for reason in Reason),
+    reasons_of={kind.value: frozenset(reason.value for reason in reasons_of(kind)) for kind in Kind},
 )
 """The words of flows beside actions and fields. Channels are any word: a project may have its own."""
 

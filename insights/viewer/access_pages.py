@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute
 from insights.access.operations import SCOPES
 from insights.access.roles import Role
 from insights.errors import Refused
+from insights.viewer.faulty_fields import labelled
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import path_id
 from insights.viewer.settings_section import FORM, SettingsSection
@@ -26,7 +27,13 @@ class AccessPages(SettingsSection):
         return [
             self._get("/settings/keys", self.keys, role=admin),
             self._post(
-                "/settings/keys", self.make_key, form=FORM, refused="No key was made", role=admin, again=self.keys
+                "/settings/keys",
+                self.make_key,
+                form=FORM,
+                refused="No key was made",
+                role=admin,
+                again=self.keys,
+                called=labelled({"name": "What it is for", "scopes": "Only for"}),
             ),
             self._post("/settings/keys/{key_id}/rotate", self.rotate_key, form=FORM, role=admin),
             self._post("/settings/keys/{key_id}/revoke", self.revoke_key, form=FORM, role=admin),
@@ -38,6 +45,7 @@ class AccessPages(SettingsSection):
                 refused="Nobody was invited",
                 role=admin,
                 again=self.members,
+                called=labelled({"email": "E-mail address"}),
             ),
             self._post("/settings/members/{member_id}/role", self.give_role, form=FORM, role=admin),
             self._post("/settings/members/{member_id}/remove", self.remove_member, form=FORM, role=admin),
@@ -61,7 +69,7 @@ class AccessPages(SettingsSection):
         """A key in place of another, shown this once."""
         hours = form.get("hours", "24")
         if not hours.isdecimal() or len(hours) > 4:
-            raise Refused("hours: how many hours shall the old key stay good? Write a number.", field="hours")
+            raise Refused("How many hours shall the old key stay good? Write a number.", field="hours")
         path = f"/v1/keys/{path_id(request, 'key_id', 'key')}/rotate"
         made = await self._api.asked(request, viewer, "POST", path, {"overlap_seconds": int(hours) * HOUR})
         return await self._keys(request, viewer, made=made, overlap=int(hours))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from flows.conditions import to_words, understand
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.errors import NotFound
 from insights.learning import overview, promotion
@@ -17,7 +18,9 @@ from insights.learning.collect import unit_of
 from insights.models import LiveActionEntry
 from insights.plans.entries import entry_of, get_entry, list_entries, spent_on
 from insights.plans.shop import stored_shop
-from insights.viewer.action_preview import Painted, built_in, painted, painted_entry
+from insights.viewer.action_form import KINDS
+from insights.viewer.action_form_pages import FORM as ACTIONS
+from insights.viewer.action_preview import Painted, as_frame, built_in, painted, painted_entry
 from insights.viewer.gate import Viewer
 from insights.viewer.learning_curve import HEIGHT, LEFT, WIDTH, curve_of
 from insights.viewer.page_group import PageGroup, path_id
@@ -27,13 +30,6 @@ from insights.vocabulary.stages import Stage
 
 FORM = "policy"
 """What the forms of these pages are signed for."""
-
-
-FRAME_POLICY: Final = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; form-action 'none';"
-    " frame-ancestors 'self'; base-uri 'none'"
-)
-"""What a previewed action may do: be drawn."""
 
 
 _PARTS: Final = {"cta": "Button", "input": "Field", "items": "Products", "dismiss_label": "To close it"}
@@ -85,6 +81,7 @@ class ActionPages(PageGroup):
             left=LEFT,
             changes=changes,
             unit=unit,
+            kinds=KINDS,
             token=self._token(request, FORM),
         )
 
@@ -101,6 +98,10 @@ class ActionPages(PageGroup):
             "action",
             name=entry.name if entry is not None else label(where),
             kind=entry.action if entry is not None else where,
+            text=_condition(entry),
+            definition=entry.definition if entry is not None else None,
+            revision=entry.version if entry is not None else "",
+            form_token=self._token(request, ACTIONS),
             own=entry is not None,
             enabled=entry.enabled if entry is not None else True,
             entry_id=entry.id if entry is not None else None,
@@ -117,10 +118,7 @@ class ActionPages(PageGroup):
             raise NotFound("Nobody has said yet what this action looks like: write one of its kind.")
         shown = _look(request, faces)
         locale = "en" if shown.locale == "default" else shown.locale
-        answer = self._page(request, viewer, "frame", action=shown.action, locale=locale)
-        answer.headers["Content-Security-Policy"] = FRAME_POLICY
-        answer.headers["X-Frame-Options"] = "SAMEORIGIN"
-        return answer
+        return as_frame(self._page(request, viewer, "frame", action=shown.action, locale=locale))
 
     async def _faces(self, request: Request, viewer: Viewer) -> tuple[LiveActionEntry | None, list[Painted]]:
         where = request.path_params["entry"]
@@ -182,3 +180,9 @@ def _said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(one.get("title", "")) for one in value if isinstance(one, dict))
     return str(value)
+
+
+def _condition(entry: LiveActionEntry | None) -> str:
+    """When it is shown, in words."""
+    when = entry.definition.get("when") if entry is not None else None
+    return to_words(understand(when)) if isinstance(when, dict) else when or ""

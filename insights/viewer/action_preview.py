@@ -8,9 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from starlette.responses import Response
+
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.decisions.entries import Entry, offer_of
 from insights.decisions.offer import LiveOffer
+
+FRAME_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: data:; form-action 'none';"
+    " frame-ancestors 'self'; base-uri 'none'"
+)
+"""What a previewed action may do: be drawn."""
 
 EXAMPLES: Final = {
     "count": "3",
@@ -82,3 +90,10 @@ def _example(content: Mapping[str, Any], template: str, offer: LiveOffer) -> dic
     if template == "carousel":
         filled["items"] = SHELF
     return filled
+
+
+def as_frame(answer: Response) -> Response:
+    """The page that a preview's frame shows, with what it may do."""
+    answer.headers["Content-Security-Policy"] = FRAME_POLICY
+    answer.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return answer

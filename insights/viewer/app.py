@@ -18,6 +18,7 @@ from insights.access.throttle import LoginThrottles
 from insights.shipped import shipped
 from insights.viewer.access_pages import AccessPages
 from insights.viewer.account_pages import AccountPages
+from insights.viewer.action_form_pages import ActionFormPages
 from insights.viewer.action_pages import ActionPages
 from insights.viewer.channel_pages import ChannelPages
 from insights.viewer.faults import Faults
@@ -112,6 +113,7 @@ def create_viewer(
     ]
 
     if api is not None:
+        groups.insert(0, ActionFormPages(desk, OwnApi(api)))  # before the pages of single actions
         groups.append(FlowPages(desk, OwnApi(api)))
         groups.append(SegmentPages(desk, OwnApi(api)))
         groups.append(AccessPages(desk, OwnApi(api)))

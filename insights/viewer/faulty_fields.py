@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from insights.errors import WhyleftError
 from insights.viewer.own_api import Declined
 
-Called = Callable[[str], tuple[str, str]]
-"""A JSON pointer of what the API takes → the field of the form, and what stands over it ("" for the API's word)."""
+Called = Callable[[str, Mapping[str, str]], tuple[str, str]]
+"""A JSON pointer of what the API takes, and what was typed → the field of the form, and what stands over it ("" for the
+API's word)."""
 
 
-def as_is(pointer: str) -> tuple[str, str]:
+def as_is(pointer: str, typed: Mapping[str, str]) -> tuple[str, str]:
     """A form whose fields are called as the API's."""
     return pointer.split("/")[1] if "/" in pointer else pointer, ""
 
@@ -19,8 +20,8 @@ def as_is(pointer: str) -> tuple[str, str]:
 def labelled(labels: Mapping[str, str]) -> Called:
     """The same, with what stands over each field: ``labels`` has it by the field's name."""
 
-    def called(pointer: str) -> tuple[str, str]:
-        name, _ = as_is(pointer)
+    def called(pointer: str, typed: Mapping[str, str]) -> tuple[str, str]:
+        name, _ = as_is(pointer, typed)
         return name, labels.get(name, "")
 
     return called
@@ -31,14 +32,14 @@ def told(error: WhyleftError, called: Called, typed: Mapping[str, str]) -> tuple
     if not isinstance(error, Declined):
         return error.detail, {error.field: error.detail} if error.field else {}
     if not error.faults:
-        return _of_one(error, called)
+        return _of_one(error, called, typed)
     beside: dict[str, list[str]] = {}
     labels: dict[str, str] = {}
     # The faults of a condition begin at it; those of anything else name their field.
     within = "/when" if error.field == "when" else ""
     for fault in error.faults:
         pointer = fault["pointer"]
-        field, labels[field] = called(pointer if pointer.startswith(within) else within + pointer)
+        field, labels[field] = called(pointer if pointer.startswith(within) else within + pointer, typed)
         said = f"{fault['problem']}: {fault['fix']}"
         at = typed.get(field, "")[fault.get("start", 0) : fault.get("end", 0)]
         said = f"“{at}”: {said}" if at and at not in said else _sentence(said)
@@ -47,10 +48,10 @@ def told(error: WhyleftError, called: Called, typed: Mapping[str, str]) -> tuple
     return " ".join(f"{labels[field]}: {said}" if labels[field] else said for field, said in joined.items()), joined
 
 
-def _of_one(error: Declined, called: Called) -> tuple[str, dict[str, str]]:
+def _of_one(error: Declined, called: Called, typed: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     if error.field is None:
         return error.detail, {}
-    field, label = called("/" + error.field.replace(".", "/"))
+    field, label = called("/" + error.field.replace(".", "/"), typed)
     said = _sentence(error.detail.removeprefix(f"{error.field}: "))
     return f"{label}: {said}" if label else error.detail, {field: said}
 

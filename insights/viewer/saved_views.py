@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.errors import NotFound, Refused
+from insights.errors import InUse, NotFound, Refused
 from insights.models import SavedView
 from insights.viewer.filters import read_request
 from insights.vocabulary.ids import uuid7
@@ -30,7 +30,7 @@ async def list_views(tx: AsyncSession, project_id: UUID) -> Sequence[SavedView]:
 
 
 async def save_view(tx: AsyncSession, project_id: UUID, name: str, query: str, now: datetime) -> SavedView:
-    """Keeps ``query`` under ``name``; one of that name is replaced. Raises Refused: no name, no filter, too many."""
+    """Keeps ``query`` under ``name``. Raises Refused: no name, no filter, too many; InUse: others are kept under it."""
     name = " ".join(name.split())
     if not name or len(name) > MOST_NAME or not is_one_line(name):
         raise Refused(f"Give the view a name of at most {MOST_NAME} characters.", field="name")
@@ -40,13 +40,19 @@ async def save_view(tx: AsyncSession, project_id: UUID, name: str, query: str, n
     count = await tx.scalar(select(func.count()).where(SavedView.project_id == project_id, SavedView.name != name))
     if (count or 0) >= MOST_VIEWS:
         raise Refused(f"There are {MOST_VIEWS} views, the most there may be. Delete one first.")
-    made = await tx.scalars(
+    await tx.execute(
         insert(SavedView)
         .values(project_id=project_id, id=uuid7(), name=name, query=filters.query(), created_at=now)
-        .on_conflict_do_update(index_elements=["project_id", "name"], set_={"query": filters.query()})
-        .returning(SavedView)
+        .on_conflict_do_nothing(index_elements=["project_id", "name"])
     )
-    return made.one()
+    kept = (await tx.scalars(select(SavedView).where(SavedView.project_id == project_id, SavedView.name == name))).one()
+    if kept.query != filters.query():
+        raise InUse(
+            f"There is a view “{name}” of other filters, and everybody uses it. Choose another name, or "
+            "delete that one first.",
+            field="name",
+        )
+    return kept
 
 
 async def delete_view(tx: AsyncSession, project_id: UUID, view_id: UUID) -> None:

@@ -125,7 +125,7 @@ class SegmentPages(PageGroup):
         return f"/v1/segments/{quote(request.path_params['segment'], safe='')}"
 
 
-def called(pointer: str) -> tuple[str, str]:
+def called(pointer: str, typed: Mapping[str, str]) -> tuple[str, str]:
     """The form's field, and what stands over it, of what the API calls ``pointer``."""
     labels = {"name": "Name", "description": "What it is for"}
     name = pointer.split("/")[1] if "/" in pointer else pointer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,12 +14,14 @@ from insights.access.projects import archive_project, make_project
 from insights.access.roles import Role
 from insights.errors import Conflict, Refused
 from insights.models import Member
+from insights.viewer.faulty_fields import labelled
 from insights.viewer.gate import Viewer
 from insights.viewer.login_pages import LoginPages
 from insights.viewer.own_api import OwnApi
 from insights.viewer.page_group import Desk, path_id
 from insights.viewer.settings_section import FORM, SettingsSection
-from insights.viewer.shop_form import given, shown
+from insights.viewer.shop_form import SAID, given, shown
+from insights.viewer.typed_figures import number
 from insights.viewer.wording import label
 
 
@@ -37,13 +38,29 @@ class SettingsPages(SettingsSection):
             self._get("/settings", self.start),
             self._get("/settings/project", self.project, role=admin),
             self._post("/settings/project", self.change_project, form=FORM, role=admin, again=self.project),
-            self._post("/settings/shop", self.change_shop, form=FORM, role=admin, again=self.project),
+            self._post(
+                "/settings/shop", self.change_shop, form=FORM, role=admin, again=self.project, called=labelled(SAID)
+            ),
             self._post("/settings/project/archive", self.archive, form=FORM, role=admin),
             self._post("/settings/projects", self.make_project, form=FORM, role=admin),
             self._get("/settings/model", self.model, role=admin),
-            self._post("/settings/model", self.change_model, form=FORM, role=admin, again=self.model),
+            self._post(
+                "/settings/model",
+                self.change_model,
+                form=FORM,
+                role=admin,
+                again=self.model,
+                called=labelled(_TEXTS | _NUMBERS),
+            ),
             self._get("/settings/privacy", self.privacy, role=admin),
-            self._post("/settings/privacy", self.change_privacy, form=FORM, role=admin, again=self.privacy),
+            self._post(
+                "/settings/privacy",
+                self.change_privacy,
+                form=FORM,
+                role=admin,
+                again=self.privacy,
+                called=labelled(PRIVACY),
+            ),
             self._post("/settings/privacy/providers/{erasure_id}", self.resolve_erasure, form=FORM, role=admin),
             self._get("/settings/changes", self.changes, role=admin),
         ]
@@ -77,7 +94,7 @@ class SettingsPages(SettingsSection):
 
     async def change_shop(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """What an order leaves the shop, what delivery costs, and how many are held out."""
-        await self._api.asked(request, viewer, "PATCH", "/v1/shop", given(form, _number))
+        await self._api.asked(request, viewer, "PATCH", "/v1/shop", given(form))
         return self._to(request, "/settings/project", done="saved")
 
     async def make_project(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
@@ -108,7 +125,7 @@ class SettingsPages(SettingsSection):
         """Changes what was filled in; an empty field goes back to what the server does, an empty key stays."""
         body: dict[str, Any] = {name: form.get(name, "").strip() or None for name in ("base_url", "model", "language")}
         for name, said in _NUMBERS.items():
-            body[name] = _number(said, form.get(name, ""))
+            body[name] = number(name, said, form.get(name, ""))
         if form.get("api_key", "").strip():
             body["api_key"] = form["api_key"].strip()
         await self._api.asked(request, viewer, "PATCH", "/v1/settings/insights", body)
@@ -126,7 +143,7 @@ class SettingsPages(SettingsSection):
 
     async def change_privacy(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Changes them; an empty field goes back to what the server does."""
-        days = _number("Visits are erased after", form.get("keep_days", ""))
+        days = number("keep_days", PRIVACY["keep_days"], form.get("keep_days", ""))
         fields = form.get("extra_fields", "").split() if form.get("limit_fields") else None
         body = {"keep_days": days, "extra_fields": fields}
         await self._api.asked(request, viewer, "PATCH", "/v1/privacy/settings", body)
@@ -159,6 +176,12 @@ class SettingsPages(SettingsSection):
         )
 
 
+_TEXTS: Final = {
+    "base_url": "Address",
+    "model": "Model",
+    "api_key": "Key",
+    "language": "Language of the narratives",
+}
 _NUMBERS: Final = {
     "threshold": "Unclear below a confidence of",
     "price_in": "A million tokens sent cost",
@@ -166,6 +189,9 @@ _NUMBERS: Final = {
     "daily_ceiling": "May cost a day at most",
 }
 """Field → what stands over it in the form of the model."""
+
+PRIVACY: Final = {"keep_days": "Visits are erased after so many days", "extra_fields": "Fields to keep"}
+"""Field → what stands over it in the form of what is kept."""
 
 SUBJECTS: Final = {
     "": "everything",
@@ -191,20 +217,6 @@ SUBJECTS: Final = {
     "saved view": "saved views",
 }
 """What the list of changes can be narrowed to."""
-
-
-def _number(name: str, text: str) -> float | None:
-    """What was typed, with a comma or a point. Raises Refused."""
-    text = text.strip().replace(",", ".")
-    if not text:
-        return None
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise Refused(f"{name}: {text[:20]!r} is not a number.", field=name)
-    return number
 
 
 def _telling(entry: dict[str, Any]) -> str:

@@ -83,6 +83,7 @@ def places(filled: Filled) -> dict[str, str]:
         "segment": "/segments/big-carts?who=now",
         "actions": "/actions",
         "action": f"/actions/{filled.furnished.entry_id}",
+        "action-form": f"/actions/{filled.furnished.entry_id}/edit",
         "lift": "/lift",
         "channels": "/channels",
         "policy": f"/policies/{filled.furnished.policy_id}",

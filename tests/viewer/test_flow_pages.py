@@ -205,6 +205,23 @@ async def test_the_builder_offers_what_a_step_may_name(whole: Whole, inside: htt
     assert (offers["channels"]["send_email"], offers["channels"]["send_sms"]) == (["main-mail", "spare-mail"], [])
 
 
+async def test_an_outcome_and_reasons_of_the_other_one_are_said_to_start_nothing(
+    whole: Whole, inside: httpx.AsyncClient
+) -> None:
+    header = script_token((await inside.get(f"/app/flows/{whole.flow_id}/build")).text)
+    where = f"/app/flows/{whole.flow_id}/drawn"
+    for reasons, faults in (
+        (["urgency"], ["/trigger/kind"]),
+        (["urgency", "distraction"], []),
+        ([], []),
+        (["nonsense"], ["/trigger/reasons/0"]),
+    ):
+        definition = REMINDER | {"trigger": {"on": "insight", "kind": "abandoned", "reasons": reasons}}
+        drawn = (await inside.put(where, json={"definition": definition}, headers=header)).json()
+        assert [one["pointer"] for one in drawn["faults"]] == faults, reasons
+        assert ("it never starts" in json.dumps(drawn["faults"])) == (faults == ["/trigger/kind"])
+
+
 async def test_what_is_drawn_is_checked_first(whole: Whole, inside: httpx.AsyncClient) -> None:
     header = script_token((await inside.get(f"/app/flows/{whole.flow_id}/build")).text)
     where = f"/app/flows/{whole.flow_id}/drawn"

@@ -93,9 +93,11 @@ async def test_a_view_is_saved_opened_and_deleted(shop: Shop) -> None:
     assert (answer.status_code, answer.headers["location"]) == (303, f"/app/sessions{query}")
     page = await shop.see("/sessions")
     assert f'href="/app/sessions{escape(query)}"><bdi>Broken carts &lt;b&gt;</bdi>' in page
-    again = await shop.client.post("/app/views", data=form | {"query": "?reason=unclear"})
-    assert again.headers["location"] == "/app/sessions?reason=unclear"
-    page = await shop.see("/sessions?reason=unclear")
+    again = await shop.client.post("/app/views", data=form)
+    assert again.headers["location"] == f"/app/sessions{query}"
+    other = await shop.client.post("/app/views", data=form | {"query": "?reason=unclear"})
+    assert (other.status_code, "Choose another name" in other.text) == (409, True)
+    page = await shop.see(f"/sessions{query}")
     assert page.count("Broken carts") == 2, "the chip, and the button that deletes it"
     where = re.search(r'action="/app(/views/[^"]+/delete)"', page)[1]  # type: ignore[index]
     assert (await shop.client.post(f"/app{where}", data={"token": token})).status_code == 303

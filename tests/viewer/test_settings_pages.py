@@ -225,10 +225,10 @@ async def test_what_the_shop_says_of_itself_is_set_where_lift_points_to(admin: S
 def test_an_amount_that_could_be_two_is_refused_and_not_guessed(currency: str, typed: str, minor: int | str) -> None:
     form = {"currency": currency, "shipping_cost_minor": typed}
     if isinstance(minor, int):
-        assert given(form, lambda name, text: None)["shipping_cost_minor"] == minor
+        assert given(form)["shipping_cost_minor"] == minor
     else:
         with pytest.raises(Refused, match=minor) as refusal:
-            given(form, lambda name, text: None)
+            given(form)
         assert refusal.value.field == "shipping_cost_minor"
 
 
@@ -323,6 +323,31 @@ def routes_of(routes: list[BaseRoute]) -> Iterator[Route]:
             yield route
         elif isinstance(route, Mount):
             yield from routes_of(list(route.routes or []))
+
+
+@pytest.mark.parametrize(
+    ("page", "form", "over", "beside"),
+    [
+        ("model", {"threshold": "7"}, "Unclear below a confidence of", ("threshold", "less than or equal to 1")),
+        ("model", {"price_in": "much"}, "A million tokens sent cost", ("price_in", "is not a number")),
+        ("model", {"base_url": "nowhere"}, "Address", ("base_url", "Is not an address")),
+        ("privacy", {"keep_days": "-1"}, "Visits are erased after so many days", ("keep_days", "greater than")),
+        ("privacy", {"keep_days": "x"}, "Visits are erased after so many days", ("keep_days", "is not a number")),
+        ("keys", {"kind": "secret", "scopes": "read:x"}, "", ("scopes", "no scope")),
+        ("members", {"email": "nobody"}, "", ("email", "")),
+    ],
+)
+async def test_what_is_refused_is_said_beside_the_field_in_its_words(
+    admin: Somebody, page: str, form: dict[str, str], over: str, beside: tuple[str, str]
+) -> None:
+    refused = await admin.send(f"/settings/{page}", f"/settings/{page}", **form)
+    assert refused.status_code in (400, 422)
+    text = unescape(refused.text)
+    said = re.search(rf'id="{beside[0]}-p">([^<]+)<', text)
+    assert said and beside[1] in said[1], text.split("<main")[1][:600]
+    assert f"{over}: " in text.split('role="alert"')[1].split("</div>")[0] if over else True
+    assert re.search(rf'id="{beside[0]}"[^>]* aria-invalid="true"[^>]* autofocus', refused.text)
+    assert f"{beside[0]}: " not in text.split('role="alert"')[1].split("</div>")[0]
 
 
 async def test_no_form_of_the_viewer_is_taken_without_its_token(admin: Somebody, services: Services) -> None:

@@ -6,4 +6,4 @@ const draw = () => show(action, ({ kind }) => kind === "closed" && setTimeout(dr
 document.addEventListener("click", (event) => {
   if (event.composedPath().some(({ tagName }) => tagName === "A")) event.preventDefault();
 }, true);
-draw();
+if (action) draw();
