@@ -87,6 +87,13 @@ def fill(url: str, project: UUID, flow: tuple[UUID, UUID], events: int) -> list[
             " client, kind, reason",
             (_session(one, rng, shown=place % 4 == 0) for place, one in enumerate(made)),
         )
+        # Each segment that was defined has everybody in it: more to count is nowhere.
+        cursor.execute(
+            "INSERT INTO segment_member (project_id, segment_id, visitor_id, since, matched, added)"
+            " SELECT segment.project_id, segment.id, visitor.id, now(), true, false FROM segment, visitor"
+            " WHERE segment.project_id = %s AND visitor.project_id = %s",
+            (project, project),
+        )
         copy(
             "insight",
             "id, session_id, visitor_id, kind, reason, confidence, narrative, evidence, suggested_actions, classifier,"

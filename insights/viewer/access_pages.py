@@ -15,6 +15,7 @@ from insights.viewer.faulty_fields import labelled
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import path_id
 from insights.viewer.settings_section import FORM, SettingsSection
+from insights.viewer.shown_once import hand_over, handed_over, take_away
 
 HOUR: Final = 3600
 
@@ -53,26 +54,37 @@ class AccessPages(SettingsSection):
         ]
 
     async def keys(self, request: Request, viewer: Viewer) -> Response:
-        """Every key, and a form for a new one."""
-        return await self._keys(request, viewer)
+        """Every key, a form for a new one, and the key that was just made."""
+        keys = (await self._api.asked(request, viewer, "GET", "/v1/keys"))["keys"]
+        now = self._now().isoformat()
+        for key in keys:
+            over = key["expires_at"] is not None and key["expires_at"] <= now.replace("+00:00", "Z")
+            key["good"] = key["revoked_at"] is None and not over
+        fresh = self._made(request, "key")
+        answer = self._section(
+            request, viewer, "keys", keys=keys, scopes=sorted(SCOPES), server=self._server(request), made=fresh
+        )
+        return take_away(request, answer)
 
     async def make_key(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
-        """A new key, shown this once."""
+        """A new key, shown once, on the page that follows."""
         body: dict[str, Any] = {"kind": form.get("kind", ""), "name": form.get("name", "").strip()}
         if body["kind"] == "secret":
             body["role"] = form.get("role", "reader")
             body["scopes"] = form.get("scopes", "").replace(",", " ").split()
         made = await self._api.asked(request, viewer, "POST", "/v1/keys", body)
-        return await self._keys(request, viewer, made=made)
+        told = {"key": made["key"], "kind": made["kind"], "overlap": None}
+        return hand_over(self._desk.gate, request, self._to(request, "/settings/keys"), told)
 
     async def rotate_key(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
-        """A key in place of another, shown this once."""
+        """A key in place of another, shown once, on the page that follows."""
         hours = form.get("hours", "24")
         if not hours.isdecimal() or len(hours) > 4:
             raise Refused("How many hours shall the old key stay good? Write a number.", field="hours")
         path = f"/v1/keys/{path_id(request, 'key_id', 'key')}/rotate"
         made = await self._api.asked(request, viewer, "POST", path, {"overlap_seconds": int(hours) * HOUR})
-        return await self._keys(request, viewer, made=made, overlap=int(hours))
+        told = {"key": made["key"], "kind": made["kind"], "overlap": int(hours)}
+        return hand_over(self._desk.gate, request, self._to(request, "/settings/keys"), told)
 
     async def revoke_key(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Ends a key at once."""
@@ -80,14 +92,17 @@ class AccessPages(SettingsSection):
         return self._to(request, "/settings/keys", done="key_revoked")
 
     async def members(self, request: Request, viewer: Viewer) -> Response:
-        """Who may look into the project, and who is invited."""
-        return await self._members(request, viewer)
+        """Who may look into the project, who is invited, and the invitation that was just made."""
+        found = await self._api.asked(request, viewer, "GET", "/v1/members")
+        fresh = self._made(request, "link")
+        return take_away(request, self._section(request, viewer, "members", made=fresh, **found))
 
     async def invite(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
-        """An invitation; its link is shown this once."""
+        """An invitation; its link is shown once, on the page that follows."""
         body = {"email": form.get("email", ""), "role": form.get("role", "reader")}
         made = await self._api.asked(request, viewer, "POST", "/v1/members/invitations", body)
-        return await self._members(request, viewer, made=made)
+        told = {name: made[name] for name in ("email", "link", "mailed")}
+        return hand_over(self._desk.gate, request, self._to(request, "/settings/members"), told)
 
     async def give_role(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """Another role for a member."""
@@ -106,15 +121,7 @@ class AccessPages(SettingsSection):
         await self._api.asked(request, viewer, "DELETE", path)
         return self._to(request, "/settings/members", done="uninvited")
 
-    async def _keys(self, request: Request, viewer: Viewer, **more: Any) -> Response:
-        keys = (await self._api.asked(request, viewer, "GET", "/v1/keys"))["keys"]
-        now = self._now().isoformat()
-        for key in keys:
-            over = key["expires_at"] is not None and key["expires_at"] <= now.replace("+00:00", "Z")
-            key["good"] = key["revoked_at"] is None and not over
-        shown = {"made": None, "overlap": None, "server": self._server(request)} | more
-        return self._section(request, viewer, "keys", keys=keys, scopes=sorted(SCOPES), **shown)
-
-    async def _members(self, request: Request, viewer: Viewer, made: Any = None) -> Response:
-        found = await self._api.asked(request, viewer, "GET", "/v1/members")
-        return self._section(request, viewer, "members", made=made, **found)
+    def _made(self, request: Request, what: str) -> Any:
+        """What the form before this page made, if it has a ``what``."""
+        made = handed_over(self._desk.gate, request)
+        return made if made is not None and what in made else None

@@ -126,14 +126,14 @@ class Gate:
         token = self._signer.form_token(purpose, holder)
         response = page(self._templates, request, name, self._clock(), status=status, token=token, **context)
         if fresh:
-            self._set(request, response, FORM_COOKIE, holder, None)
+            self.set_cookie(request, response, FORM_COOKIE, holder, None)
         return response
 
     def let_in(self, request: Request, token: str, next_page: str = "") -> Response:
         """Hands over the cookie of a new login, and leads to where they wanted to go."""
         base = root(request)
         response = RedirectResponse(inside(next_page, base) or f"{base}/", status_code=303)
-        self._set(request, response, LOGIN_COOKIE, token, int(ABSOLUTE.total_seconds()))
+        self.set_cookie(request, response, LOGIN_COOKIE, token, int(ABSOLUTE.total_seconds()))
         return response
 
     async def show_out(self, request: Request) -> Response:
@@ -183,7 +183,8 @@ class Gate:
             return False
         return self._signer.form_is_ours(purpose, holder, token)
 
-    def _set(self, request: Request, response: Response, name: str, value: str, max_age: int | None) -> None:
+    def set_cookie(self, request: Request, response: Response, name: str, value: str, max_age: int | None) -> None:
+        """A cookie for the viewer's own pages alone. ``max_age`` in seconds; None: until the browser is closed."""
         response.set_cookie(
             name,
             value,

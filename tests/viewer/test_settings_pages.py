@@ -78,15 +78,22 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked(admin: Somebody) -> 
     made = await admin.send(
         "/settings/keys", "/settings/keys", kind="secret", role="reader", name="BI <export>", scopes=""
     )
-    [key] = set(re.findall(r"wl_s_[\w-]{32}", made.text))
-    assert "BI &lt;export&gt;" in made.text
+    assert (made.status_code, made.headers["location"]) == (303, "/app/settings/keys")
+    [cookie] = [one for one in made.headers.get_list("set-cookie") if one.startswith("whyleft_made=")]
+    assert "HttpOnly" in cookie and "Max-Age=60" in cookie and "Path=/app" in cookie
+    fresh = (await admin.client.get("/app/settings/keys")).text
+    [key] = set(re.findall(r"wl_s_[\w-]{32}", fresh))
+    assert "BI &lt;export&gt;" in fresh
+    # Loaded anew, it neither shows it nor makes another one.
     shown = await admin.see("/settings/keys")
+    assert "Copy this key now" not in shown
+    assert shown.count("BI <export>") == 1
     assert key not in shown
     assert key[:10] in shown
     row = shown.split(f"<code>{key[:10]}")[1]
     path = re.findall(r"/settings/keys/[0-9a-f-]{36}/rotate", row)[0]
-    rotated = await admin.send("/settings/keys", path, hours="48")
-    assert "good for 48 more hours" in rotated.text
+    assert (await admin.send("/settings/keys", path, hours="48")).status_code == 303
+    assert "good for 48 more hours" in await admin.see("/settings/keys")
     revoked = await admin.send("/settings/keys", path.replace("rotate", "revoke"))
     assert revoked.status_code == 303
     assert "revoked" in await admin.see("/settings/keys")
@@ -94,9 +101,27 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked(admin: Somebody) -> 
     assert (wrong.status_code, "no scope" in wrong.text) == (400, True)
 
 
+async def test_what_was_made_is_shown_to_the_login_that_made_it_alone(admin: Somebody, services: Services) -> None:
+    made = await admin.send("/settings/keys", "/settings/keys", kind="secret", role="reader", name="mine", scopes="")
+    cookie = admin.client.cookies["whyleft_made"]
+    packed, _, proof = cookie.partition(".")
+    other = await create_key(services.database, f"shop-{uuid4()}", "secret", [])
+    async with httpx.AsyncClient(transport=admin.client._transport, base_url="http://127.0.0.1:8321") as client:
+        await log_in(client, other.key)
+        for forged in (cookie, packed, f"{packed}.{'x' * 43}", f".{proof}", "x.y", f"{packed[:-4]}AAAA.{proof}"):
+            client.cookies.set("whyleft_made", forged)
+            page = await client.get("/app/settings/keys")
+            assert (page.status_code, "Copy this key now" in page.text) == (200, False), forged
+    assert made.status_code == 303
+    # The page of invitations has nothing to say of a key, and takes it away all the same.
+    assert "Invited:" not in await admin.see("/settings/members")
+
+
 async def test_somebody_is_invited_given_a_role_and_taken_out(admin: Somebody, services: Services) -> None:
     invited = await admin.send("/settings/members", "/settings/members", email="bob@example.org", role="editor")
-    link = unescape(re.findall(r"http://127\.0\.0\.1:8321(/app/invitation\?link=[\w-]+)", invited.text)[0])
+    assert invited.status_code == 303
+    fresh = await admin.see("/settings/members")
+    link = re.findall(r"http://127\.0\.0\.1:8321(/app/invitation\?link=[\w-]+)", fresh)[0]
     assert link not in await admin.see("/settings/members")
     transport = admin.client._transport
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8321") as client:
