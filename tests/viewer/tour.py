@@ -29,7 +29,7 @@ BESIDES: Final[Mapping[str, Sequence[str]]] = {
     "/patterns": ("?show=over",),
     "/reports": ("?split=2026-11-20", "?dimension=page&name=/nowhere", "?by=product"),
     "/reports/sessions": ("?reason=technical_error",),
-    "/actions/new": ("?kind=discount_popup", "?kind=nonsense"),
+    "/actions/new": ("?kind=discount_popup",),
     "/flows": ("?archived=true",),
     "/segments/{segment}": ("?who=now",),
     "/settings/changes": ("?subject=flow", "?subject=member"),
