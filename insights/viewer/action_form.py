@@ -50,6 +50,7 @@ LABELS: Final = {
 """Field → what stands over it."""
 
 _AT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?")
+_PLACE: Final = re.compile(r"language\.([0-9]{1,3})")
 _INCENTIVE: Final = {"cost_minor": "cost", "budget_minor": "budget"}
 _BEGIN: Final = {
     "chat_invite": "session.in_trouble = true",
@@ -144,7 +145,7 @@ def body_of(form: Mapping[str, str], currency: str | None, *, enabled: bool) -> 
 
 def places_of(form: Mapping[str, str]) -> list[int]:
     """The blocks of words that a form has, by their numbers."""
-    return sorted(int(name[9:]) for name in form if name.startswith("language.") and name[9:].isdecimal())
+    return sorted(int(found[1]) for name in form if (found := _PLACE.fullmatch(name)))
 
 
 def written_places(form: Mapping[str, str]) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ FORM: Final = "live actions"
 MOST_BYTES: Final = 200_000
 """Words in twenty languages, url-encoded."""
 
+_FEW_DIGITS: Final = re.compile(r"[0-9]{1,3}")
 _MISSING: Final = "No such live action"
 
 
@@ -110,7 +112,7 @@ class ActionFormPages(PageGroup):
     async def draw(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
         """What was typed, as visitors would see it; nothing is stored."""
         look = form.get("look", "")
-        return self._drawn(request, viewer, form, int(look) if look.isdecimal() else 0)
+        return self._drawn(request, viewer, form, int(look) if _FEW_DIGITS.fullmatch(look) else 0)
 
     def _drawn(self, request: Request, viewer: Viewer, form: Mapping[str, str], place: int) -> Response:
         words = {name: form.get(f"{name}.{place}", "").strip() for name in WORDS}
@@ -122,7 +124,7 @@ class ActionFormPages(PageGroup):
             template=next((one for one in TEMPLATES if one == template), "popup"),
             content={"default": {name: text for name, text in words.items() if text}},
             stages=(),
-            incentive=Incentive(percent=int(percent)) if percent.isascii() and percent.isdecimal() else None,
+            incentive=Incentive(percent=int(percent)) if _FEW_DIGITS.fullmatch(percent) else None,
         )
         locale = form.get(f"language.{place}", "").strip()
         painted = painted_entry(entry)[0]

@@ -18,6 +18,8 @@ from tests.viewer.person import Person, editor, reader
 
 __all__ = ["api", "editor", "reader"]
 
+LONG = {"percent": "1" * 5_000, "look": "1" * 5_000, f"language.{'1' * 5_000}": "de"}
+"""Numbers that Python does not read."""
 SHOP = {"currency": "EUR", "margin_rate": 0.35}
 
 
@@ -150,7 +152,7 @@ async def test_what_is_typed_is_drawn_and_not_stored(api: Api, editor: Person) -
     action = json.loads(unescape(re.search(r'data-action="([^"]*)"', drawn.text)[1]))  # type: ignore[index]
     assert action["content"]["title"] == "<b>12</b> & more"
     assert "<b>12" not in drawn.text
-    for odd in ({}, {"template": "x", "action": "x", "percent": "٣", "look": "9"}):
+    for odd in ({}, {"template": "x", "action": "x", "percent": "٣", "look": "9"}, LONG):
         assert (await editor.send("/actions/new", "/actions/frame", **odd)).status_code == 200
     assert await listed(api) == []
 
