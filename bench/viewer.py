@@ -67,7 +67,6 @@ STATES: Mapping[str, tuple[str, ...]] = {
     "/patterns": ("?show=all",),
     "/lift": ("?by=page&days=7",),
     "/settings/changes": ("?subject=flow",),
-    "/segments/{segment}": ("?who=now",),
 }
 """Other states of a page, worth a figure of their own."""
 

@@ -274,7 +274,7 @@ async def test_what_could_never_be_shown_is_refused_with_the_reason(
 async def test_without_margin_data_nothing_can_be_given_away(api: Api) -> None:
     answer = await ask(api, "POST", "/v1/live-actions", json=discount())
     assert answer.status_code == 400
-    assert "margin_rate" in answer.text
+    assert "say first what margin the shop has" in answer.text
 
 
 async def test_other_projects_see_none_of_it(api: Api) -> None:
