@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import sys
-from typing import TextIO
+from typing import TextIO, cast
 
 import structlog
 
@@ -34,7 +35,7 @@ def configure(settings: Settings) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Enduring(sys.stderr))),
     )
     # Libraries: only what they find alarming.
     says = logging.StreamHandler()
@@ -63,6 +64,23 @@ def _plain_traceback(to: TextIO, trouble: structlog.typing.ExcInfo) -> None:
     lines = io.StringIO()
     structlog.dev.plain_traceback(lines, trouble)
     to.write(printable(lines.getvalue()))
+
+
+class _Enduring(io.TextIOBase):
+    """A stream whose lines may get lost: a log on a full disk, or at the end of a pipe that nobody reads any more, must
+    not end what it tells of."""
+
+    def __init__(self, to: TextIO) -> None:
+        self._to = to
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            self._to.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._to.flush()
 
 
 class _Printable(logging.Formatter):

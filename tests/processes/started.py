@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from uuid import uuid4
 
 import httpx
@@ -37,7 +37,8 @@ def environment(urls: DatabaseUrls, data_dir: Path, **settings: str) -> dict[str
 class Started:
     """One started process: ``whyleft COMMAND``, with a port for operators and, if it is an API, one for shops."""
 
-    def __init__(self, environment: dict[str, str], *arguments: str) -> None:
+    def __init__(self, environment: dict[str, str], *arguments: str, log: IO[str] | int = subprocess.PIPE) -> None:
+        """``log``: where its lines go."""
         self.operators = f"http://127.0.0.1:{free_port()}"
         self.url = f"http://127.0.0.1:{free_port()}"
         command = [str(WHYLEFT), *arguments]
@@ -45,7 +46,7 @@ class Started:
             command += ["--port", self.url.rpartition(":")[2]]
         bind = self.operators.removeprefix("http://")
         self.process = subprocess.Popen(
-            command, env={**environment, "WHYLEFT_METRICS_BIND": bind}, stderr=subprocess.PIPE, text=True
+            command, env={**environment, "WHYLEFT_METRICS_BIND": bind}, stderr=log, text=True
         )
 
     async def ready(self) -> None:
