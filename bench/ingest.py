@@ -38,8 +38,8 @@ CEILINGS = {"decode": 10, "profile": 20, "intent": 30, "rank": 30, "encode": 10}
 """Milliseconds that each stage may take at most: it must show a tenth of that. The commit has figures of its own."""
 
 
-async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[str, str]) -> list[Figure]:
-    """All figures that go through HTTP."""
+async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[str, str], folder: Path) -> list[Figure]:
+    """All figures that go through HTTP. ``folder``: on the database's disk."""
     database = Database(urls)
     await ensure_partitions(database)
     made = await create_key(database, "bench", "write", [])
@@ -98,7 +98,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
         settle(urls)
         passed = await passes(ours)
         figures += await open_loops.figures(
-            ours, {"no-op": floor, "before the commit": unwritten}, path, loop, plan, urls
+            ours, {"no-op": floor, "before the commit": unwritten}, path, loop, plan, urls, folder
         )
         figures += stages(passed, await passes(ours))
         figures += await memory(ours, path, plan)
@@ -200,7 +200,7 @@ def main() -> None:
                 "WHYLEFT_MAX_QUEUED_EVENTS": "10000000",  # for the one that does not wait for its commits
             }
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                figures = runner.run(http(urls, cores, plan, environment))
+                figures = runner.run(http(urls, cores, plan, environment, Path(folder)))
                 settle(urls)
                 figures += runner.run(write_path.figures(urls, plan.rounds))
     figures += live_memory.figures()
