@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from insights.access.keys import PREFIXES, ResolvedKey
 from insights.api.body import ClientGone, read_body
 from insights.api.reporting import allows, check_reports, key_of, unreachable
 from insights.errors import KeyMissing, KeyRefused, OriginRefused, Refused
+from insights.events.json_body import parsed
 from insights.traffic.limits import WEIGH
 from insights.wiring.services import Services
 
@@ -37,10 +37,10 @@ async def read_reported(
     text = named or _basic_user(request) or key_of(request.scope["query_string"], dict(request.headers.raw))
     if text:
         key = await _event_key(request, services, text)
-        return key, _parsed(await _whole(request, services))
+        return key, parsed(await _whole(request, services))
     body = await _whole(request, services)
     await _check_a_key_is_in(body, services)
-    document = _parsed(body)
+    document = parsed(body)
     text = document.get(field) if isinstance(document, dict) else None
     if not isinstance(text, str):
         raise _missing()
@@ -68,15 +68,6 @@ async def _check_a_key_is_in(body: bytes, services: Services) -> None:
         if await _resolved(services, quoted[1:-1].decode()) is not None:
             return
     raise _refused()
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise Refused("The JSON is nested too deeply.", field="body") from None
-    except ValueError as error:
-        raise Refused(f"The body is not JSON: {error}.", field="body") from None
 
 
 async def _event_key(request: Request, services: Services, text: str) -> ResolvedKey:

@@ -7,7 +7,6 @@ reason and told 200 too, for it will never get better by being sent again.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +25,7 @@ from insights.errors import KeyRefused, Refused, Unavailable
 from insights.events.dialects import generic, shopify
 from insights.events.dialects.opt_outs import opt_outs
 from insights.events.dialects.translation import Envelope
+from insights.events.json_body import parsed
 from insights.events.orders import placed
 from insights.events.reception import Message, Reception
 from insights.models import WebhookReceipt
@@ -88,7 +88,7 @@ class Door:
             webhook = await self._prove(provider, address, headers, body, received_ms)
             if await self._repeated(webhook):
                 return Heard(repeated=True)
-            heard = await self._take(webhook, _json(body))
+            heard = await self._take(webhook, parsed(body))
         except (DBAPIError, OSError, TimeoutError) as error:
             log.warning("webhook_not_stored", provider=provider, error=type(error).__name__)
             raise Unavailable("The database cannot be reached. Nothing was stored; send the same again.") from error
@@ -255,15 +255,6 @@ def _as_pages_say(order: str) -> list[str]:
 
 def _storable(said: str) -> str:
     return said.replace("\0", "").encode(errors="replace").decode()[:500]
-
-
-def _json(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except RecursionError:
-        raise Refused("The JSON is nested too deeply.", field="body") from None
-    except ValueError as error:
-        raise Refused(f"The body is not JSON: {error}.", field="body") from None
 
 
 def _refused(why: str) -> KeyRefused:
