@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -32,6 +33,8 @@ log = structlog.get_logger()
 
 PARTITION_DAYS_AHEAD = 7
 PARTITION_DAYS_BACK = 2
+LOOK_AT_CLOCK = 30.0
+"""Seconds between two looks whether the clock was set back."""
 
 
 async def ensure_partitions(database: Database) -> int:
@@ -73,7 +76,8 @@ async def listen_for_flows(database: Database) -> None:
 
 async def work(services: Services, stop: asyncio.Event) -> None:
     """Works until ``stop`` is set, then finishes what is in hand."""
-    scheduler = AsyncIOScheduler(timezone=UTC)
+    # A machine that slept, or whose clock was set forward, makes up for what it missed, once.
+    scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
     # Ticks only: what must not be lost is a row with a due time. Running on two workers at once is harmless, the
     # database function takes an advisory lock.
     scheduler.add_job(_tick, "interval", hours=1, args=[services.database], next_run_time=datetime.now(UTC))
@@ -94,9 +98,26 @@ async def work(services: Services, stop: asyncio.Event) -> None:
             group.create_task(services.runner.serve(stop), name="flow runner")
             group.create_task(services.uptake.serve(stop), name="flow uptake")
             group.create_task(services.learner.serve(stop), name="learner")
+            group.create_task(_follow_clock(scheduler, stop), name="clock")
     finally:
         scheduler.shutdown(wait=False)
         await services.classifiers.close()
+
+
+def bring_forward(scheduler: AsyncIOScheduler, now: datetime) -> int:
+    """Makes every tick due that is further away than its interval, as all are after a clock was set back; how many."""
+    late = [job for job in scheduler.get_jobs() if job.next_run_time > now + job.trigger.interval]
+    for job in late:
+        job.modify(next_run_time=now)
+    return len(late)
+
+
+async def _follow_clock(scheduler: AsyncIOScheduler, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        if count := bring_forward(scheduler, datetime.now(UTC)):
+            log.warning("clock_was_set_back", ticks=count)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_AT_CLOCK)
 
 
 async def _tick(database: Database) -> None:
