@@ -28,6 +28,7 @@ from insights.viewer.shop_form import given
 from insights.wiring.services import Services, build
 from tests.viewer.conftest import hidden, log_in
 from tests.viewer.people import PASSWORD, enter, make_member
+from tests.viewer.person import Person
 
 
 @pytest.fixture
@@ -38,33 +39,15 @@ async def services(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator
     await built.database.close()
 
 
-class Somebody:
-    """A browser at the whole application."""
-
-    def __init__(self, client: httpx.AsyncClient) -> None:
-        self.client = client
-
-    async def see(self, path: str, status: int = 200) -> str:
-        answer = await self.client.get(f"/app{path}")
-        assert answer.status_code == status, answer.text[:2000]
-        return unescape(answer.text)
-
-    async def send(self, page: str, path: str, **fields: str) -> httpx.Response:
-        """Fills in a form of ``page``."""
-        shown = (await self.client.get(f"/app{page}")).text
-        forms = shown.split("</header>")[-1]
-        return await self.client.post(f"/app{path}", data={"token": hidden(forms, "token"), **fields})
-
-
 @pytest.fixture
-async def nobody(services: Services) -> AsyncIterator[Somebody]:
+async def nobody(services: Services) -> AsyncIterator[Person]:
     transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8321") as client:
-        yield Somebody(client)
+        yield Person(client)
 
 
 @pytest.fixture
-async def admin(nobody: Somebody, services: Services) -> Somebody:
+async def admin(nobody: Person, services: Services) -> Person:
     """A member who is admin of a project of their own."""
     made = await create_key(services.database, f"shop-{uuid4()}", "secret", [])
     email = f"ada-{uuid4()}@example.org"
@@ -74,7 +57,7 @@ async def admin(nobody: Somebody, services: Services) -> Somebody:
     return nobody
 
 
-async def test_a_key_is_made_shown_once_rotated_and_revoked(admin: Somebody) -> None:
+async def test_a_key_is_made_shown_once_rotated_and_revoked(admin: Person) -> None:
     made = await admin.send(
         "/settings/keys", "/settings/keys", kind="secret", role="reader", name="BI <export>", scopes=""
     )
@@ -101,7 +84,7 @@ async def test_a_key_is_made_shown_once_rotated_and_revoked(admin: Somebody) -> 
     assert (wrong.status_code, "no scope" in wrong.text) == (400, True)
 
 
-async def test_what_was_made_is_shown_to_the_login_that_made_it_alone(admin: Somebody, services: Services) -> None:
+async def test_what_was_made_is_shown_to_the_login_that_made_it_alone(admin: Person, services: Services) -> None:
     made = await admin.send("/settings/keys", "/settings/keys", kind="secret", role="reader", name="mine", scopes="")
     cookie = admin.client.cookies["whyleft_made"]
     packed, _, proof = cookie.partition(".")
@@ -117,7 +100,7 @@ async def test_what_was_made_is_shown_to_the_login_that_made_it_alone(admin: Som
     assert "Invited:" not in await admin.see("/settings/members")
 
 
-async def test_somebody_is_invited_given_a_role_and_taken_out(admin: Somebody, services: Services) -> None:
+async def test_somebody_is_invited_given_a_role_and_taken_out(admin: Person, services: Services) -> None:
     invited = await admin.send("/settings/members", "/settings/members", email="bob@example.org", role="editor")
     assert invited.status_code == 303
     fresh = await admin.see("/settings/members")
@@ -125,7 +108,7 @@ async def test_somebody_is_invited_given_a_role_and_taken_out(admin: Somebody, s
     assert link not in await admin.see("/settings/members")
     transport = admin.client._transport
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8321") as client:
-        bob = Somebody(client)
+        bob = Person(client)
         form = await client.get(link)
         said = {
             "link": link.split("=")[1],
@@ -149,14 +132,14 @@ async def test_somebody_is_invited_given_a_role_and_taken_out(admin: Somebody, s
         assert (await client.get("/app/sessions")).status_code == 303
 
 
-async def test_the_only_admin_cannot_take_themselves_out(admin: Somebody) -> None:
+async def test_the_only_admin_cannot_take_themselves_out(admin: Person) -> None:
     shown = await admin.see("/settings/members")
     [path] = set(re.findall(r"/settings/members/[0-9a-f-]{36}/remove", shown))
     refused = await admin.send("/settings/members", path)
     assert (refused.status_code, "only admin" in refused.text) == (409, True)
 
 
-async def test_a_project_is_renamed_made_and_archived(admin: Somebody) -> None:
+async def test_a_project_is_renamed_made_and_archived(admin: Person) -> None:
     first = await admin.send(
         "/settings/project", "/settings/project", name="Quiet Kettle 1", origins="https://a.example\nhttps://b.example"
     )
@@ -178,7 +161,7 @@ async def test_a_project_is_renamed_made_and_archived(admin: Somebody) -> None:
     assert other
 
 
-async def test_a_member_does_not_multiply_their_share_by_making_projects(admin: Somebody, services: Services) -> None:
+async def test_a_member_does_not_multiply_their_share_by_making_projects(admin: Person, services: Services) -> None:
     async with services.database.transaction(None) as tx:
         member = await members.member_named(tx, admin.email)  # type: ignore[attr-defined]
         assert member is not None
@@ -189,7 +172,7 @@ async def test_a_member_does_not_multiply_their_share_by_making_projects(admin: 
     assert (refused.status_code, "admin of 20 projects" in refused.text) == (409, True)
 
 
-async def test_model_and_privacy_are_set_and_an_empty_field_goes_back(admin: Somebody) -> None:
+async def test_model_and_privacy_are_set_and_an_empty_field_goes_back(admin: Person) -> None:
     fields = {
         "base_url": "https://93.184.216.34/v1",
         "model": "m-1",
@@ -212,7 +195,7 @@ async def test_model_and_privacy_are_set_and_an_empty_field_goes_back(admin: Som
     assert 'value="400"' not in await admin.see("/settings/privacy")
 
 
-async def test_what_the_shop_says_of_itself_is_set_where_lift_points_to(admin: Somebody) -> None:
+async def test_what_the_shop_says_of_itself_is_set_where_lift_points_to(admin: Person) -> None:
     assert 'href="/app/settings/project#shop"' in await admin.see("/lift")
     typed = {"holdout": "10", "currency": "eur", "margin_rate": "32,5", "free_shipping_from_minor": "49.90"}
     set_ = await admin.send("/settings/project", "/settings/shop", **typed)
@@ -258,7 +241,7 @@ def test_an_amount_that_could_be_two_is_refused_and_not_guessed(currency: str, t
 
 
 async def test_what_connected_tools_said_to_an_erasure_is_shown_and_can_be_settled(
-    admin: Somebody, services: Services
+    admin: Person, services: Services
 ) -> None:
     rows = {
         "mails": ("klaviyo", "failed", "Klaviyo refuses this (400, <b>no such thing</b>)."),
@@ -296,7 +279,7 @@ async def test_what_connected_tools_said_to_an_erasure_is_shown_and_can_be_settl
     assert found == {"mails": "waiting", "tickets": "done", "shop": "done"}
 
 
-async def test_changes_are_listed_under_the_name_of_who_made_them(admin: Somebody) -> None:
+async def test_changes_are_listed_under_the_name_of_who_made_them(admin: Person) -> None:
     await admin.send("/settings/keys", "/settings/keys", kind="write", name="<i>pages</i>", role="reader", scopes="")
     page = (await admin.client.get("/app/settings/changes", params={"subject": "key"})).text
     assert admin.email in page  # type: ignore[attr-defined]
@@ -307,7 +290,7 @@ async def test_changes_are_listed_under_the_name_of_who_made_them(admin: Somebod
     assert (await admin.client.get("/app/settings/changes?before=x")).status_code == 422
 
 
-async def test_a_password_is_changed_and_every_other_browser_logged_out(admin: Somebody) -> None:
+async def test_a_password_is_changed_and_every_other_browser_logged_out(admin: Person) -> None:
     email, new = admin.email, "another sentence, long enough"  # type: ignore[attr-defined]
     async with httpx.AsyncClient(transport=admin.client._transport, base_url="http://127.0.0.1:8321") as other:
         await enter(other, email)
@@ -327,7 +310,7 @@ async def test_a_password_is_changed_and_every_other_browser_logged_out(admin: S
         await admin.see("/settings/you")
 
 
-async def test_a_login_by_key_has_the_keys_role_and_no_page_of_its_own(nobody: Somebody, services: Services) -> None:
+async def test_a_login_by_key_has_the_keys_role_and_no_page_of_its_own(nobody: Person, services: Services) -> None:
     name = f"shop-{uuid4()}"
     reader = await create_key(services.database, name, "secret", [], role=Role.READER)
     assert (await log_in(nobody.client, reader.key)).status_code == 303
@@ -363,7 +346,7 @@ def routes_of(routes: list[BaseRoute]) -> Iterator[Route]:
     ],
 )
 async def test_what_is_refused_is_said_beside_the_field_in_its_words(
-    admin: Somebody, page: str, form: dict[str, str], over: str, beside: tuple[str, str]
+    admin: Person, page: str, form: dict[str, str], over: str, beside: tuple[str, str]
 ) -> None:
     refused = await admin.send(f"/settings/{page}", f"/settings/{page}", **form)
     assert refused.status_code in (400, 422)
@@ -375,7 +358,7 @@ async def test_what_is_refused_is_said_beside_the_field_in_its_words(
     assert f"{beside[0]}: " not in text.split('role="alert"')[1].split("</div>")[0]
 
 
-async def test_no_form_of_the_viewer_is_taken_without_its_token(admin: Somebody, services: Services) -> None:
+async def test_no_form_of_the_viewer_is_taken_without_its_token(admin: Person, services: Services) -> None:
     """Every route that takes anything but GET, as the application lists them: a new one is covered by default."""
     app = create_app(services)
     while not hasattr(app, "routes"):
