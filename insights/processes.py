@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 HEALTHY_AFTER: Final = 30.0
 DEATHS_IN_A_ROW: Final = 5
+ENDS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 LONGEST_PAUSE: Final = 5.0
 EXIT_AFTER_DRAIN: Final = 10.0
 """How much longer than its drain a process may take before it is killed."""
@@ -54,11 +55,13 @@ class Group:
     def run(self, places: Sequence[tuple[Any, ...]]) -> int:
         """Runs one process for each of ``places`` until told to end; returns the exit code.
 
-        SIGTERM or SIGINT drains them all; a second one kills them. A process that dies is replaced, after a growing
+        Each of ``ENDS`` drains them all; a second one kills them. A process that dies is replaced, after a growing
         pause when it keeps dying; one that never lasts, or says that its settings are wrong (EX_CONFIG), ends the group
         with code 1.
         """
-        previous = {number: signal.signal(number, self._tell) for number in (signal.SIGTERM, signal.SIGINT)}
+        # nohup has a hang-up ignored, and so it stays.
+        told = [number for number in ENDS if signal.getsignal(number) is not signal.SIG_IGN]
+        previous = {number: signal.signal(number, self._tell) for number in told}
         try:
             self._members = [_Member(place, self._start(place), time.monotonic()) for place in places]
             while not self._told:
@@ -133,6 +136,7 @@ class Group:
 
 
 def _child(target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    # Ctrl-C in a terminal reaches the whole group: the parent alone passes it on, once.
+    # Ctrl-C in a terminal, or its end, reaches the whole group: the parent alone passes it on, once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     target(*arguments)

@@ -164,7 +164,7 @@ def _servers(
 
 
 def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Runs ``main`` on uvloop; an interrupt or a termination sets the event it is given, a second one ends at once.
+    """Runs ``main`` on uvloop; an interrupt, a termination or a hang-up sets the event, a second one ends at once.
 
     A process of a group ends with its parent, and leaves interrupts to it.
     """
@@ -182,6 +182,9 @@ def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
         loop.add_signal_handler(signal.SIGTERM, told, signal.SIGTERM)
         if parent is None:
             loop.add_signal_handler(signal.SIGINT, told, signal.SIGINT)
+            # A terminal that is closed; nohup has it ignored.
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+                loop.add_signal_handler(signal.SIGHUP, told, signal.SIGHUP)
         else:
             loop.add_reader(parent.sentinel, stop.set)
         await main(stop)

@@ -86,6 +86,16 @@ async def _not_ready(process: Started) -> bool:
     return (await process.readiness() or (503,))[0] == 503
 
 
+@pytest.mark.parametrize("arguments", [("worker",), ("api",), ("api", "--workers", "2")], ids=" ".join)
+async def test_whose_terminal_is_closed_ends_as_if_it_had_been_told(
+    installation: Installation, arguments: tuple[str, ...]
+) -> None:
+    process = await installation.ready(*arguments)
+    for child in [psutil.Process(process.process.pid), *psutil.Process(process.process.pid).children()]:
+        child.send_signal(signal.SIGHUP)
+    assert await process.ended() == 0
+
+
 async def test_a_group_ends_with_its_parent(installation: Installation) -> None:
     process = await installation.ready("api", "--workers", "2")
     children = [child for child in psutil.Process(process.process.pid).children() if _is_member(child)]
