@@ -8,7 +8,8 @@ import pytest
 
 from insights.viewer.feedback import DONE
 from insights.viewer.flow_pages import MOVES
-from tests.viewer.test_settings_pages import Somebody, admin, nobody, services
+from tests.viewer.logged_in import admin, nobody, services
+from tests.viewer.person import Person
 
 __all__ = ["admin", "nobody", "services"]
 
@@ -26,7 +27,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("page", "path", "typed"), REFUSED, ids=[path for _, path, _ in REFUSED])
 async def test_a_form_that_is_refused_stands_there_again_with_what_was_typed(
-    admin: Somebody, page: str, path: str, typed: dict[str, str]
+    admin: Person, page: str, path: str, typed: dict[str, str]
 ) -> None:
     answer = await admin.send(page, path, **typed)
     assert 400 <= answer.status_code < 500
@@ -41,12 +42,12 @@ async def test_a_form_that_is_refused_stands_there_again_with_what_was_typed(
             assert f'value="{value}"' in forms or f">{value}</textarea>" in forms, name
 
 
-async def test_a_key_that_was_typed_is_not_shown_again(admin: Somebody) -> None:
+async def test_a_key_that_was_typed_is_not_shown_again(admin: Person) -> None:
     answer = await admin.send("/settings/model", "/settings/model", threshold="x", api_key="sk-canary")
     assert answer.status_code == 400 and "sk-canary" not in answer.text
 
 
-async def test_a_form_that_was_taken_says_so_and_nobody_else_puts_words_there(admin: Somebody) -> None:
+async def test_a_form_that_was_taken_says_so_and_nobody_else_puts_words_there(admin: Person) -> None:
     saved = await admin.send("/settings/project", "/settings/shop", holdout="10", currency="EUR")
     assert saved.headers["location"] == "/app/settings/project?done=saved"
     assert '<p class="note" role="status">Saved.</p>' in await admin.see("/settings/project?done=saved")
@@ -61,7 +62,7 @@ def test_every_word_that_a_form_answers_with_is_known(repository: Path) -> None:
     assert (said | set(MOVES.values())) - {""} <= set(DONE)
 
 
-async def test_a_form_that_was_sent_after_the_login_was_over_says_that_it_was_not_taken(admin: Somebody) -> None:
+async def test_a_form_that_was_sent_after_the_login_was_over_says_that_it_was_not_taken(admin: Person) -> None:
     admin.client.cookies.clear()
     where = "http://test/app/settings/project?done=saved"
     headers = {"referer": where.replace("http://test", str(admin.client.base_url).rstrip("/"))}
@@ -74,7 +75,7 @@ async def test_a_form_that_was_sent_after_the_login_was_over_says_that_it_was_no
     assert elsewhere.headers["location"] == "/app/login?over=form"
 
 
-async def test_what_cannot_be_taken_back_is_asked_for_once_more(admin: Somebody) -> None:
+async def test_what_cannot_be_taken_back_is_asked_for_once_more(admin: Person) -> None:
     for page, path in (("/settings/keys", "/revoke"), ("/settings/members", "/remove")):
         shown = (await admin.see(page)).split("</header>")[-1]
         form = shown.index(f'{path}"')

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from html import unescape
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -14,7 +13,6 @@ import pytest
 from sqlalchemy import select
 from starlette.routing import BaseRoute, Mount, Route
 
-from adapters.postgres.engine import DatabaseUrls
 from insights.access import members
 from insights.access.keys import create_key
 from insights.access.projects import make_project
@@ -22,39 +20,15 @@ from insights.access.roles import Role
 from insights.app import create_app
 from insights.errors import Refused
 from insights.models import PrivacyRequest, ProviderErasure
-from insights.settings import Settings
 from insights.viewer.gate import LOGIN_COOKIE
 from insights.viewer.shop_form import given
-from insights.wiring.services import Services, build
+from insights.wiring.services import Services
 from tests.viewer.conftest import hidden, log_in
-from tests.viewer.people import PASSWORD, enter, make_member
+from tests.viewer.logged_in import admin, nobody, services
+from tests.viewer.people import PASSWORD, enter
 from tests.viewer.person import Person
 
-
-@pytest.fixture
-async def services(database_urls: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Services]:
-    built = build(Settings(data_dir=tmp_path), database_urls)
-    yield built
-    await built.keys.close()
-    await built.database.close()
-
-
-@pytest.fixture
-async def nobody(services: Services) -> AsyncIterator[Person]:
-    transport = httpx.ASGITransport(create_app(services), raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8321") as client:
-        yield Person(client)
-
-
-@pytest.fixture
-async def admin(nobody: Person, services: Services) -> Person:
-    """A member who is admin of a project of their own."""
-    made = await create_key(services.database, f"shop-{uuid4()}", "secret", [])
-    email = f"ada-{uuid4()}@example.org"
-    await make_member(services.database, made.project_id, email, now=datetime.now(UTC))
-    assert (await enter(nobody.client, email)).status_code == 303
-    nobody.email, nobody.project_id = email, made.project_id  # type: ignore[attr-defined]
-    return nobody
+__all__ = ["admin", "nobody", "services"]
 
 
 async def test_a_key_is_made_shown_once_rotated_and_revoked(admin: Person) -> None:
