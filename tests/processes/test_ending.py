@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -86,6 +87,15 @@ async def _not_ready(process: Started) -> bool:
     return (await process.readiness() or (503,))[0] == 503
 
 
+@pytest.fixture
+def under_a_terminal() -> Iterator[None]:
+    """What is started obeys a hang-up, also where the tests run under nohup: that is inherited."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("under_a_terminal")
 @pytest.mark.parametrize("arguments", [("worker",), ("api",), ("api", "--workers", "2")], ids=" ".join)
 async def test_whose_terminal_is_closed_ends_as_if_it_had_been_told(
     installation: Installation, arguments: tuple[str, ...]
