@@ -19,7 +19,7 @@ SEGMENT: Final = 16 * 2**20
 
 def commits(folder: Path, rate: float, seconds: float) -> Run:
     """``rate`` arrivals a second, each timed until the disk has said that it keeps it."""
-    run = Run()
+    run, count = Run(), int(rate * seconds)
     piece = os.urandom(SEGMENT)
     file = os.open(folder / "commits", os.O_RDWR | os.O_CREAT, 0o600)
     try:
@@ -27,9 +27,9 @@ def commits(folder: Path, rate: float, seconds: float) -> Run:
         os.fsync(file)
         began = time.perf_counter()
         done, place = 0, 0
-        while done < rate * seconds:
+        while done < count:
             passed = time.perf_counter() - began
-            arrived = min(int(passed * rate) + 1, int(rate * seconds)) - done
+            arrived = min(int(passed * rate) + 1, count) - done
             if not arrived:
                 time.sleep(max(0.0, done / rate - passed))
                 continue
