@@ -106,6 +106,18 @@ class Site:
         return held
 
 
+async def _answering(client: httpx.AsyncClient, path: str, status: int) -> None:
+    """Returns once nginx answers so."""
+
+    async def answers() -> bool:
+        try:
+            return (await client.get(path)).status_code == status
+        except httpx.TransportError:
+            return False
+
+    await until(answers)
+
+
 @pytest.fixture(scope="module")
 async def site(
     database_urls: DatabaseUrls, tmp_path_factory: pytest.TempPathFactory, repository: Path
@@ -127,14 +139,7 @@ async def site(
         balancer = Balancer(folder, shipped, [process.url.removeprefix("http://") for process in processes])
         stack.callback(balancer.stop)
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=balancer.url, timeout=30))
-
-        async def answers() -> bool:
-            try:
-                return (await client.get("/healthz")).status_code == 200
-            except httpx.TransportError:
-                return False
-
-        await until(answers)
+        await _answering(client, "/healthz", 200)
         yield Site(balancer, processes, made.project_id, made.key, client)
 
 
@@ -210,14 +215,7 @@ async def test_nobody_outside_says_who_logged_in(tmp_path: Path, repository: Pat
     names = ["X-Forwarded-Email", "X-Forwarded-User", "X-Auth-Request-Email", "Remote-Email", "Remote-User"]
     try:
         async with upstream, httpx.AsyncClient(base_url=balancer.url) as client:
-
-            async def answers() -> bool:
-                try:
-                    return (await client.get("/app/")).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await until(answers)
+            await _answering(client, "/app/", 200)
             for path in ("/app/", "/v1/flows"):
                 headers = [("X-Other", "kept"), *((name, "admin@shop.example") for name in names)]
                 assert (await client.get(path, headers=headers)).status_code == 200
@@ -246,14 +244,7 @@ async def test_only_events_are_sent_to_another_process_once_one_has_begun(tmp_pa
             for upstream in upstreams:
                 await stack.enter_async_context(upstream)
             client = await stack.enter_async_context(httpx.AsyncClient(base_url=balancer.url))
-
-            async def answers() -> bool:
-                try:
-                    return (await client.get("/metrics")).status_code == 404
-                except httpx.TransportError:
-                    return False
-
-            await until(answers)
+            await _answering(client, "/metrics", 404)
             for path, times in (("/v1/events", PROCESSES), ("/v1/keys", 1), ("/v1/channels/1/test", 1)):
                 begun.clear()
                 assert (await client.post(path, json={})).status_code == 502
