@@ -17,7 +17,7 @@ from insights.events.wire import Limits
 from insights.profiles.fold import fold
 from insights.profiles.profile import Profile
 from insights.profiles.store import Copy
-from insights.serving import freeze_what_stays
+from insights.serving.collector import freeze_what_stays
 
 VISITORS = 100_000
 

@@ -21,11 +21,13 @@ from sqlalchemy.dialects.postgresql import insert
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from adapters.postgres.engine import Database, DatabaseUrls
-from insights import logs, serving
+from insights import logs
 from insights.app import create_app
 from insights.events.entry import Entry
 from insights.events.record import Recorder
 from insights.models import Event
+from insights.serving import loop, server
+from insights.serving.listener import bind
 from insights.settings import Settings
 from insights.wiring.services import Services, build
 from insights.worker import ensure_partitions
@@ -120,11 +122,11 @@ def main() -> None:
     parser.add_argument("kind", choices=("no-op", "whyleft", "unwritten", "plain"))
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()
-    listener = serving.bind("127.0.0.1", arguments.port)
+    listener = bind("127.0.0.1", arguments.port)
 
     async def run(stop: asyncio.Event) -> None:
         if arguments.kind == "no-op":
-            await serving.serve([(no_op, listener)], [], stop)
+            await server.serve([(no_op, listener)], [], stop)
             return
         services = _services()
         await ensure_partitions(services.database)
@@ -135,10 +137,10 @@ def main() -> None:
             if arguments.kind == "plain"
             else create_app(services)
         )
-        await serving.serve([(app, listener)], [], stop)
+        await server.serve([(app, listener)], [], stop)
         await services.database.close()
 
-    serving.run(run)
+    loop.run(run)
 
 
 if __name__ == "__main__":

@@ -12,12 +12,15 @@ from typing import Annotated
 import typer
 
 from adapters.postgres.engine import DatabaseUrls
-from insights import logs, serving
-from insights.app import UntilReady, create_app
+from insights import logs
+from insights.api.until_ready import UntilReady
+from insights.app import create_app
 from insights.cli.options import DataDir
 from insights.cli.processes import drain_of, operators, operators_listener, tell_where, wait_for_database
 from insights.cli.trouble import told
-from insights.processes import Group
+from insights.serving import loop, server
+from insights.serving.group import Group
+from insights.serving.listener import bind
 from insights.settings import Settings
 from insights.wiring.database import shared_database
 from insights.wiring.services import Place, build
@@ -68,7 +71,7 @@ def run_api(
         await stop.wait()
 
     async def main(stop: asyncio.Event) -> None:
-        await serving.serve(
+        await server.serve(
             [(app, listener)],
             [begin],
             stop,
@@ -80,11 +83,11 @@ def run_api(
 
     # A process of a group has nobody else to say it.
     with told():
-        serving.run(main)
+        loop.run(main)
 
 
 def _listeners(host: str, port: int, count: int) -> list[socket.socket]:
     """One socket a process, all on one port: the system deals new connections out evenly."""
-    first = serving.bind(host, port, shared=count > 1)
-    rest = [serving.bind(host, first.getsockname()[1], shared=True) for _ in range(count - 1)]
+    first = bind(host, port, shared=count > 1)
+    rest = [bind(host, first.getsockname()[1], shared=True) for _ in range(count - 1)]
     return [first, *rest]

@@ -10,11 +10,12 @@ import msgspec
 import typer
 from rich.table import Table
 
-from insights import logs, serving
+from insights import logs
 from insights.cli.options import DataDir
 from insights.cli.trouble import screen, told
 from insights.demo.outcome import Outcome
 from insights.demo.run import Demo, Ports
+from insights.serving import loop
 from insights.settings import Settings
 from insights.wiring.database import open_database
 
@@ -60,7 +61,7 @@ def demo(
             async def main(stop: asyncio.Event) -> None:
                 await running.run(stop, once=once, report=report, repeats=visitors)
 
-            serving.run(main)
+            loop.run(main)
 
 
 def _first(*values: int | None) -> int:

@@ -10,9 +10,10 @@ import structlog
 from sqlalchemy.exc import OperationalError
 from starlette.types import ASGIApp
 
-from insights import serving
 from insights.api.health import Operators
 from insights.channels.opening import refuse_other_keys
+from insights.serving.listener import bind
+from insights.serving.server import Drain
 from insights.settings import PUBLIC_URL, SettingInvalid, Settings
 from insights.wiring.secrets import lost_keys
 from insights.wiring.services import Services
@@ -37,7 +38,7 @@ def operators_listener(settings: Settings, *, shared: bool = False) -> socket.so
     host, _, port = settings.metrics_bind.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise SettingInvalid(f"WHYLEFT_METRICS_BIND is {settings.metrics_bind!r}: write host:port, as 127.0.0.1:9321.")
-    return serving.bind(host.strip("[]"), int(port), shared=shared)
+    return bind(host.strip("[]"), int(port), shared=shared)
 
 
 def operators(services: Services, listener: socket.socket | None) -> list[tuple[ASGIApp, socket.socket]]:
@@ -60,7 +61,7 @@ async def wait_for_database(services: Services, stop: asyncio.Event) -> None:
             await asyncio.sleep(ASK_AGAIN)
 
 
-def drain_of(services: Services) -> serving.Drain:
+def drain_of(services: Services) -> Drain:
     """How this process ends."""
     settings = services.settings
-    return serving.Drain(services.readiness.drain, settings.drain_delay_seconds, settings.drain_seconds)
+    return Drain(services.readiness.drain, settings.drain_delay_seconds, settings.drain_seconds)

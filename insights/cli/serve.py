@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from insights import logs, serving
+from insights import logs
 from insights.app import create_app
 from insights.cli.options import DataDir
 from insights.cli.processes import drain_of, operators, operators_listener, tell_where, wait_for_database
 from insights.cli.trouble import screen, told
+from insights.serving import loop, server
+from insights.serving.listener import bind
 from insights.settings import Settings
 from insights.wiring.database import open_database
 from insights.wiring.services import build
@@ -30,7 +32,7 @@ def serve(
     with told():
         settings = Settings.from_environment(data_dir=data_dir)
         logs.configure(settings)
-        listener = serving.bind(host, port)
+        listener = bind(host, port)
         watched = operators_listener(settings)
         with open_database(settings) as urls:
             services = build(settings, urls)
@@ -39,7 +41,7 @@ def serve(
                 await wait_for_database(services, stop)
                 await ensure_partitions(services.database)
                 tell_where(settings, host, listener)
-                await serving.serve(
+                await server.serve(
                     [(create_app(services), listener)],
                     [lambda stop: work(services, stop)],
                     stop,
@@ -49,7 +51,7 @@ def serve(
                 )
                 await services.database.close()
 
-            serving.run(main)
+            loop.run(main)
 
 
 def migrate(data_dir: DataDir = None) -> None:

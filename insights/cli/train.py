@@ -17,11 +17,11 @@ from insights.cli.options import AsJson, DataDir, ProjectName
 from insights.cli.session import project_named, with_database
 from insights.cli.trouble import screen, told
 from insights.errors import Refused
-from insights.intent_versions import name_of, read_intent
 from insights.intents.examples import MEANING
 from insights.intents.training import Trained, calibration_error, report, train
 from insights.models import IntentModelVersion
 from insights.settings import Settings
+from insights.training.in_use import name_of, read_intent
 from insights.training.plot import rows, svg
 from insights.training.sessions import MOST_SESSIONS, read_examples
 from insights.training.versions import store, use, versions_of

@@ -7,10 +7,11 @@ import gc
 
 import structlog
 
-from insights import logs, serving
+from insights import logs
 from insights.cli.options import DataDir
 from insights.cli.processes import drain_of, operators, operators_listener, wait_for_database
 from insights.cli.trouble import told
+from insights.serving import loop, server
 from insights.settings import Settings
 from insights.wiring.database import shared_database
 from insights.wiring.services import build
@@ -44,7 +45,7 @@ def worker(data_dir: DataDir = None) -> None:
         gc.set_threshold(50_000, 50, 100)
 
         async def main(stop: asyncio.Event) -> None:
-            await serving.serve([], [begin], stop, drain=drain_of(services), operators=operators(services, watched))
+            await server.serve([], [begin], stop, drain=drain_of(services), operators=operators(services, watched))
             await services.database.close()
 
-        serving.run(main)
+        loop.run(main)

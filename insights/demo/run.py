@@ -17,7 +17,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from adapters.postgres.engine import Database, DatabaseUrls
-from insights import serving
 from insights.access.key_ring import KeyRing
 from insights.access.keys import create_key, ensure_project
 from insights.app import create_app
@@ -28,6 +27,8 @@ from insights.demo.stories import STORIES
 from insights.demo.visitors import Visit, VisitRefused, play_all
 from insights.errors import WhyleftError
 from insights.recovery.publish import publish_starter_flows
+from insights.serving import server
+from insights.serving.listener import bind
 from insights.settings import Settings
 from insights.wiring.services import Services, build
 from insights.worker import ensure_partitions, work
@@ -80,9 +81,9 @@ class Demo:
 
     def __init__(self, settings: Settings, urls: DatabaseUrls, ports: Ports, console: Console) -> None:
         self._console = console
-        self._api = serving.bind(HOST, ports.api)
-        self._shop = serving.bind(HOST, ports.shop)
-        self._inbox_page = serving.bind(HOST, ports.inbox)
+        self._api = bind(HOST, ports.api)
+        self._shop = bind(HOST, ports.shop)
+        self._inbox_page = bind(HOST, ports.inbox)
         self._inbox = Inbox()
         self._inbox.start(HOST, ports.smtp, settings.data_dir / "inbox")
         self._settings = demo_settings(settings, _port(self._api), _port(self._shop), self._inbox.port)
@@ -119,7 +120,7 @@ class Demo:
             await stop.wait()
 
         try:
-            await serving.serve(
+            await server.serve(
                 [(create_app(services), self._api), (shop, self._shop), (inbox, self._inbox_page)],
                 [lambda stop: work(services, stop), visit],
                 stop,

@@ -13,13 +13,13 @@ from insights.decisions.entries import offer_of
 from insights.decisions.offer import Catalogue, LiveOffer
 from insights.decisions.plan import ARMS, Learned, Plan
 from insights.decisions.situation import NAMES, VERSION
-from insights.intent_versions import incumbent_version, read_intent
 from insights.models import LiveActionEntry, Policy, PolicySnapshot, Shop
 from insights.plans.entries import entry_of
 from insights.plans.shop import facts_of
 from insights.policies.policy import Policy as LearnedPolicy
 from insights.policies.policy import Settings
 from insights.policies.sums import Sums
+from insights.training.in_use import incumbent_version, read_intent
 from insights.vocabulary.actions import LiveAction
 
 

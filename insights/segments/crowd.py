@@ -17,7 +17,6 @@ from insights.conditions.event_fields import EventQuestion, answer, question_of,
 from insights.conditions.profile_fields import profile_reader
 from insights.identity.contact import Contact, contact
 from insights.identity.together import visitors_together
-from insights.intent_versions import read_intent
 from insights.intents.intent import Intent
 from insights.intents.model import IntentModel
 from insights.intents.score import score
@@ -28,6 +27,7 @@ from insights.profiles.rebuild_many import rebuild_many
 from insights.profiles.time_zone import zone
 from insights.segments.stored_fields import STORED_FIELDS, Said
 from insights.segments.told import Told, read_told
+from insights.training.in_use import read_intent
 from insights.vocabulary.stages import Stage
 
 Piece = dict[UUID, Any]

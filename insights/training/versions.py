@@ -9,10 +9,10 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import NotFound
-from insights.intent_versions import name_of
 from insights.intents.model import IntentModel
 from insights.intents.training import Trained, report
 from insights.models import IntentModelVersion, Project
+from insights.training.in_use import name_of
 
 KEPT = 50
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
+import tomllib
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -19,19 +19,6 @@ from insights.settings import PREFIX, Settings
 CODE = re.compile(r"^```[a-z]*\n(.*?)^```|`([^`\n]+(?:\n[^`\n]+)?)`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 OF_THE_SHELL = {"|", "<", ">", "&", "#", "&&", "||", ";"}
-
-
-@pytest.fixture(scope="module")
-def files(repository: Path) -> list[Path]:
-    """Every file under version control."""
-    listed = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=True).stdout
-    return [repository / line for line in listed.splitlines()]
-
-
-@pytest.fixture(scope="module")
-def pages(files: list[Path]) -> list[Path]:
-    """Every page that people read."""
-    return [file for file in files if file.suffix == ".md"]
 
 
 def commands(page: Path, *beginning: str) -> Iterator[list[str]]:
@@ -162,16 +149,11 @@ def test_each_page_and_each_picture_is_linked_from_another_page(pages: list[Path
     assert not lonely
 
 
-def test_the_map_of_the_code_has_every_room_and_names_only_what_is_there(repository: Path) -> None:
-    text = (repository / "docs" / "architecture.md").read_text()
-    insights = repository / "insights"
-    rooms = {path.parent.name for path in insights.glob("*/__init__.py")} | {
-        path.stem for path in insights.glob("[a-z]*.py")
-    }
-    assert not {room for room in rooms if f"`{room}`" not in text}
-    roots = (repository, insights, repository / "adapters")
-    for named in set(re.findall(r"`([a-z]+/[a-z_]+)`", text)):
-        assert any((root / named).exists() or (root / f"{named}.py").exists() for root in roots), named
+def test_the_map_of_the_code_is_the_contract_of_its_imports(repository: Path) -> None:
+    contracts = tomllib.loads((repository / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [floors] = [contract["layers"] for contract in contracts if contract.get("containers") == ["insights"]]
+    rows = re.findall(r"^\| (`.*?) \|", (repository / "docs" / "architecture.md").read_text(), re.MULTILINE)
+    assert [set(re.findall(r"\w+", row)) for row in rows] == [set(re.findall(r"\w+", floor)) for floor in floors]
 
 
 def bodies(page: Path) -> Iterator[str]:

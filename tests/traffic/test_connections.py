@@ -15,11 +15,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from insights import serving
 from insights.api.answers import WHOLE, Answer, head_of
-from insights.connections import Connection
-from insights.crowd import Crowd
-from insights.joined import Joined
+from insights.serving.connection import Connection
+from insights.serving.crowd import Crowd
+from insights.serving.joined import Joined
+from insights.serving.listener import bind
+from insights.serving.server import serve
 from insights.traffic.addresses import Clients
 from insights.traffic.limits import TIMED, ConnectionLimits
 
@@ -33,9 +34,9 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def listening(limits: ConnectionLimits, app: ASGIApp = echo) -> AsyncIterator[int]:
-    listener = serving.bind("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
     stop = asyncio.Event()
-    task = asyncio.create_task(serving.serve([(app, listener)], [], stop, connections=limits))
+    task = asyncio.create_task(serve([(app, listener)], [], stop, connections=limits))
     yield listener.getsockname()[1]
     stop.set()
     await task

@@ -14,9 +14,10 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from adapters.postgres.engine import DatabaseUrls
-from insights import serving
 from insights.access.keys import create_key
 from insights.app import create_app
+from insights.serving.listener import bind
+from insights.serving.server import serve
 from insights.settings import Settings
 from insights.traffic.holds import Holds
 from insights.traffic.limits import ConnectionLimits
@@ -101,9 +102,9 @@ class Served:
 
 @asynccontextmanager
 async def served(app: Any, limits: ConnectionLimits) -> AsyncIterator[Served]:
-    listener = serving.bind("127.0.0.1", 0)
+    listener = bind("127.0.0.1", 0)
     stop = asyncio.Event()
-    task = asyncio.create_task(serving.serve([(app, listener)], [], stop, connections=limits))
+    task = asyncio.create_task(serve([(app, listener)], [], stop, connections=limits))
     one = Served(listener.getsockname()[1], stop, task)
     yield one
     one.hang_up()

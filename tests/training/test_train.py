@@ -10,12 +10,12 @@ from sqlalchemy import select
 
 from adapters.postgres.engine import Database
 from insights.errors import NotFound
-from insights.intent_versions import read_intent, read_intent_named
 from insights.intents.fit import FitSettings
 from insights.intents.model import PRIOR
 from insights.intents.training import Trained, train
 from insights.models import Event, IntentModelVersion, Project, Session
 from insights.plans.load import read_plan, read_stamp
+from insights.training.in_use import read_intent, read_intent_named
 from insights.training.plot import rows, svg
 from insights.training.sessions import read_examples
 from insights.training.versions import store, use, versions_of

@@ -1,26 +1,20 @@
-"""Runs HTTP applications and background work in one process, and ends both in order."""
+"""Serves HTTP applications beside background work in one process, and ends both in order."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-import multiprocessing
-import os
-import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import structlog
 import uvicorn
-import uvloop
-from sqlalchemy.orm import configure_mappers
 from starlette.types import ASGIApp
 
-from insights.connections import connection_class
-from insights.errors import WhyleftError
+from insights.serving.collector import freeze_what_stays
+from insights.serving.connection import connection_class
 from insights.traffic.limits import ConnectionLimits
 from insights.traffic.refusal import Guarded
 
@@ -42,55 +36,12 @@ class Drain:
     within: float = 10.0
 
 
-class PortTaken(WhyleftError):
-    """Somebody else listens where we were asked to."""
-
-
-def bind(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A listening socket; port 0 takes any free one. Raises PortTaken.
-
-    ``shared``: others that are shared too may listen on the same port, and the system deals connections out to them.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        if shared:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        listener.close()
-        raise PortTaken(
-            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or choose another with --port."
-        ) from None
-    return listener
-
-
 class _Server(uvicorn.Server):
     """Leaves signals to ``serve``: several servers share the process."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-YOUNG: Final = 10_000
-"""Objects made and not yet gone before the collector looks at them. A few hundred requests that wait for their commit
-hold as many: by the default of 700 it looked at each of them, over and over, and found nothing."""
-
-
-def freeze_what_stays() -> None:
-    """Takes what a process loads once, and keeps to its end, out of the garbage collector's sight.
-
-    A full collection walks all of that otherwise, in the middle of somebody's request. What the tables' classes are to
-    each other is worked out first, which the first request would wait 50 ms for.
-    """
-    configure_mappers()
-    gc.collect()
-    gc.freeze()
-    _, middle, old = gc.get_threshold()
-    gc.set_threshold(max(YOUNG, gc.get_threshold()[0]), middle, old)
 
 
 async def serve(
@@ -161,33 +112,3 @@ def _servers(
             timeout_graceful_shutdown=max(1, round(drain.within)),
         )
         yield _Server(config), listener
-
-
-def run(main: Callable[[asyncio.Event], Coroutine[Any, Any, None]]) -> None:
-    """Runs ``main`` on uvloop; an interrupt, a termination or a hang-up sets the event, a second one ends at once.
-
-    A process of a group ends with its parent, and leaves interrupts to it.
-    """
-    parent = multiprocessing.parent_process()
-
-    async def with_signals() -> None:
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def told(number: int) -> None:
-            if stop.is_set():
-                os._exit(128 + number)
-            stop.set()
-
-        loop.add_signal_handler(signal.SIGTERM, told, signal.SIGTERM)
-        if parent is None:
-            loop.add_signal_handler(signal.SIGINT, told, signal.SIGINT)
-            # A terminal that is closed; nohup has it ignored.
-            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-                loop.add_signal_handler(signal.SIGHUP, told, signal.SIGHUP)
-        else:
-            loop.add_reader(parent.sentinel, stop.set)
-        await main(stop)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(with_signals())

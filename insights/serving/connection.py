@@ -17,8 +17,8 @@ from typing import Any, Final, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from insights.api.answers import WHOLE
-from insights.crowd import Crowd
-from insights.joined import Joined
+from insights.serving.crowd import Crowd
+from insights.serving.joined import Joined
 from insights.traffic.holds import Heed
 from insights.traffic.limits import TIMED, ConnectionLimits
 from insights.traffic.refusal import Guarded, Refusal
