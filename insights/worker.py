@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -21,8 +23,6 @@ from insights.channels.shop_codes import CodeMirror
 from insights.channels.ticket_watch import watch_tickets
 from insights.events.places import forget_old
 from insights.models import Project
-from insights.patterns.look import Looker
-from insights.patterns.notices import Messenger
 from insights.privacy.elsewhere import forget_names
 from insights.privacy.requests import carry_out
 from insights.privacy.retention import retain
@@ -33,6 +33,7 @@ log = structlog.get_logger()
 
 PARTITION_DAYS_AHEAD = 7
 PARTITION_DAYS_BACK = 2
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LOOK_AT_CLOCK = 30.0
 """Seconds between two looks whether the clock was set back."""
 
@@ -74,23 +75,61 @@ async def listen_for_flows(database: Database) -> None:
             await listen(tx, project_id, datetime.now(UTC))
 
 
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What a worker does ``every`` so often, the first time at once or after that long.
+
+    ``put_off``: what the log says where the database was away; the next tick makes up for it. Several workers may do
+    the same at once.
+    """
+
+    every: timedelta
+    work: Callable[[], Awaitable[object]]
+    put_off: str
+    at_once: bool = True
+
+    async def once(self) -> None:
+        """Does it, or says that it was put off."""
+        try:
+            await self.work()
+        except (DBAPIError, OSError, psycopg.Error) as error:
+            log.warning(self.put_off, error=type(error).__name__)
+
+
+def ticks(services: Services) -> list[Tick]:
+    """Everything that goes by the clock alone. What must not be lost is a row with a due time, and no tick."""
+    database, channels = services.database, services.channels
+    codes = CodeMirror(database, channels)
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    async def keep_house() -> None:
+        await ensure_partitions(database)
+        await forget_old_messages(database)
+
+    return [
+        Tick(HOUR, keep_house, "tick_failed"),
+        Tick(MINUTE, lambda: carry_out(database, services.forgetting.forget), "people_not_erased"),
+        Tick(MINUTE, lambda: erase_elsewhere(database, channels, now()), "providers_not_asked_to_erase", at_once=False),
+        Tick(MINUTE, lambda: listen_for_flows(database), "flows_not_listened_for"),
+        Tick(HOUR, lambda: retain(database, services.settings.keep_days, now()), "old_visits_not_erased"),
+        Tick(HOUR, services.looker.look_everywhere, "look_put_off"),
+        Tick(MINUTE, services.messenger.send_everywhere, "notices_put_off"),
+        Tick(10 * MINUTE, lambda: watch_tickets(database, channels, now()), "tickets_not_watched", at_once=False),
+        Tick(MINUTE, lambda: feed_platforms(database, channels, now()), "platforms_not_fed", at_once=False),
+        # Somebody may be typing it in already.
+        Tick(timedelta(seconds=5), lambda: codes.round(now()), "codes_not_mirrored", at_once=False),
+    ]
+
+
 async def work(services: Services, stop: asyncio.Event) -> None:
     """Works until ``stop`` is set, then finishes what is in hand."""
     # A machine that slept, or whose clock was set forward, makes up for what it missed, once.
     scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
-    # Ticks only: what must not be lost is a row with a due time. Running on two workers at once is harmless, the
-    # database function takes an advisory lock.
-    scheduler.add_job(_tick, "interval", hours=1, args=[services.database], next_run_time=datetime.now(UTC))
-    scheduler.add_job(_erase, "interval", minutes=1, args=[services], next_run_time=datetime.now(UTC))
-    scheduler.add_job(_erase_elsewhere, "interval", minutes=1, args=[services])
-    scheduler.add_job(_listen, "interval", minutes=1, args=[services.database], next_run_time=datetime.now(UTC))
-    scheduler.add_job(_retain, "interval", hours=1, args=[services], next_run_time=datetime.now(UTC))
-    scheduler.add_job(_look, "interval", hours=1, args=[services.looker], next_run_time=datetime.now(UTC))
-    scheduler.add_job(_tell, "interval", minutes=1, args=[services.messenger], next_run_time=datetime.now(UTC))
-    scheduler.add_job(_watch, "interval", minutes=10, args=[services])
-    scheduler.add_job(_feed, "interval", minutes=1, args=[services])
-    # Somebody may be typing it in already.
-    scheduler.add_job(_mirror, "interval", seconds=5, args=[CodeMirror(services.database, services.channels)])
+    for tick in ticks(services):
+        first = datetime.now(UTC) + (timedelta() if tick.at_once else tick.every)
+        scheduler.add_job(tick.once, "interval", seconds=tick.every.total_seconds(), next_run_time=first)
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
@@ -118,74 +157,3 @@ async def _follow_clock(scheduler: AsyncIOScheduler, stop: asyncio.Event) -> Non
             log.warning("clock_was_set_back", ticks=count)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), LOOK_AT_CLOCK)
-
-
-async def _tick(database: Database) -> None:
-    try:
-        await ensure_partitions(database)
-        await forget_old_messages(database)
-    except (DBAPIError, OSError) as error:
-        log.warning("tick_failed", error=type(error).__name__)
-
-
-async def _watch(services: Services) -> None:
-    try:
-        await watch_tickets(services.database, services.channels, datetime.now(UTC))
-    except (DBAPIError, OSError) as error:
-        log.warning("tickets_not_watched", error=type(error).__name__)
-
-
-async def _mirror(codes: CodeMirror) -> None:
-    try:
-        await codes.round(datetime.now(UTC))
-    except (DBAPIError, OSError) as error:
-        log.warning("codes_not_mirrored", error=type(error).__name__)
-
-
-async def _feed(services: Services) -> None:
-    try:
-        await feed_platforms(services.database, services.channels, datetime.now(UTC))
-    except (DBAPIError, OSError) as error:
-        log.warning("platforms_not_fed", error=type(error).__name__)
-
-
-async def _listen(database: Database) -> None:
-    try:
-        await listen_for_flows(database)
-    except (DBAPIError, OSError) as error:
-        log.warning("flows_not_listened_for", error=type(error).__name__)
-
-
-async def _retain(services: Services) -> None:
-    try:
-        await retain(services.database, services.settings.keep_days, datetime.now(UTC))
-    except (DBAPIError, OSError, psycopg.Error) as error:
-        log.warning("old_visits_not_erased", error=type(error).__name__)
-
-
-async def _look(looker: Looker) -> None:
-    try:
-        await looker.look_everywhere()
-    except (DBAPIError, OSError, TimeoutError) as error:
-        log.warning("look_put_off", error=type(error).__name__)
-
-
-async def _tell(messenger: Messenger) -> None:
-    try:
-        await messenger.send_everywhere()
-    except (DBAPIError, OSError, TimeoutError) as error:
-        log.warning("notices_put_off", error=type(error).__name__)
-
-
-async def _erase(services: Services) -> None:
-    try:
-        await carry_out(services.database, services.forgetting.forget)
-    except (DBAPIError, OSError) as error:
-        log.warning("people_not_erased", error=type(error).__name__)
-
-
-async def _erase_elsewhere(services: Services) -> None:
-    try:
-        await erase_elsewhere(services.database, services.channels, datetime.now(UTC))
-    except (DBAPIError, OSError) as error:
-        log.warning("providers_not_asked_to_erase", error=type(error).__name__)

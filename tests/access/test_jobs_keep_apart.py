@@ -21,21 +21,15 @@ TURNS: dict[str, Callable[[Services], Awaitable[object]]] = {
     "uptake": lambda services: services.uptake.see_to_due(),
     "learner": lambda services: services.learner.round(),
 }
-"""One turn of each job that serves until it is stopped. What ticks is read from the worker itself."""
-
-
-def ticking() -> dict[str, str]:
-    """Name → what it is given, of every job that the worker's clock starts."""
-    return dict(re.findall(r"add_job\(\s*(\w+),.*?args=\[(.*?)\][,)]", inspect.getsource(worker.work), re.DOTALL))
+"""One turn of each job that serves until it is stopped. What ticks is in the worker's own list."""
 
 
 async def one_turn_of_all(services: Services) -> None:
     """What is erased comes last, or there would be nothing left to do for the others."""
     for turn in TURNS.values():
         await turn(services)
-    for name in sorted(ticking(), key=lambda job: job == "_erase"):
-        given = eval(ticking()[name], vars(worker), {"services": services})  # noqa: S307
-        await getattr(worker, name)(given)
+    for tick in sorted(worker.ticks(services), key=lambda tick: tick.put_off == "people_not_erased"):
+        await tick.work()
 
 
 TURNS_OF_EACH = {
@@ -54,9 +48,8 @@ TURNS_OF_EACH = {
 
 
 def test_every_job_of_the_worker_is_among_them() -> None:
-    source = inspect.getsource(worker.work)
-    assert len(ticking()) == source.count("add_job(") >= 6
-    assert set(re.findall(r"services\.(\w+)\.serve", source)) == set(TURNS), "say in TURNS what one turn of it is"
+    served = set(re.findall(r"services\.(\w+)\.serve", inspect.getsource(worker.work)))
+    assert served == set(TURNS), "say in TURNS what one turn of it is"
 
 
 async def test_no_background_job_of_one_project_touches_another_with_the_same_ids(api: Api, next_door: Next) -> None:
