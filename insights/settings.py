@@ -220,8 +220,11 @@ class Settings:
         return cls(**values)
 
 
-OTHER_VARIABLES = frozenset({"WHYLEFT_CHROMIUM", "WHYLEFT_SECRET_KEY", "WHYLEFT_WRITE_KEY"})
-"""Variables of ours that are no settings of a server: the tests' browser, and the keys that client commands use."""
+OTHER_VARIABLES = frozenset(
+    {"WHYLEFT_BENCH_DATA", "WHYLEFT_CHROMIUM", "WHYLEFT_FIREFOX", "WHYLEFT_SECRET_KEY", "WHYLEFT_WRITE_KEY"}
+)
+"""Variables of ours that are no settings of a server: what benches read, the tests' browsers, the keys that client
+commands use."""
 
 
 def _from_file(name: str, path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -43,6 +44,16 @@ def test_what_the_environment_says_wins_over_the_default_and_a_flag_over_both() 
     environment = {"WHYLEFT_LOG_JSON": "yes", "WHYLEFT_DATA_DIR": "/a", "HOME": "/root"}
     settings = Settings.from_environment(environment, data_dir=Path("/b"), log_level=None)
     assert (settings.log_json, settings.data_dir, settings.log_level) == (True, Path("/b"), "info")
+
+
+def test_each_variable_of_ours_that_tests_benches_and_commands_read_may_be_set_beside_a_server(
+    repository: Path,
+) -> None:
+    reads = re.compile(r"""environ(?:\.get\(|\[)"(WHYLEFT_\w+)"|envvar="(WHYLEFT_\w+)\"""")
+    files = [file for folder in ("bench", "insights", "tests") for file in (repository / folder).rglob("*.py")]
+    read = {one or other for file in files for one, other in reads.findall(file.read_text())}
+    assert {"WHYLEFT_CHROMIUM", "WHYLEFT_WRITE_KEY"} <= read
+    Settings.from_environment(dict.fromkeys(read, "x"))
 
 
 def test_a_secret_may_stand_in_a_file_and_only_a_secret(tmp_path: Path) -> None:
