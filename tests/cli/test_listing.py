@@ -23,7 +23,7 @@ def test_an_id_is_whole_in_a_narrow_window_and_in_a_pipe(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "50")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
-    address = "https://whyleft.shop.example/v1/sources/shopify/" + "x" * 40
+    address = "https://whyleft.shop.example/v1/webhooks/shopify/" + "x" * 40
     listed(ID, "orders", address).show("Nothing.")
     lines = capsys.readouterr().out.splitlines()
     assert any(ID in line for line in lines) and any(address in line for line in lines)
