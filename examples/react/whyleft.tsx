@@ -18,17 +18,19 @@ export function WhyleftProvider({ options, onAction, children }: Props) {
   const hear = useRef(onAction);
   hear.current = onAction;
 
-  useEffect(() => {
-    // Strict mode runs effects twice; the SDK starts once.
-    started.current ??= start(options).then((api) => {
-      api?.on("action", (action) => hear.current?.(action));
-      return api;
-    });
-  }, []);
+  // Whoever comes first starts it: effects of what is inside run before those of what is around it. And once only: strict
+  // mode runs effects twice.
+  const begun = useCallback(
+    () =>
+      (started.current ??= start(options).then((api) => {
+        api?.on("action", (action) => hear.current?.(action));
+        return api;
+      })),
+    [],
+  );
+  useEffect(() => void begun(), []);
 
-  const use = useCallback<Use>((call) => {
-    void started.current?.then((api) => api && call(api));
-  }, []);
+  const use = useCallback<Use>((call) => void begun().then((api) => api && call(api)), []);
   return <Context.Provider value={use}>{children}</Context.Provider>;
 }
 

@@ -24,7 +24,9 @@ export function watchLifecycle(): void {
     if (document.hidden) {
       hiddenAt = now();
       finish("tab_hidden");
-    } else track("tab_returned", { away_ms: now() - hiddenAt });
+    }
+    // A page that was opened behind another is now seen for the first time: nobody returned.
+    else if (hiddenAt) track("tab_returned", { away_ms: now() - hiddenAt });
   });
 
   listen(window, "pagehide", () => {

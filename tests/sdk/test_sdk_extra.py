@@ -223,6 +223,22 @@ async def test_the_npm_package_starts_by_a_call(site: Site, page: Page) -> None:
     assert len(site.events("page_viewed")) == 1 and await page.evaluate("troubles") == []
 
 
+@pytest.mark.parametrize("blocked", [True, False])
+async def test_the_npm_package_that_cannot_start_throws_nothing(site: Site, page: Page, blocked: bool) -> None:
+    """Something keeps its files from the page, or the key's environment variable is empty."""
+    if blocked:
+        await page.route("**/whyleft-core.mjs", lambda route: route.abort())
+    site.pages["/"] = (
+        "<!doctype html><script type=module>import {start} from '/sdk/whyleft.mjs';"
+        f"window.api = String(await start({{key: '{KEY if blocked else ''}', endpoint: location.origin}}));"
+        "</script>"
+    )
+    await page.add_init_script(LISTEN)
+    await page.goto(site.origin)
+    await page.wait_for_function("window.api")
+    assert await page.evaluate("[api, ...troubles]") == ["undefined"]
+
+
 def test_the_npm_package_may_be_imported_on_a_server(sdk: Path) -> None:
     code = "import('./whyleft.mjs').then(async m => console.log(await m.start({key: 'k', endpoint: 'e'})))"
     done = subprocess.run(["node", "-e", code], cwd=sdk, capture_output=True, text=True, timeout=30)

@@ -171,3 +171,36 @@ async def test_an_unknown_template_is_drawn_as_a_card(site: Site, page: Page) ->
     site.action = {**ACTIONS["banner"], "template": "hologram"}
     await page.goto(site.origin)
     await expect(page.get_by_text("Free delivery from")).to_be_visible()
+
+
+async def test_on_the_smallest_screens_every_template_is_within_reach(site: Site, page: Page) -> None:
+    """A phone held across, or a page at 400 %: what is longer than the screen is scrolled in its card."""
+    await page.emulate_media(reduced_motion="reduce")
+    await page.set_viewport_size({"width": 320, "height": 180})
+    site.pages["/"] = PAGE
+    await page.goto(site.origin)
+    for template, action in ACTIONS.items():
+        long = {**action, "content": {**action["content"], "body": "Send it back within thirty days. " * 12}}
+        await page.evaluate(SHOW, long)
+        top, bottom = await page.evaluate(
+            """() => { const root = document.querySelector('whyleft-action').shadowRoot;
+                root.querySelector('.close').scrollIntoView();
+                const card = root.querySelector('.card').getBoundingClientRect();
+                const close = root.querySelector('.close').getBoundingClientRect();
+                return [Math.min(card.top, close.top), card.bottom]; }"""
+        )
+        assert top >= 0 and bottom <= 180, template
+
+
+@pytest.mark.parametrize("layout", ["display: flex; flex-direction: column", "display: grid; gap: 40px"])
+async def test_a_page_that_is_a_row_of_boxes_stays_as_it_is(site: Site, page: Page, layout: str) -> None:
+    site.pages["/"] = (
+        f"<!doctype html><style>body {{ margin: 0; min-height: 100vh; justify-content: space-between;"
+        f" align-content: space-between; {layout} }}</style>{TAG}<main>Shop</main><footer>Imprint</footer>"
+    )
+    await page.goto(site.origin)
+    where = "[document.querySelector('footer').getBoundingClientRect().y, document.documentElement.scrollHeight]"
+    before = await page.evaluate(where)
+    for template, action in ACTIONS.items():
+        await page.evaluate(SHOW, action)
+        assert await page.evaluate(where) == before, template

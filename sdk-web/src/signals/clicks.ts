@@ -63,7 +63,8 @@ export function watchClicks(): void {
     const { href } = control as HTMLAnchorElement;
     const label = masked ? "" : control.getAttribute("aria-label") || control.textContent!;
     later(() => {
-      track("clicked", { ...show(), label: short(label), ...(href && { href: String(href).split(/[?#]/)[0] }) });
+      // Of http, mailto and tel: data made in the page is an address as a whole, and an SVG's is no text.
+      track("clicked", { ...show(), label: short(label), ...(/^[hmt]/.test(href) && { href: href.split(/[?#]/)[0] }) });
       anger(event, control, true, show);
     });
     // Of a click before this chunk was here nobody knows what came of it.

@@ -1,4 +1,5 @@
-const MASKED = "[data-whyleft-mask]";
+/** What the shop marked, and what somebody may have written: React keeps the text of a textarea in it, too. */
+export const MASKED = "[data-whyleft-mask],textarea,[contenteditable]:not([contenteditable=false])";
 const HEADINGS = "h1,h2,h3,h4,h5,h6";
 /** Beyond these a price or a heading belongs to something else. */
 const LEVELS = 6;

@@ -1,6 +1,6 @@
 import { guard } from "../guard.ts";
 import { afterBurst } from "./burst.ts";
-import { sectionOf } from "./context.ts";
+import { MASKED, sectionOf } from "./context.ts";
 import { on, track } from "./lent.ts";
 
 const SETTLE_MS = 500;
@@ -26,7 +26,7 @@ export function watchText(): void {
 function say(type: string): void {
   const node = getSelection()!.anchorNode;
   const element = node instanceof Element ? node : node?.parentElement;
-  const own = "input,textarea,[contenteditable],[data-whyleft-mask]";
+  const own = "input," + MASKED;
   // Of what is selected in a field, the selection only knows the field's surroundings.
   if (element?.closest(own) || document.activeElement?.matches(own)) return;
   const section = element && sectionOf(element);
