@@ -6,6 +6,7 @@ The built-in live actions ask for a cart, trouble or an intent to leave, which t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 import httpx
 from sqlalchemy import func, select
@@ -14,7 +15,6 @@ from adapters.postgres.engine import Database, DatabaseUrls
 from insights.access.keys import create_key
 from insights.models import Decision
 from insights.vocabulary.actions import LiveAction
-from insights.vocabulary.ids import ProjectId
 from insights.vocabulary.stages import Stage
 
 
@@ -22,7 +22,7 @@ from insights.vocabulary.stages import Stage
 class Shop:
     """A project. ``path``: where its events go; ``secret``: for the rest of the API."""
 
-    project_id: ProjectId
+    project_id: UUID
     path: str
     secret: str
 
@@ -33,7 +33,7 @@ async def shop(urls: DatabaseUrls) -> Shop:
     write = await create_key(database, "bench-offering", "write", [])
     secret = await create_key(database, "bench-offering", "secret", [])
     await database.close()
-    return Shop(ProjectId(write.project_id), f"/v1/events?key={write.key}", secret.key)
+    return Shop(write.project_id, f"/v1/events?key={write.key}", secret.key)
 
 
 async def open_for_everybody(port: int, shop: Shop) -> None:

@@ -36,7 +36,6 @@ from insights.profiles.pages import event_path
 from insights.profiles.profile import Profile
 from insights.profiles.store import Copy, LiveProfiles, load_nothing
 from insights.vocabulary.actions import LiveAction
-from insights.vocabulary.ids import ProjectId, VisitorId
 
 FRESH_MS = 60_000
 """Older news is stored, but nothing is decided on it: the moment to show something has passed."""
@@ -63,9 +62,7 @@ class Deciding:
         self._recorder = recorder
         self._limits = limits
 
-    async def prepare(
-        self, project_id: ProjectId, visitor_id: VisitorId, *, new: bool = False
-    ) -> tuple[Plan, Copy | None]:
+    async def prepare(self, project_id: UUID, visitor_id: UUID, *, new: bool = False) -> tuple[Plan, Copy | None]:
         """What the project decides by now, and the visitor's profile, to be given back with ``settle`` or ``forget``.
 
         ``new``: they have just come; nobody asks PostgreSQL for them. None for a visitor for whom it would have to be
@@ -84,16 +81,16 @@ class Deciding:
             raise unreachable(error) from error
         return plan, copy
 
-    async def _look_for(self, project_id: ProjectId, visitor_id: VisitorId) -> Copy:
+    async def _look_for(self, project_id: UUID, visitor_id: UUID) -> Copy:
         if self._recorder.spares(project_id):
             raise _NotLookedFor
         return await self._loader.load(project_id, visitor_id)
 
-    def forget(self, project_id: ProjectId, visitor_id: UUID) -> None:
+    def forget(self, project_id: UUID, visitor_id: UUID) -> None:
         """The profile holds what was perhaps never stored: it must be built again."""
         self._profiles.forget(project_id, visitor_id)
 
-    def settle(self, project_id: ProjectId, entry: Entry, copy: Copy) -> None:
+    def settle(self, project_id: UUID, entry: Entry, copy: Copy) -> None:
         """Gives a profile back, once ``entry`` is recorded."""
         # Whether it is right was compared in the commit itself: what is not is built again.
         if entry.before is None or entry.stale or entry.undecided:
@@ -152,7 +149,7 @@ class Deciding:
     ) -> tuple[Entry, Choice | None]:
         """What was recorded of it, and the choice; None where there is none, or it could not be made."""
         started = time.perf_counter_ns()
-        project_id = ProjectId(stored.project_id)
+        project_id = stored.project_id
         entry = structs.replace(
             stored,
             events=(),
@@ -168,7 +165,7 @@ class Deciding:
             no_room=False,
         )
         try:
-            _, copy = await self.prepare(project_id, VisitorId(stored.visitor_id))
+            _, copy = await self.prepare(project_id, stored.visitor_id)
         except WhyleftError:
             return entry, None
         if copy is None:

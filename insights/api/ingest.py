@@ -39,7 +39,6 @@ from insights.profiles.order import put_in_order
 from insights.profiles.store import Copy
 from insights.traffic.limits import PART, TIMED, Traffic
 from insights.vocabulary.events import AFTERWARDS
-from insights.vocabulary.ids import ProjectId, VisitorId
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -139,7 +138,7 @@ class Ingest:
         """``marks``: when it was begun; the ends of the stages are added, up to the commit."""
         received_ms = time.time_ns() // 1_000_000
         reading = read_batch(body, self._limits, received_ms)
-        project_id = ProjectId(key.project_id)
+        project_id = key.project_id
         if until := await self._recorder.erased_until(project_id, reading.batch.visitor):
             reading = only_after(reading, until)
         entry = _entry(project_id, reading, received_ms)
@@ -161,7 +160,7 @@ class Ingest:
             self._recorder.check_room(project_id, len(batch.events) + len(reading.rejected))
             put_in_order(batch.events)
             new = just_came(batch)
-            plan, copy = await self._deciding.prepare(project_id, VisitorId(batch.visitor), new=new)
+            plan, copy = await self._deciding.prepare(project_id, batch.visitor, new=new)
             request = Asked(batch, plan, scope, headers)
         try:
             if copy is not None and request is not None:

@@ -18,7 +18,6 @@ from insights.identity.together import visitors_together
 from insights.profiles.profile import Profile
 from insights.profiles.rebuild_many import rebuild_many
 from insights.profiles.store import Copy
-from insights.vocabulary.ids import ProjectId, VisitorId
 
 MOST_AT_ONCE: Final = 200
 """Visitors looked for in one query."""
@@ -43,7 +42,7 @@ class ProfileLoader:
         self._waiting: dict[UUID, _Waiting] = {}
         self._reading: dict[UUID, asyncio.Task[None]] = {}
 
-    async def load(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> Copy:
+    async def load(self, project_id: UUID, visitor_id: UUID) -> Copy:
         """The profile of what is stored of a visitor, and its version; an empty one for somebody new.
 
         Raises what the database raises.

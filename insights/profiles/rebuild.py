@@ -18,7 +18,6 @@ from insights.profiles.marks import read_marks
 from insights.profiles.pages import event_path
 from insights.profiles.profile import ACTION_BIT, MOST_SESSIONS, Profile
 from insights.vocabulary.actions import LiveAction
-from insights.vocabulary.ids import ProjectId, VisitorId
 from insights.vocabulary.stages import Stage
 
 MOST_EVENTS: Final = 5_000
@@ -26,7 +25,7 @@ MOST_EVENTS: Final = 5_000
 
 
 async def rebuild(
-    tx: AsyncSession, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, *, limit_sessions: int = MOST_SESSIONS
+    tx: AsyncSession, project_id: UUID, visitor_id: UUID, *, limit_sessions: int = MOST_SESSIONS
 ) -> Profile:
     """The profile of what is stored of a visitor: the events of the last ``limit_sessions`` sessions in order.
 

@@ -16,7 +16,6 @@ from uuid import UUID
 from msgspec import Struct
 
 from insights.profiles.profile import Profile
-from insights.vocabulary.ids import ProjectId, VisitorId
 
 CAPACITY: Final = 100_000
 IDLE_SECONDS: Final = 1800.0
@@ -60,7 +59,7 @@ class LiveProfiles(ABC):
     async def stop(self) -> None:  # noqa: B027
         """Gives back what it holds."""
 
-    def at_hand(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, *, new: bool = False) -> Copy | None:
+    def at_hand(self, project_id: UUID, visitor_id: UUID, *, new: bool = False) -> Copy | None:
         """The copy, taken, where it is to be had without waiting; None where only ``take`` can tell.
 
         ``new``: they have just come (``profiles/newcomers``), and where nobody knows them an empty copy is begun.
@@ -68,7 +67,7 @@ class LiveProfiles(ABC):
         return None
 
     @abstractmethod
-    async def take(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, load: Load) -> Copy:
+    async def take(self, project_id: UUID, visitor_id: UUID, load: Load) -> Copy:
         """The copy at hand, or else the one that ``load`` builds; callers that meet share one.
 
         Each ``take`` is followed by ``keep`` or ``forget``. What ``load`` raises reaches all who wait and is
@@ -76,14 +75,14 @@ class LiveProfiles(ABC):
         """
 
     @abstractmethod
-    def keep(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID, copy: Copy) -> None:
+    def keep(self, project_id: UUID, visitor_id: UUID, copy: Copy) -> None:
         """``copy`` is as the database has it now, apart from what others who use it have still to commit."""
 
     @abstractmethod
-    def forget(self, project_id: ProjectId | UUID, visitor_id: VisitorId | UUID) -> None:
+    def forget(self, project_id: UUID, visitor_id: UUID) -> None:
         """Drops a visitor, also one who is just being loaded: whoever waits still gets an answer, nobody keeps it."""
 
-    def forget_all(self, project_id: ProjectId | UUID, visitor_ids: Iterable[VisitorId | UUID]) -> None:
+    def forget_all(self, project_id: UUID, visitor_ids: Iterable[UUID]) -> None:
         """Drops several visitors of a project."""
         for visitor_id in visitor_ids:
             self.forget(project_id, visitor_id)

@@ -11,7 +11,7 @@ from insights.lift.comparison import Interval
 
 WIDTH, HEIGHT = 960, 280
 LEFT, RIGHT, TOP, BOTTOM = 92, 20, 14, 34
-ROW_WIDTH, ROW_HEIGHT = 220, 22
+ROW_WIDTH = 220
 _TICKS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 

@@ -10,14 +10,7 @@ import hashlib
 import secrets
 import time
 from datetime import UTC, date, datetime
-from typing import NewType
 from uuid import UUID
-
-ProjectId = NewType("ProjectId", UUID)
-VisitorId = NewType("VisitorId", UUID)
-SessionId = NewType("SessionId", UUID)
-EventId = NewType("EventId", UUID)
-DecisionId = NewType("DecisionId", UUID)
 
 IdNumber = int
 """The number that an id is, ``id.int``. What every request looks up is kept by it: to hash a UUID is a call of
