@@ -17,6 +17,7 @@ from insights.api.stored import StoredBody
 from insights.channels import store
 from insights.channels.trial import send_test
 from insights.models import ChannelSetup
+from insights.vocabulary.addresses import address_of
 
 router = APIRouter(prefix="/v1/channels", tags=["channels"])
 
@@ -218,7 +219,7 @@ def _out(row: ChannelSetup, rows: list[ChannelSetup], public_url: str) -> Channe
         settings=row.settings,
         enabled=row.enabled,
         carries=first == row.id,
-        callback_url=f"{public_url.rstrip('/')}/v1/callbacks/{store.address_of(row.project_id, row.id)}",
+        callback_url=f"{public_url.rstrip('/')}/v1/callbacks/{address_of(row.project_id, row.id)}",
         created_at=row.created_at,
         updated_at=row.updated_at,
         health=Health(

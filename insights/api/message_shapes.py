@@ -10,9 +10,9 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from insights.api.flow_shapes import FaultOut
 from insights.api.stored import StoredBody
-from insights.recovery import message_store as store
+from insights.vocabulary.handles import HANDLE
 
-Named = Annotated[str, StringConstraints(pattern=f"^{store.NAME.pattern}$")]
+Named = Annotated[str, StringConstraints(pattern=f"^{HANDLE.pattern}$")]
 
 
 class MessageChange(StoredBody):

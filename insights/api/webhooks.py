@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -14,11 +14,9 @@ from insights.api.body import ClientGone, read_body
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
 from insights.errors import Refused
-from insights.sources.store import Source, create_source, list_sources, revoke_source
+from insights.sources.store import Provider, Source, create_source, list_sources, revoke_source
 
 router = APIRouter(prefix="/v1", tags=["webhooks"])
-
-Provider = Literal["shopify", "klaviyo", "braze", "generic"]
 
 
 class WebhookOut(BaseModel):

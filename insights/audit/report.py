@@ -10,14 +10,14 @@ from insights.audit.audit import Audit
 from insights.audit.finding import Step, mail_flows
 from insights.audit.stakes import Money
 from insights.audit.tally import ELSEWHERE, Lost, Tally
-from insights.profiles.profile import CHECKOUT_STEPS
+from insights.profiles.profile import STEP_NUMBER
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.ids import ms_to_datetime
 from insights.vocabulary.stages import Stage
 
 MOST_PAGES: Final = 20
 _DAY_MS: Final = 86_400_000
-_CHECKOUT: Final = {1: "started"} | {number: name for name, number in CHECKOUT_STEPS.items()}
+_CHECKOUT: Final = {1: "started"} | {number: name for name, number in STEP_NUMBER.items()}
 _SIGNALS: Final = ("exit_intent", "hover_hesitation", "engaged", "scrolled", "tab_hidden", "quick_back")
 
 

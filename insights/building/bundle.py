@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.building import drafts
 from insights.building.drafts import BuiltFlow
 from insights.errors import Refused
-from insights.recovery.message_store import NAME, create_message, list_messages
+from insights.recovery.message_store import create_message, list_messages
+from insights.vocabulary.handles import HANDLE
 
 FORMAT: Final = "whyleft-flow"
 VERSION: Final = 1
@@ -66,7 +67,7 @@ def _messages_in(document: Any) -> dict[str, dict[str, Any]]:
     found = {}
     for name, message in given.items():
         content = message.get("content") if isinstance(message, dict) else None
-        if not NAME.fullmatch(name) or not isinstance(content, dict):
+        if not HANDLE.fullmatch(name) or not isinstance(content, dict):
             raise Refused(f"messages: {name[:60]!r} is no message with a name and content.", field="messages")
         description = message.get("description")
         found[name] = {"content": content, "description": description[:500] if isinstance(description, str) else ""}

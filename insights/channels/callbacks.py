@@ -14,10 +14,10 @@ from sqlalchemy.exc import DBAPIError
 from adapters.channels.contract import Callback, CallbackRefused
 from adapters.postgres.engine import Database
 from flows.feedback import Taken, take_in
-from insights.channels.store import read_address
 from insights.channels.ways import ProjectChannels
 from insights.errors import KeyRefused, Unavailable
 from insights.models import ChannelSetup
+from insights.vocabulary.addresses import read_address
 
 log = structlog.get_logger()
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,11 +19,11 @@ from adapters.channels.kinds import KINDS, kind_of, read_credentials, read_setti
 from insights.errors import InUse, NotFound, Refused
 from insights.models import ChannelSetup
 from insights.sealing import Sealer
+from insights.vocabulary.handles import HANDLE
 from insights.vocabulary.ids import uuid7
 
 SEALED_FOR: Final = "channel"
 MOST_CHANNELS: Final = 100
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 _WORDS: Final = frozenset(
     {"email", "sms", "push", "onsite", "webhook", "ticket", *(kind.word for kind in KINDS.values())}
 )
@@ -46,7 +43,7 @@ async def create(
     tx: AsyncSession, sealer: Sealer, project_id: UUID, kind: str, name: str, wanted: Wanted, now: datetime
 ) -> ChannelSetup:
     """A new channel. Raises Refused, naming the field; InUse for a name that is taken."""
-    if not _NAME.fullmatch(name) or name in _WORDS:
+    if not HANDLE.fullmatch(name) or name in _WORDS:
         raise Refused(
             "name: write up to 60 lower-case letters, digits, - and _, and none of the words "
             + ", ".join(sorted(_WORDS)),
@@ -138,20 +135,6 @@ def opened(sealer: Sealer, row: ChannelSetup) -> dict[str, Any]:
     """A channel's credentials as they were given. Raises CannotOpen."""
     found: dict[str, Any] = json.loads(sealer.open(row.credentials, SEALED_FOR, row.project_id, row.id))
     return found
-
-
-def address_of(project_id: UUID, channel_id: UUID) -> str:
-    """The last part of the address that its provider calls back. It finds the channel; it proves nothing."""
-    return base64.urlsafe_b64encode(project_id.bytes + channel_id.bytes).rstrip(b"=").decode()
-
-
-def read_address(address: str) -> tuple[UUID, UUID] | None:
-    """Project and channel of such an address; None when it is none of ours."""
-    try:
-        raw = base64.b64decode(address.encode("ascii") + b"=" * (-len(address) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    return (UUID(bytes=raw[:16]), UUID(bytes=raw[16:])) if len(raw) == 32 else None
 
 
 @dataclass(frozen=True, slots=True)

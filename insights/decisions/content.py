@@ -13,7 +13,8 @@ from insights.decisions.moment import Moment
 Template = Literal["banner", "popup", "card", "form", "carousel"]
 
 _PARTS: Final = ("title", "body", "thanks")
-_WORD: Final = re.compile(r"\{([a-z]+)\}")
+PLACEHOLDER: Final = re.compile(r"\{([a-z]+)\}")
+"""A word in braces, for which a visit's own is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def fill(
         if text and "{" in text:
             words = words if words is not None else {**_words(moment, facts), **(given or {})}
             # Split once: what comes in from outside is never looked at for words again.
-            pieces = _WORD.split(text)
+            pieces = PLACEHOLDER.split(text)
             pieces[1::2] = [words.get(word, "") for word in pieces[1::2]]
             filled[part] = "".join(pieces)
     cta = filled.get("cta")

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from flows.conditions import ConditionInvalid
 from flows.errors import Fault
-from insights.decisions.content import ShopFacts, Template
+from insights.decisions.content import PLACEHOLDER, ShopFacts, Template
 from insights.decisions.incentives import Incentive
 from insights.decisions.offer import Face, LiveOffer
 from insights.decisions.requirements import Requirement, requires
@@ -26,7 +26,6 @@ LINKS: Final = ("@contact", "@policy", "@cart", "@shelf")
 WORDS: Final = ("count", "category", "interest", "threshold", "missing", "code", "percent")
 WITHOUT_CART: Final = frozenset({Stage.ANONYMOUS, Stage.BROWSER})
 _LOCALE: Final = re.compile(r"[a-z]{2}(-[A-Z]{2})?")
-_WORD: Final = re.compile(r"\{([a-z]+)\}")
 _HREF: Final = re.compile(r"(/[^/\\].*|/|https://.+|mailto:.+)")
 
 
@@ -143,7 +142,7 @@ def _content_faults(entry: Entry) -> list[Fault]:
                 )
             )
         for name, text in words.items():
-            for word in _WORD.findall(text):
+            for word in PLACEHOLDER.findall(text):
                 if word not in WORDS:
                     faults.append(Fault(f"{at}/{name}", f"there is no {{{word}}}", f"one of {', '.join(WORDS)}"))
     return faults

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from insights.demo.catalogue import Catalogue, Product
+from insights.vocabulary.checkout import CHECKOUT_STEPS
 
-STEPS: Final = ("contact", "shipping", "payment", "review")
 MOST_OF_ONE: Final = 10
 FREE_FROM_MINOR: Final = 6000
 DELIVERY_MINOR: Final = {"standard": 490, "express": 990}
@@ -108,9 +108,9 @@ def answer_step(basket: Basket, step: str, answers: dict[str, Any], *, surcharge
     """Take one checkout step's answers. Raises NotNow naming the field, or the step that has to come first."""
     if not basket.lines:
         raise NotNow(409, "The basket is empty. Put something in first.")
-    if step not in STEPS:
-        raise NotNow(422, f"A checkout step is one of {', '.join(STEPS)}.", field="step")
-    if STEPS.index(step) > STEPS.index(basket.next_step):
+    if step not in CHECKOUT_STEPS:
+        raise NotNow(422, f"A checkout step is one of {', '.join(CHECKOUT_STEPS)}.", field="step")
+    if CHECKOUT_STEPS.index(step) > CHECKOUT_STEPS.index(basket.next_step):
         raise NotNow(409, f"Fill in the step “{basket.next_step}” first.", step=basket.next_step)
     if step == "contact":
         email = _text(answers, "email", 254, "Enter your e-mail address.")

@@ -17,7 +17,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from insights.demo.basket import COUNTRIES, DELIVERY_MINOR, FREE_FROM_MINOR, STEPS, SURCHARGE_MINOR, NotNow
+from insights.demo.basket import COUNTRIES, DELIVERY_MINOR, FREE_FROM_MINOR, SURCHARGE_MINOR, NotNow
 from insights.demo.carts import Sessions
 from insights.demo.catalogue import Catalogue, load_catalogue
 from insights.demo.headers import SecurityHeaders
@@ -25,6 +25,7 @@ from insights.demo.shop_api import COOKIE, ShopApi, problem
 from insights.demo.templates import page_templates
 from insights.errors import NotFound
 from insights.shipped import shipped
+from insights.vocabulary.checkout import CHECKOUT_STEPS
 
 
 class ShopPages:
@@ -66,7 +67,7 @@ class ShopPages:
         return self.render(request, "cart")
 
     async def checkout(self, request: Request) -> Response:
-        return self.render(request, "checkout", steps=STEPS, countries=COUNTRIES)
+        return self.render(request, "checkout", steps=CHECKOUT_STEPS, countries=COUNTRIES)
 
     async def thank_you(self, request: Request) -> Response:
         """Shows an order only to the browser that placed it."""

@@ -12,7 +12,7 @@ from insights.models.erased_visitor import ErasedVisitor
 from insights.models.event import Event
 from insights.models.flow_draft import FlowDraft
 from insights.models.identity_link import IdentityLink
-from insights.models.insight import Insight
+from insights.models.insight import ITS_INSIGHT, Insight
 from insights.models.insight_feedback import InsightFeedback
 from insights.models.insight_setting import InsightSetting
 from insights.models.intent_model import IntentModelVersion
@@ -45,6 +45,7 @@ from insights.models.webhook_receipt import WebhookReceipt
 from insights.models.webhook_source import WebhookSource
 
 __all__ = [
+    "ITS_INSIGHT",
     "AnsweredRequest",
     "ApiKey",
     "AuditEntry",

@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, and_, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
+from insights.models.session import Session
 
 
 class Insight(Tenant, Base):
@@ -65,3 +66,11 @@ class Insight(Tenant, Base):
     answer: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime]
     superseded_at: Mapped[datetime | None]
+
+
+ITS_INSIGHT = and_(
+    Insight.project_id == Session.project_id,
+    Insight.session_id == Session.id,
+    Insight.superseded_at.is_(None),
+)
+"""Joins a session with its current insight; an outer join, where those without one are wanted, too."""

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Insight, InsightFeedback, Session
+from insights.models import ITS_INSIGHT, Insight, InsightFeedback, Session
 from insights.patterns.cells import Cell, Dimension, column, country_of, inside
 from insights.reports.changes import Counts, Floats, Rules
 from insights.vocabulary.reasons import Kind, Reason
@@ -24,12 +24,6 @@ LATE: Final = timedelta(hours=6)
 """A visit closed this long after its last event (an import, a worker that stood still) tells of another time."""
 
 _GROUPED: Final = tuple(dimension for dimension in Dimension if dimension is not Dimension.ALL)
-
-ITS_INSIGHT: Final = and_(
-    Insight.project_id == Session.project_id,
-    Insight.session_id == Session.id,
-    Insight.superseded_at.is_(None),
-)
 
 
 @dataclass(frozen=True, slots=True)

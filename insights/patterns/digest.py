@@ -11,8 +11,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Insight, Pattern, Session
-from insights.patterns.counts import ITS_INSIGHT
+from insights.models import ITS_INSIGHT, Insight, Pattern, Session
 from insights.reports.mix import wilson
 from insights.vocabulary.reasons import Kind, Reason
 

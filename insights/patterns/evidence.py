@@ -12,10 +12,10 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Event, Insight, Session
+from insights.models import ITS_INSIGHT, Event, Insight, Session
 from insights.patterns.actions import Shared
 from insights.patterns.cells import Cell, inside
-from insights.patterns.counts import ITS_INSIGHT, closed_in
+from insights.patterns.counts import closed_in
 from insights.recovery.plain import one_line
 from insights.recovery.worst_error import worst_error
 from insights.timeline.timeline import TimelineEvent

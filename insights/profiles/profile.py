@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.checkout import CHECKOUT_STEPS
 from insights.vocabulary.stages import Stage
 
 REMEMBERED_EVENTS: Final = 96
@@ -23,7 +24,7 @@ CATEGORIES: Final = 6
 
 ACTION_BIT: Final = {action: 1 << index for index, action in enumerate(LiveAction)}
 STAGE_BIT: Final = {stage: 1 << index for index, stage in enumerate(Stage)}
-CHECKOUT_STEPS: Final = {"contact": 2, "shipping": 3, "payment": 4, "review": 5}
+STEP_NUMBER: Final = {step: number for number, step in enumerate(CHECKOUT_STEPS, 2)}
 """Step → how far the checkout is; 1 is "started", 0 "not started"."""
 
 PRODUCT_BYTES: Final = 8
@@ -150,7 +151,6 @@ class Profile(Struct, gc=False):
 
     # Survive the session: a gap between two actions does not start again with a new visit.
     served_at: int = 0
-    served_stage: Stage = Stage.ANONYMOUS
     stage: Stage = Stage.ANONYMOUS
 
     def mark_served(self, action: LiveAction, at_ms: int, stage: Stage | None = None) -> None:
@@ -161,7 +161,6 @@ class Profile(Struct, gc=False):
         stage = self.stage if stage is None else stage
         self.served |= ACTION_BIT[action]
         self.served_stages |= STAGE_BIT[stage]
-        self.served_stage = stage
         self.served_at = max(self.served_at, at_ms)
 
     def mark_quiet(self, eligible: int, drawn_from: int, at_ms: int, stage: Stage) -> None:

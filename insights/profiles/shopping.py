@@ -9,12 +9,12 @@ from insights.profiles.pages import PageKind, is_shelf_of, page_kind
 from insights.profiles.profile import (
     CATEGORIES,
     CATEGORY_BYTES,
-    CHECKOUT_STEPS,
     NO_CATEGORY,
     ORDER_BYTES,
     ORDERS,
     PRODUCT_BYTES,
     PRODUCTS,
+    STEP_NUMBER,
     Profile,
 )
 from insights.profiles.props import LARGEST, Props, currency_of, name_of, text_of, whole_of
@@ -78,7 +78,7 @@ def checkout_started(p: Profile, at: int, props: Props) -> None:
 
 
 def checkout_step(p: Profile, at: int, props: Props) -> None:
-    step = CHECKOUT_STEPS.get(text_of(props, "step"), 1)
+    step = STEP_NUMBER.get(text_of(props, "step"), 1)
     p.cart_items = p.cart_items or 1
     if step > p.checkout:
         p.checkout = step

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -25,7 +24,6 @@ from insights.recovery.message_render import MessageTemplates
 from insights.recovery.rendering import Rendering
 from insights.recovery.templates import Messages
 
-NAME: Final = re.compile("[a-z0-9][a-z0-9_-]{0,59}")
 MOST_MESSAGES: Final = 300
 """In a project."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -18,11 +17,11 @@ from insights.conditions.fields import condition as understood
 from insights.conditions.places import Place
 from insights.errors import Changed, InUse, NotFound, Refused
 from insights.models import Segment, SegmentMember, SegmentMove
+from insights.vocabulary.handles import HANDLE
 
 MOST_SEGMENTS: Final = 200
 """In a project: each is looked at when a session closes."""
 IN_SEGMENT: Final = "visitor.segments"
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 LONGEST_DESCRIPTION: Final = 1_000
 
 Users = Mapping[str, Iterable[Condition]]
@@ -85,7 +84,7 @@ async def get_segment(tx: AsyncSession, project_id: UUID, name: str, *, lock: bo
     """The segment of that name. Raises NotFound."""
     query = select(Segment).where(Segment.project_id == project_id, Segment.name == name)
     # What is no name is not looked for: not every text can be sent to the database.
-    segment = await tx.scalar(query.with_for_update() if lock else query) if _NAME.fullmatch(name) else None
+    segment = await tx.scalar(query.with_for_update() if lock else query) if HANDLE.fullmatch(name) else None
     if segment is None:
         raise NotFound(f"There is no segment {name[:60]!a} in this project. Somebody may have renamed or deleted it.")
     return segment
@@ -211,7 +210,7 @@ def using(name: str, segments: Mapping[str, Condition | None], users: Users) -> 
 
 def refuse_no_name(name: str) -> None:
     """Raises Refused for what cannot be a segment's name."""
-    if not _NAME.fullmatch(name):
+    if not HANDLE.fullmatch(name):
         raise Refused(
             f"{name[:60]!a} is no name: use 1 to 60 of a-z, 0-9, _ and -, beginning with a letter or digit.",
             field="name",

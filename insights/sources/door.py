@@ -32,7 +32,8 @@ from insights.models import WebhookReceipt
 from insights.privacy import requests
 from insights.sealing import Sealer
 from insights.sources.signatures import Genuine, SignatureWrong, verify
-from insights.sources.store import SEALED_FOR, active_source, read_address
+from insights.sources.store import SEALED_FOR, active_source
+from insights.vocabulary.addresses import read_address
 from insights.vocabulary.ids import ms_to_datetime
 
 log = structlog.get_logger()

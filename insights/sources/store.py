@@ -17,6 +17,7 @@ from insights.errors import Conflict, NotFound, Refused
 from insights.events.storable import unstorable
 from insights.models import WebhookSource
 from insights.sealing import Sealer
+from insights.vocabulary.addresses import address_of
 from insights.vocabulary.ids import uuid7
 
 Provider = Literal["shopify", "klaviyo", "braze", "generic"]
@@ -115,17 +116,7 @@ async def active_source(tx: AsyncSession, project_id: UUID, source_id: UUID, pro
 
 def path_of(provider: str, project_id: UUID, source_id: UUID) -> str:
     """Where a source posts to. The address finds the project; it proves nothing."""
-    address = base64.urlsafe_b64encode(project_id.bytes + source_id.bytes).rstrip(b"=").decode()
-    return f"/v1/webhooks/{provider}/{address}"
-
-
-def read_address(address: str) -> tuple[UUID, UUID] | None:
-    """Project and source of an address; None when it is none of ours."""
-    try:
-        raw = base64.b64decode(address.encode("ascii") + b"=" * (-len(address) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    return (UUID(bytes=raw[:16]), UUID(bytes=raw[16:])) if len(raw) == 32 else None
+    return f"/v1/webhooks/{provider}/{address_of(project_id, source_id)}"
 
 
 def _fresh(provider: Provider) -> str:

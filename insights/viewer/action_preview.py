@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,6 +10,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
+from insights.decisions.content import PLACEHOLDER
 from insights.decisions.entries import Entry, offer_of
 from insights.decisions.offer import LiveOffer
 
@@ -36,7 +36,6 @@ SHELF: Final = [
     {"title": "Morning mug", "href": "#mug", "price": "14.50 EUR"},
     {"title": "Paper filters", "href": "#filters", "price": "5.90 EUR"},
 ]
-_WORD: Final = re.compile(r"\{([a-z]+)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ def _example(content: Mapping[str, Any], template: str, offer: LiveOffer) -> dic
     filled: dict[str, Any] = dict(content)
     for part in ("title", "body", "thanks"):
         if isinstance(text := filled.get(part), str):
-            filled[part] = _WORD.sub(lambda found: words.get(found[1], found[0]), text)
+            filled[part] = PLACEHOLDER.sub(lambda found: words.get(found[1], found[0]), text)
     if isinstance(cta := filled.get("cta"), dict):
         # Nothing here leads anywhere: a place on this page stands for the page that it would open.
         filled["cta"] = {**cta, "href": "#" if cta.get("href") else None}

@@ -16,11 +16,12 @@ from starlette.routing import BaseRoute
 
 from adapters.channels.kinds import KINDS
 from flows.models import Delivery
-from insights.channels.store import address_of, listed
+from insights.channels.store import listed
 from insights.channels.trial import TO_NOBODY
 from insights.models import ChannelSetup
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import Desk, PageGroup
+from insights.vocabulary.addresses import address_of
 
 DAY: Final = timedelta(days=1)
 LATELY: Final = timedelta(days=7)

@@ -18,13 +18,6 @@ from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.reasons import Kind
 from insights.vocabulary.session_group import PREFIX as SESSION_GROUP
 
-ITS_INSIGHT = and_(
-    Insight.project_id == Session.project_id,
-    Insight.session_id == Session.id,
-    Insight.superseded_at.is_(None),
-)
-"""Joins a session with its current insight; an outer join, for there may be none."""
-
 IS_OPEN = Session.closed_at.is_(None)
 
 CAME_TO = func.coalesce(

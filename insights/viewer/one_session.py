@@ -12,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.identity.together import person_of
 from insights.intents.model import IntentModel
 from insights.learning.overview import weights_by_name
-from insights.models import Decision, Event, Insight, InsightFeedback, Session, Visitor
+from insights.models import ITS_INSIGHT, Decision, Event, Insight, InsightFeedback, Session, Visitor
 from insights.policies.sums import Floats
 from insights.timeline.assemble import Summary, assemble, summarise
 from insights.timeline.read import IN_VISIT, read_timeline
 from insights.timeline.timeline import Timeline, TimelineEvent
 from insights.training.in_use import read_intent, read_intent_named
-from insights.viewer.matching import CAME_TO, ITS_INSIGHT
+from insights.viewer.matching import CAME_TO
 
 MOST_OTHERS = 20
 EARLIER_SESSIONS = 10

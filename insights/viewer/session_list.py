@@ -12,12 +12,12 @@ from sqlalchemy import Row as FoundRow
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Event, Insight, Session, Visitor
+from insights.models import ITS_INSIGHT, Event, Insight, Session, Visitor
 from insights.timeline.assemble import cart_after
 from insights.timeline.read import IN_VISIT
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.filters import Cursor, Filters
-from insights.viewer.matching import CAME_TO, ITS_INSIGHT, matching, page_path
+from insights.viewer.matching import CAME_TO, matching, page_path
 
 PAGE_SIZE = 50
 WATCHED = timedelta(days=1)

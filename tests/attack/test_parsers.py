@@ -18,7 +18,6 @@ from flows.conditions import ConditionInvalid
 from flows.conditions.document import read_with_origins
 from flows.conditions.text import parse
 from insights.api.etag import version_of
-from insights.channels.store import read_address as channel_address
 from insights.errors import WhyleftError
 from insights.events.reading import event_or_reason, read_batch
 from insights.events.storable import unstorable
@@ -26,8 +25,8 @@ from insights.events.wire import Limits
 from insights.recovery.unsubscribe import verify as verify_unsubscribe
 from insights.sources.signatures import SignatureWrong
 from insights.sources.signatures import verify as verify_webhook
-from insights.sources.store import read_address as source_address
 from insights.viewer.filters import read_request
+from insights.vocabulary.addresses import read_address
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api, api
 
@@ -172,8 +171,7 @@ def test_a_webhook_that_nobody_signed_is_refused(secret: str, body: bytes, heade
 @given(ODD_TEXT)
 def test_links_addresses_and_tags_of_strangers_are_refused(words: str) -> None:
     assert calmly(lambda: verify_unsubscribe(b"s" * 32, words)) is None
-    assert calmly(lambda: source_address(words)) is None
-    assert calmly(lambda: channel_address(words)) is None
+    assert calmly(lambda: read_address(words)) is None
     calmly(lambda: version_of(words))
     assert is_public(words) in (True, False)
 

@@ -23,6 +23,11 @@ def clue(weight: float, said: str, events: Iterable[TimelineEvent]) -> Clue:
     return Clue(weight, said, tuple(event.id for event in events))
 
 
+def times(what: str, events: Sequence[TimelineEvent]) -> str:
+    """``what``, and how often where that was more than once."""
+    return what if len(events) == 1 else f"{what} {len(events)} times"
+
+
 def combined(clues: Iterable[Clue]) -> float:
     """Noisy-or of the weights: each clue explains a share of what the others left open."""
     open_share = 1.0

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from insights.classification.evidence.clue import Clue, by_count, clue
+from insights.classification.evidence.clue import Clue, by_count, clue, times
 from insights.classification.evidence.failures import failures_in_the_way
 from insights.classification.evidence.story import Story, soon_after
 from insights.classification.places import (
@@ -50,7 +50,7 @@ def lingered_on_price(story: Story) -> list[TimelineEvent]:
 def _prices(story: Story) -> Iterator[Clue]:
     hovers = lingered_on_price(story)
     if hovers:
-        yield clue(by_count(len(hovers), (0.25, 0.42, 0.55)), _n("lingered over a price", hovers), hovers)
+        yield clue(by_count(len(hovers), (0.25, 0.42, 0.55)), times("lingered over a price", hovers), hovers)
     if copied := [event for event in story.of("text_copied") if _is_about_price(event)]:
         yield clue(0.3, "copied a price", copied)
     if selected := [event for event in story.of("text_selected") if _is_about_price(event)]:
@@ -69,7 +69,7 @@ def _codes(story: Story) -> Iterator[Clue]:
     if not tried:
         refused = turned_down
     if refused:
-        yield clue(by_count(len(refused), (0.5, 0.65, 0.72)), _n("tried a code that was refused", refused), refused)
+        yield clue(by_count(len(refused), (0.5, 0.65, 0.72)), times("tried a code that was refused", refused), refused)
     elif tried:
         accepted = all(event.props.get("accepted") is True for event in tried)
         yield clue(0.15 if accepted else 0.3, "tried a code", tried)
@@ -100,7 +100,7 @@ def _cart(story: Story) -> Iterator[Clue]:
         return
     emptied = not story.cart_filled
     weight = by_count(len(removed), (0.22, 0.38, 0.48))
-    yield clue(weight, _n("took something out of the cart", removed), removed)
+    yield clue(weight, times("took something out of the cart", removed), removed)
     if emptied and len(removed) > 1:
         yield clue(0.2, "emptied the cart", removed[-1:])
 
@@ -143,7 +143,3 @@ def _is_about_price(event: TimelineEvent) -> bool:
         return True
     # A button beside the total is a button.
     return not CALL_TO_ACTION.search(selector) and bool(PRICE.search(section) or DELIVERY.search(section))
-
-
-def _n(what: str, events: list[TimelineEvent]) -> str:
-    return what if len(events) == 1 else f"{what} {len(events)} times"

@@ -12,7 +12,6 @@ from insights.timeline.assemble import cart_after
 from insights.timeline.timeline import PriorVisits, Timeline, TimelineEvent
 from insights.vocabulary.reasons import Kind
 
-STEPS: Final = ("contact", "shipping", "payment", "review")
 NOT_AN_ACT: Final = frozenset({"session_ended", "tab_hidden", "exit_intent", "engaged", "form_abandoned"})
 """Events that report the end or the passing of time rather than something the visitor did."""
 PROGRESS: Final = frozenset({"cart_added", "checkout_started", "checkout_step", "purchased"})

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from insights.classification.evidence.clue import Clue, by_count, clue
+from insights.classification.evidence.clue import Clue, by_count, clue, times
 from insights.classification.evidence.failures import is_broken, is_harmless, is_slow, status_of, way_to_order
 from insights.classification.evidence.story import Story, soon_after
 from insights.classification.places import is_foreign, number, request_path, text
@@ -38,15 +38,15 @@ def clues(story: Story) -> Iterator[Clue]:
                 # The shop's own server failing at the same thing again and again is no tracker.
                 own = not is_foreign(group[0]) and not is_harmless(group[0]) and status_of(group[0]) >= 500
                 weights = (0.15, 0.45, 0.6) if own and stuck else (0.03, 0.05, 0.1)
-                yield clue(by_count(len(group), weights), _times("met a failing request", group), group)
+                yield clue(by_count(len(group), weights), times("met a failing request", group), group)
                 continue
             if stuck:
                 blocking += group
             base = by_count(len(group), (0.45, 0.7, 0.82) if stuck else (0.12, 0.2, 0.3))
-            yield clue(base * where, _times("met a failing request on the way to the order", group), group)
+            yield clue(base * where, times("met a failing request on the way to the order", group), group)
         elif status_of(group[0]) in WRONG_ADDRESS and where:
             base = by_count(len(group), (0.25, 0.5) if stuck else (0.05,))
-            yield clue(base * where, _times("met a request that the shop's own pages should not make", group), group)
+            yield clue(base * where, times("met a request that the shop's own pages should not make", group), group)
             blocking += group if stuck else []
     yield from _slowness(story)
     yield from _scripts(story)
@@ -63,11 +63,11 @@ def _slowness(story: Story) -> Iterator[Clue]:
     if not slow:
         return
     if story.left_within(slow[-1], AT_ONCE_S):
-        yield clue(by_count(len(slow), (0.3, 0.5)), _times("waited for a slow checkout", slow), slow)
+        yield clue(by_count(len(slow), (0.3, 0.5)), times("waited for a slow checkout", slow), slow)
         if lost := [event for event in slow if (number(event, "ms") or 0) >= LOST_MS]:
             yield clue(0.2, "waited more than ten seconds at a time", lost)
     else:
-        yield clue(0.12, _times("waited for a slow checkout", slow), slow)
+        yield clue(0.12, times("waited for a slow checkout", slow), slow)
 
 
 def _scripts(story: Story) -> Iterator[Clue]:
@@ -75,14 +75,14 @@ def _scripts(story: Story) -> Iterator[Clue]:
         first = errors[0]
         if tries := _in_vain(story, errors):
             # A click that does nothing where a script just died: the two explain each other.
-            yield clue(0.45, _times("met a script error", errors), errors)
+            yield clue(0.45, times("met a script error", errors), errors)
             yield clue(by_count(len(tries), (0.2, 0.35)), "clicked in vain after it", tries)
         elif is_harmless(first):
             continue
         elif _is_foreign_script(first):
             yield clue(0.05, "met an error in somebody else's script", errors)
         elif len(errors) >= 3 and not story.progress_after(errors[-1]):
-            yield clue(0.4, _times("met a script error", errors), errors)
+            yield clue(0.4, times("met a script error", errors), errors)
         elif story.left_within(errors[-1], 20) and not story.progress_after(errors[-1]):
             yield clue(0.3, "left right after a script error", errors)
         else:
@@ -109,7 +109,3 @@ def _is_foreign_script(event: TimelineEvent) -> bool:
     source, page = text(event, "source"), event.url or ""
     host = source.partition("://")[2].partition("/")[0]
     return bool(host) and host != page.partition("://")[2].partition("/")[0]
-
-
-def _times(what: str, events: list[TimelineEvent]) -> str:
-    return what if len(events) == 1 else f"{what} {len(events)} times"

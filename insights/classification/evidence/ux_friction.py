@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
-from insights.classification.evidence.clue import Clue, by_count, clue
+from insights.classification.evidence.clue import Clue, by_count, clue, times
 from insights.classification.evidence.failures import failures_in_the_way, status_of
-from insights.classification.evidence.story import STEPS, Story, soon_after
+from insights.classification.evidence.story import Story, soon_after
 from insights.classification.places import ACCOUNT, COUPON, PAYMENT_FIELD, number, request_path, text
 from insights.timeline.timeline import TimelineEvent
+from insights.vocabulary.checkout import CHECKOUT_STEPS
 
 BLAMED_S: Final = 30
 """Clicks in vain this soon after a failure belong to the failure."""
@@ -40,10 +41,10 @@ def _clicks(story: Story) -> Iterator[Clue]:
     rage = [event for event in story.of("rage_click") if event.id not in blamed]
     dead = [event for event in story.of("dead_click") if event.id not in blamed]
     if rage:
-        yield clue(by_count(len(rage), (0.4, 0.6, 0.7)), _n("clicked angrily", rage), rage)
+        yield clue(by_count(len(rage), (0.4, 0.6, 0.7)), times("clicked angrily", rage), rage)
     if dead:
         weight = by_count(len(dead), (0.22, 0.4, 0.55))
-        yield clue(weight, _n("clicked on something that did nothing", dead), dead)
+        yield clue(weight, times("clicked on something that did nothing", dead), dead)
 
 
 def _forms(story: Story) -> Iterator[Clue]:
@@ -75,29 +76,25 @@ def _refusals(story: Story) -> Iterator[Clue]:
     ]
     if refused:
         weight = by_count(len(refused), (0.12, 0.38, 0.55))
-        yield clue(weight, _n("was told that something typed is wrong", refused), refused)
+        yield clue(weight, times("was told that something typed is wrong", refused), refused)
 
 
 def _searches(story: Story) -> Iterator[Clue]:
     empty = [event for event in story.of("searched") if number(event, "results") == 0]
     if empty:
-        yield clue(by_count(len(empty), (0.2, 0.4, 0.5)), _n("searched and found nothing", empty), empty)
+        yield clue(by_count(len(empty), (0.2, 0.4, 0.5)), times("searched and found nothing", empty), empty)
 
 
 def _ways_back(story: Story) -> Iterator[Clue]:
     # Between products and their list it is comparing, not losing one's way.
     lost = [event for event in story.of("quick_back") if text(event, "from") not in story.product_paths]
     if len(lost) >= 2:
-        yield clue(by_count(len(lost) - 1, (0.3, 0.42, 0.5)), _n("turned back at once", lost), lost)
+        yield clue(by_count(len(lost) - 1, (0.3, 0.42, 0.5)), times("turned back at once", lost), lost)
     back = [later for earlier, later in pairwise(story.of("checkout_step")) if _position(later) < _position(earlier)]
     if back:
-        yield clue(by_count(len(back), (0.2, 0.4)), _n("went a checkout step back", back), back)
+        yield clue(by_count(len(back), (0.2, 0.4)), times("went a checkout step back", back), back)
 
 
 def _position(step: TimelineEvent) -> int:
     name = text(step, "step")
-    return STEPS.index(name) if name in STEPS else 0
-
-
-def _n(what: str, events: list[TimelineEvent]) -> str:
-    return what if len(events) == 1 else f"{what} {len(events)} times"
+    return CHECKOUT_STEPS.index(name) if name in CHECKOUT_STEPS else 0

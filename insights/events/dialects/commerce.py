@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from insights.events.dialects.translation import Untranslatable, mapping, text
+from insights.vocabulary.checkout import CHECKOUT_STEPS
 from insights.vocabulary.events import PROPS
 from insights.vocabulary.money import to_minor
 
 MOST_ITEMS: Final = 100
-CHECKOUT_STEPS: Final = ("contact", "shipping", "payment", "review")
 
 
 @dataclass(frozen=True, slots=True)
