@@ -5,7 +5,9 @@ The three take turns of a few seconds in every order, so that what else the mach
 p99 of half a second is taken, the median of all of them: a stall spoils the half second that it falls in, not the
 figure. What turns alone differ by among themselves is told too: it is what a comparison wavers by where nobody else
 sends at all. That all of a flood hangs up at once has a turn of its own, whose slowest request is told beside that of a
-turn alone. `python -m bench.attack.neighbour [ROUNDS] [--json]` is this part alone.
+turn alone. The neighbour is a quiet one first, then a busy one: on a server that is nearly idle whatever else it does
+at all meets one of the few requests that make a p99. `python -m bench.attack.neighbour [ROUNDS] [--json]` is this part
+alone.
 """
 
 from __future__ import annotations
@@ -35,8 +37,9 @@ from insights.access.keys import create_key
 from insights.shipped import shipped
 
 RATE = 50.0
-QUIET_KEYS = 4
-"""Keys of the quiet shop, which sends ``RATE`` requests a second with each."""
+"""Requests a second that the neighbour sends with each of its keys."""
+KEYS = {"quiet": 4, "busy": 24}
+"""How many keys: 200 requests a second, and 1,200, which is about a fifth of what the server could take."""
 ALLOWED = 60
 """Requests a second that each key may send: more than a quiet one does, far less than the flood tries."""
 WITHIN = 58.0
@@ -49,7 +52,7 @@ stored by the end of that one."""
 MOST_DEARER = 10.0
 """Per cent that a flood may add to a neighbour's p99."""
 WINDOW = 0.5
-"""Seconds; what 100 requests are sent in."""
+"""Seconds; what a quiet neighbour sends 100 requests in."""
 DRAWN = 500
 SEED = 20261121
 
@@ -129,29 +132,31 @@ def slowest(turns: Sequence[Turn]) -> float:
 async def figures(rounds: int) -> list[Figure]:
     """The figures."""
     with tempfile.TemporaryDirectory() as folder:
-        found = await measure(Path(folder), rounds=rounds, seconds=2.0)
+        measured = await measure(Path(folder), rounds=rounds, seconds=2.0)
+    return [figure for kind, found in measured.items() for figure in _figures(f"a {kind} neighbour", found, rounds)]
+
+
+def _figures(who: str, found: Neighbour, rounds: int) -> list[Figure]:
     flood, limit, over, nothing = found.by_flood, found.by_limit, found.over_limit, found.by_nothing
     each = found.requests // 3
     return [
-        Figure("a neighbour's p99 alone", round(typical(found.alone), 2), "ms", n=each),
-        Figure("a neighbour's p99 beside a key that floods", round(typical(found.beside), 2), "ms", n=each),
-        Figure("alone it wavers by", round(nothing.median, 1), f"%, {_between(nothing)}", n=each),
-        Figure("what a key within its limit adds to it", round(limit.median, 1), f"%, {_between(limit)}", n=each),
+        Figure(f"{who}: p99 alone", round(typical(found.alone), 2), "ms", n=each),
+        Figure(f"{who}: p99 beside a key that floods", round(typical(found.beside), 2), "ms", n=each),
+        Figure(f"{who}: alone it wavers by", round(nothing.median, 1), f"%, {_between(nothing)}", n=each),
+        Figure(f"{who}: what a key within its limit adds", round(limit.median, 1), f"%, {_between(limit)}", n=each),
         Figure(
-            "what the flood adds to it",
+            f"{who}: what the flood adds",
             round(flood.median, 1),
             f"%, {_between(flood)}",
             MOST_DEARER,
             flood.median <= MOST_DEARER,
             each,
         ),
-        Figure("of that, by what it is refused", round(over.median, 1), f"%, {_between(over)}", n=each),
-        Figure("its slowest request in a turn alone", round(slowest(found.alone), 1), "ms", n=rounds),
-        Figure(
-            "its slowest request in a turn in which the flood hangs up", round(slowest(found.ends), 1), "ms", n=rounds
-        ),
+        Figure(f"{who}: of that, by what it is refused", round(over.median, 1), f"%, {_between(over)}", n=each),
+        Figure(f"{who}: slowest request in a turn alone", round(slowest(found.alone), 1), "ms", n=rounds),
+        Figure(f"{who}: slowest in a turn in which the flood hangs up", round(slowest(found.ends), 1), "ms", n=rounds),
         Figure("of the flood turned away", found.turned_away, "requests", n=found.flooded),
-        Figure("of the neighbour refused", found.errors, "requests", 0, found.errors == 0),
+        Figure(f"{who}: refused", found.errors, "requests", 0, found.errors == 0),
     ]
 
 
@@ -159,15 +164,15 @@ def _between(found: Added) -> str:
     return f"{found.low:+.0f} to {found.high:+.0f} in 95 of 100 draws"
 
 
-async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
-    """``rounds`` turns of each kind, ``seconds`` each."""
+async def measure(folder: Path, *, rounds: int, seconds: float) -> dict[str, Neighbour]:
+    """Each kind of neighbour (``KEYS``), with ``rounds`` turns of each kind, ``seconds`` each."""
     server = await asyncio.to_thread(embedded.start, folder / "postgres")
     try:
         migrate.upgrade(server.owner_url, shipped("migrations"))
         urls = DatabaseUrls(owner=server.owner_url, app=server.app_url)
         await asyncio.to_thread(wear_in, urls)
         database = Database(urls)
-        quiet = [(await create_key(database, "quiet", "write", [])).key for _ in range(QUIET_KEYS)]
+        keys = [(await create_key(database, "neighbour", "write", [])).key for _ in range(max(KEYS.values()))]
         loud = (await create_key(database, "loud", "write", [])).key
         given = environment(urls, folder, WHYLEFT_KEY_REQUESTS_PER_SECOND=str(ALLOWED), WHYLEFT_BURST_SECONDS="1")
         api = Process(given, "api")
@@ -175,7 +180,7 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
         try:
             await api.ready()
             port = int(api.url.rpartition(":")[2])
-            return await _rounds(port, quiet, loud, rounds, seconds)
+            return {kind: await _rounds(port, keys[:most], loud, rounds, seconds) for kind, most in KEYS.items()}
         finally:
             await asyncio.to_thread(api.stop)
             await database.close()
@@ -183,26 +188,26 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> Neighbour:
         await asyncio.to_thread(server.stop)
 
 
-async def _rounds(port: int, quiet: Sequence[str], loud: str, rounds: int, seconds: float) -> Neighbour:
+async def _rounds(port: int, keys: Sequence[str], loud: str, rounds: int, seconds: float) -> Neighbour:
     found = Neighbour()
     lasts = LEAD + seconds + LONGER
     flood, within = await _client(port, loud, lasts), await _client(port, loud, lasts, WITHIN)
     turns = [(None, found.alone), (within, found.within), (flood, found.beside)]
     orders = list(permutations(turns))
-    await _visits(port, quiet, 2.0)
+    await _visits(port, keys, 2.0)
     for number in range(rounds):
         for client, kind in orders[number % len(orders)]:
             if client is None:
                 await asyncio.sleep(LEAD)
-                await _noted(port, quiet, seconds, found, kind)
+                await _noted(port, keys, seconds, found, kind)
                 continue
             told = asyncio.create_task(_go(client))
             await asyncio.sleep(LEAD)
-            await _noted(port, quiet, seconds, found, kind)
+            await _noted(port, keys, seconds, found, kind)
             if told.done():
                 raise SystemExit("bench: the other shop ended while the neighbour was timed; the machine is too busy.")
             if client is flood:
-                found.ends.append(_windows(await _visits(port, quiet, seconds), seconds))
+                found.ends.append(_windows(await _visits(port, keys, seconds), seconds))
             sent, refused = await told
             if client is flood:
                 found.flooded += sent
@@ -263,4 +268,6 @@ async def _visits(port: int, keys: Sequence[str], seconds: float) -> list[Run]:
 
 
 if __name__ == "__main__":
-    report("attack-neighbour", asyncio.run(figures(next((int(word) for word in sys.argv[1:] if word.isdigit()), 12))))
+    wanted = next((int(word) for word in sys.argv[1:] if word.isdigit()), 12)
+    # Turns alone are compared among themselves, too.
+    report("attack-neighbour", asyncio.run(figures(max(wanted, 2))))
