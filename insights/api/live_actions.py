@@ -40,9 +40,9 @@ class Words(BaseModel):
     body: Text
     cta_label: Text = ""
     cta_href: Annotated[str, Field(max_length=500)] = ""
-    dismiss_label: Text = "Close"
+    dismiss_label: Text = Field("", description='Left out: "Close" in that language.')
     thanks: Text = ""
-    input_label: Text = "E-mail"
+    input_label: Text = Field("", description='Over the field for an address. Left out: "E-mail" in that language.')
     consent_label: Text = Field("", description="Given, the visitor is asked for an address, with this beside the box.")
 
 

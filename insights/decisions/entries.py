@@ -18,6 +18,7 @@ from insights.decisions.content import PLACEHOLDER, ShopFacts, Template
 from insights.decisions.incentives import Incentive
 from insights.decisions.offer import Face, LiveOffer
 from insights.decisions.requirements import Requirement, requires
+from insights.decisions.small_words import SmallWords, small_words
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.stages import Stage
 
@@ -85,7 +86,7 @@ def offer_of(entry: Entry) -> LiveOffer:
     requirements: tuple[Requirement, ...] = ()
     if entry.when is not None:
         requirements = (requires(entry.when, f"the condition of {entry.name!r} does not hold"),)
-    contents = {locale: _drawn(words) for locale, words in entry.content.items()}
+    contents = {locale: _drawn(words, small_words(locale)) for locale, words in entry.content.items()}
     default = contents.get("default") or next(iter(contents.values()))
     link = next((words.get("cta_href", "") for words in entry.content.values()), "")
     return LiveOffer(
@@ -105,15 +106,15 @@ def offer_of(entry: Entry) -> LiveOffer:
     )
 
 
-def _drawn(words: Mapping[str, str]) -> dict[str, Any]:
+def _drawn(words: Mapping[str, str], small: SmallWords) -> dict[str, Any]:
     content: dict[str, Any] = {"title": words.get("title", ""), "body": words.get("body", "")}
     label = words.get("cta_label", "")
     consent = words.get("consent_label", "")
     content["cta"] = {"label": label, "href": words.get("cta_href") or None} if label else None
     content["input"] = (
-        {"kind": "email", "label": words.get("input_label", "E-mail"), "consent_label": consent} if consent else None
+        {"kind": "email", "label": words.get("input_label", small.email), "consent_label": consent} if consent else None
     )
-    content["dismiss_label"] = words.get("dismiss_label", "Close")
+    content["dismiss_label"] = words.get("dismiss_label", small.close)
     if words.get("thanks"):
         content["thanks"] = words["thanks"]
     return content

@@ -75,6 +75,27 @@ async def leaves_with_a_cart(
     return action
 
 
+@pytest.mark.parametrize(
+    ("asked", "closes"),
+    [("fr-CA", "Fermer"), ("de-AT", "Nicht jetzt"), ("zh-TW", "關閉"), ("eo", "Esperanto"), ("it-IT", "Close")],
+)
+async def test_what_closes_an_action_is_said_in_the_language_of_its_words(api: Api, asked: str, closes: str) -> None:
+    await with_margin(api)
+    words = WORDS["default"]
+    content = {
+        "default": words,
+        "fr": words,
+        "de": words | {"dismiss_label": "Nicht jetzt"},
+        "zh-TW": words,
+        "eo": words | {"dismiss_label": "Esperanto"},
+    }
+    made = await ask(api, "POST", "/v1/live-actions", json=discount(content=content))
+    assert made.status_code == 201, made.text
+    action = await leaves_with_a_cart(api, **{"accept-language": asked})
+    assert action is not None
+    assert action["content"]["dismiss_label"] == closes
+
+
 async def test_a_discount_takes_the_place_of_the_built_in_one_and_shows_its_own_code(api: Api) -> None:
     await with_margin(api)
     made = await ask(api, "POST", "/v1/live-actions", json=discount())
