@@ -17,6 +17,7 @@ from insights.access.key_ring import KeyRing
 from insights.access.keys import ResolvedKey
 from insights.access.operations import NEEDS, scope_of
 from insights.access.roles import Role
+from insights.api.parameters import check_parameters
 from insights.errors import KeyMissing, KeyRefused, NotAllowed
 from insights.traffic.addresses import truncated
 
@@ -36,16 +37,18 @@ async def secret_caller(
 ) -> AsyncIterator[ResolvedKey]:
     """The secret key of a request that may ask for this operation; what the operation changes is noted as its doing.
 
-    Raises KeyMissing, KeyRefused or NotAllowed.
+    Raises KeyMissing, KeyRefused or NotAllowed; RequestValidationError for a parameter that the operation has not.
     """
     known: ResolvedKey | None = request.scope.get(CALLER)
     if known is not None:
         # Somebody at the viewer, which knows them and has noted who acts.
         check(known, operation_of(request))
+        check_parameters(request)
         yield known
         return
     given = None if credentials is None else credentials.credentials
     key = await key_for(request.app.state.services.keys, given, operation_of(request))
+    check_parameters(request)
     with acting(Actor("key", str(key.id), key.label, _network(request))):
         yield key
 
@@ -69,9 +72,10 @@ async def key_for(keys: KeyRing, given: str | None, operation: str) -> ResolvedK
 async def operator_caller(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_operator)]
 ) -> AsyncIterator[None]:
-    """Lets the server's operator through. Raises KeyMissing or KeyRefused."""
+    """Lets the server's operator through. Raises KeyMissing, KeyRefused or RequestValidationError, as above."""
     given = None if credentials is None else credentials.credentials
     check_operator(request.app.state.services.settings.operator_token, given)
+    check_parameters(request)
     with acting(Actor("operator", None, "the operator's token", _network(request))):
         yield None
 
