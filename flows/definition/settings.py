@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from flows.definition.part import VISITOR_ZONE, AnyZone, Clock, Name, Part, ZoneName
 from flows.definition.triggers import Scalar
+from flows.definition.written import Duration, Flag, Number, Whole
 
 
 class Goal(Part):
@@ -33,8 +34,8 @@ class Cap(Part):
     """At most so many messages to one visitor within a time, of all flows together; on one channel, or on any."""
 
     channel: Name | None = None
-    most: int = Field(ge=1, le=1_000)
-    within: timedelta = Field(timedelta(days=1), gt=timedelta(0), le=timedelta(days=90))
+    most: Whole = Field(ge=1, le=1_000)
+    within: Duration = Field(timedelta(days=1), gt=timedelta(0), le=timedelta(days=90))
 
 
 class QuietHours(Part):
@@ -58,7 +59,7 @@ class Success(Part):
     """What counts as a conversion in the flow's figures: this goal, within this time after a message."""
 
     goal: Goal = Goal(event="purchased")
-    within: timedelta = Field(timedelta(days=7), gt=timedelta(0), le=timedelta(days=90))
+    within: Duration = Field(timedelta(days=7), gt=timedelta(0), le=timedelta(days=90))
 
 
 class FlowSettings(Part):
@@ -71,14 +72,14 @@ class FlowSettings(Part):
     send that is due longer than this is skipped; steps may say otherwise. ``goals`` end a run, as a purchase does.
     """
 
-    exit_on_conversion: bool = True
+    exit_on_conversion: Flag = True
     goals: list[Goal] = Field(default_factory=list, max_length=10)
-    max_trigger_age: timedelta = timedelta(days=3)
+    max_trigger_age: Duration = timedelta(days=3)
     reenter: Literal["after_pause", "once", "always"] = "after_pause"
-    reentry: timedelta = timedelta(days=1)
-    priority: int = Field(50, ge=0, le=100)
+    reentry: Duration = timedelta(days=1)
+    priority: Whole = Field(50, ge=0, le=100)
     caps: list[Cap] = Field(default_factory=list, max_length=10)
     quiet_hours: QuietHours | None = None
-    holdout: float = Field(0.0, ge=0, le=0.9)
+    holdout: Number = Field(0.0, ge=0, le=0.9)
     success: Success = Success()
-    max_lateness: timedelta = timedelta(days=2)
+    max_lateness: Duration = timedelta(days=2)

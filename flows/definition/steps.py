@@ -20,6 +20,7 @@ from flows.definition.part import (
     ZoneName,
 )
 from flows.definition.triggers import Scalar
+from flows.definition.written import Duration, Number
 
 
 class Send(Part):
@@ -29,7 +30,7 @@ class Send(Part):
     do: Literal["send"] = "send"
     action: str
     params: dict[str, Any] = Field(default_factory=dict)
-    max_lateness: timedelta | None = None
+    max_lateness: Duration | None = None
     next: StepId | None = None
 
 
@@ -64,7 +65,7 @@ class Wait(Part):
     signal or an event but ``for`` at most (then ``otherwise``)."""
 
     do: Literal["wait"] = "wait"
-    for_: timedelta | None = Field(None, alias="for", gt=timedelta(0), le=LONGEST)
+    for_: Duration | None = Field(None, alias="for", gt=timedelta(0), le=LONGEST)
     at: LocalTime | None = None
     until: Signal | None = None
     event: AwaitedEvent | None = None
@@ -103,7 +104,7 @@ class Branch(Part):
 class Share(Part):
     """One way of a split, and its weight beside the others."""
 
-    weight: float = Field(gt=0, le=1_000_000)
+    weight: Number = Field(gt=0, le=1_000_000)
     next: StepId
 
 

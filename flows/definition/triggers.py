@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, field_validator, model_validator
 
 from flows.definition.part import Name, Part, PathPattern, WrittenCondition, ZoneName
+from flows.definition.written import Duration, Number, Whole
 from flows.schedule import Cron
 
 SHORTEST_INTERVAL: Final = timedelta(minutes=5)
@@ -18,8 +19,8 @@ class CartRange(Part):
     """The cart's value lies between the two, ends included, in minor units of ``currency``."""
 
     currency: str = Field(pattern="^[A-Z]{3}$")
-    min_minor: int | None = Field(None, ge=0)
-    max_minor: int | None = Field(None, ge=0)
+    min_minor: Whole | None = Field(None, ge=0)
+    max_minor: Whole | None = Field(None, ge=0)
 
     @model_validator(mode="after")
     def _is_a_range(self) -> CartRange:
@@ -37,7 +38,7 @@ class InsightTrigger(Part):
     on: Literal["insight"] = "insight"
     kind: str | None = None
     reasons: list[str] = Field(default_factory=list, max_length=50)
-    min_confidence: float = Field(0.0, ge=0, le=1)
+    min_confidence: Number = Field(0.0, ge=0, le=1)
     pages: list[PathPattern] = Field(default_factory=list, max_length=50)
     segments: list[Name] = Field(default_factory=list, max_length=20)
     cart: CartRange | None = None
@@ -74,7 +75,7 @@ class PatternTrigger(Part):
     reasons: list[str] = Field(default_factory=list, max_length=50)
     pages: list[PathPattern] = Field(default_factory=list, max_length=50)
     direction: Literal["up", "down"] | None = None
-    min_sessions: int = Field(0, ge=0)
+    min_sessions: Whole = Field(0, ge=0)
     each: Literal["shop", "visitor"] = "shop"
     when: WrittenCondition | None = None
 
@@ -85,7 +86,7 @@ class ScheduleTrigger(Part):
     on: Literal["schedule"] = "schedule"
     segment: Name
     cron: str | None = Field(None, max_length=100)
-    every: timedelta | None = Field(None, ge=SHORTEST_INTERVAL, le=timedelta(days=366))
+    every: Duration | None = Field(None, ge=SHORTEST_INTERVAL, le=timedelta(days=366))
     zone: ZoneName = "UTC"
     when: WrittenCondition | None = None
 

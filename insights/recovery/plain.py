@@ -48,7 +48,9 @@ def unlinked(value: Any, most: int) -> str:
 
 
 def whole(value: Any) -> int | None:
-    """``value`` when it is a count or an amount from 0 to 2^53, else None."""
+    """``value`` when it is a count or an amount from 0 to 2^53, else None. 5.0 is 5."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_MINOR:
         return value
     return None

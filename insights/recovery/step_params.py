@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field, model_validator
 
+from flows.definition.written import Whole
 from insights.decisions.content import Template
 from insights.recovery.param_parts import ChannelParams, NoParams, Params
 from insights.recovery.tool_params import (
@@ -33,10 +34,10 @@ class Answer(Params):
 class DiscountParams(ChannelParams):
     """Base of what may give a discount code."""
 
-    discount_percent: int | None = Field(
+    discount_percent: Whole | None = Field(
         None, ge=1, le=90, description="Issues a single-use code of so many percent for the visitor."
     )
-    discount_hours: int = Field(24, ge=1, le=720, description="How long that code is good for.")
+    discount_hours: Whole = Field(24, ge=1, le=720, description="How long that code is good for.")
 
 
 class EmailParams(DiscountParams):
@@ -81,7 +82,7 @@ class PushParams(DiscountParams):
     message: str | None = Field(None, min_length=1, max_length=60, description="One of the texts that come along.")
     url: str | None = Field(None, max_length=2000, description="Where it leads; without it, the way back to the shop.")
     topic: str | None = Field(None, max_length=60, description="A later one of the same topic takes its place.")
-    hours: int | None = Field(None, ge=1, le=672, description="Given up when it could not be delivered by then.")
+    hours: Whole | None = Field(None, ge=1, le=672, description="Given up when it could not be delivered by then.")
 
     @model_validator(mode="after")
     def _says_something(self) -> PushParams:
@@ -102,13 +103,13 @@ class PopupParams(Params):
         None, min_length=1, max_length=10, description="Only at these stages; without it, at all but customer."
     )
     when: str | dict[str, Any] | None = Field(None, description="A condition that must be true then, as text or JSON.")
-    priority: int = Field(60, ge=0, le=100, description="Among what could be shown, the higher one comes first.")
+    priority: Whole = Field(60, ge=0, le=100, description="Among what could be shown, the higher one comes first.")
     group: str = Field("", max_length=60, description="Of the actions of one group, one is shown a visit.")
-    days: int = Field(14, ge=1, le=90, description="How long it waits for them.")
-    discount_percent: int | None = Field(
+    days: Whole = Field(14, ge=1, le=90, description="How long it waits for them.")
+    discount_percent: Whole | None = Field(
         None, ge=1, le=90, description="Issues a single-use code of so many percent; {code} and {percent} in the words."
     )
-    discount_hours: int = Field(24, ge=1, le=720, description="How long that code is good for.")
+    discount_hours: Whole = Field(24, ge=1, le=720, description="How long that code is good for.")
 
 
 PARAMS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from flows.definition.written import Whole
 from insights.recovery.param_parts import ChannelParams
 
 MOST_QUIET_DAYS: Final = 365
@@ -38,7 +39,7 @@ class CrmParams(ChannelParams):
         description="Of the task, in Liquid; without it: why they left, and the visit.",
     )
     priority: Priority | None = Field(None, description="Of the task; normal without it.")
-    due_hours: int | None = Field(
+    due_hours: Whole | None = Field(
         None, ge=0, le=2_160, description="The task is due so many hours later; without it, as the channel is set up."
     )
     due_at: AwareDatetime | None = Field(None, description="Or the very time at which all tasks of this step are due.")
@@ -79,7 +80,7 @@ class QuietParams(ChannelParams):
         description="quiet: nothing is to be planned for them until then; suppress: all marketing there ends; resume: "
         "it may go on.",
     )
-    days: int = Field(QUIET_DAYS, ge=1, le=MOST_QUIET_DAYS, description="For how long, where the mode is quiet.")
+    days: Whole = Field(QUIET_DAYS, ge=1, le=MOST_QUIET_DAYS, description="For how long, where the mode is quiet.")
 
 
 class WebhookParams(ChannelParams):

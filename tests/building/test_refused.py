@@ -50,6 +50,13 @@ async def test_what_names_no_step_is_told_so(api: Api) -> None:
     ]
 
 
+@pytest.mark.parametrize("percent", ["15", True])
+async def test_a_percentage_in_quotes_is_none(api: Api, percent: Any) -> None:
+    """The message went out without the discount that it was made for."""
+    [fault] = await faults(api, sends("send_email", message="cart_reminder", discount_percent=percent))
+    assert fault == ("/discount_percent", "cannot mean anything as it is", "write a number, such as 5, without quotes")
+
+
 @pytest.mark.parametrize("on", ["event", "segment"])
 async def test_a_trigger_that_is_called_like_its_field_is_told_the_field(api: Api, on: str) -> None:
     [(pointer, problem, _)] = await faults(api, plan(("bye", {"do": "exit"}), trigger={"on": on}))

@@ -122,6 +122,73 @@ def test_what_cannot_mean_anything_is_refused_with_what_to_write(part: dict[str,
         FlowDefinition.model_validate(whole)
 
 
+@pytest.mark.parametrize("value", [True, False, "5", "0.5", ""])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "settings.priority",
+        "settings.holdout",
+        "settings.caps.0.most",
+        "trigger.min_confidence",
+        "trigger.cart.min_minor",
+        "trigger.cart.max_minor",
+        "steps.toss.ways.0.weight",
+    ],
+)
+def test_a_flows_numbers_are_written_as_numbers(place: str, value: Any) -> None:
+    assert said_of(place, 1 if place.endswith(("minor", "most", "weight", "priority")) else 0.5) == ""
+    assert "without quotes" in said_of(place, value)
+
+
+@pytest.mark.parametrize("value", [True, 4, 0.5])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "steps.rest.for",
+        "steps.mail.max_lateness",
+        "settings.reentry",
+        "settings.max_lateness",
+        "settings.max_trigger_age",
+        "settings.caps.0.within",
+        "settings.success.within",
+    ],
+)
+def test_a_time_that_names_no_unit_is_no_time(place: str, value: Any) -> None:
+    assert said_of(place, "PT4H") == ""
+    assert '"PT1H" (an hour)' in said_of(place, value)
+
+
+@pytest.mark.parametrize("value", [0, 1, "no", "true"])
+def test_a_flows_flag_is_true_or_false(value: Any) -> None:
+    assert said_of("settings.exit_on_conversion", False) == ""
+    assert "valid boolean" in said_of("settings.exit_on_conversion", value)
+
+
+def said_of(place: str, value: Any) -> str:
+    """What is wrong with a flow that has this value in this place."""
+    whole: dict[str, Any] = {
+        "name": "f",
+        "trigger": {"on": "insight", "cart": {"currency": "EUR", "min_minor": 0}},
+        "start": "toss",
+        "steps": {
+            "toss": {"do": "split", "ways": [{"weight": 1, "next": "rest"}, {"weight": 1, "next": "mail"}]},
+            "rest": {"do": "wait", "for": "P1D", "next": "mail"},
+            "mail": {"do": "send", "action": "send_email"},
+        },
+        "settings": {"caps": [{"most": 2}], "success": {}},
+    }
+    *path, last = place.split(".")
+    part: Any = whole
+    for name in path:
+        part = part[int(name)] if isinstance(part, list) else part[name]
+    part[last] = value
+    try:
+        FlowDefinition.model_validate(whole)
+    except ValidationError as error:
+        return str(error)
+    return ""
+
+
 def test_words_that_nobody_knows_are_named_with_those_that_are_known() -> None:
     made = flow(
         {
