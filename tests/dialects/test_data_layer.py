@@ -40,6 +40,12 @@ OLDER: dict[str, Any] = {
     "promotion_name": "10% code",
 }
 """As older tags name an item's parts, without a value, and with an item that nobody can tell from others."""
+WEIGHED: dict[str, Any] = {
+    "currency": "EUR",
+    "items": [{"item_id": "P1", "price": 19.9, "quantity": 0.5}, {"item_id": "P2", "quantity": 2.5}, {"price": 5}],
+    "transaction_id": "T4",
+    "promotion_name": "code",
+}
 BARE: dict[str, Any] = {"currency": "EUR", "value": 12, "items": None, "transaction_id": "T3", "promotion_name": "code"}
 
 
@@ -50,7 +56,7 @@ def told_here(name: str, sample: dict[str, Any]) -> list[Any]:
     return [[said.type, said.props] for said in told if said.type != "custom"]
 
 
-@pytest.mark.parametrize("sample", [SAMPLE, OLDER, BARE])
+@pytest.mark.parametrize("sample", [SAMPLE, OLDER, WEIGHED, BARE])
 def test_the_sdk_tells_of_a_push_what_the_server_tells_of_it(
     repository: Path, tmp_path: Path, sample: dict[str, Any]
 ) -> None:

@@ -6,11 +6,12 @@ ones. Every reader raises Untranslatable naming the field.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from insights.events.dialects.translation import Untranslatable, mapping, text
+from insights.events.dialects.translation import Untranslatable, text
 from insights.vocabulary.checkout import CHECKOUT_STEPS
 from insights.vocabulary.events import PROPS
 from insights.vocabulary.money import to_minor
@@ -61,6 +62,13 @@ def amount(source: Mapping[str, Any], names: Sequence[str], code: str | None, pa
 
 def quantity(source: Mapping[str, Any], names: Sequence[str], path: str) -> int | None:
     """A whole number from 0 up; texts of digits count."""
+    number = _number(source, names, path)
+    if number is not None and number != int(number):
+        raise Untranslatable(f"{path}{first(source, names)[0]}: must be a whole number from 0 up")
+    return None if number is None else int(number)
+
+
+def _number(source: Mapping[str, Any], names: Sequence[str], path: str) -> float | None:
     name, value = first(source, names)
     if value is None:
         return None
@@ -68,45 +76,31 @@ def quantity(source: Mapping[str, Any], names: Sequence[str], path: str) -> int 
         number = float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else -1.0
     except (ValueError, OverflowError):
         number = -1.0
-    if not 0 <= number <= 2**53 or number != int(number):
-        raise Untranslatable(f"{path}{name}: must be a whole number from 0 up")
-    return int(number)
+    if not 0 <= number <= 2**53:
+        raise Untranslatable(f"{path}{name}: must be a number from 0 up")
+    return number
 
 
 def product(source: Mapping[str, Any], fields: ProductFields, code: str | None, path: str) -> dict[str, Any] | None:
     """Our props of a product; None when nothing tells which product it is. ``code``: the currency of what it is told
-    in; one of its own goes before it."""
-    code = _own_currency(source) or code
-    name, value = first(source, fields.id)
-    identifier = text(value, f"{path}{name}")
-    title_field, title = first(source, fields.name)
-    title = text(title, f"{path}{title_field}")
-    if identifier is None and title is None:
-        return None
-    category_field, category = first(source, fields.category)
-    return _without_none(
-        {
-            "product_id": identifier or title,
-            "name": title,
-            "category": text(category, f"{path}{category_field}"),
-            "price_minor": amount(source, fields.price, code, path),
-            "quantity": quantity(source, fields.quantity, path),
-            "currency": code,
-        }
-    )
+    in; one of its own goes before it. What is sold by weight or length is one piece of what its weight costs."""
+    read = _parts(source, fields, code, path)
+    return read if "product_id" in read else None
 
 
 def products(source: Any, fields: ProductFields, code: str | None, path: str) -> list[dict[str, Any]]:
-    """The products of an order or a cart; those that cannot be told apart are left out."""
+    """All products of an order or a cart, also those that cannot be told apart: they cost something, too. What cannot
+    be read of one is left out: that is no reason to refuse a whole order."""
     if source is None:
         return []
     if not isinstance(source, list):
         raise Untranslatable(f"{path}: must be a list of products")
-    found = (
-        product(mapping(item, f"{path}.{index}"), fields, code, f"{path}.{index}.")
-        for index, item in enumerate(source[:MOST_ITEMS])
-    )
-    return [item for item in found if item is not None]
+    return [_readable(item if isinstance(item, dict) else {}, fields, code) for item in source if item]
+
+
+def named(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """Those products that can be told apart, as many as are kept; None if there are none."""
+    return [item for item in items if "product_id" in item][:MOST_ITEMS] or None
 
 
 def pieces(items: Sequence[Mapping[str, Any]]) -> int:
@@ -131,6 +125,36 @@ def _worth(items: Sequence[Mapping[str, Any]]) -> int | None:
     if any("price_minor" not in item for item in items):
         return None
     return sum(int(item["price_minor"]) * int(item.get("quantity", 1)) for item in items)
+
+
+def _readable(item: Mapping[str, Any], fields: ProductFields, code: str | None) -> dict[str, Any]:
+    try:
+        return _parts(item, fields, code, "")
+    except Untranslatable:
+        said = {name: item[name] for name in (*fields.id, *fields.name) if isinstance(item.get(name), str | int)}
+        return _parts(said, fields, _own_currency(item) or code, "")
+
+
+def _parts(source: Mapping[str, Any], fields: ProductFields, code: str | None, path: str) -> dict[str, Any]:
+    code = _own_currency(source) or code
+    name, value = first(source, fields.id)
+    identifier = text(value, f"{path}{name}")
+    title_field, title = first(source, fields.name)
+    title = text(title, f"{path}{title_field}")
+    category_field, category = first(source, fields.category)
+    price, count = amount(source, fields.price, code, path), _number(source, fields.quantity, path)
+    if count is not None and count != int(count):
+        price, count = None if price is None else math.floor(price * count + 0.5), 1
+    return _without_none(
+        {
+            "product_id": identifier or title,
+            "name": title,
+            "category": text(category, f"{path}{category_field}"),
+            "price_minor": price,
+            "quantity": None if count is None else int(count),
+            "currency": code,
+        }
+    )
 
 
 def _own_currency(source: Mapping[str, Any]) -> str | None:

@@ -121,7 +121,7 @@ def _items(said: Mapping[str, Any], code: str | None) -> list[dict[str, Any]]:
 def _products(type_: str) -> Callable[[Mapping[str, Any], str], _Props]:
     def read(said: Mapping[str, Any], name: str) -> _Props:
         code = commerce.currency(said, "")
-        items = _items(said, code)
+        items = commerce.named(_items(said, code)) or []
         viewed = type_ == "product_viewed"
         return [
             props_of(type_, {}, (), {**item, "quantity": None if viewed else item.get("quantity", 1)}) for item in items
@@ -138,7 +138,7 @@ def _checkout_started(said: Mapping[str, Any], name: str) -> _Props:
         "cart_value_minor": value,
         "currency": code,
         "items": commerce.pieces(items) or None,
-        "products": items or None,
+        "products": commerce.named(items),
         "coupon": text(said.get("coupon"), "coupon"),
     }
     return [props_of("checkout_started", {}, (), known)]
@@ -163,7 +163,7 @@ def _purchased(said: Mapping[str, Any], name: str) -> _Props:
         "order_id": _order_id(said),
         "value_minor": value,
         "currency": code,
-        "items": items or None,
+        "items": commerce.named(items),
         "coupon": text(said.get("coupon"), "coupon"),
     }
     return [props_of("purchased", {}, (), known)]

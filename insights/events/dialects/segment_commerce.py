@@ -64,7 +64,7 @@ def _checkout_started(said: Mapping[str, Any], message: Mapping[str, Any]) -> _E
         "cart_value_minor": value,
         "currency": code,
         "items": commerce.pieces(items) or None,
-        "products": items or None,
+        "products": commerce.named(items),
     }
     return "checkout_started", props_of("checkout_started", said, ("products", *_TOTAL), known)
 
@@ -95,7 +95,7 @@ def _ordered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
         "value_minor": value,
         "margin_minor": commerce.amount(said, ("margin", "profit"), code, _PATH),
         "currency": code,
-        "items": items or None,
+        "items": commerce.named(items),
     }
     used = ("orderId", "products", "margin", "profit", *_TOTAL)
     return "purchased", props_of("purchased", said, used, known)

@@ -131,7 +131,7 @@ def _ordered(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
             "order_id": _as_stored(order_id, envelope),
             "value_minor": commerce.amount(order, ("total_price", "current_total_price"), code, ""),
             "currency": code,
-            "items": items or None,
+            "items": commerce.named(items),
             "order_name": text(order.get("name"), "name"),
         }
         said.append(
@@ -211,7 +211,7 @@ def _checkout(checkout: Mapping[str, Any], envelope: Envelope) -> list[Translate
         "cart_value_minor": commerce.amount(checkout, ("total_price", "subtotal_price"), code, ""),
         "currency": code,
         "items": commerce.pieces(items) or None,
-        "products": items or None,
+        "products": commerce.named(items),
     }
     url = text(checkout.get("abandoned_checkout_url"), "abandoned_checkout_url")
     started = Translated(

@@ -31,19 +31,24 @@ export function watchLayer(track: Track): void {
 
 function translate(track: Track, name: string, params: Entry): void {
   const { value, coupon, search_term, transaction_id, promotion_name, creative_name } = params;
-  // Older tags call an item's parts id, name and category. What cannot be told apart is left out.
-  const items = (Array.isArray(params.items) ? (params.items as Entry[]) : []).filter(Boolean).flatMap((item) => {
+  // Older tags call an item's parts id, name and category.
+  const all = (Array.isArray(params.items) ? (params.items as Entry[]) : []).filter(Boolean).map((item) => {
     const { item_id = item.id, item_name: name = item.name, item_category: category = item.category, price } = item;
     const currency = item.currency || params.currency;
     const product_id = String(item_id || name || "");
-    const quantity = Number(item.quantity ?? 1);
-    return product_id ? [{ product_id, name, category, price_minor: minor(price, currency), currency, quantity }] : [];
+    let price_minor = minor(price, currency);
+    let quantity = Number(item.quantity ?? 1);
+    // What is sold by weight or length is one piece of what its weight costs.
+    if (quantity % 1) [price_minor, quantity] = [price_minor && Math.round(price_minor * quantity), 1];
+    return { product_id, name, category, price_minor, currency, quantity };
   });
+  // What cannot be told apart is left out, and costs something all the same.
+  const items = all.filter((item) => item.product_id);
   const count = items.length;
-  const told = params.currency || items[0]?.currency;
-  const currency = params.currency || (items.every((item) => item.currency === told) ? told : undefined);
+  const told = params.currency || all[0]?.currency;
+  const currency = params.currency || (all.every((item) => item.currency === told) ? told : undefined);
   // NaN where a price is unknown; prices in several currencies have no sum.
-  const worth = items.reduce((sum, item) => (item.currency === told ? sum + item.price_minor! * item.quantity : NaN), 0);
+  const worth = all.reduce((sum, item) => (item.currency === told ? sum + item.price_minor! * item.quantity : NaN), 0);
   const total = minor(value, currency) ?? (worth || undefined);
   if (CART[name])
     for (const { quantity, ...item } of items) track(CART[name]!, { ...item, ...(name !== "view_item" && { quantity }) });

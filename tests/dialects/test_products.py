@@ -1,0 +1,79 @@
+"""The products of other dialects: sold by weight, in long lists, and with parts that nobody can read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from insights.events.dialects import ga4, segment
+from insights.events.dialects.translation import Envelope, Untranslatable
+
+NOW = 1_795_300_000_000
+
+
+def ordered(*products: Any, **more: Any) -> dict[str, Any]:
+    """The props of an order as Segment's clients tell of it."""
+    said = {"order_id": "1", "currency": "EUR", "products": list(products), **more}
+    message = {"type": "track", "userId": "u", "event": "Order Completed", "properties": said}
+    [translated] = segment.translate(message, Envelope(NOW))
+    assert translated.type == "purchased"
+    return translated.props
+
+
+@pytest.mark.parametrize(("quantity", "price"), [(0.5, 995), ("1.250", 2488), (1e-3, 2)])
+def test_what_is_sold_by_weight_is_one_piece_of_what_it_costs(quantity: Any, price: int) -> None:
+    cheese = {"product_id": "cheese", "price": 19.90, "quantity": quantity}
+    bread = {"product_id": "bread", "price": 3, "quantity": 2.0}
+    order = ordered(cheese, bread)
+    assert [(item["price_minor"], item["quantity"]) for item in order["items"]] == [(price, 1), (300, 2)]
+    assert order["value_minor"] == price + 600
+    push = {"event": "add_to_cart", "client_id": "c", "ecommerce": {"currency": "EUR", "items": [cheese]}}
+    [added] = ga4.translate({**push, "ecommerce": {"items": [{**cheese, "item_id": "cheese"}]}}, Envelope(NOW))
+    assert (added.props["price_minor"], added.props["quantity"]) == (price, 1)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"price": "19,90 €"},
+        {"price": {"amount": 19.9}},
+        {"quantity": "two"},
+        {"quantity": -1},
+        {"category": ["cheese", "soft"]},
+    ],
+)
+def test_what_cannot_be_read_of_a_product_costs_nobody_their_order(part: dict[str, Any]) -> None:
+    order = ordered({"product_id": "cheese", "name": "Brie", "price": 9, **part}, total=12.5)
+    assert (order["value_minor"], order["items"]) == (
+        1250,
+        [{"product_id": "cheese", "name": "Brie", "currency": "EUR"}],
+    )
+    # What it came to would be a guess.
+    assert "value_minor" not in ordered({"product_id": "cheese", "price": 9, **part}, {"product_id": "b", "price": 3})
+
+
+def test_a_product_alone_that_cannot_be_read_is_refused_by_its_field() -> None:
+    message = {
+        "type": "track",
+        "userId": "u",
+        "event": "Product Viewed",
+        "properties": {"product_id": "P", "price": "x"},
+    }
+    with pytest.raises(Untranslatable, match=r"properties\.price"):
+        segment.translate(message, Envelope(NOW))
+
+
+@pytest.mark.parametrize(
+    ("products", "kept", "worth"),
+    [
+        ([{"product_id": str(n), "price": 1} for n in range(150)], 100, 15_000),
+        ([{"price": 5}, {"sku": "s", "price": 1}], 1, 600),
+        (["P1", {"sku": "s", "price": 1}], 1, None),
+        (["P1"], 0, None),
+    ],
+)
+def test_an_order_is_worth_all_that_is_in_it(products: list[Any], kept: int, worth: int | None) -> None:
+    order = ordered(*products)
+    assert (len(order.get("items", ())), order.get("value_minor")) == (kept, worth)
+    assert ordered(*products, total=7)["value_minor"] == 700
