@@ -151,9 +151,12 @@ class Reception:
                 "The database cannot be reached. Nothing was stored; send the same request again."
             ) from error
         groups: dict[tuple[UUID, UUID, str], list[WireEvent]] = {}
+        behind: dict[tuple[UUID, UUID, str], int] = {}
         for read in reads:
             visitor_id, session_id = places[read.event.id]
-            group = groups.setdefault((visitor_id, session_id, read.tab), [])
+            whose = (visitor_id, session_id, read.tab)
+            group = groups.setdefault(whose, [])
+            behind[whose] = max(behind.get(whose, 0), read.said.behind_ms)
             known = {event.id for event in group}
             said = _with_who(read, visitor_id, session_id, homes.get(read.event.id))
             group += [event for event in said if event.id not in known]
@@ -166,6 +169,7 @@ class Reception:
                 page_url=None,
                 received_ms=received_ms,
                 events=events,
+                behind_ms=behind[visitor_id, session_id, tab],
             )
             for (visitor_id, session_id, tab), events in groups.items()
             if events

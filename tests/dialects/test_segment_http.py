@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
+from flows.models import Conversion
 from insights.events.rejected import list_rejected, replay_rejected
 from insights.identity.together import visitors_together
 from insights.models import Event, RejectedEvent, Session
@@ -87,6 +88,37 @@ async def test_a_server_message_joins_the_session_that_the_browser_reports(api: 
     order = {"anonymousId": batch["visitor"], "event": "Order Completed", "properties": {"order_id": "1", "total": 9}}
     assert (await post(api, "/v1/track", order)).status_code == 200
     assert {str(event.session_id) for event in await events(api)} == {batch["session"]}
+
+
+@pytest.mark.parametrize("behind_s", [-540, 0, 90, 540, 4000])
+async def test_an_order_of_a_client_whose_clock_is_off_comes_after_what_its_buyer_was_shown(
+    api: Api, behind_s: int
+) -> None:
+    batch = api.batch(api.event("page_viewed"))
+    await api.send(batch)
+    before = datetime.now(UTC)
+    clock = ago(behind_s)
+    order: dict[str, Any] = {"type": "track", "event": "Order Completed", "properties": {"order_id": "1", "total": 9}}
+    order |= {"anonymousId": batch["visitor"], "timestamp": clock}
+    assert (await post(api, "/v1/batch", {"batch": [order], "sentAt": clock})).json() == {"success": True}
+    async with api.services.database.transaction(api.project_id) as tx:
+        bought = await tx.scalar(select(Conversion.occurred_at))
+    assert bought is not None
+    assert before - timedelta(seconds=1) <= bought <= before + timedelta(seconds=max(0, -behind_s) + 60)
+
+
+async def test_what_is_passed_on_later_happened_when_it_did(api: Api) -> None:
+    """A client that was an hour slow told somebody else two days ago, who tells us now."""
+    told = {
+        "originalTimestamp": ago(2 * 86_400 + 3_660),
+        "sentAt": ago(2 * 86_400 + 3_600),
+        "receivedAt": ago(2 * 86_400),
+    }
+    message = {"type": "track", "userId": "u", "event": "Products Searched", "properties": {"query": "lamp"}} | told
+    assert (await post(api, "/v1/batch", {"batch": [message], "sentAt": ago(0)})).json() == {"success": True}
+    [searched] = [event for event in await events(api) if event.type == "searched"]
+    happened = datetime.now(UTC) - timedelta(days=2, seconds=60)
+    assert abs((searched.occurred_at - happened).total_seconds()) < 30
 
 
 async def test_gzip_and_a_key_in_the_body_are_taken(api: Api) -> None:

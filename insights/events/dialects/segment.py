@@ -15,8 +15,8 @@ from insights.events.dialects.translation import (
     Translated,
     Untranslatable,
     Who,
+    clock_of,
     content_key,
-    corrected,
     epoch_ms,
     mapping,
     text,
@@ -36,27 +36,37 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
     context = {**mapping(envelope.context, "context"), **mapping(message.get("context"), "context")}
     page = mapping(context.get("page"), "context.page")
     type_, props, who = _READERS[kind](message, context, page)
+    at_ms, behind_ms = _at(message, envelope)
     said = Translated(
         key=_key(message, envelope),
         type=type_,
         props=props,
         who=who,
-        at_ms=_at(message, envelope),
+        at_ms=at_ms,
         url=_url(message, page),
         session=_session(message, context),
+        behind_ms=behind_ms,
         says_who=kind in ("identify", "alias"),
     )
     return [said]
 
 
-def _at(message: Mapping[str, Any], envelope: Envelope) -> int:
-    """When it happened by the server's clock."""
+def _at(message: Mapping[str, Any], envelope: Envelope) -> tuple[int, int]:
+    """When it happened, and how far the clock that says so is behind ours: not at all where it is far off, for then
+    its times were moved."""
     said = next((name for name in ("originalTimestamp", "timestamp") if message.get(name) is not None), None)
     if said is None:
-        return envelope.received_ms
+        return envelope.received_ms, 0
     at = epoch_ms(message[said], said)
-    sent_at = message.get("sentAt") if message.get("sentAt") is not None else envelope.sent_at
-    return corrected(at, sent_at, envelope.received_ms, "sentAt")
+    sent_at, received_ms = envelope.sent_at, envelope.received_ms
+    if message.get("sentAt") is not None:
+        sent_at = message["sentAt"]
+        # Who passes messages on says when they had it: what they tell a week later is a week old.
+        received_ms = (
+            received_ms if message.get("receivedAt") is None else epoch_ms(message["receivedAt"], "receivedAt")
+        )
+    skew_ms, behind_ms = clock_of(sent_at, received_ms, "sentAt")
+    return at + skew_ms, behind_ms
 
 
 def _key(message: Mapping[str, Any], envelope: Envelope) -> str:

@@ -59,7 +59,8 @@ class Translated:
     """One message in our words.
 
     ``key`` names it among all messages of its dialect and project: the second copy has the same. ``at_ms`` is epoch
-    milliseconds, clock already corrected. ``session`` is the sender's own name for the session, or None.
+    milliseconds, clock already corrected; ``behind_ms``: how far the sender's clock is then still behind ours (ahead:
+    below 0), where it said. ``session`` is the sender's own name for the session, or None.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Translated:
     at_ms: int
     url: str | None = None
     session: str | None = None
+    behind_ms: int = 0
     says_who: bool = field(default=False)
     """The event itself tells who the visitor is; nothing needs to be added."""
 
@@ -90,12 +92,13 @@ def epoch_ms(value: Any, name: str) -> int:
         raise Untranslatable(advice) from None
 
 
-def corrected(at_ms: int, sent_at: Any, received_ms: int, name: str) -> int:
-    """``at_ms`` by the server's clock: moved by how far the sender's clock, read at ``sent_at``, is off."""
+def clock_of(sent_at: Any, received_ms: int, name: str) -> tuple[int, int]:
+    """(how far to move the sender's times, how far its clock is then still behind ours), by what it read at
+    ``sent_at``: nothing, where that is None. Raises Untranslatable."""
     if sent_at is None:
-        return at_ms
+        return 0, 0
     skew = received_ms - epoch_ms(sent_at, name)
-    return at_ms + skew if abs(skew) > MOST_SKEW_MS else at_ms
+    return (skew, 0) if abs(skew) > MOST_SKEW_MS else (0, skew)
 
 
 def just_now(value: Any, name: str, received_ms: int) -> bool:
