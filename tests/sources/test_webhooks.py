@@ -425,17 +425,29 @@ async def test_klaviyo_says_who_is_to_be_left_alone(api: Api) -> None:
 
 async def test_braze_says_so_with_its_bearer_token(api: Api) -> None:
     path, secret = await make(api, "braze")
+
+    def left(channel: str | None, status: str, email: str) -> dict[str, Any]:
+        """As a preference centre says it."""
+        said = {"channel": channel, "subscription_status": status, "email_address": email}
+        kept = {name: value for name, value in said.items() if value is not None}
+        return {"event_type": "users.behaviors.subscription.GlobalStateChange", "properties": kept}
+
     document = {
         "events": [
             {"event_type": "users.messages.email.MarkAsSpam", "properties": {"email_address": "jon@shop.example"}},
             {"event_type": "users.messages.email.Open", "properties": {"email_address": "ann@shop.example"}},
+            left("email", "Unsubscribed", "ada@shop.example"),
+            left(None, "Unsubscribed", "bob@shop.example"),
+            left("email", "Opted In", "cyd@shop.example"),
+            left("push", "Unsubscribed", "dan@shop.example"),
         ]
     }
     answer = await api.client.post(path, json=document, headers={"authorization": "Bearer nobody-s-token-at-all"})
     assert answer.status_code == 401
     answer = await api.client.post(path, json=document, headers={"authorization": f"Bearer {secret}"})
-    assert answer.json()["ignored"] == 1
-    assert [row.recipient for row in await rows(api, Suppression)] == ["jon@shop.example"]
+    assert answer.json()["ignored"] == 3
+    told = {row.recipient for row in await rows(api, Suppression)}
+    assert told == {"jon@shop.example", "ada@shop.example", "bob@shop.example"}
 
 
 @pytest.mark.parametrize("body", [b"{", b"[" * 3000, b"\xff\x00", b"null", b'"x"', b"[]", b"NaN", b"{}"])

@@ -97,16 +97,28 @@ _BRAZE: Final[Mapping[str, tuple[str, str]]] = {
     "users.messages.email.markasspam": ("email", "marked as spam at Braze"),
     "users.messages.email.bounce": ("email", "bounced at Braze"),
 }
+_BRAZE_STATE: Final = "users.behaviors.subscription.globalstatechange"
+"""Who leaves by a preference centre, a list-unsubscribe header or somebody's hand is told by this alone."""
 
 
 def _braze(document: Any) -> Iterator[OptOut | None]:
     for item in _list(_dict(document).get("events")):
         event = _dict(item)
-        kind = event.get("event_type")
-        meaning = _BRAZE.get(kind.lower()) if isinstance(kind, str) else None
-        properties = _dict(event.get("properties"))
+        kind, properties = event.get("event_type"), _dict(event.get("properties"))
+        meaning = _braze_meaning(kind.lower(), properties) if isinstance(kind, str) else None
         address = _recipient(properties.get("email_address"), _dict(event.get("user")).get("email"))
         yield OptOut(meaning[0], address, meaning[1]) if meaning is not None and address is not None else None
+
+
+def _braze_meaning(kind: str, properties: Mapping[str, Any]) -> tuple[str, str] | None:
+    if kind != _BRAZE_STATE:
+        return _BRAZE.get(kind)
+    status, channel = (str(properties.get(name)).lower() for name in ("subscription_status", "channel"))
+    # What it says of push and the like is said of no address.
+    return ("email", "unsubscribed at Braze") if (status, channel) in _BRAZE_LEFT else None
+
+
+_BRAZE_LEFT: Final = {("unsubscribed", "email"), ("unsubscribed", "none")}
 
 
 _EVENTS: Final[Mapping[str, Callable[[Any], Iterator[OptOut | None]]]] = {"klaviyo": _klaviyo, "braze": _braze}
