@@ -14,7 +14,7 @@ from adapters.postgres.plans import PLANNED_ANEW
 from flows.deliveries import OPEN_STATUSES
 from flows.first_step import Published
 from flows.models import Conversion
-from flows.ports import NOBODY, Trigger
+from flows.ports import NOBODY, ORDER_GROUP, Trigger
 from flows.triggers import UNFINISHED
 
 # Value by value through the index of visitors and that of groups, what is found asked for its flow and its deliveries
@@ -69,6 +69,14 @@ class Past:
     bought_at: dict[UUID, datetime] = field(default_factory=dict)
     of_visitor: dict[tuple[UUID, UUID], list[EarlierRun]] = field(default_factory=dict)
     of_group: dict[tuple[UUID, str], list[EarlierRun]] = field(default_factory=dict)
+
+    def before(self, flow_id: UUID, trigger: Trigger, person: Collection[UUID]) -> list[EarlierRun]:
+        """The flow's runs of the trigger's group."""
+        runs = self.of_group.get((flow_id, trigger.group), [])
+        if not trigger.group.startswith(ORDER_GROUP):
+            return runs
+        own = {run.id for visitor in person for run in self.of_visitor.get((flow_id, visitor), ())}
+        return [run for run in runs if run.id in own]
 
     def add(self, flow_id: UUID, visitor_id: UUID, run: EarlierRun) -> None:
         self.of_visitor.setdefault((flow_id, visitor_id), []).append(run)

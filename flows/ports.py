@@ -188,6 +188,11 @@ NOBODY: Final = UUID(int=0)
 """The visitor of a run for the shop itself: no message reaches them, a ticket or a webhook does without."""
 
 
+ORDER_GROUP: Final = "order:"
+"""Begins the group of all that is told of one order, with its number behind it. Numbers can be guessed: what other
+people tell of it is no part of a person's group."""
+
+
 @dataclass(frozen=True, slots=True)
 class Trigger:
     """Something that may start runs.

@@ -98,7 +98,7 @@ async def start_runs(
     lines: list[dict[str, Any]] = []
     asked_again: list[tuple[UUID, Trigger]] = []
     for trigger, flow in matching:
-        before = past.of_group.get((flow.flow_id, trigger.group), [])
+        before = past.before(flow.flow_id, trigger, people[trigger.visitor_id])
         if (standing := next((run for run in before if run.stands), None)) is not None:
             asked_again.append((standing.id, trigger))
             continue

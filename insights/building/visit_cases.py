@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import EventTrigger, InsightTrigger
 from flows.matching import matches
-from flows.ports import Trigger
+from flows.ports import ORDER_GROUP, Trigger
 from insights.building.rehearsed import Case
 from insights.identity.together import visitors_together
 from insights.models import Event, Insight, Session
@@ -125,4 +125,5 @@ def _trigger_of(event: Event) -> Trigger:
         "session_id": str(event.session_id),
     }
     key = f"event:{event.id}"
-    return Trigger("event", key, key, event.visitor_id, event.occurred_at, {"event": facts})
+    group = f"{ORDER_GROUP}{event.props['order_id']}" if event.type == "purchased" else key
+    return Trigger("event", key, group, event.visitor_id, event.occurred_at, {"event": facts})

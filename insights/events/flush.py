@@ -36,6 +36,7 @@ class SessionTimes:
 
 # ON CONFLICT would look first whether each event is stored, which costs half as much as storing it. Where one is, its
 # primary key says so, nothing is committed, and the flush is made again without what ``STORED`` names.
+# A page and a server tell of one order, and a page of thanks again when it is opened again: flows hear of it once.
 # The events are read out of their columns a second time where a flow watches for one of their types. That is seldom so,
 # and keeping the rows of every flush for it would cost a tenth of the statement.
 APPEND: Final = """
@@ -52,7 +53,9 @@ WITH given AS NOT MATERIALIZED (
     SELECT %(project)s, session_id, id, visitor_id, tab, seq, occurred_at, received_at, type, url, props FROM given
 )
 INSERT INTO flow_occurrence (project_id, id, kind, trigger_key, trigger_group, visitor_id, occurred_at, facts, due_at)
-SELECT %(project)s, id, 'event', 'event:' || id, 'event:' || id, visitor_id, occurred_at,
+SELECT %(project)s, id, 'event', 'event:' || id,
+       CASE WHEN type = 'purchased' THEN 'order:' || (props->>'order_id') ELSE 'event:' || id END,
+       visitor_id, occurred_at,
        jsonb_build_object('event', jsonb_build_object(
            'id', id, 'type', type, 'props', props, 'url', url, 'session_id', session_id)),
        received_at

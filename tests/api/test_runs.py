@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from flows.definition import FlowDefinition
+from flows.models import FlowRun
 from insights.recovery.publish import publish_flow
 from tests.api.conftest import Api
 
@@ -42,6 +43,36 @@ async def test_an_event_that_a_flow_listens_for_starts_it_and_a_retry_does_not_s
     await work(api)
     (run,) = await runs(api, batch["visitor"])
     assert (run["status"], [line["what"] for line in run["history"]]) == ("done", ["started", "done", "ended"])
+
+
+async def test_an_order_starts_a_flow_once_however_often_and_by_whomever_it_is_told(api: Api) -> None:
+    settings = {"exit_on_conversion": False, "reenter": "always"}
+    trigger = {"on": "event", "event": "purchased"}
+    flow = FlowDefinition.model_validate(
+        {"name": "thanks", "trigger": trigger, "start": "a", "steps": TAG, "settings": settings}
+    )
+    async with api.services.database.transaction(api.project_id) as tx:
+        await publish_flow(tx, api.project_id, flow, datetime.now(UTC))
+    order: dict[str, Any] = {"order_id": "A-1", "value_minor": 900, "currency": "EUR"}
+    told = {"userId": "ada", "event": "Order Completed", "properties": {"order_id": "A-1", "total": 9}}
+    server = await api.client.post("/v1/track", params={"key": api.secret}, json=told)
+    assert server.json() == {"success": True}
+    await work(api)
+    page = api.batch(api.event("identified", {"user_id": "ada"}), api.event("purchased", order))
+    await api.send(page)
+    await work(api)
+    # Opened again another day, and the next order.
+    await api.send(api.batch(api.event("purchased", order), visitor=page["visitor"]))
+    await api.send(api.batch(api.event("purchased", {**order, "order_id": "A-2"}), visitor=page["visitor"]))
+    await work(api)
+    async with api.services.database.transaction(api.project_id) as tx:
+        groups = list(await tx.scalars(select(FlowRun.trigger_group).order_by(FlowRun.trigger_group)))
+    assert groups == ["order:A-1", "order:A-2"]
+    # Who guesses its number takes nothing from anybody.
+    await api.send(api.batch(api.event("purchased", {**order, "order_id": "A-3"})))
+    await api.send(api.batch(api.event("purchased", {**order, "order_id": "A-3"}), visitor=page["visitor"]))
+    await work(api)
+    assert len([run for run in await runs(api, page["visitor"]) if run["status"] == "done"]) == 2
 
 
 async def test_runs_are_listed_by_flow_however_many_newer_ones_others_have(api: Api) -> None:
