@@ -51,7 +51,7 @@ class ChannelChange(StoredBody):
     enabled: Flag | None = None
 
 
-class Health(BaseModel):
+class ChannelHealth(BaseModel):
     """How a channel fares. ``failures``: answers in a row that were no success."""
 
     last_ok_at: datetime | None
@@ -73,7 +73,7 @@ class ChannelOut(BaseModel):
     callback_url: str
     created_at: datetime
     updated_at: datetime
-    health: Health
+    health: ChannelHealth
 
 
 class ChannelList(BaseModel):
@@ -170,7 +170,7 @@ async def change_channel(
         return _out(row, rows, services.settings.public_url)
 
 
-class TestIn(StoredBody):
+class ChannelTestIn(StoredBody):
     """Whom a test goes to: somebody who expects it."""
 
     to: str | None = Field(None, max_length=500, description="Your own address or number, where it writes to somebody.")
@@ -187,7 +187,7 @@ class TestOut(BaseModel):
 
 
 @router.post("/{channel_id}/test", response_model=TestOut)
-async def test_channel(channel_id: UUID, given: TestIn, caller: SecretCaller, services: FromRequest) -> TestOut:
+async def test_channel(channel_id: UUID, given: ChannelTestIn, caller: SecretCaller, services: FromRequest) -> TestOut:
     """Sends one to yourself and explains the answer."""
     async with services.database.transaction(caller.project_id) as tx:
         name = (await store.one(tx, caller.project_id, channel_id)).name
@@ -222,7 +222,7 @@ def _out(row: ChannelSetup, rows: list[ChannelSetup], public_url: str) -> Channe
         callback_url=f"{public_url.rstrip('/')}/v1/callbacks/{address_of(row.project_id, row.id)}",
         created_at=row.created_at,
         updated_at=row.updated_at,
-        health=Health(
+        health=ChannelHealth(
             last_ok_at=row.last_ok_at,
             last_error_at=row.last_error_at,
             last_error=row.last_error,

@@ -26,7 +26,7 @@ router = APIRouter(prefix="/v1/flows", tags=["flow builder"])
 LONGEST = timedelta(days=92)
 
 
-class PreviewIn(FlowNamed):
+class FlowPreviewIn(FlowNamed):
     """Which flow, over which time: the last week unless said otherwise."""
 
     since: Moment | None = None
@@ -90,7 +90,7 @@ class StepOut(BaseModel):
     skipped: dict[str, int]
 
 
-class PreviewOut(BaseModel):
+class FlowPreviewOut(BaseModel):
     """What would have happened. ``basis``: the history that was looked at; ``assumed``: there is none, and the
     sample is of something that did not happen. ``examined``: triggers looked at; ``matched``: the flow asks for them;
     ``started``: a run began; ``people``, ``reached``: different people among them, and those who would have got
@@ -122,8 +122,8 @@ class SteppedOut(SampleOut):
     assumed: str | None
 
 
-@router.post("/preview", response_model=PreviewOut)
-async def preview(body: PreviewIn, caller: SecretCaller, services: FromRequest) -> PreviewOut:
+@router.post("/preview", response_model=FlowPreviewOut)
+async def preview(body: FlowPreviewIn, caller: SecretCaller, services: FromRequest) -> FlowPreviewOut:
     """What this flow would have done: the engine's own steps over stored visits, with a moved clock. Nothing is sent or
     stored. People are taken as they are known today; orders, events and other messages count at their time."""
     now = datetime.now(UTC)
@@ -167,8 +167,8 @@ def _previewer(services: Services) -> Previewer:
     )
 
 
-def _preview_out(found: Preview) -> PreviewOut:
-    return PreviewOut(
+def _preview_out(found: Preview) -> FlowPreviewOut:
+    return FlowPreviewOut(
         since=found.since,
         until=found.until,
         basis=found.basis,

@@ -104,7 +104,7 @@ class Published(BuiltFlowOut):
     new_version: bool
 
 
-class ChangeOut(BaseModel):
+class FlowChangeOut(BaseModel):
     """One difference; of a condition the text is told."""
 
     kind: Literal["added", "removed", "changed"]
@@ -121,8 +121,8 @@ class DifferenceOut(BaseModel):
     same: bool
     steps_added: list[str]
     steps_removed: list[str]
-    steps_changed: dict[str, list[ChangeOut]]
-    other_changes: list[ChangeOut]
+    steps_changed: dict[str, list[FlowChangeOut]]
+    other_changes: list[FlowChangeOut]
 
 
 class Starter(BaseModel):
@@ -190,5 +190,5 @@ def difference_out(before: str, after: str, found: Difference) -> DifferenceOut:
     )
 
 
-def _change(change: Change) -> ChangeOut:
-    return ChangeOut.model_validate(change, from_attributes=True)
+def _change(change: Change) -> FlowChangeOut:
+    return FlowChangeOut.model_validate(change, from_attributes=True)

@@ -96,7 +96,7 @@ class LiveActionOut(LiveActionIn):
     spent_today_minor: int = 0
 
 
-class BuiltIn(BaseModel):
+class BuiltInAction(BaseModel):
     """A kind of action that the shop has none of its own of: the built-in one is used."""
 
     action: LiveAction
@@ -108,7 +108,7 @@ class LiveActionList(BaseModel):
     """The shop's own, and what is built in beside them."""
 
     live_actions: list[LiveActionOut]
-    built_in: list[BuiltIn]
+    built_in: list[BuiltInAction]
 
 
 @router.get("", response_model=LiveActionList)
@@ -121,7 +121,7 @@ async def list_live_actions(caller: SecretCaller, services: FromRequest) -> Live
     return LiveActionList(
         live_actions=[_out(row, spent.get(row.id)) for row in rows],
         built_in=[
-            BuiltIn(action=offer.action, priority=offer.priority, stages=sorted(offer.stages))
+            BuiltInAction(action=offer.action, priority=offer.priority, stages=sorted(offer.stages))
             for offer in DEFAULT_CATALOGUE.offers
             if offer.action.value not in kinds
         ],

@@ -34,7 +34,7 @@ class ContentIn(StoredBody):
     content: dict[str, Any]
 
 
-class PreviewIn(StoredBody):
+class MessagePreviewIn(StoredBody):
     """Which message, or its content; in which language; for whom: a session, or a visitor's last one."""
 
     message: str | None = None
@@ -45,7 +45,7 @@ class PreviewIn(StoredBody):
     params: dict[str, Any] = Field(default_factory=dict, description="Of the step that would send it.")
 
 
-class TestIn(PreviewIn):
+class MessageTestIn(MessagePreviewIn):
     """A preview that goes to an address of your own."""
 
     to: str = Field(min_length=3, max_length=320)
@@ -72,7 +72,7 @@ class PublishedMessage(MessageOut):
     new_version: bool
 
 
-class BuiltIn(BaseModel):
+class BuiltInMessage(BaseModel):
     """A message that comes along."""
 
     name: str
@@ -84,7 +84,7 @@ class MessageList(BaseModel):
     """The shop's own, and those that come along."""
 
     messages: list[MessageOut]
-    built_in: list[BuiltIn]
+    built_in: list[BuiltInMessage]
 
 
 class MessageChecked(BaseModel):

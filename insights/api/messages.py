@@ -19,20 +19,20 @@ from insights.api.caller import SecretCaller
 from insights.api.etag import IfMatch, etag_of, version_of
 from insights.api.flow_shapes import faults_out
 from insights.api.message_shapes import (
-    BuiltIn,
+    BuiltInMessage,
     ContentIn,
     MessageChange,
     MessageChecked,
     MessageIn,
     MessageList,
     MessageOut,
+    MessagePreviewIn,
+    MessageTestIn,
     MessageVersionOut,
     MessageVersions,
     Preview,
-    PreviewIn,
     PublishedMessage,
     Tested,
-    TestIn,
     ValueOut,
 )
 from insights.api.once import Answer, OnceOnly
@@ -79,7 +79,7 @@ async def list_messages(caller: SecretCaller, services: FromRequest) -> MessageL
     return MessageList(
         messages=await services.composer.rendering.beside(caller.project_id, _all_out, found, services),
         built_in=[
-            BuiltIn(
+            BuiltInMessage(
                 name=name,
                 content=content.model_dump(mode="json"),
                 needs=sorted(needs_of_message(content, services.composer.templates)),
@@ -114,7 +114,7 @@ async def validate(body: ContentIn, caller: SecretCaller, services: FromRequest)
 
 
 @router.post("/preview", response_model=Preview)
-async def preview(body: PreviewIn, caller: SecretCaller, services: FromRequest) -> Preview:
+async def preview(body: MessagePreviewIn, caller: SecretCaller, services: FromRequest) -> Preview:
     """The message with the data of a real visit, or with samples. Nothing is sent, and no code is issued."""
     mail, content, session_id = await _example(services, caller, body)
     return Preview(
@@ -127,7 +127,7 @@ async def preview(body: PreviewIn, caller: SecretCaller, services: FromRequest) 
 
 
 @router.post("/test", response_model=Tested)
-async def test(body: TestIn, caller: SecretCaller, services: FromRequest) -> Tested:
+async def test(body: MessageTestIn, caller: SecretCaller, services: FromRequest) -> Tested:
     """Sends the preview to an address of your own, through the channel that would carry it. It counts nowhere."""
     try:
         recipient = address(body.to)
@@ -224,7 +224,7 @@ async def delete_message(name: Name, caller: SecretCaller, services: FromRequest
 
 
 async def _example(
-    services: Services, caller: ResolvedKey, body: PreviewIn
+    services: Services, caller: ResolvedKey, body: MessagePreviewIn
 ) -> tuple[Rendered, MessageContent, UUID | None]:
     composer = services.composer
     if (body.message is None) == (body.content is None):

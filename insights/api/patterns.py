@@ -37,7 +37,7 @@ class ShareOut(BaseModel):
     high: Share
 
 
-class CellOut(BaseModel):
+class PatternCellOut(BaseModel):
     """A group of visits: all, or one page, source, device, country or product."""
 
     dimension: Dimension
@@ -66,7 +66,7 @@ class PatternOut(BaseModel):
     p_value: float
     sessions: int = Field(description="Visits with the reason since it began.")
     cell_sessions: int = Field(description="All visits of the kind in the cell since then.")
-    also: list[CellOut] = Field(description="Other cells in which the same visits show.")
+    also: list[PatternCellOut] = Field(description="Other cells in which the same visits show.")
     at_stake: dict[str, int] = Field(description="Left in carts, minor units by currency.")
     action: AggregateAction
     params: dict[str, Any] = Field(description="By the action's schema: GET /v1/patterns/actions.")
@@ -111,7 +111,7 @@ class LookOut(BaseModel):
     ended: int
 
 
-class ActionOut(BaseModel):
+class PatternActionOut(BaseModel):
     """One aggregate action: what it says, for which reasons, and the schema of its parameters."""
 
     action: AggregateAction
@@ -170,11 +170,11 @@ async def list_patterns(
     )
 
 
-@router.get("/v1/patterns/actions", response_model=list[ActionOut])
-async def list_actions() -> list[ActionOut]:
+@router.get("/v1/patterns/actions", response_model=list[PatternActionOut])
+async def list_actions() -> list[PatternActionOut]:
     """The closed registry of aggregate actions with the JSON Schema of their parameters."""
     return [
-        ActionOut(
+        PatternActionOut(
             action=action,
             sentence=next(sentence for one, sentence in ADVICE.values() if one is action),
             reasons=[reason for reason, (one, _) in ADVICE.items() if one is action],

@@ -93,7 +93,7 @@ class EvaluationOut(BaseModel):
     why: str
 
 
-class ChangeOut(BaseModel):
+class PolicyChangeOut(BaseModel):
     """Who decided from ``at`` on. ``kind``: first, promoted or rolled_back; ``evaluation``: on what grounds."""
 
     at: datetime
@@ -103,10 +103,10 @@ class ChangeOut(BaseModel):
     evaluation: dict[str, Any] | None
 
 
-class ChangeList(BaseModel):
+class PolicyChangeList(BaseModel):
     """Every change, the newest first."""
 
-    changes: list[ChangeOut]
+    changes: list[PolicyChangeOut]
 
 
 Days = Query(14, ge=1, le=90, description="The decisions of so many days are looked at.")
@@ -135,15 +135,15 @@ async def create_policy(body: PolicyIn, caller: SecretCaller, services: FromRequ
         return _out(await promotion.challenge(tx, caller.project_id, body.name, body.settings, datetime.now(UTC)))
 
 
-@router.get("/changes", response_model=ChangeList)
-async def list_changes(caller: SecretCaller, services: FromRequest) -> ChangeList:
+@router.get("/changes", response_model=PolicyChangeList)
+async def list_changes(caller: SecretCaller, services: FromRequest) -> PolicyChangeList:
     """Every change of who decides."""
     async with services.database.transaction(caller.project_id) as tx:
-        return ChangeList(changes=[_change(one) for one in await overview.changes_of(tx, caller.project_id)])
+        return PolicyChangeList(changes=[_change(one) for one in await overview.changes_of(tx, caller.project_id)])
 
 
-@router.post("/rollback", response_model=ChangeOut)
-async def roll_back(caller: SecretCaller, services: FromRequest) -> ChangeOut:
+@router.post("/rollback", response_model=PolicyChangeOut)
+async def roll_back(caller: SecretCaller, services: FromRequest) -> PolicyChangeOut:
     """Gives the decision back to the policy that had it before."""
     async with services.database.transaction(caller.project_id) as tx:
         return _change(await promotion.roll_back(tx, caller.project_id, datetime.now(UTC)))
@@ -159,8 +159,10 @@ async def evaluate_policy(
     return EvaluationOut.model_validate(found.as_dict())
 
 
-@router.post("/{policy_id}/promote", response_model=ChangeOut)
-async def promote_policy(policy_id: UUID, caller: SecretCaller, services: FromRequest, days: int = Days) -> ChangeOut:
+@router.post("/{policy_id}/promote", response_model=PolicyChangeOut)
+async def promote_policy(
+    policy_id: UUID, caller: SecretCaller, services: FromRequest, days: int = Days
+) -> PolicyChangeOut:
     """Lets a challenger decide, if even the lower bound of its estimate beats what was earned; 409 with why not."""
     async with services.database.transaction(caller.project_id) as tx:
         now = datetime.now(UTC)
@@ -171,5 +173,5 @@ def _out(policy: Policy) -> PolicyOut:
     return PolicyOut.model_validate(policy, from_attributes=True)
 
 
-def _change(change: PolicyChange) -> ChangeOut:
-    return ChangeOut.model_validate(change, from_attributes=True)
+def _change(change: PolicyChange) -> PolicyChangeOut:
+    return PolicyChangeOut.model_validate(change, from_attributes=True)

@@ -26,7 +26,7 @@ class PushKey(BaseModel):
     public_key: str
 
 
-class SubscriptionOut(BaseModel):
+class PushSubscriptionOut(BaseModel):
     """A browser (web) or an app that may be written to. ``service``: whose push service it is."""
 
     id: UUID
@@ -39,7 +39,7 @@ class SubscriptionOut(BaseModel):
 class SubscriptionList(BaseModel):
     """The newest first."""
 
-    subscriptions: list[SubscriptionOut]
+    subscriptions: list[PushSubscriptionOut]
 
 
 @router.get("/key", response_model=PushKey)
@@ -68,7 +68,7 @@ async def push_subscriptions(
         rows = await tx.scalars(query.order_by(PushSubscription.told_at.desc(), PushSubscription.id).limit(limit))
         return SubscriptionList(
             subscriptions=[
-                SubscriptionOut(
+                PushSubscriptionOut(
                     id=row.id,
                     visitor_id=row.visitor_id,
                     kind=row.kind,

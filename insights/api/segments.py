@@ -76,7 +76,7 @@ class SegmentList(BaseModel):
     segments: list[SegmentOut]
 
 
-class PreviewIn(StoredBody):
+class SegmentPreviewIn(StoredBody):
     """The condition to try, or the name of a segment."""
 
     when: Written | None = None
@@ -91,7 +91,7 @@ class ExampleOut(BaseModel):
     why: str
 
 
-class PreviewOut(BaseModel):
+class SegmentPreviewOut(BaseModel):
     """How many of the visitors examined it covers now. ``complete``: all of them were examined."""
 
     matched: int
@@ -135,8 +135,8 @@ async def create_segment(
     return _out(segment)
 
 
-@router.post("/preview", response_model=PreviewOut)
-async def preview_segment(body: PreviewIn, caller: SecretCaller, services: FromRequest) -> PreviewOut:
+@router.post("/preview", response_model=SegmentPreviewOut)
+async def preview_segment(body: SegmentPreviewIn, caller: SecretCaller, services: FromRequest) -> SegmentPreviewOut:
     """How many visitors a condition or a segment covers now, with a few of them: at most 2,000 are examined."""
     if (body.when is None) == (body.segment is None):
         raise Refused("Give either when (a condition) or segment (a name).", field="when")
@@ -148,7 +148,7 @@ async def preview_segment(body: PreviewIn, caller: SecretCaller, services: FromR
             wanted = condition(body.when, Place.SEGMENT)
             store.refuse_unknown_segments(wanted, await store.conditions_of_segments(tx, caller.project_id))
         found = await preview(tx, caller.project_id, wanted, datetime.now(UTC))
-    return PreviewOut(
+    return SegmentPreviewOut(
         matched=found.matched,
         unknown=found.unknown,
         examined=found.examined,

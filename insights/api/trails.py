@@ -62,7 +62,7 @@ class OrderOut(BaseModel):
     currency: str | None
 
 
-class MessageOut(BaseModel):
+class TrailMessageOut(BaseModel):
     """One attempt to reach the person."""
 
     action: str
@@ -95,7 +95,7 @@ class VisitorOut(BaseModel):
     totals: TotalsOut
     sessions: list[SessionOut]
     orders: list[OrderOut]
-    messages: list[MessageOut]
+    messages: list[TrailMessageOut]
     next: str | None
 
 
@@ -118,7 +118,7 @@ async def get_visitor(
         **_who(known, totals),
         sessions=[session_out(visit.session, visit.insight) for visit in visits.visits],
         orders=[OrderOut.model_validate(order, from_attributes=True) for order in orders],
-        messages=[MessageOut.model_validate(message, from_attributes=True) for message in messages],
+        messages=[TrailMessageOut.model_validate(message, from_attributes=True) for message in messages],
         next=str(visits.older) if visits.older is not None else None,
     )
 

@@ -27,6 +27,14 @@ async def test_every_operation_and_every_shape_is_on_it_and_no_link_leads_nowher
     assert "Needs a write key, or a secret key of an editor." in page
 
 
+async def test_every_shape_has_a_name_of_its_own(api: Api) -> None:
+    """Who has a client generated gets one class for all shapes of one name, and no call that needs the others."""
+    schemas = (await api.client.get("/openapi.json")).json()["components"]["schemas"]
+    titles = [shape.get("title", name) for name, shape in schemas.items()]
+    assert sorted(titles) == sorted(set(titles))
+    assert [name for name in schemas if "__" in name] == []
+
+
 def test_what_a_shape_takes_is_said_in_words() -> None:
     maybe = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
     assert type_of(maybe) == "string (uuid) or null"

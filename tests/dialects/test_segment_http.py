@@ -197,6 +197,15 @@ async def test_a_refused_message_is_named_kept_and_can_be_replayed(api: Api) -> 
     assert len(await list_rejected(services.database, api.project_id, 10)) == 2
 
 
+async def test_who_somebody_is_may_stand_in_the_context(api: Api) -> None:
+    """As RudderStack's clients for servers say it."""
+    context = {"traits": {"email": "ada@shop.example"}}
+    await post(api, "/v1/identify", {"userId": "u", "context": context, "traits": {"phone": "+491701234567"}})
+    [visitor] = {event.visitor_id for event in await events(api)}
+    told = (await api.client.get(f"/v1/visitors/{visitor}", headers=api.headers)).json()
+    assert {name["kind"] for name in told["identifiers"]} == {"user_id", "email", "phone"}
+
+
 async def test_a_refund_needs_a_key_that_stands_in_no_page(api: Api) -> None:
     refund = {"userId": "u", "event": "Order Refunded", "properties": {"order_id": "1", "total": 9}}
     answer = (await post(api, "/v1/track", refund)).json()

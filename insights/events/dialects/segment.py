@@ -108,13 +108,14 @@ _Reader = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], tu
 
 
 def _identify(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[str, Any]) -> Any:
-    traits = mapping(message.get("traits"), "traits")
+    # RudderStack's clients put them into the context.
+    traits = {**mapping(context.get("traits"), "context.traits"), **mapping(message.get("traits"), "traits")}
     who = _who(message)
     known = {
         "user_id": who.user_id,
         "email": text(traits.get("email"), "traits.email"),
         "phone": text(traits.get("phone"), "traits.phone"),
-        "traits": dict(traits) or None,
+        "traits": traits or None,
     }
     return "identified", {name: value for name, value in known.items() if value is not None}, who
 
