@@ -33,7 +33,7 @@ FLOW = {
     "trigger": {"on": "event", "event": "custom", "name": "left"},
     "start": "told",
     "steps": {"told": {"do": "send", "action": "call_webhook", "next": "mail"}, "mail": MAIL},
-    "settings": {"success": {"within": "P2D"}, "reentry": 0},
+    "settings": {"success": {"within": "P2D"}, "reentry": "PT0S"},
 }
 
 
@@ -149,7 +149,7 @@ async def test_what_people_do_with_its_messages_is_told_by_version_and_step(shop
 
 async def test_an_order_counts_for_the_version_whose_window_it_falls_into(shop: Shop) -> None:
     early = await shop.leaves("dora")
-    window = FLOW | {"settings": {"success": {"within": "PT1S"}, "reentry": 0}}
+    window = FLOW | {"settings": {"success": {"within": "PT1S"}, "reentry": "PT0S"}}
     etag = (await shop.client.get(f"/v1/flows/{shop.flow}", headers=shop.headers)).headers["etag"]
     headers = shop.headers | {"if-match": etag}
     put = await shop.client.put(f"/v1/flows/{shop.flow}", headers=headers, json={"definition": window})

@@ -33,7 +33,7 @@ PUSH = FlowDefinition.model_validate(
         "trigger": {"on": "insight"},
         "start": "a",
         "steps": {"a": {"do": "send", "action": "send_push", "params": {"message": "cart_reminder"}}},
-        "settings": {"reentry": 0},
+        "settings": {"reentry": "PT0S"},
     }
 )
 
