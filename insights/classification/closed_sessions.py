@@ -5,14 +5,14 @@ Later visits of the same people, closed before these, are looked at again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.leases import Lease
@@ -21,7 +21,7 @@ from insights.classification.outcome import stage_reached
 from insights.classification.readings import Reading, moved
 from insights.events.flush import GOODBYE
 from insights.identity.together import visitors_together
-from insights.models import Session
+from insights.models import Insight, Session
 from insights.segments import membership
 from insights.timeline.assemble import Summary, summarise
 
@@ -60,11 +60,12 @@ UPDATE session SET close_at = :now FROM later WHERE session.project_id = :projec
 @dataclass(frozen=True, slots=True)
 class Written:
     """What became of a group: the sessions that were closed, what was new to say of them, and how many leases had run
-    out."""
+    out. ``nobody``: sessions that were no visits, with the visitors who have one less."""
 
     closed: list[UUID]
     news: list[Conclusion]
     lost: int
+    nobody: Mapping[UUID, UUID]
 
 
 async def write_group(
@@ -106,6 +107,9 @@ async def write_group(
         for session_id, row in ours.items()
         if session_id not in changed
     }
+    nobody = {i: ours[i].visitor_id for i in reasons if readings[i].timeline.only_says_who}
+    await _forget(tx, project_id, nobody)
+    reasons = {session_id: reason for session_id, reason in reasons.items() if session_id not in nobody}
     written = {session_id: conclusions[session_id] for session_id in reasons if session_id in conclusions}
     now = clock()
     # Before these are closed: what was read together knows of each other.
@@ -114,8 +118,16 @@ async def write_group(
     await close_sessions(tx, project_id, reasons, readings, written, now)
     await confirm_insights(tx, project_id, [one for one in map(readings.get, reasons) if one and one.standing])
     news = await write_insights(tx, project_id, list(written.values()), now)
-    await membership.refresh(tx, project_id, {new.reading.timeline.visitor_id for new in written.values()}, now)
-    return Written(list(reasons), news, len(found) - len(ours))
+    people = {new.reading.timeline.visitor_id for new in written.values()} | set(nobody.values())
+    await membership.refresh(tx, project_id, people, now)
+    return Written(list(reasons), news, len(found) - len(ours), nobody)
+
+
+async def _forget(tx: AsyncSession, project_id: UUID, sessions: Collection[UUID]) -> None:
+    """Their events stay: who the visitors are is known by them."""
+    if sessions:
+        for table, column in ((Insight, Insight.session_id), (Session, Session.id)):
+            await tx.execute(delete(table).where(table.project_id == project_id, column.in_(sessions)))
 
 
 async def close_sessions(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -30,6 +30,7 @@ from insights.classification.closed_sessions import Written, write_group
 from insights.classification.conclusions import Conclusion, conclude, write_insights
 from insights.classification.readings import Reading, moved, read_sessions
 from insights.errors import NotFound, SessionStillOpen
+from insights.events.people import outdate
 from insights.models import Session
 
 log = structlog.get_logger()
@@ -161,7 +162,8 @@ class SessionCloser:
                 async with self._database.transaction(project_id) as tx:
                     readings = await read_sessions(tx, project_id, [lease.id for lease in leases])
             with self._meters.timed("close.classify"):
-                conclusions = await self._conclude(one for one in readings.values() if one.standing is None)
+                asked = [one for one in readings.values() if one.standing is None and not one.timeline.only_says_who]
+                conclusions = await self._conclude(asked)
             with self._meters.timed("close.write"):
                 async with self._database.transaction(project_id) as tx:
                     written = await write_group(tx, leases, readings, conclusions, self._clock)
@@ -184,6 +186,9 @@ class SessionCloser:
             await self._put_back(leases[0], error)
         else:
             self._count(written)
+            for session_id in written.nobody:
+                log.info("no_visit", session=str(session_id))
+            await self._outdate(project_id, set(written.nobody.values()))
             for session_id in written.closed:
                 stands = readings[session_id].standing is not None
                 log.info("session_unchanged" if stands else "session_closed", session=str(session_id))
@@ -195,6 +200,12 @@ class SessionCloser:
             # Whose model it is stays out: every project may name one of its own.
             classifier = str(new.insight["classifier"]).partition(":")[0]
             self._meters.insights.labels(classifier, new.insight["fallback"] or "").inc()
+
+    async def _outdate(self, project_id: UUID, visitor_ids: Collection[UUID]) -> None:
+        # After the commit and alone: inside, it would wait for rows whose holders may be waiting for these.
+        if visitor_ids:
+            async with self._database.transaction(project_id) as tx:
+                await outdate(tx, project_id, visitor_ids)
 
     async def _conclude(self, readings: Iterable[Reading], *, fresh: bool = False) -> dict[UUID, Conclusion]:
         conclusions = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -43,8 +43,28 @@ async def rebuild(
     recent = (
         await tx.scalars(select(Session.id).where(*so_far).order_by(Session.id.desc()).limit(limit_sessions))
     ).all()
-    if not recent:
-        return profile
+    if recent:
+        await _add_recent(tx, profile, project_id, person, recent)
+    if len(recent) == limit_sessions:
+        visits, orders = (
+            await tx.execute(
+                select(func.count(), func.count().filter(Session.purchased.is_(True))).where(
+                    *theirs, Session.id < recent[-1]
+                )
+            )
+        ).one()
+        profile.sessions += visits
+        profile.purchases += orders
+    if latest is not None:
+        await _add_later_elsewhere(tx, profile, project_id, person, latest)
+    add_what_was_said(profile, await read_contact(tx, project_id, visitor_id, person), several_devices=len(person) > 1)
+    profile.tags, profile.segments, profile.kept = await read_marks(tx, project_id, person)
+    return profile
+
+
+async def _add_recent(
+    tx: AsyncSession, profile: Profile, project_id: UUID, person: Sequence[UUID], recent: Sequence[UUID]
+) -> None:
     events = (
         await tx.execute(
             select(
@@ -75,21 +95,6 @@ async def rebuild(
     ):
         decided.setdefault(row.event_id, []).append(row)
     fold_stored(profile, events, decided)
-    if len(recent) == limit_sessions:
-        visits, orders = (
-            await tx.execute(
-                select(func.count(), func.count().filter(Session.purchased.is_(True))).where(
-                    *theirs, Session.id < recent[-1]
-                )
-            )
-        ).one()
-        profile.sessions += visits
-        profile.purchases += orders
-    if latest is not None:
-        await _add_later_elsewhere(tx, profile, project_id, person, latest)
-    add_what_was_said(profile, await read_contact(tx, project_id, visitor_id, person), several_devices=len(person) > 1)
-    profile.tags, profile.segments, profile.kept = await read_marks(tx, project_id, person)
-    return profile
 
 
 def fold_stored(profile: Profile, events: Iterable[Any], decided: Mapping[UUID, Iterable[Any]]) -> None:

@@ -55,8 +55,6 @@ async def _sessions(tx: AsyncSession, project_id: UUID, visitors: Collection[UUI
 async def _build(tx: AsyncSession, project_id: UUID, usual: Mapping[UUID, list[UUID]]) -> dict[UUID, Profile]:
     wanted = [session_id for own in usual.values() for session_id in own]
     profiles = {visitor_id: Profile() for visitor_id in usual}
-    if not wanted:
-        return profiles
     rows = (
         await tx.execute(
             select(
@@ -107,13 +105,13 @@ async def _build(tx: AsyncSession, project_id: UUID, usual: Mapping[UUID, list[U
         )
     }
     marks = await read_marks_of(tx, project_id, list(usual))
-    for visitor_id, own in usual.items():
+    for visitor_id in usual:
         # Others' requests go on in between.
         await asyncio.sleep(0)
         theirs = events.get(visitor_id, [])
         if len(theirs) > MOST_EVENTS:
             del profiles[visitor_id]
-        elif own:
+        else:
             profile = profiles[visitor_id]
             fold_stored(profile, theirs, decided.get(visitor_id, {}))
             said = contact(visitor_id, [visitors[visitor_id]]) if visitor_id in visitors else None

@@ -9,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from insights.events.dialects.names import TABS
+
 
 @dataclass(frozen=True, slots=True)
 class TimelineEvent:
@@ -34,6 +36,13 @@ class TimelineEvent:
             return ""
 
 
+def _says_who(event: TimelineEvent) -> bool:
+    if event.tab not in TABS:
+        return False
+    group = event.type == "custom" and event.tab == "segment" and event.props.get("name") == "group"
+    return group or event.type in ("identified", "consent_changed")
+
+
 @dataclass(frozen=True, slots=True)
 class PriorVisits:
     """What is known of the visitor from before this session."""
@@ -52,3 +61,9 @@ class Timeline:
     visitor_id: UUID
     events: tuple[TimelineEvent, ...]
     prior: PriorVisits = PriorVisits()
+
+    @property
+    def only_says_who(self) -> bool:
+        """Whether all of it is what a server says of a person: a CRM that tells of its customers every night brings
+        nobody to the shop."""
+        return bool(self.events) and all(map(_says_who, self.events))

@@ -14,8 +14,11 @@ from sqlalchemy import select, update
 
 from flows.models import Conversion
 from insights.events.rejected import list_rejected, replay_rejected
+from insights.identity.named import visitors_named
 from insights.identity.together import visitors_together
-from insights.models import Event, RejectedEvent, Session
+from insights.models import Event, Insight, RejectedEvent, Session
+from insights.profiles.rebuild import rebuild
+from insights.profiles.rebuild_many import rebuild_many
 from tests.api.conftest import SHOP, Api, api
 
 __all__ = ["api"]
@@ -195,6 +198,38 @@ async def test_a_refused_message_is_named_kept_and_can_be_replayed(api: Api) -> 
     viewed = [event for event in await events(api) if event.type == "product_viewed"]
     assert [event.props["price_minor"] for event in viewed] == [350]
     assert len(await list_rejected(services.database, api.project_id, 10)) == 2
+
+
+async def close(api: Api) -> None:
+    """Has every session looked at that is open."""
+    async with api.services.database.transaction(api.project_id) as tx:
+        await tx.execute(update(Session).where(Session.closed_at.is_(None)).values(close_at=datetime.now(UTC)))
+    while await api.services.closer.close_due():
+        pass
+
+
+async def test_a_server_that_says_who_its_customers_are_brings_nobody_to_the_shop(api: Api) -> None:
+    """As a CRM does every night: each was a visit that had left, for no reason that anybody could see."""
+    told = {"type": "identify", "userId": "ada", "traits": {"email": "ada@shop.example"}}
+    batch = [told, {"type": "group", "userId": "ada", "groupId": "gold"}, {**told, "userId": "bob"}]
+    batch.append({"type": "page", "userId": "bob", "properties": {"path": "/"}})
+    assert (await post(api, "/v1/batch", {"batch": batch})).json() == {"success": True}
+    await close(api)
+    async with api.services.database.transaction(api.project_id) as tx:
+        [visit] = (await tx.scalars(select(Session))).all()
+        assert list(await tx.scalars(select(Insight.session_id))) == [visit.id]
+        [ada] = await visitors_named(tx, api.project_id, user_id="ada")
+        profile = await rebuild(tx, api.project_id, ada)
+        many = await rebuild_many(tx, api.project_id, {ada: {ada}})
+    # Who comes is known, and comes for the first time.
+    assert (profile.has_email, profile.sessions) == (True, 0)
+    assert many == {ada: profile}
+    assert {event.type for event in await events(api) if event.visitor_id == ada} == {"identified", "custom"}
+    await post(api, "/v1/page", {"userId": "ada", "properties": {"path": "/"}})
+    await close(api)
+    async with api.services.database.transaction(api.project_id) as tx:
+        assert len(list(await tx.scalars(select(Session.id)))) == 2
+        assert (await rebuild(tx, api.project_id, ada)).sessions == 1
 
 
 async def test_who_somebody_is_may_stand_in_the_context(api: Api) -> None:
