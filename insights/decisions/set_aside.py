@@ -9,6 +9,7 @@ from uuid import UUID
 
 from insights.decisions.offer import LiveOffer
 from insights.events.turns import Reservation, Turn
+from insights.traffic.addresses import truncated
 
 EVER: Final = "ever"
 KEPT: Final = "kept"
@@ -17,9 +18,10 @@ KEPT: Final = "kept"
 def device_key(salt: bytes, address: str, browser: str) -> bytes:
     """Stands for a device by its network address and browser, so that fresh visitor ids are no new devices.
 
-    Keyed and cut: the address cannot be read from it. The last part of an address changes too easily to count.
+    Keyed and cut: the address cannot be read from it. The last part of an address changes too easily to count (IPv4
+    /24, IPv6 /64).
     """
-    network = ":".join(address.split(":")[:4]) if ":" in address else ".".join(address.split(".")[:3])
+    network = truncated(address, ipv6=64)
     return hashlib.blake2b(f"{network}\x1f{browser}".encode(errors="replace"), key=salt[:64], digest_size=16).digest()
 
 

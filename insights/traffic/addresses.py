@@ -101,6 +101,12 @@ class Clients:
         return client
 
 
+def holder_named(host: str) -> str:
+    """What is counted of an address that is written out; the text itself where it is none."""
+    address = _parse(host)
+    return host if address is None else holder_of(address)
+
+
 def holder_of(address: IPv4Address | IPv6Address) -> str:
     """What an address's traffic is counted under: an IPv6 customer has a whole /64 to choose from."""
     if isinstance(address, IPv4Address):
@@ -108,12 +114,13 @@ def holder_of(address: IPv4Address | IPv6Address) -> str:
     return str(IPv6Network((int(address) >> 64 << 64, 64)))
 
 
-def truncated(address: str) -> str:
-    """An address as it may be kept: the network without the machine (IPv4 /24, IPv6 /48); "" for what is none."""
+def truncated(address: str, *, ipv6: int = 48) -> str:
+    """An address as it may be kept: the network without the machine (IPv4 /24, IPv6 /48 or as told); "" for what is
+    none."""
     parsed = _parse(address)
     if parsed is None:
         return ""
-    return str(ip_network((parsed, 24 if isinstance(parsed, IPv4Address) else 48), strict=False).network_address)
+    return str(ip_network((parsed, 24 if isinstance(parsed, IPv4Address) else ipv6), strict=False).network_address)
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from uuid import UUID
@@ -18,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from adapters.postgres.acting import Actor, act_as
 from insights.access.logins import ABSOLUTE, Browser, Logins
 from insights.access.roles import Role
-from insights.traffic.addresses import holder_of, truncated
+from insights.traffic.addresses import holder_named, truncated
 from insights.viewer.login import Signer, inside
 from insights.viewer.render import page, root
 
@@ -171,11 +170,7 @@ class Gate:
     @staticmethod
     def address(request: Request) -> str:
         """What attempts from this request's address are counted under."""
-        host = request.client.host if request.client is not None else ""
-        try:
-            return holder_of(ip_address(host))
-        except ValueError:
-            return host
+        return holder_named(request.client.host if request.client is not None else "")
 
     def _is_ours(self, request: Request, purpose: str, holder: str, token: str) -> bool:
         # Browsers say where a request comes from; the token is for those that do not.

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from insights.traffic.addresses import Clients, ProxiesInvalid, truncated
+from insights.decisions.set_aside import device_key
+from insights.traffic.addresses import Clients, ProxiesInvalid, holder_named, truncated
 
 
 def scope(peer: str, *forwarded: str) -> dict[str, Any]:
@@ -56,6 +57,33 @@ def test_a_kept_address_has_lost_the_machine() -> None:
     assert truncated("203.0.113.77") == "203.0.113.0"
     assert truncated("2001:db8:1:2:3:4:5:6") == "2001:db8:1::"
     assert truncated("somebody") == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("203.0.113.7", "203.0.113.200", True),
+        ("203.0.113.7", "203.0.114.7", False),
+        ("::ffff:203.0.113.7", "203.0.113.200", True),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2:a:b:c:d", True),
+        # Zeros are left out where they are written, in the network's part too.
+        ("2001:db8::1a2b:3c4d:5e6f:7a8b", "2001:db8::aaaa:bbbb:cccc:dddd", True),
+        ("2001:db8::1", "2001:db8:0:0:ffff::", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+    ],
+)
+def test_a_device_is_the_same_wherever_in_its_network_it_is(one: str, other: str, same: bool) -> None:
+    salt = b"salt of a project"
+    assert (device_key(salt, one, "a browser") == device_key(salt, other, "a browser")) is same
+    assert device_key(salt, one, "a browser") != device_key(salt, one, "another")
+
+
+def test_what_an_address_that_is_written_out_is_counted_under() -> None:
+    """Behind ``--host ::`` everybody with IPv4 is written like this, and is not one and the same."""
+    assert holder_named("::ffff:203.0.113.9") == holder_named("203.0.113.9") == "203.0.113.9"
+    assert holder_named("::ffff:203.0.113.10") == "203.0.113.10"
+    assert holder_named("2001:db8::1") == "2001:db8::/64"
+    assert holder_named("testclient") == "testclient"
 
 
 @given(st.lists(st.text(max_size=300), max_size=4), st.text(max_size=40))
