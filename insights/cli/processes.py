@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from insights.api.health import Operators
 from insights.channels.opening import refuse_other_keys
-from insights.serving.listener import bind
+from insights.serving.listener import authority, bind
 from insights.serving.server import Drain
 from insights.settings import PUBLIC_URL, SettingInvalid, Settings
 from insights.wiring.secrets import lost_keys
@@ -25,7 +25,7 @@ ASK_AGAIN: Final = 1.0
 
 def tell_where(settings: Settings, host: str, listener: socket.socket, processes: int = 1) -> None:
     """Says in the log where the API and the viewer are, and whether links in messages would lead elsewhere."""
-    address = f"http://{host}:{listener.getsockname()[1]}"
+    address = f"http://{authority(host.strip('[]'), listener.getsockname()[1])}"
     log.info("serving", api=address, viewer=f"{address}/app", processes=processes)
     if settings.public_url == PUBLIC_URL != address:
         log.warning("links_in_messages_lead_elsewhere", to=PUBLIC_URL, set="WHYLEFT_PUBLIC_URL")
@@ -38,7 +38,7 @@ def operators_listener(settings: Settings, *, shared: bool = False) -> socket.so
     host, _, port = settings.metrics_bind.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65535:
         raise SettingInvalid(f"WHYLEFT_METRICS_BIND is {settings.metrics_bind!r}: write host:port, as 127.0.0.1:9321.")
-    return bind(host.strip("[]"), int(port), shared=shared)
+    return bind(host, int(port), shared=shared)
 
 
 def operators(services: Services, listener: socket.socket | None) -> list[tuple[ASGIApp, socket.socket]]:
