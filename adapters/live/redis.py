@@ -19,6 +19,7 @@ from adapters.live.resp import RedisAddress, RedisLink, RedisLost, RedisRefused,
 log = structlog.get_logger()
 
 _VERSION_BYTES: Final = 16
+_PROBE_MS: Final = b"1"
 
 # Both are sixteen hexadecimal digits, so that the order of texts is the order of numbers; a missing key gives "".
 _KEEP_NEWEST: Final = b"""
@@ -37,7 +38,8 @@ class RedisStore:
     """Values, as bytes, by (project, visitor). For one event loop.
 
     ``layout`` names what the bytes mean: processes with another layout do not see each other's values. The keys of a
-    visitor share one hash tag, ``{project:visitor}``, for whoever spreads keys over several servers.
+    visitor share one hash tag, ``{project:visitor}``, for whoever spreads keys over several servers. ``lost``: there is
+    no connection that takes values; ``refused``: what Redis says of it, where it does.
     """
 
     def __init__(self, url: str, *, layout: str, keep_seconds: float, timeout: float) -> None:
@@ -52,6 +54,7 @@ class RedisStore:
         self._connected_at = 0.0
         self._closed = False
         self.lost = False
+        self.refused = ""
         self.failures = 0
 
     async def start(self) -> None:
@@ -115,19 +118,23 @@ class RedisStore:
             link = await RedisLink.open(self._address, within=self._timeout, lost=self._gone)
             try:
                 loaded: Reply = await link.ask(b"SCRIPT", b"LOAD", _KEEP_NEWEST)
+                if loaded != _SHA:
+                    raise RedisRefused("it numbers scripts otherwise")
+                # One that is full, a replica, or closed to this user answers all else, and takes no value.
+                await link.ask(b"EVALSHA", _SHA, b"1", self._prefix + b"probe}", b"%016x" % 0, _PROBE_MS)
             except BaseException:
                 await link.close()
                 raise
-            if loaded != _SHA:
-                raise RedisRefused("it numbers scripts otherwise")
-        except (RedisLost, RedisRefused) as error:
+        except RedisLost as error:
             self._failed(str(error))
+        except RedisRefused as error:
+            self._failed(str(error), refused=True)
         else:
             self._link = link
             self._connected_at = asyncio.get_running_loop().time()
             if self.lost:
                 log.info("redis_found_again")
-            self.lost = False
+            self.lost, self.refused = False, ""
         finally:
             self._connecting = None
 
@@ -140,7 +147,7 @@ class RedisStore:
             self._link = None
             self._failed(reason)
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str, *, refused: bool = False) -> None:
         self.failures += 1
         now = asyncio.get_running_loop().time()
         if self._connected_at and now - self._connected_at > LAST_RETRY:
@@ -148,6 +155,8 @@ class RedisStore:
         self._connected_at = 0.0
         self._retry_at = now + self._retry_after
         self._retry_after = min(LAST_RETRY, self._retry_after * 2)
-        if not self.lost:
+        # What follows names the script by its hash.
+        was, self.refused = self.refused, reason.partition(" script: ")[0].rstrip(".") if refused else ""
+        if not self.lost or self.refused != was:
             log.warning("redis_lost", why=reason)
         self.lost = True

@@ -37,7 +37,9 @@ class ProfilesInRedis(LiveProfiles):
     def trouble(self) -> str | None:
         """See LiveProfiles."""
         if self._redis.lost:
-            return "Redis cannot be reached; profiles come from this process's memory and from PostgreSQL"
+            refused = self._redis.refused
+            why = f"Redis takes no profiles ({refused})" if refused else "Redis cannot be reached"
+            return f"{why}; profiles come from this process's memory and from PostgreSQL"
         return None
 
     @property

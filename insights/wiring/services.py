@@ -233,7 +233,7 @@ def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: Liv
     meters.watch("whyleft_live_profiles", "Visitors whose profile is in memory.", lambda: len(profiles))
     meters.watch(
         "whyleft_live_store_lost",
-        "1 while the store that processes share cannot be reached.",
+        "1 while the store that processes share cannot be used.",
         lambda: profiles.trouble is not None,
     )
     meters.watch("whyleft_live_store_failures", "How often it was lost.", lambda: profiles.failures)

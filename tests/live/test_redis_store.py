@@ -258,3 +258,51 @@ def test_an_encrypted_connection_checks_whom_it_talks_to() -> None:
     assert address.tls is not None
     assert address.tls.check_hostname
     assert RedisAddress.of("redis://cache.example").tls is None
+
+
+async def test_one_that_is_full_is_lost_until_it_takes_values_again(redis: RedisServer) -> None:
+    redis.restart("--maxmemory-policy", "noeviction")
+    admin = redis_py.Redis.from_url(redis.url)
+    store = made(redis)
+    await store.start()
+    try:
+        await admin.config_set("maxmemory", "1")
+        store.put(*ADA, 1, b"x")
+        await until(lambda: store.lost)
+        # It answers whoever connects, and is not found again for that.
+        for _ in range(30):
+            with pytest.raises(RedisLost):
+                await store.fetch(*ADA)
+            await asyncio.sleep(0.02)
+        assert store.lost and store.refused.startswith("OOM command not allowed")
+        await admin.config_set("maxmemory", "0")
+        assert await found_again(store) is None
+        assert (store.lost, store.refused) == (False, "")
+    finally:
+        await store.stop()
+        await admin.aclose()
+
+
+async def test_what_redis_says_of_a_replica_and_of_a_user_who_may_not_write_is_told(redis: RedisServer) -> None:
+    admin = redis_py.Redis.from_url(redis.url)
+    await admin.acl_setuser("reader", enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-set"])
+    await admin.acl_setuser(
+        "whyleft",
+        enabled=True,
+        passwords=["+p"],
+        keys=["whyleft:*"],
+        commands=["+ping", "+select", "+get", "+del", "+script|load", "+evalsha", "+getrange", "+set"],
+    )
+    try:
+        for user, word in (("reader", "can't run this command"), ("nobody", "WRONGPASS"), ("whyleft", "")):
+            store = made(redis, redis.url.replace("//", f"//{user}:p@").replace("/0", "/1"))
+            await store.start()
+            assert word in store.refused and store.lost is bool(word)
+            await store.stop()
+        await admin.replicaof("127.0.0.1", str(free_port()))
+        store = made(redis)
+        await store.start()
+        assert store.refused.startswith("READONLY") and store.lost
+        await store.stop()
+    finally:
+        await admin.aclose()
