@@ -7,11 +7,29 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from alembic.script.revision import ResolutionError
+from alembic.util.exc import CommandError
+
+
+class SchemaNewer(Exception):
+    """Newer code brought the schema to a revision that this code does not know."""
 
 
 def upgrade(owner_url: str, migrations: Path) -> None:
-    """Runs every migration that this database has not had. Safe to run from several processes at once."""
-    command.upgrade(_config(owner_url, migrations), "head")
+    """Runs every migration that this database has not had. Safe to run from several processes at once.
+
+    Raises SchemaNewer; then nothing was changed.
+    """
+    try:
+        command.upgrade(_config(owner_url, migrations), "head")
+    except CommandError as error:
+        unknown = error.__cause__
+        if not isinstance(unknown, ResolutionError):
+            raise
+        raise SchemaNewer(
+            f"The schema of the database ({unknown.argument}) is newer than this code ({revisions(migrations)[-1]}), "
+            "and stays as it is: start the version that it belongs to, or restore a backup from before the upgrade."
+        ) from None
 
 
 def downgrade(owner_url: str, migrations: Path, to: str = "base") -> None:

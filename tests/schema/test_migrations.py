@@ -42,6 +42,18 @@ def test_an_empty_database_goes_up_down_and_up_again(postgres: EmbeddedPostgres)
     migrate.check(url, shipped("migrations"))
 
 
+def test_a_schema_of_newer_code_is_left_alone_and_named(postgres: EmbeddedPostgres) -> None:
+    name = f"newer_{uuid4().hex}"
+    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    url = postgres.url(name)
+    migrate.upgrade(url, shipped("migrations"))
+    query(url, "UPDATE alembic_version SET version_num = '9999' RETURNING 1")
+    with pytest.raises(migrate.SchemaNewer, match=r"\(9999\) is newer than this code"):
+        migrate.upgrade(url, shipped("migrations"))
+    assert query(url, "SELECT version_num FROM alembic_version") == [("9999",)]
+
+
 async def test_every_table_of_a_tenant_has_a_forced_policy(database_urls: DatabaseUrls, database: Database) -> None:
     await ensure_partitions(database)
     # Taken from the catalogue, so that a new table is covered without being named here.
