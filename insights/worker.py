@@ -57,12 +57,13 @@ async def forget_old_messages(database: Database) -> None:
     """Forgets which messages and webhooks came, once no sender brings them again."""
     async with database.transaction(None) as tx:
         projects = list(await tx.scalars(select(Project.id)))
+    now = await database.earlier(datetime.now(UTC))
     for project_id in projects:
         async with database.transaction(project_id) as tx:
             await forget_old(tx, project_id)
             await forget_old_receipts(tx, project_id)
-            await forget_old_reports(tx, project_id, datetime.now(UTC))
-            await forget_names(tx, project_id, datetime.now(UTC))
+            await forget_old_reports(tx, project_id, now)
+            await forget_names(tx, project_id, now)
 
 
 async def listen_for_flows(database: Database) -> None:

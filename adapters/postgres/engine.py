@@ -6,7 +6,9 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 from uuid import UUID
 
 import msgspec
@@ -71,6 +73,9 @@ def sqlalchemy_url(url: str) -> URL:
         raise DatabaseUrlInvalid(
             f"WHYLEFT_DATABASE_URL names {parsed.get_backend_name()!r}: only postgresql:// is supported."
         )
+    if parsed.host is not None and parsed.host.lower().startswith("%2f"):
+        # A socket's folder, as libpq's own documentation writes it.
+        parsed = parsed.set(host=unquote(parsed.host))
     return parsed.set(drivername="postgresql+psycopg")
 
 
@@ -84,15 +89,20 @@ def conninfo(url: str) -> str:
 
 def connect_options(urls: DatabaseUrls) -> dict[str, Any]:
     """How the application connects: with the role to take, so that even RESET ROLE returns to it, and bounded waits.
+    What the URL says of waits and options holds beside it; of the role it does not.
 
     Through a pooler nothing of a connection outlives its transaction: no start-up options, no prepared statements.
     """
+    said = sqlalchemy_url(urls.app).query
+    timeout = said.get("connect_timeout", "5")
     if urls.pooled:
-        return {"prepare_threshold": None, "connect_timeout": 5}
-    options = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+        return {"prepare_threshold": None, "connect_timeout": timeout}
+    options = ["-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"]
+    if "options" in said:
+        options.append(str(said["options"]))
     if urls.app_role is not None:
-        options += f" -c role={urls.app_role}"
-    return {"options": options, "connect_timeout": 5}
+        options.append(f"-c role={urls.app_role}")
+    return {"options": " ".join(options), "connect_timeout": timeout}
 
 
 def read_json(stored: bytes | str) -> Any:
@@ -145,6 +155,12 @@ class Database:
         async with self._sessions() as session, session.begin():
             await session.execute(text(f"SET LOCAL ROLE {DISPATCH_ROLE}"))
             yield session
+
+    async def earlier(self, now: datetime) -> datetime:
+        """The earlier of ``now`` and the database's time: what is erased for its age is old by both clocks."""
+        async with self.transaction(None) as tx:
+            there: datetime = (await tx.execute(text("SELECT clock_timestamp()"))).scalar_one()
+        return min(now, there)
 
     def connections_in_use(self) -> int:
         """How many connections are taken out of the pool now."""

@@ -97,6 +97,13 @@ def _delete_default(connection: psycopg.Connection, day: date) -> None:
             connection.execute("DELETE FROM event_default WHERE session_id < %s", [bound])
 
 
+def today(owner_url: str, now: datetime) -> date:
+    """The day (UTC) by ``now`` or by the database's clock, whichever is earlier: what is dropped is old by both."""
+    with psycopg.connect(conninfo(owner_url)) as connection:
+        [there] = connection.execute("SELECT clock_timestamp()").fetchone() or [now]
+    return min(now, there).astimezone(UTC).date()
+
+
 def kept_since(today: date, days: int) -> date:
     """The first day that is kept when ``days`` whole days before today are."""
     return today - timedelta(days=days)

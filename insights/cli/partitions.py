@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.postgres.partitions import drop_before, kept_since, outside, partitions
+from adapters.postgres.partitions import drop_before, kept_since, outside, partitions, today
 from insights.cli.options import DataDir
 from insights.cli.trouble import told
 from insights.settings import Settings
@@ -52,7 +52,7 @@ def drop(
     """
     with told():
         owner = shared_database(Settings.from_environment(data_dir=data_dir)).owner
-        first = kept_since(datetime.now(UTC).date(), keep_days)
+        first = kept_since(today(owner, datetime.now(UTC)), keep_days)
         if dry_run:
             old = [partition for partition in partitions(owner) if partition.day < first]
         else:

@@ -60,7 +60,9 @@ async def kept_by(database: Database, server_days: int) -> Kept:
 
 
 async def retain(database: Database, server_days: int, now: datetime) -> dict[str, int]:
-    """Erases what is older than is kept; returns how many rows of which table. Workers that meet do no harm."""
+    """Erases what is older than is kept, by ``now`` and by the database's clock; returns how many rows of which table.
+    Workers that meet do no harm."""
+    now = await database.earlier(now)
     kept = await kept_by(database, server_days)
     if kept.longest is not None:
         await _drop_days(database, now - timedelta(days=kept.longest))

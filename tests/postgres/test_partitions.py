@@ -12,7 +12,7 @@ from sqlalchemy import func, select, text
 
 from adapters.postgres import partitions
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
-from adapters.postgres.partitions import PartitionsNotDropped, drop_before
+from adapters.postgres.partitions import PartitionsNotDropped, drop_before, today
 from bench.visits import LEAVES, visit
 from insights.events.flush import SessionTimes
 from insights.events.record import Recorder
@@ -111,3 +111,9 @@ async def test_who_reads_the_events_all_the_time_is_named_and_nothing_waits_behi
 async def test_who_does_not_own_the_events_cannot_drop_them(database_urls: DatabaseUrls) -> None:
     with pytest.raises(PartitionsNotDropped, match="WHYLEFT_OWNER_DATABASE_URL"):
         drop_before(database_urls.app, date(2026, 3, 4))
+
+
+def test_today_is_the_earlier_of_both_clocks_days(database_urls: DatabaseUrls) -> None:
+    now = datetime.now(UTC)
+    assert today(database_urls.owner, now + timedelta(days=365)) <= datetime.now(UTC).date()
+    assert today(database_urls.owner, now - timedelta(days=365)) == (now - timedelta(days=365)).date()

@@ -97,6 +97,13 @@ async def test_visits_past_their_days_go_and_returning_visitors_keep_what_is_new
     assert await retain(api.services.database, 0, now) == {}
 
 
+async def test_a_clock_that_is_ahead_makes_nothing_old(api: Api) -> None:
+    await api.client.patch("/v1/privacy/settings", headers=api.headers, json={"keep_days": 30})
+    assert (await api.send(api.batch(api.event("page_viewed", {"path": "/"})))).json()["accepted"] == 1
+    assert await retain(api.services.database, 30, datetime.now(UTC) + timedelta(days=365)) == {}
+    assert len(await rows(api, Visitor)) == len(await rows(api, Event)) == 1
+
+
 async def test_a_device_that_faded_takes_nothing_of_its_person_along(api: Api) -> None:
     """Ada's old laptop goes: that she opted out, who her telephone belongs to and that it is hers stay."""
     now = datetime.now(UTC)
