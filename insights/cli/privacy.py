@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from insights.models import PrivacyRequest, Project
 from insights.privacy import requests
 from insights.privacy.export import export_visitors
 from insights.privacy.person import Asked, visitors_asked_for
+from insights.privacy.restored import Again, Gone, ask_again, list_erased, read_list
 from insights.privacy.retention import retain
 from insights.settings import Settings
 from insights.wiring.secrets import lost_keys
@@ -87,6 +89,47 @@ def export(
                 return await export_visitors(tx, found.id, await visitors_asked_for(tx, found.id, asked), asked)
 
         typer.echo(json_module.dumps(with_database(data_dir, command), indent=2, ensure_ascii=False, default=str))
+
+
+@app.command()
+def erased(data_dir: DataDir = None) -> None:
+    """List who was erased in the last 90 days, as keyed hashes: keep it beside your backups.
+
+    Example: [bold]whyleft privacy erased > erased.jsonl[/bold]
+    """
+    with told():
+
+        async def command(database: Database, settings: Settings) -> list[Gone]:
+            return await list_erased(database)
+
+        for gone in with_database(data_dir, command):
+            typer.echo(gone.line())
+
+
+@app.command()
+def erase_again(
+    listed: Annotated[Path, typer.Argument(help="What `whyleft privacy erased` printed.")], data_dir: DataDir = None
+) -> None:
+    """Erase in a restored database who was erased after its backup.
+
+    Example: [bold]whyleft privacy erase-again erased.jsonl[/bold]
+    """
+    with told():
+        try:
+            gone = list(read_list(listed.read_text("utf-8")))
+        except (OSError, UnicodeError) as error:
+            raise Refused(f"{listed} cannot be read ({type(error).__name__}).") from None
+
+        async def command(database: Database, settings: Settings) -> tuple[Again, int]:
+            again = await ask_again(database, gone, datetime.now(UTC))
+            return again, await requests.carry_out(database, lambda project_id, visitor_id: None)
+
+        again, done = with_database(data_dir, command)
+        screen.print(
+            f"{len(gone)} were erased by the list; {again.asked} of them were here again: {done} requests done."
+        )
+        if again.missing:
+            screen.print(f"{again.missing} are of projects that this database does not have.")
 
 
 @app.command("retain")

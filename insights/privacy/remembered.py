@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -21,10 +21,15 @@ _AT_ONCE: Final = 5_000
 async def remember(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], now: datetime) -> None:
     """These visitors were erased at ``now``."""
     key = digest_key(ring_of(tx), project_id)
-    digests = sorted(digest_of(key, visitor) for visitor in set(visitors))
+    await remember_digests(tx, project_id, {digest_of(key, visitor): now for visitor in visitors})
+
+
+async def remember_digests(tx: AsyncSession, project_id: UUID, erased_at: Mapping[bytes, datetime]) -> None:
+    """Those behind these digests were erased then."""
+    digests = sorted(erased_at)
     for start in range(0, len(digests), _AT_ONCE):
         rows = [
-            {"project_id": project_id, "digest": digest, "erased_at": now}
+            {"project_id": project_id, "digest": digest, "erased_at": erased_at[digest]}
             for digest in digests[start : start + _AT_ONCE]
         ]
         new = insert(ErasedVisitor).values(rows)
