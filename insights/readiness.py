@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import structlog
@@ -18,7 +18,7 @@ log = structlog.get_logger()
 ANSWER_WITHIN: Final = 2.0
 ASK_AGAIN: Final = 1.0
 CLOCKS_APART: Final = 10.0
-"""Seconds. Leases, schedules and what is kept go by each machine's own clock, and a lease lasts a minute."""
+"""Seconds from which on a machine's clock is wrong, and not the answer late: a lease lasts a minute."""
 NO_TABLE, NOT_ALLOWED = "42P01", "42501"
 
 
@@ -26,7 +26,8 @@ class Readiness:
     """Whether this process is ready. ``draining`` is set once, when it was told to end.
 
     ``revisions``: the schema's revisions that this code knows, oldest first. ``blocked``: why it can take no more, as a
-    sentence. ``trouble``: what it can do without, as a sentence. ``clock``: this machine's.
+    sentence. ``trouble``: what it can do without, as a sentence. ``clock``: this machine's. ``follow`` is told how far
+    that is ahead of the database's whenever it was looked at: nothing as long as both are as good as the same.
     """
 
     def __init__(
@@ -36,12 +37,14 @@ class Readiness:
         blocked: Callable[[], str | None] = lambda: None,
         trouble: Callable[[], str | None] = lambda: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        follow: Callable[[timedelta], None] = lambda ahead: None,
     ) -> None:
         self._database = database
         self._revisions = list(revisions)
         self._blocked = blocked
         self._trouble = trouble
         self._clock = clock
+        self._follow = follow
         self._ahead = 0.0
         self.draining = False
 
@@ -68,7 +71,7 @@ class Readiness:
         if abs(self._ahead) < CLOCKS_APART:
             return None
         apart = f"{abs(self._ahead):,.0f} s {'ahead of' if self._ahead > 0 else 'behind'} the database's"
-        return f"this machine's clock is {apart}: work is done too early or twice"
+        return f"this machine's clock is {apart}: events are dated by it, work goes by the database's"
 
     async def schema_trouble(self) -> str | None:
         """What is wrong with the database or its schema; None when this code can work on it."""
@@ -79,6 +82,7 @@ class Readiness:
                 row = asked.one_or_none()
                 found = None if row is None else row[0]
                 self._ahead = 0.0 if row is None else (self._clock() - row[1]).total_seconds()
+                self._follow(timedelta(seconds=self._ahead if abs(self._ahead) >= CLOCKS_APART else 0))
         except DBAPIError as error:
             # The right to read it came with a revision of its own: whoever may not, stands before that one.
             if getattr(error.orig, "sqlstate", None) not in (NO_TABLE, NOT_ALLOWED):

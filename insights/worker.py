@@ -35,17 +35,16 @@ PARTITION_DAYS_AHEAD = 7
 PARTITION_DAYS_BACK = 2
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 LOOK_AT_CLOCK = 30.0
-"""Seconds between two looks whether the clock was set back."""
+"""Seconds between two looks whether the clock was set, and is still the database's."""
 
 
 async def ensure_partitions(database: Database) -> int:
     """Makes the event partitions of the coming days; returns how many were missing."""
-    first = (datetime.now(UTC) - timedelta(days=PARTITION_DAYS_BACK)).date()
     async with database.transaction(None) as tx:
         made = (
             await tx.execute(
-                text("SELECT ensure_event_partitions(:first, :days)"),
-                {"first": first, "days": PARTITION_DAYS_BACK + 1 + PARTITION_DAYS_AHEAD},
+                text("SELECT ensure_event_partitions((now() AT TIME ZONE 'UTC')::date - :back, :days)"),
+                {"back": PARTITION_DAYS_BACK, "days": PARTITION_DAYS_BACK + 1 + PARTITION_DAYS_AHEAD},
             )
         ).scalar_one()
     if made:
@@ -99,11 +98,8 @@ class Tick:
 
 def ticks(services: Services) -> list[Tick]:
     """Everything that goes by the clock alone. What must not be lost is a row with a due time, and no tick."""
-    database, channels = services.database, services.channels
+    database, channels, now = services.database, services.channels, services.clock
     codes = CodeMirror(database, channels)
-
-    def now() -> datetime:
-        return datetime.now(UTC)
 
     async def keep_house() -> None:
         await ensure_partitions(database)
@@ -138,7 +134,7 @@ async def work(services: Services, stop: asyncio.Event) -> None:
             group.create_task(services.runner.serve(stop), name="flow runner")
             group.create_task(services.uptake.serve(stop), name="flow uptake")
             group.create_task(services.learner.serve(stop), name="learner")
-            group.create_task(_follow_clock(scheduler, stop), name="clock")
+            group.create_task(_follow_clock(services, scheduler, stop), name="clock")
     finally:
         scheduler.shutdown(wait=False)
         await services.classifiers.close()
@@ -152,8 +148,9 @@ def bring_forward(scheduler: AsyncIOScheduler, now: datetime) -> int:
     return len(late)
 
 
-async def _follow_clock(scheduler: AsyncIOScheduler, stop: asyncio.Event) -> None:
+async def _follow_clock(services: Services, scheduler: AsyncIOScheduler, stop: asyncio.Event) -> None:
     while not stop.is_set():
+        await services.readiness.schema_trouble()
         if count := bring_forward(scheduler, datetime.now(UTC)):
             log.warning("clock_was_set_back", ticks=count)
         with contextlib.suppress(TimeoutError):

@@ -73,6 +73,11 @@ def sqlalchemy_url(url: str) -> URL:
         raise DatabaseUrlInvalid(
             f"WHYLEFT_DATABASE_URL names {parsed.get_backend_name()!r}: only postgresql:// is supported."
         )
+    if "search_path" in str(parsed.query.get("options", "")):
+        raise DatabaseUrlInvalid(
+            "WHYLEFT_DATABASE_URL sets search_path: the tables are in the schema public, so leave it out. To keep them "
+            "apart from others give them a database of their own."
+        )
     if parsed.host is not None and parsed.host.lower().startswith("%2f"):
         # A socket's folder, as libpq's own documentation writes it.
         parsed = parsed.set(host=unquote(parsed.host))

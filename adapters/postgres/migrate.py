@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from alembic.script.revision import ResolutionError
 from alembic.util.exc import CommandError
+from sqlalchemy.exc import ProgrammingError
+
+NOT_ALLOWED: Final = "42501"
 
 
-class SchemaNewer(Exception):
+class SchemaUnchanged(Exception):
+    """The schema stays as it is; the message says why, and what to do."""
+
+
+class SchemaNewer(SchemaUnchanged):
     """Newer code brought the schema to a revision that this code does not know."""
+
+
+class SchemaNotOurs(SchemaUnchanged):
+    """The login may not change the schema."""
 
 
 def upgrade(owner_url: str, migrations: Path) -> None:
     """Runs every migration that this database has not had. Safe to run from several processes at once.
 
-    Raises SchemaNewer; then nothing was changed.
+    Raises SchemaNewer, SchemaNotOurs; then nothing was changed.
     """
     try:
         command.upgrade(_config(owner_url, migrations), "head")
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != NOT_ALLOWED:
+            raise
+        raise SchemaNotOurs(
+            f"The schema has to be brought up to date, and this login may not ({str(error.orig).splitlines()[0]}): run "
+            "`whyleft migrate` with the URL of its owner as WHYLEFT_OWNER_DATABASE_URL."
+        ) from None
     except CommandError as error:
         unknown = error.__cause__
         if not isinstance(unknown, ResolutionError):

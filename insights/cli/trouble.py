@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.postgres.embedded_errors import EmbeddedPostgresError
 from adapters.postgres.engine import APP_ROLE, DatabaseUrlInvalid
-from adapters.postgres.migrate import SchemaNewer
+from adapters.postgres.migrate import SchemaUnchanged
 from adapters.postgres.partitions import PartitionsNotDropped
 from adapters.postgres.personal import KeyUnknown
 from flows.errors import FlowInvalid
@@ -42,7 +42,7 @@ def told() -> Iterator[None]:
         KeyUnknown,
         ChannelMisconfigured,
         PartitionsNotDropped,
-        SchemaNewer,
+        SchemaUnchanged,
     ) as error:
         _end(str(error))
     except FlowInvalid as error:

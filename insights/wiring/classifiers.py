@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from adapters.llm.openai_client import OpenAiModel
@@ -42,10 +43,12 @@ def looker_of(settings: Settings, database: Database) -> tuple[Looker, ProjectCl
     return looker(settings, database, classifiers), classifiers
 
 
-def looker(settings: Settings, database: Database, classifiers: ProjectClassifiers) -> Looker:
+def looker(
+    settings: Settings, database: Database, classifiers: ProjectClassifiers, clock: Callable[[], datetime] = now
+) -> Looker:
     """Whoever looks for patterns, with these models to tell of them."""
     teller = Teller(database, classifiers, timedelta(seconds=settings.llm_deadline_seconds))
-    return Looker(database, teller, now)
+    return Looker(database, teller, clock)
 
 
 def default_wishes(settings: Settings) -> InsightWishes:

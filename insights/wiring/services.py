@@ -52,7 +52,7 @@ from insights.traffic.limits import Traffic
 from insights.wiring.bounds import event_limits, session_times, traffic_of
 from insights.wiring.channels import channels_of, provider_line
 from insights.wiring.classifiers import classifiers_of, looker
-from insights.wiring.clock import now
+from insights.wiring.clock import SharedClock
 from insights.wiring.intake import live_profiles, reception
 from insights.wiring.post import post
 from insights.wiring.secrets import personal_ring, sealer, signing_secret_of
@@ -63,6 +63,7 @@ class Services:
     """Everything a process may use. Nothing in it has started yet."""
 
     settings: Settings
+    clock: SharedClock
     signing_secret: bytes
     database: Database
     keys: KeyRing
@@ -123,6 +124,7 @@ class Place:
 
 def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Services:
     """The services of one process."""
+    clock = SharedClock()
     ring = personal_ring(settings)
     database = Database(urls, ring=ring)
     meters = Meters(tracing.tracer())
@@ -156,6 +158,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     way_in = reception(settings, database, recorder, profiles)
     return Services(
         settings=settings,
+        clock=clock,
         signing_secret=signing_secret,
         database=database,
         keys=KeyRing(database),
@@ -180,7 +183,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         wishes=wishes,
         classifiers=classifiers,
         closer=SessionCloser(
-            database, classifiers, now, lease=timedelta(seconds=settings.lease_seconds), meters=meters
+            database, classifiers, clock, lease=timedelta(seconds=settings.lease_seconds), meters=meters
         ),
         runner=Runner(
             database,
@@ -189,7 +192,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             facts=VisitorFacts(),
             knowledge=VisitorKnowledge(),
             holdout=PeopleHeldOut(),
-            clock=now,
+            clock=clock,
             lease=timedelta(seconds=settings.lease_seconds),
             meters=meters,
         ),
@@ -198,18 +201,18 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             knowledge=VisitorKnowledge(),
             people=ShopPeople(),
             scene=VisitScene(),
-            clock=now,
+            clock=clock,
             lease=timedelta(seconds=settings.lease_seconds),
             meters=meters,
         ),
-        learner=Learner(database, now),
-        looker=looker(settings, database, classifiers),
+        learner=Learner(database, clock),
+        looker=looker(settings, database, classifiers, clock),
         messenger=Messenger(
             database,
             ways,
             Letters(database, public_url=settings.public_url, signing_secret=signing_secret),
             sealing,
-            now,
+            clock,
             allow_private=settings.webhook_allow_private,
         ),
         meters=meters,
@@ -219,6 +222,8 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
             migrate.revisions(shipped("migrations")),
             lambda: recorder.blocked,
             lambda: recorder.trouble or (OTHER_KEY if ring.lacking else profiles.trouble),
+            clock=clock.machine,
+            follow=clock.follow,
         ),
         traffic=traffic,
         forgetting=Forgetting(urls, forgets),

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import text
 
 from adapters.postgres.embedded import EmbeddedPostgres
-from adapters.postgres.engine import Database, DatabaseUrls, connect_options, conninfo
+from adapters.postgres.engine import Database, DatabaseUrlInvalid, DatabaseUrls, connect_options, conninfo
 from adapters.postgres.pipe import Pipe
 
 
@@ -73,3 +73,8 @@ async def test_options_and_waits_of_the_url_hold_beside_our_own(database_urls: D
     assert by_pool == by_pipe == ("12MB", "3s", "whyleft_app", "1min")
     assert connect_options(urls)["connect_timeout"] == "7"
     assert connect_options(DatabaseUrls.from_settings(url, url, pooled=True))["connect_timeout"] == "7"
+
+
+def test_another_schema_is_refused_before_half_of_it_is_used() -> None:
+    with pytest.raises(DatabaseUrlInvalid, match="search_path"):
+        conninfo("postgresql://u@h/d?options=-csearch_path%3Dshop")

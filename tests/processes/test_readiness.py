@@ -16,7 +16,10 @@ from adapters.postgres import migrate
 from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
 from insights.readiness import Readiness
+from insights.settings import Settings
 from insights.shipped import shipped
+from insights.wiring.clock import SharedClock
+from insights.wiring.services import build
 from tests.e2e.server import free_port
 
 REVISIONS = migrate.revisions(shipped("migrations"))
@@ -115,6 +118,27 @@ async def test_a_clock_that_is_not_the_databases_is_named_to_operators(
     readiness = Readiness(database, REVISIONS, clock=lambda: datetime.now(UTC) + timedelta(hours=hours))
     assert await readiness.missing() is None
     assert said in readiness.ready if said else readiness.ready == "ok"
+
+
+@pytest.mark.parametrize("days", [365, -365])
+async def test_work_goes_by_the_databases_clock_where_the_machines_is_wrong(database: Database, days: int) -> None:
+    wrong = timedelta(days=days)
+    clock = SharedClock(lambda: datetime.now(UTC) + wrong)
+    readiness = Readiness(database, REVISIONS, clock=clock.machine, follow=clock.follow)
+    await readiness.missing()
+    assert abs(clock() - datetime.now(UTC)) < timedelta(hours=1)
+    # Set right, it counts itself again.
+    wrong = timedelta()
+    await readiness.missing()
+    assert (readiness.ready, abs(clock() - clock.machine()) < timedelta(hours=1)) == ("ok", True)
+
+
+async def test_the_processes_own_work_is_given_that_clock(database_urls: DatabaseUrls, tmp_path: Path) -> None:
+    services = build(Settings(data_dir=tmp_path), database_urls)
+    services.clock.follow(timedelta(days=365))
+    kept = {name: vars(getattr(services, name)) for name in ("closer", "runner", "uptake", "looker", "messenger")}
+    assert {name for name, fields in kept.items() if fields.get("_clock") is services.clock} == set(kept)
+    await services.database.close()
 
 
 async def test_who_drains_is_not_ready_whatever_the_database_says(database: Database) -> None:

@@ -54,6 +54,17 @@ def test_a_schema_of_newer_code_is_left_alone_and_named(postgres: EmbeddedPostgr
     assert query(url, "SELECT version_num FROM alembic_version") == [("9999",)]
 
 
+def test_a_login_that_may_not_change_the_schema_is_told_whose_to_use(postgres: EmbeddedPostgres) -> None:
+    name = f"foreign_{uuid4().hex}"
+    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    with pytest.raises(migrate.SchemaNotOurs, match="WHYLEFT_OWNER_DATABASE_URL"):
+        migrate.upgrade(postgres.url(name, "whyleft_app"), shipped("migrations"))
+    migrate.upgrade(postgres.url(name), shipped("migrations"))
+    # One that is up to date leaves nothing to be done.
+    migrate.upgrade(postgres.url(name, "whyleft_app"), shipped("migrations"))
+
+
 async def test_every_table_of_a_tenant_has_a_forced_policy(database_urls: DatabaseUrls, database: Database) -> None:
     await ensure_partitions(database)
     # Taken from the catalogue, so that a new table is covered without being named here.
