@@ -100,7 +100,7 @@ async def erase_visitors(
         tx,
         delete(LiveClaim).where(
             LiveClaim.project_id == project_id,
-            LiveClaim.key.in_([*(visitor.bytes for visitor in visitors), *await _mailboxes(tx, project_id, names)]),
+            LiveClaim.key.in_(await claim_keys(tx, project_id, visitors, names)),
         ),
     )
     for table in tables_of_visitors():
@@ -132,10 +132,13 @@ async def _names_that_stay(
     return stay | {name.lower() for name in stay} | {name for name in names if name.lower() in stay}
 
 
-async def _mailboxes(tx: AsyncSession, project_id: UUID, names: Collection[str]) -> list[bytes]:
-    """The keys that these names' mailboxes are counted by."""
+async def claim_keys(
+    tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], names: Collection[str]
+) -> list[bytes]:
+    """The keys that these visitors' turns, and those of these names' mailboxes, are counted by."""
     salt = await tx.scalar(select(Shop.salt).where(Shop.project_id == project_id))
-    return [] if salt is None else [key for name in names if (key := mailbox_key(salt, name)) is not None]
+    mailboxes = [] if salt is None else [key for name in names if (key := mailbox_key(salt, name)) is not None]
+    return [*(visitor.bytes for visitor in visitors), *mailboxes]
 
 
 async def erase_everybody(tx: AsyncSession, project_id: UUID) -> dict[str, int]:

@@ -12,8 +12,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.models import FlowRun, RunEvent, Suppression
-from insights.models import IdentityLink, Visitor
-from insights.privacy.erase import names_of, rejected_of, tables_of_visitors
+from insights.models import Decision, IdentityLink, LiveClaim, Reward, Visitor
+from insights.privacy.erase import claim_keys, names_of, rejected_of, tables_of_visitors
 from insights.privacy.person import Asked
 
 
@@ -22,16 +22,20 @@ async def export_visitors(
 ) -> dict[str, Any]:
     """Table → rows of these visitors and of the names they go by, each a JSON object; tables without any are left out.
 
-    The same rows that ``erase_visitors`` erases, opened.
+    The same rows that ``erase_visitors`` erases, opened, but for answers to the shop's own requests that name them:
+    those name others as well.
     """
     visitors = sorted(set(visitor_ids))
     names = await names_of(tx, project_id, visitors, asked)
     texts = [*names, *map(str, visitors)]
     runs = select(FlowRun.id).where(FlowRun.project_id == project_id, FlowRun.visitor_id.in_(visitors))
+    decisions = select(Decision.id).where(Decision.project_id == project_id, Decision.visitor_id.in_(visitors))
     tables: list[tuple[Any, Any]] = [(Visitor.__table__, Visitor.__table__.c.id.in_(visitors))]
     tables += [(table, table.c.visitor_id.in_(visitors)) for table in tables_of_visitors()]
     tables += [
         (RunEvent.__table__, RunEvent.run_id.in_(runs)),
+        (Reward.__table__, Reward.decision_id.in_(decisions)),
+        (LiveClaim.__table__, LiveClaim.key.in_(await claim_keys(tx, project_id, visitors, names))),
         (IdentityLink.__table__, or_(IdentityLink.subject.in_(texts), IdentityLink.name.in_(texts))),
         (Suppression.__table__, Suppression.recipient.in_(list(names))),
     ]

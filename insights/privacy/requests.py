@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -11,11 +13,13 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
+from adapters.postgres.personal import KeyUnknown
+from flows.models import Conversion
 from insights.errors import NotFound
 from insights.events.erased import EVERYBODY
 from insights.models import PrivacyRequest, Project, Visitor
 from insights.privacy.elsewhere import hand_on, hand_on_everybody
-from insights.privacy.erase import erase_everybody, erase_visitors
+from insights.privacy.erase import erase_everybody, erase_visitors, names_of
 from insights.privacy.export import export_visitors
 from insights.privacy.forgetting import Forget, tell
 from insights.privacy.person import Asked, visitors_asked_for
@@ -107,11 +111,14 @@ async def _carry_out(database: Database, project_id: UUID, request_id: UUID, for
             gone = {EVERYBODY}
             await hand_on_everybody(tx, request, datetime.now(UTC))
             request.outcome = await erase_everybody(tx, project_id)
+            await _forget_exports(tx, project_id, None, datetime.now(UTC))
         else:
             asked = Asked.of(request.who)
             gone = visitors = await visitors_asked_for(tx, project_id, asked)
             await hand_on(tx, request, visitors, asked, datetime.now(UTC))
+            theirs = await _all_of(tx, project_id, visitors, asked)
             request.outcome = await erase_visitors(tx, project_id, visitors, asked)
+            await _forget_exports(tx, project_id, theirs, datetime.now(UTC))
         await remember(tx, project_id, gone, datetime.now(UTC))
         await tell(tx, project_id, visitors)
         request.who = {}
@@ -121,3 +128,37 @@ async def _carry_out(database: Database, project_id: UUID, request_id: UUID, for
         # At once here; the other processes hear of it.
         forget(project_id, visitor_id)
     return True
+
+
+async def _all_of(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], asked: Asked) -> set[str]:
+    """Whatever a request may have called these people by: names, devices, orders."""
+    orders = await tx.scalars(
+        select(Conversion.key).where(Conversion.project_id == project_id, Conversion.visitor_id.in_(sorted(visitors)))
+    )
+    names = await names_of(tx, project_id, visitors, asked)
+    return {*names, *map(str, visitors), *_orders([*orders, *asked.orders])}
+
+
+def _orders(numbers: Collection[str]) -> set[str]:
+    # A customer may have the number of an order.
+    return {f"order {number}" for number in numbers}
+
+
+async def _forget_exports(tx: AsyncSession, project_id: UUID, theirs: AbstractSet[str] | None, now: datetime) -> None:
+    """Whoever is erased asked before, perhaps, for what is stored of them: that somebody did stays, not who.
+
+    ``theirs``: what they are called by, None for everybody. There is nothing left to hand over to who still waits.
+    """
+    exports = await tx.scalars(
+        select(PrivacyRequest.id).where(PrivacyRequest.project_id == project_id, PrivacyRequest.kind == "export_person")
+    )
+    for request_id in exports.all():
+        try:
+            row = await tx.get_one(PrivacyRequest, (project_id, request_id))
+        except KeyUnknown:
+            # What nobody can open says of nobody who they are.
+            continue
+        asked = Asked.of(row.who)
+        said = {*asked.names, *(name.lower() for name in asked.names), *map(str, asked.visitors)}
+        if row.who and (theirs is None or not theirs.isdisjoint(said | _orders(asked.orders))):
+            row.who, row.done_at = {}, row.done_at or now

@@ -102,6 +102,11 @@ async def test_after_the_erasure_there_is_no_row_and_no_word_left(
     found = {name for name, _ in hits(database_urls.owner, place.project, planted)}
     whose = {name for name, (owner, _) in data_map(repository).items() if owner == "visitors"}
     assert found >= whose - PROOFS - {"answered_request", "rejected_event"}
+    # They wanted to know first what is stored of them: all of it, but for answers that name others as well.
+    known = await place.ask("POST", "/v1/privacy/requests", json={"kind": "export", "email": EMAIL})
+    waiting = await place.ask("POST", "/v1/privacy/requests", json={"kind": "export", "visitor": place.visitor})
+    handed = await place.ask("GET", f"/v1/privacy/requests/{known['id']}/export")
+    assert set(handed) >= whose - PROOFS - {"answered_request"}
     asked = await place.ask("POST", "/v1/privacy/requests", json={"kind": "erase", "email": EMAIL})
     assert await carry_out(place.services.database, place.services.profiles.forget) == 1
     assert hits(database_urls.owner, place.project, [*WORDS, *planted]) == []
@@ -109,6 +114,10 @@ async def test_after_the_erasure_there_is_no_row_and_no_word_left(
         row for row in (await place.ask("GET", "/v1/privacy/requests"))["requests"] if row["id"] == asked["id"]
     ]
     assert request["who"] == {}
+    before = {row["id"]: row for row in (await place.ask("GET", "/v1/privacy/requests"))["requests"]}
+    for earlier in (known, waiting):
+        assert before[earlier["id"]]["who"] == {}
+        assert before[earlier["id"]]["done_at"] is not None
     assert set(request["outcome"]) >= whose - PROOFS
     # A second look finds nobody.
     exported = await place.ask("POST", "/v1/privacy/requests", json={"kind": "export", "email": EMAIL})

@@ -63,6 +63,15 @@ async def test_a_customer_may_have_what_is_stored_and_a_shop_may_leave(api: Api)
         assert await rows(api, table) == []
 
 
+async def test_who_is_known_by_an_order_alone_is_erased_by_what_the_page_called_it(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    await api.send(api.batch(api.event("purchased", {"order_id": "gid://shopify/OrderIdentity/77"})))
+    await shopify(api, path, "customers/redact", {"customer": {"id": 1}, "orders_to_redact": [77]})
+    assert await carry_out(api.services.database, lambda project, visitor: None) == 1
+    for table in (Visitor, Event, Session, Conversion):
+        assert await rows(api, table) == []
+
+
 async def test_a_request_that_cannot_be_read_holds_up_no_other(api: Api) -> None:
     batch = api.batch(api.event("identified", {"email": "gone@shop.example"}))
     await api.send(batch)
