@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
@@ -218,7 +218,7 @@ class HeardProviderEvent(Tenant, Base):
 
 class Conversion(Tenant, Base):
     """A visitor bought. ``key`` is the shop's order id; ``session_id`` the one visit that it counts in, NULL where that
-    was not kept."""
+    was not kept. ``by_server``: a server that proved itself told of it, not only pages, which may say any number."""
 
     __tablename__ = "conversion"
     __table_args__ = (Index("ix_conversion_project_id_visitor_id", "project_id", "visitor_id", "occurred_at"),)
@@ -229,6 +229,7 @@ class Conversion(Tenant, Base):
     value_minor: Mapped[int | None] = mapped_column(BigInteger)
     currency: Mapped[str | None]
     session_id: Mapped[UUID | None]
+    by_server: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class Suppression(Tenant, Base):

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, cast, func, insert, select, text, update
+from sqlalchemy import ARRAY, ColumnElement, Text, case, cast, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -89,13 +89,15 @@ async def record_conversion(
     same_person: Collection[UUID] = (),
     group: str | None = None,
     session_id: UUID | None = None,
+    by_server: bool = False,
 ) -> int:
     """Stores that a visitor bought and cancels their unfinished runs that end on it; returns how many.
 
     ``same_person`` are the visitor's other devices: their runs end as well. What triggered a run after the purchase is
     another matter, unless it is of the trigger group ``group``: the visit ``session_id`` that the purchase belongs to,
-    thought to have ended without one. An order that is stored stays that visitor's and visit's. Whether a send goes out
-    is decided by who commits first: the gate and this take the same locks.
+    thought to have ended without one. An order that is stored stays that visitor's and visit's, unless only pages told
+    of it, which may say any number, and now a server does that proves itself (``by_server``): its word outranks theirs.
+    Whether a send goes out is decided by who commits first: the gate and this take the same locks.
     """
     people = {visitor_id, *same_person}
     await lock_visitors(tx, people)
@@ -107,17 +109,31 @@ async def record_conversion(
         value_minor=value_minor,
         currency=currency,
         session_id=session_id,
+        by_server=by_server,
     )
+    new = told.excluded
+    theirs = Conversion.visitor_id.in_(people)
+    outranked = new.by_server & ~Conversion.by_server
     # Pages often know only that there was an order, and the shop's server says what it came to.
-    silent = Conversion.value_minor.is_(None) | Conversion.currency.is_(None)
+    silent = (Conversion.value_minor.is_(None) | Conversion.currency.is_(None)) & new.value_minor.is_not(None)
+    taken = outranked & ~theirs
+    told_worth = taken | new.value_minor.is_not(None)
     await tx.execute(
         told.on_conflict_do_update(
             index_elements=[Conversion.project_id, Conversion.key],
             set_={
-                "value_minor": told.excluded.value_minor,
-                "currency": func.coalesce(told.excluded.currency, Conversion.currency),
+                "visitor_id": case((taken, new.visitor_id), else_=Conversion.visitor_id),
+                "session_id": case((taken, new.session_id), else_=Conversion.session_id),
+                "occurred_at": case((taken, new.occurred_at), else_=Conversion.occurred_at),
+                "value_minor": case((told_worth, new.value_minor), else_=Conversion.value_minor),
+                "currency": case(
+                    (taken, new.currency),
+                    (told_worth, func.coalesce(new.currency, Conversion.currency)),
+                    else_=Conversion.currency,
+                ),
+                "by_server": Conversion.by_server | new.by_server,
             },
-            where=silent & told.excluded.value_minor.is_not(None),
+            where=outranked | (silent & (theirs | new.by_server | ~Conversion.by_server)),
         )
     )
     ending: list[ColumnElement[bool]] = [

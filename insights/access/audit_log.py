@@ -82,6 +82,7 @@ NOT_AUDITED: Final = {
     "model_batch": "made by the process",
     "model_spend": "counted by the process",
     "notice": "made by the process; each says what became of it",
+    "order_claim": "happened in the shop",
     "pattern": "found by the process; older ones are kept",
     "pattern_look": "counted by the process",
     "person": "happened in the shop",

@@ -28,6 +28,7 @@ from insights.api.safe_headers import READABLE, SAFE, Header
 from insights.decisions.decide import Choice
 from insights.decisions.pivots import withdrawn
 from insights.errors import TooMany, WhyleftError
+from insights.events.dialects.names import TABS
 from insights.events.entry import Entry
 from insights.events.erased import only_after
 from insights.events.reading import read_batch
@@ -141,11 +142,12 @@ class Ingest:
         project_id = key.project_id
         if until := await self._recorder.erased_until(project_id, reading.batch.visitor):
             reading = only_after(reading, until)
-        entry = _entry(project_id, reading, received_ms)
+        by_server = key.kind == "secret"
+        entry = _entry(project_id, reading, received_ms, by_server)
         if key.kind == "write" and not AFTERWARDS.isdisjoint(entry.types):
             # A write key stands in every page: with it, anybody could take back anybody's order.
             reading = refuse_types(reading, AFTERWARDS, SERVERS_ONLY)
-            entry = _entry(project_id, reading, received_ms)
+            entry = _entry(project_id, reading, received_ms, by_server)
         batch = reading.batch
         if batch.page is not None and "page_viewed" in entry.types:
             for event in batch.events:
@@ -218,15 +220,17 @@ def _complete(event: WireEvent, url: str | None, title: str | None, referrer: st
             event.props[name] = value[:4096]
 
 
-def _entry(project_id: UUID, reading: Reading, received_ms: int) -> Entry:
+def _entry(project_id: UUID, reading: Reading, received_ms: int, by_server: bool) -> Entry:
     batch = reading.batch
     url = batch.page.url if batch.page else None
     page_url = url[:4096] if url else None
+    # What came through another dialect is told by its tab. Here anybody may say any.
+    tab = "" if batch.tab in TABS else batch.tab
     return Entry(
         project_id=project_id,
         visitor_id=batch.visitor,
         session_id=batch.session,
-        tab=batch.tab,
+        tab=tab,
         page_url=page_url,
         received_ms=received_ms,
         events=batch.events,
@@ -234,13 +238,14 @@ def _entry(project_id: UUID, reading: Reading, received_ms: int) -> Entry:
         envelope={
             "visitor": str(batch.visitor),
             "session": str(batch.session),
-            "tab": batch.tab,
+            "tab": tab,
             "page_url": page_url,
             "skew_ms": reading.skew_ms,
         }
         if reading.rejected
         else {},
         behind_ms=reading.behind_ms,
+        by_server=by_server,
     )
 
 

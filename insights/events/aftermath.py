@@ -53,7 +53,14 @@ async def write_aftermath(tx: AsyncSession, project_id: UUID, entries: Sequence[
 def _said(entries: Iterable[Entry], news: News) -> list[Said]:
     """What is new in these entries and says something of people."""
     return [
-        Said(entry.visitor_id, entry.session_id, event, ms_to_datetime(entry.received_ms), entry.behind_ms)
+        Said(
+            entry.visitor_id,
+            entry.session_id,
+            event,
+            ms_to_datetime(entry.received_ms),
+            entry.behind_ms,
+            entry.by_server,
+        )
         for entry in entries
         if not CONSEQUENTIAL.isdisjoint(entry.types)
         for event in entry.events

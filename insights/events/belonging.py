@@ -7,7 +7,7 @@ visit of its own that bought, beside the one that it was placed in.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -16,10 +16,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.triggers import are_in_runs, record_conversion
 from insights.events.dialects.translation import Who
-from insights.events.orders import placed
+from insights.events.order_claims import believed
+from insights.events.orders import Placed, confirm, placed
 from insights.identity.named import visitors_named
 from insights.identity.together import visitors_together
-from insights.models import Session
+from insights.models import Session, Visitor
 from insights.vocabulary.ids import ms_to_datetime
 
 
@@ -35,6 +36,8 @@ class ToldOrder:
     who: Who
     session: str | None
     trusted: bool
+    value_minor: int | None
+    currency: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +53,16 @@ class Home:
 async def homes_of(
     tx: AsyncSession, project_id: UUID, orders: Collection[ToldOrder], *, gap_ms: int
 ) -> dict[UUID, Home]:
-    """The homes of those orders that have another than their message says, by their events' ids."""
+    """The homes of those orders that have another than their message says, by their events' ids. A server that proves
+    itself confirms what a page told of its order, where the page is believed."""
     if not orders:
         return {}
     stored = {order.key: order for order in await placed(tx, project_id, {order.key for order in orders})}
     homes: dict[UUID, Home] = {}
-    for order in orders:
+    for order in sorted(orders, key=lambda one: one.key):
         before = stored.get(order.key)
+        if before is not None and order.trusted and not before.by_server:
+            before = await _as_claimed(tx, project_id, order, before)
         if before is not None:
             homes[order.event_id] = Home(before.visitor_id, before.session_id, before.worth_known)
             if not order.trusted:
@@ -70,6 +76,25 @@ async def homes_of(
             if theirs and (found := await _nearest(tx, project_id, theirs, order.at_ms, gap_ms)) is not None:
                 homes[order.event_id] = found
     return homes
+
+
+async def _as_claimed(tx: AsyncSession, project_id: UUID, order: ToldOrder, before: Placed) -> Placed | None:
+    """An order that only pages told of, as the one that is believed says; None: none is."""
+    customer = {order.visitor_id, *await _devices(tx, project_id, order)}
+    claim = await believed(tx, project_id, order.key, order.at_ms, customer)
+    if claim is None or (claim.visitor_id not in customer and await _names_a_visitor(tx, project_id, order)):
+        return None
+    if claim.visitor_id != before.visitor_id:
+        # Stored as told by somebody else, who is outranked once the server's event is.
+        return replace(before, visitor_id=claim.visitor_id, session_id=claim.session_id, worth_known=False)
+    await confirm(tx, project_id, order.key, order.value_minor, order.currency)
+    return before
+
+
+async def _names_a_visitor(tx: AsyncSession, project_id: UUID, order: ToldOrder) -> bool:
+    if order.who.visitor is not None or order.who.anonymous_id is None:
+        return order.who.visitor is not None
+    return await tx.get(Visitor, (project_id, order.visitor_id)) is not None
 
 
 async def _devices(tx: AsyncSession, project_id: UUID, order: ToldOrder) -> set[UUID]:

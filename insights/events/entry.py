@@ -55,6 +55,7 @@ class Entry(Struct, gc=False):
     ``no_room`` that it was not because what it needs could not be set aside. ``extra_fields``: what is kept of its
     events beyond the catalogue; ``part``: all of them made ready. The recorder fills both in. ``types``: those of its
     events, found out here. ``behind_ms``: how far the clock of their times is behind ours, as far as it was told.
+    ``by_server``: it came with a secret key or a signature, and not with what stands in every page.
     """
 
     project_id: UUID
@@ -77,6 +78,7 @@ class Entry(Struct, gc=False):
     part: Part | None = None
     types: AbstractSet[str] = frozenset()
     behind_ms: int = 0
+    by_server: bool = False
 
     def __post_init__(self) -> None:
         # Asked for all the way to the commit, and nearly always the answer is that there is nothing special.

@@ -2,7 +2,8 @@
 
 Of a visitor's visits that is the earliest one that tells of it, in whatever order they arrive. What a server alone
 tells of an order is no visit where a page tells, too: a server knows of none. No page is believed that another visitor
-did not buy what they told of: who guesses the numbers of orders would have their buyers written to.
+did not buy what they told of: who guesses the numbers of orders would have their buyers written to. Nor does a page
+take over an order of a server that proved itself: it has its visit, the order stays whose the server says.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sqlalchemy.orm import aliased
 
 from flows.models import Conversion
 from insights.events.dialects.names import TABS
+from insights.events.order_claims import AFTER, BEFORE
 from insights.models import Event, Session
 from insights.vocabulary.events import AFTERWARDS
 
@@ -47,7 +49,19 @@ _OF_AN_ORDER: Final = ("purchased", "identified", "consent_changed", *sorted(AFT
 """What a server says beside an order: who placed it, and what they agreed to."""
 
 _ELSEWHERE = text("""
-SELECT conversion.key, told.session_id, told.visitor_id, conversion.session_id, conversion.visitor_id
+SELECT conversion.key, told.session_id, told.visitor_id, conversion.session_id, conversion.visitor_id,
+    NOT conversion.by_server OR told.visitor_id = conversion.visitor_id OR EXISTS (
+        SELECT FROM person AS one JOIN person AS other
+            ON other.project_id = one.project_id AND other.person_id = one.person_id
+        WHERE one.project_id = :project AND one.visitor_id = told.visitor_id
+            AND other.visitor_id = conversion.visitor_id
+    ) OR (
+        :now BETWEEN conversion.occurred_at - CAST(:before AS interval)
+            AND conversion.occurred_at + CAST(:after AS interval)
+        AND NOT EXISTS (
+            SELECT FROM order_claim AS other
+            WHERE other.project_id = :project AND other.visitor_id = told.visitor_id
+                AND other.session_id = told.session_id AND other.key <> told.key))
 FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS told(key text, session_id uuid, visitor_id uuid)
 JOIN conversion ON conversion.project_id = :project AND conversion.key = told.key
 WHERE conversion.session_id <> told.session_id
@@ -59,9 +73,15 @@ SELECT bool_and(type = ANY(:order) AND tab = ANY(:servers)) FROM event
 WHERE project_id = :project AND session_id = :session
 """)
 
+_CONFIRM = text("""
+UPDATE conversion SET by_server = true, value_minor = coalesce(CAST(:value AS bigint), value_minor),
+    currency = CASE WHEN CAST(:value AS bigint) IS NULL THEN currency ELSE coalesce(:currency, currency) END
+WHERE project_id = :project AND key = :key AND NOT by_server
+""")
+
 # It stays the order of a customer who has other devices: they are not written to because of it.
 _MOVE = text("""
-UPDATE conversion SET session_id = :session, visitor_id = CASE WHEN EXISTS (
+UPDATE conversion SET session_id = :session, visitor_id = CASE WHEN by_server OR EXISTS (
         SELECT FROM person WHERE project_id = :project AND person.visitor_id = conversion.visitor_id)
     THEN visitor_id ELSE :visitor END
 WHERE project_id = :project AND key = :key
@@ -82,6 +102,11 @@ JOIN session ON session.project_id = :project AND session.visitor_id = told.visi
 WHERE EXISTS (SELECT FROM event WHERE event.project_id = :project AND event.session_id = session.id
               AND event.type = 'purchased' AND event.props ->> 'order_id' = told.key)
 GROUP BY told.key, told.visitor_id
+""")
+
+_TAKE_BACK = text("""
+DELETE FROM order_claim
+WHERE project_id = :project AND key = :key AND visitor_id = :visitor AND session_id = :session
 """)
 
 # A visit that only told of an order is none, unless another order counts in it. Its events stay.
@@ -106,13 +131,14 @@ WHERE project_id = :project AND id = :session
 @dataclass(frozen=True, slots=True)
 class Placed:
     """An order that is stored, by the name it was first told under. ``session_id``: the visit that it counts in, where
-    that is known. ``worth_known``: what it came to is told, too."""
+    that is known. ``worth_known``: what it came to is told, too. ``by_server``: not by pages alone."""
 
     key: str
     visitor_id: UUID
     session_id: UUID | None
     currency: str | None
     worth_known: bool
+    by_server: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +172,18 @@ async def placed(tx: AsyncSession, project_id: UUID, keys: Collection[str]) -> l
             func.coalesce(Conversion.session_id, around),
             Conversion.currency,
             Conversion.value_minor.is_not(None) & Conversion.currency.is_not(None),
+            Conversion.by_server,
         )
         .where(Conversion.project_id == project_id, Conversion.key.in_(keys))
         .order_by(Conversion.occurred_at, Conversion.key)
     )
     return [Placed(*row) for row in rows]
+
+
+async def confirm(tx: AsyncSession, project_id: UUID, key: str, value_minor: int | None, currency: str | None) -> None:
+    """A server that proves itself tells of an order as a page did; what it came to, the server knows better."""
+    values = {"project": project_id, "key": key, "value": value_minor, "currency": currency}
+    await tx.execute(_CONFIRM, values)
 
 
 async def count_once(tx: AsyncSession, project_id: UUID, told: Collection[Told], now: datetime) -> set[UUID]:
@@ -160,14 +193,15 @@ async def count_once(tx: AsyncSession, project_id: UUID, told: Collection[Told],
         [{"key": one.key, "session_id": str(one.session_id), "visitor_id": str(one.visitor_id)} for one in {*told}]
     )
     less: set[UUID] = set()
-    elsewhere = (await tx.execute(_ELSEWHERE, {"project": project_id, "rows": rows})).all()
-    for key, session_id, visitor_id, holds, buyer in elsewhere:
+    around = {"now": now, "before": BEFORE, "after": AFTER}
+    elsewhere = (await tx.execute(_ELSEWHERE, {"project": project_id, "rows": rows, **around})).all()
+    for key, session_id, visitor_id, holds, buyer, moves in elsewhere:
         if await _is_by_server(tx, project_id, session_id):
-            less |= await _forget(tx, project_id, session_id, visitor_id)
-        elif await _is_by_server(tx, project_id, holds):
+            less |= await _forget(tx, project_id, key, session_id, visitor_id)
+        elif moves and await _is_by_server(tx, project_id, holds):
             moved = {"project": project_id, "key": key, "session": session_id, "visitor": visitor_id}
             await tx.execute(_MOVE, moved)
-            less |= await _forget(tx, project_id, holds, buyer)
+            less |= await _forget(tx, project_id, key, holds, buyer)
     await tx.execute(_AGAIN, {"project": project_id, "rows": rows})
     for session_id in (await tx.scalars(_LATER, {"project": project_id, "rows": rows})).all():
         if not await _bought(tx, project_id, session_id):
@@ -181,8 +215,10 @@ async def _is_by_server(tx: AsyncSession, project_id: UUID, session_id: UUID) ->
     return bool(await tx.scalar(_BY_SERVER, values))
 
 
-async def _forget(tx: AsyncSession, project_id: UUID, session_id: UUID, visitor_id: UUID) -> set[UUID]:
-    await tx.execute(_FORGET, {"project": project_id, "session": session_id, "visitor": visitor_id})
+async def _forget(tx: AsyncSession, project_id: UUID, key: str, session_id: UUID, visitor_id: UUID) -> set[UUID]:
+    visit = {"project": project_id, "session": session_id, "visitor": visitor_id}
+    await tx.execute(_TAKE_BACK, {**visit, "key": key})
+    await tx.execute(_FORGET, visit)
     return {visitor_id}
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from flows.triggers import join_runs, record_conversion
+from insights.events.order_claims import Claim, keep_claims
 from insights.events.orders import Told, count_once
 from insights.events.wire import WireEvent
 from insights.identity.links import link_of_visitors, links_said
@@ -41,13 +42,14 @@ MOST_LOOKED_AT: Final = 500
 @dataclass(frozen=True, slots=True)
 class Said:
     """One new event of a flush, whose it is, and when it arrived. ``behind_ms``: how far the visitor's clock is behind
-    ours, as far as it was told."""
+    ours, as far as it was told. ``by_server``: who told it proved to be the shop's server."""
 
     visitor_id: UUID
     session_id: UUID
     event: WireEvent
     received_at: datetime
     behind_ms: int = 0
+    by_server: bool = False
 
     @property
     def at(self) -> datetime:
@@ -93,9 +95,16 @@ async def write_people(tx: AsyncSession, project_id: UUID, said: Iterable[Said])
             same_person=same_person,
             group=session_group(one.session_id),
             session_id=one.session_id,
+            by_server=one.by_server,
         )
         affected.update(visitor for visitor in same_person if visitor != one.visitor_id)
     if orders:
+        claims = [
+            Claim(str(one.event.props["order_id"]), one.visitor_id, one.session_id, one.received_at)
+            for one in orders
+            if not one.by_server
+        ]
+        await keep_claims(tx, project_id, claims)
         told = [Told(str(one.event.props["order_id"]), one.session_id, one.visitor_id) for one in orders]
         affected |= await count_once(tx, project_id, told, max(one.received_at for one in orders))
         # What was kept for their next visit was meant to make them buy.

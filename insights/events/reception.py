@@ -150,11 +150,11 @@ class Reception:
             raise Unavailable(
                 "The database cannot be reached. Nothing was stored; send the same request again."
             ) from error
-        groups: dict[tuple[UUID, UUID, str], list[WireEvent]] = {}
-        behind: dict[tuple[UUID, UUID, str], int] = {}
+        groups: dict[tuple[UUID, UUID, str, bool], list[WireEvent]] = {}
+        behind: dict[tuple[UUID, UUID, str, bool], int] = {}
         for read in reads:
             visitor_id, session_id = places[read.event.id]
-            whose = (visitor_id, session_id, read.tab)
+            whose = (visitor_id, session_id, read.tab, read.trusted)
             group = groups.setdefault(whose, [])
             behind[whose] = max(behind.get(whose, 0), read.said.behind_ms)
             known = {event.id for event in group}
@@ -169,9 +169,10 @@ class Reception:
                 page_url=None,
                 received_ms=received_ms,
                 events=events,
-                behind_ms=behind[visitor_id, session_id, tab],
+                behind_ms=behind[visitor_id, session_id, tab, trusted],
+                by_server=trusted,
             )
-            for (visitor_id, session_id, tab), events in groups.items()
+            for (visitor_id, session_id, tab, trusted), events in groups.items()
             if events
         ]
 
@@ -187,6 +188,8 @@ def _orders(reads: Iterable[Read]) -> list[ToldOrder]:
             who=read.said.who,
             session=read.said.session,
             trusted=read.trusted,
+            value_minor=read.event.props.get("value_minor"),
+            currency=read.event.props.get("currency"),
         )
         for read in reads
         if read.event.type == "purchased"

@@ -142,6 +142,7 @@ async def _event_again(recorder: Recorder, row: RejectedEvent, limits: Limits, v
             page_url=envelope["page_url"],
             received_ms=received_ms,
             events=[event],
+            by_server=vouched,
         )
     )
     return None

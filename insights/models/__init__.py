@@ -23,6 +23,7 @@ from insights.models.message import Message, MessageVersion
 from insights.models.mirrored_code import MirroredCode
 from insights.models.model_batch import ModelBatch
 from insights.models.model_spend import ModelSpend
+from insights.models.order_claim import OrderClaim
 from insights.models.pattern import Pattern, PatternLook
 from insights.models.person import Person
 from insights.models.platform_feed import PlatformFeed
@@ -77,6 +78,7 @@ __all__ = [
     "ModelBatch",
     "ModelSpend",
     "Notice",
+    "OrderClaim",
     "PasswordReset",
     "Pattern",
     "PatternLook",

@@ -26,6 +26,7 @@ from insights.events.dialects import generic, shopify
 from insights.events.dialects.opt_outs import opt_outs
 from insights.events.dialects.translation import Envelope
 from insights.events.json_body import parsed
+from insights.events.order_claims import believed
 from insights.events.orders import placed
 from insights.events.reception import Message, Reception
 from insights.models import WebhookReceipt
@@ -134,40 +135,51 @@ class Door:
                 await self._remember(webhook)
                 return Heard(ignored=1)
             kind, order = topic, shopify.order_of(topic, document)
+            at_ms = shopify.placed_at(topic, document, webhook.received_ms)
             fresh = shopify.placed_just_now(topic, document, webhook.received_ms)
         else:
             kind, order = webhook.genuine.id, generic.order_of(document)
+            at_ms = generic.placed_at(document, webhook.received_ms)
             fresh = generic.placed_just_now(document, webhook.received_ms)
-        context = await self._known_of(webhook.project_id, order) if order is not None else {}
-        if order is not None and not context and fresh:
-            context = await self._wait_for_page(webhook.project_id, order)
+        context = await self._known_of(webhook.project_id, order, at_ms) if order is not None else {}
+        if order is not None and "visitor" not in context and fresh:
+            context = await self._wait_for_page(webhook.project_id, order, at_ms)
         envelope = Envelope(webhook.received_ms, type=kind, context=context or None, trusted=True)
         taken = await self._reception.take(webhook.project_id, webhook.provider, [Message(document, envelope)])
         await self._remember(webhook)
         return Heard(rejected=taken.refused[0].error if taken.refused else None)
 
-    async def _wait_for_page(self, project_id: UUID, order: str) -> dict[str, Any]:
+    async def _wait_for_page(self, project_id: UUID, order: str, at_ms: int | None) -> dict[str, Any]:
+        context: dict[str, Any] = {}
         # The shop's server is often faster than the page after the checkout, which knows better whose visit this was.
         for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
             await asyncio.sleep(LOOK_SECONDS)
-            if context := await self._known_of(project_id, order):
-                return context
-        return {}
+            context = await self._known_of(project_id, order, at_ms)
+            if "visitor" in context:
+                break
+        return context
 
-    async def _known_of(self, project_id: UUID, order: str) -> dict[str, Any]:
+    async def _known_of(self, project_id: UUID, order: str, at_ms: int | None) -> dict[str, Any]:
+        """What is known of an order. ``at_ms``: when it was placed, where that is what the webhook tells: then a page
+        that claimed it is believed or not (``events/order_claims``)."""
         if "\0" in order or not order.isprintable():
             return {}
         async with self._database.transaction(project_id) as tx:
             found = await placed(tx, project_id, [order, *_as_pages_say(order)])
-        if not found:
-            return {}
-        first = found[0]
-        # A page that did not know what the order came to lets the server tell of it again.
+            if not found:
+                return {}
+            if at_ms is not None and not any(one.by_server for one in found):
+                claims = [await believed(tx, project_id, one.key, at_ms) for one in found]
+                claim = next((claim for claim in claims if claim is not None), None)
+                if claim is None:
+                    return {"order": found[0].key}
+                return {"order": claim.key, "visitor": str(claim.visitor_id), "session": str(claim.session_id)}
+        first = next((one for one in found if one.by_server), found[0])
         known = {
             "visitor": str(first.visitor_id),
             "order": first.key,
             "currency": first.currency,
-            "bought": first.worth_known,
+            "bought": first.by_server and first.worth_known,
         }
         return known | ({"session": str(first.session_id)} if first.session_id is not None else {})
 
@@ -243,7 +255,9 @@ def _asked(document: Any) -> dict[str, Any]:
         if isinstance(customer.get(field), str | int) and customer[field] != ""
     }
     if isinstance(orders, list):
-        who["orders"] = [_storable(str(order)) for order in orders if isinstance(order, str | int)]
+        numbers = [_storable(str(order)) for order in orders if isinstance(order, str | int)]
+        # Whoever bought without a name is known by their order alone, as the page called it.
+        who["orders"] = [name for number in numbers for name in (number, *_as_pages_say(number))]
     if not who:
         raise Refused("customer: is missing; the request names nobody.", field="customer")
     return who

@@ -15,7 +15,7 @@ from insights.events.dialects.translation import (
     Untranslatable,
     Who,
     epoch_ms,
-    just_now,
+    is_fresh,
     mapping,
     text,
 )
@@ -83,14 +83,21 @@ def order_of(message: Any) -> str | None:
     return str(order).strip() or None
 
 
+def placed_at(message: Any, received_ms: int) -> int | None:
+    """When the order was placed that a webhook tells of, epoch milliseconds; None where it tells of none."""
+    if not isinstance(message, dict) or message.get("type") != "purchased":
+        return None
+    at = message.get("timestamp")
+    try:
+        return received_ms if at is None else epoch_ms(at, "timestamp")
+    except Untranslatable:
+        return None
+
+
 def placed_just_now(message: Any, received_ms: int) -> bool:
     """Whether an order is so fresh that the page which it was placed on may not have told of it yet."""
-    if not isinstance(message, dict) or message.get("type") != "purchased":
+    at_ms = placed_at(message, received_ms)
+    data = message.get("data") if at_ms is not None else None
+    if at_ms is None or not isinstance(data, dict):
         return False
-    data = message.get("data")
-    if not isinstance(data, dict) or any(data.get(name) for name in ("visitor", "anonymous_id", "session")):
-        return False
-    try:
-        return just_now(message.get("timestamp", received_ms), "timestamp", received_ms)
-    except Untranslatable:
-        return False
+    return not any(data.get(name) for name in ("visitor", "anonymous_id", "session")) and is_fresh(at_ms, received_ms)

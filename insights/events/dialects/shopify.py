@@ -20,7 +20,7 @@ from insights.events.dialects.translation import (
     Untranslatable,
     Who,
     epoch_ms,
-    just_now,
+    is_fresh,
     mapping,
     text,
 )
@@ -55,16 +55,20 @@ def order_of(topic: str, message: Any) -> str | None:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
 
 
+def placed_at(topic: str, message: Any, received_ms: int) -> int | None:
+    """When the order was placed that a webhook tells of, epoch milliseconds; None where it tells of none."""
+    if topic not in ("orders/create", "orders/paid") or not isinstance(message, dict) or message.get("test") is True:
+        return None
+    try:
+        return _at(message, Envelope(received_ms))
+    except Untranslatable:
+        return None
+
+
 def placed_just_now(topic: str, message: Any, received_ms: int) -> bool:
     """Whether an order is so fresh that the page which it was placed on may not have told of it yet."""
-    if topic not in ("orders/create", "orders/paid") or not isinstance(message, dict):
-        return False
-    if VISITOR_ATTRIBUTE in _attributes(message):
-        return False
-    try:
-        return just_now(message.get("created_at"), "created_at", received_ms)
-    except Untranslatable:
-        return False
+    at_ms = placed_at(topic, message, received_ms)
+    return at_ms is not None and VISITOR_ATTRIBUTE not in _attributes(message) and is_fresh(at_ms, received_ms)
 
 
 def _number(source: Mapping[str, Any], name: str) -> str:
@@ -90,7 +94,8 @@ def _who(source: Mapping[str, Any], envelope: Envelope, otherwise: str) -> Who:
     context = mapping(envelope.context, "context")
     customer = mapping(source.get("customer"), "customer")
     visitor = None
-    for said in (context.get("visitor"), _attributes(source).get(VISITOR_ATTRIBUTE)):
+    # The cart is the buyer's own; what else is known of the order may be what somebody made up.
+    for said in (_attributes(source).get(VISITOR_ATTRIBUTE), context.get("visitor")):
         try:
             visitor = visitor or (UUID(said) if isinstance(said, str) else None)
         except ValueError:

@@ -101,9 +101,9 @@ def clock_of(sent_at: Any, received_ms: int, name: str) -> tuple[int, int]:
     return (skew, 0) if abs(skew) > MOST_SKEW_MS else (0, skew)
 
 
-def just_now(value: Any, name: str, received_ms: int) -> bool:
-    """Whether a time as ``epoch_ms`` reads it is within a minute of the server's. Raises Untranslatable."""
-    return abs(received_ms - epoch_ms(value, name)) <= FRESH_MS
+def is_fresh(at_ms: int, received_ms: int) -> bool:
+    """Whether a time is within a minute of the server's; both epoch milliseconds."""
+    return abs(received_ms - at_ms) <= FRESH_MS
 
 
 def content_key(message: Any, envelope: Envelope, *, dated: bool) -> str:
