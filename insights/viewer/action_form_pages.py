@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
+from insights.access.roles import Role
 from insights.conditions.places import Place
 from insights.decisions.entries import TEMPLATES, Entry
 from insights.decisions.incentives import Incentive
@@ -47,11 +48,11 @@ class ActionFormPages(PageGroup):
     def routes(self) -> list[BaseRoute]:
         one: dict[str, Any] = {"form": FORM, "called": called, "most": MOST_BYTES}
         return [
-            self._get("/actions/new", self.new, missing=_MISSING),
+            self._get("/actions/new", self.new, missing=_MISSING, role=Role.EDITOR),
             self._post("/actions/new", self.make, refused="No live action was made", again=self.new, **one),
             self._get("/actions/frame", self.frame, missing=_MISSING),
             self._post("/actions/frame", self.draw, **one),
-            self._get("/actions/{entry}/edit", self.edit, missing=_MISSING),
+            self._get("/actions/{entry}/edit", self.edit, missing=_MISSING, role=Role.EDITOR),
             self._post("/actions/{entry}/edit", self.change, again=self.edit, **one),
             self._post("/actions/{entry}/switch", self.switch, refused="It was not switched", **one),
             self._post("/actions/{entry}/remove", self.remove, refused="It was not removed", **one),

@@ -84,7 +84,7 @@ class PatternPages(PageGroup):
             shown=shown if shown in ("open", "over") else "all",
             looked=looked,
             ends=ENDS,
-            token=self._token(request, FORM) if self._look is not None else None,
+            token=self._token(request, FORM) if self._look is not None and viewer.may("editor") else None,
         )
 
     async def pattern(self, request: Request, viewer: Viewer) -> Response:

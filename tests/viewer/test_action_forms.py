@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
+from sqlalchemy import update
 
+from insights.access.roles import Role
+from insights.models import ApiKey
 from insights.viewer.action_form import KINDS, LABELS, begun, body_of, called, shown
 from tests.api.conftest import Api, api
 from tests.demo.serving import serving
@@ -157,10 +160,22 @@ async def test_what_is_typed_is_drawn_and_not_stored(api: Api, editor: Person) -
     assert await listed(api) == []
 
 
+async def become(api: Api, role: Role) -> None:
+    """Gives the reader's key another role."""
+    async with api.services.database.transaction(api.project_id) as tx:
+        theirs = (ApiKey.project_id == api.project_id) & (ApiKey.name == "the reader")
+        await tx.execute(update(ApiKey).where(theirs).values(role=role))
+
+
 async def test_a_reader_writes_none(api: Api, reader: Person, editor: Person) -> None:
     made = await editor.send("/actions/new", "/actions/new", **begun("trust_card"), name="ours")
     where = made.headers["location"].removeprefix("/app").split("?")[0]
+    for path in ("/actions/new", f"{where}/edit"):
+        await reader.see(path, 403)
+    # Their form was signed while they were an editor.
+    await become(api, Role.EDITOR)
     token = hidden((await reader.client.get("/app/actions/new")).text.split("</header>")[-1], "token")
+    await become(api, Role.READER)
     assert "Switch it off" not in await reader.see(where)
     assert "Write it" not in await reader.see("/actions")
     for path in ("/actions/new", f"{where}/edit", f"{where}/switch", f"{where}/remove"):
