@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import Cap, FlowDefinition
 from flows.lookup import lookup
-from flows.models import Delivery, FlowPolicy, FlowRun, Suppression
+from flows.models import Delivery, Flow, FlowPolicy, FlowRun, Suppression
 from flows.policy import Full, ProjectPolicy, Sent, before, full, stored_policy
 from flows.starting import definition_of
 from flows.triggers import UNFINISHED
@@ -67,6 +67,11 @@ async def first_met(tx: AsyncSession, project_id: UUID, flow_id: UUID, devices: 
         .limit(1)
     )
     return found
+
+
+async def salt_of(tx: AsyncSession, project_id: UUID, flow_id: UUID) -> UUID | None:
+    """What the draw of whom this flow holds back is keyed with; None for a flow from before there was such a key."""
+    return await tx.scalar(select(Flow.salt).where(Flow.project_id == project_id, Flow.id == flow_id))
 
 
 async def over_a_cap(

@@ -26,6 +26,10 @@ def choose(weights: Sequence[float], key: str, subject: UUID) -> int:
     return len(weights) - 1
 
 
-def held_out(flow: str, part: float, subject: UUID) -> bool:
-    """Whether this subject is among the ``part`` (0..1) from whom the flow of this name holds everything back."""
-    return part > 0 and share(f"holdout/{flow}", subject) < part
+def held_out(flow: str, salt: UUID | None, part: float, subject: UUID) -> bool:
+    """Whether this subject is among the ``part`` (0..1) from whom the flow of this name holds everything back.
+
+    ``salt``: the flow's own, which is told to nobody: visitors choose their ids, and must not choose the arm with them.
+    """
+    key = f"holdout/{flow}" if salt is None else f"holdout/{salt.hex}/{flow}"
+    return part > 0 and share(key, subject) < part

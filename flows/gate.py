@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.contract import UNLIMITED, Channel
 from adapters.postgres.buckets import book, take
-from flows.bounds import devices_of, first_met, over_a_cap, standing
+from flows.bounds import devices_of, first_met, over_a_cap, salt_of, standing
 from flows.chance import held_out
 from flows.definition import FlowDefinition
 from flows.deliveries import OPEN_STATUSES, given_up
@@ -161,7 +161,8 @@ async def _decide(
     if composed.needs_consent and flow.settings.holdout > 0:
         _, devices = devices_of(known, run.visitor_id)
         met = await first_met(tx, run.project_id, run.flow_id, devices) or run.visitor_id
-        if held_out(flow.name, flow.settings.holdout, met):
+        salt = await salt_of(tx, run.project_id, run.flow_id)
+        if held_out(flow.name, salt, flow.settings.holdout, met):
             return _FLOW_HOLDOUT
     if (full_for := await _no_room(tx, run.project_id, channel)) is not None:
         return Postpone(now + full_for, "rate", f"{word} takes no more just now.", fresh=False, full=channel)

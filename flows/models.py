@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, false, text
+from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, SmallInteger, false, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
@@ -17,7 +17,8 @@ CALLED: Final = "api"
 
 
 class Flow(Tenant, Base):
-    """A named flow; ``version_id`` is the version that new runs get, NULL while it is paused."""
+    """A named flow; ``version_id`` is the version that new runs get, NULL while it is paused. ``salt`` keys the draw of
+    whom it holds back; flows from before there was one have none."""
 
     __tablename__ = "flow"
     __table_args__ = (Index("uq_flow_project_id_name", "project_id", "name", unique=True),)
@@ -26,6 +27,7 @@ class Flow(Tenant, Base):
     name: Mapped[str]
     version_id: Mapped[UUID | None]
     created_at: Mapped[datetime]
+    salt: Mapped[UUID | None] = mapped_column(server_default=func.gen_random_uuid())
 
 
 class FlowVersion(Tenant, Base):

@@ -60,15 +60,18 @@ class Past:
         self._channels: Mapping[str, Any] = {}
         self._asking = [step.when for step in flow.steps.values() if isinstance(step, Branch)]
         self._flow_id: UUID | None = None
+        self._salt: UUID | None = None
         self._signals: dict[tuple[str, str], datetime | None] = {}
 
     async def open(self) -> None:
         """Reads what holds for every case."""
         self._channels = await self._all_channels.of(self._tx, self._project_id)
         self.policy, _ = await standing(self._tx, self._project_id, "", None)
-        self._flow_id = await self._tx.scalar(
-            select(Flow.id).where(Flow.project_id == self._project_id, Flow.name == self._flow.name)
+        stored = await self._tx.execute(
+            select(Flow.id, Flow.salt).where(Flow.project_id == self._project_id, Flow.name == self._flow.name)
         )
+        if (flow := stored.one_or_none()) is not None:
+            self._flow_id, self._salt = flow
 
     async def asks_for(self, case: Case) -> bool:
         """Whether the flow asks for this trigger at that time."""
@@ -116,6 +119,7 @@ class Past:
             met_first=await first_met(self._tx, self._project_id, self._flow_id, case.person)
             if self._flow_id is not None
             else None,
+            salt=self._salt,
         )
 
     async def judge(self, case: Case, now: datetime) -> Judge:

@@ -202,7 +202,7 @@ class Rehearsal:
         if self._known.held_out and step.action in TO_VISITORS:
             return Skip("held_out", "They get nothing, so that it can be measured what the others get out of it.")
         met = self._known.met_first or (*self._earlier, self._found)[0].case.trigger.visitor_id
-        if composed.needs_consent and held_out(flow.name, flow.settings.holdout, met):
+        if composed.needs_consent and held_out(flow.name, self._known.salt, flow.settings.holdout, met):
             return Skip("flow_holdout", "This flow holds back from them, so that its own lift can be measured.")
         return composed
 

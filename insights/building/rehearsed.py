@@ -69,7 +69,7 @@ class Rehearsed:
 class Known:
     """What there is to know of a person for the time after a case began: orders, events told as {"type", "props"}, the
     segments they came into, and the messages that other flows sent them. ``met_first``: the device of theirs that this
-    flow has met, if it has."""
+    flow has met, if it has; ``salt``: what its draw of whom it holds back is keyed with."""
 
     zone: tzinfo | None = None
     bought: Sequence[datetime] = ()
@@ -78,6 +78,7 @@ class Known:
     sent: Sequence[Sent] = ()
     held_out: bool = False
     met_first: UUID | None = None
+    salt: UUID | None = None
 
 
 class World(Protocol):

@@ -12,14 +12,14 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
 from adapters.channels.contract import Rate
 from adapters.postgres.engine import Database, DatabaseUrls
 from adapters.postgres.personal import Ring
 from flows.chance import choose, held_out
 from flows.definition import Cap, QuietHours
-from flows.models import Suppression
+from flows.models import Flow, Suppression
 from flows.policy import Sent, full, loud_at
 from flows.store import RunView
 from tests.flows.world import World, plan, words
@@ -30,6 +30,12 @@ MAIL: dict[str, Any] = {"a": {"do": "send", "action": "send_email", "params": {"
 @pytest.fixture
 async def world(database: Database, project_id: UUID) -> AsyncIterator[World]:
     yield World(database, project_id)
+
+
+async def salt_of_held(world: World) -> UUID | None:
+    """What the draw of the flow called held is keyed with."""
+    async with world.database.transaction(world.project_id) as tx:
+        return await tx.scalar(select(Flow.salt).where(Flow.name == "held"))
 
 
 def reasons(run: RunView) -> list[str]:
@@ -134,23 +140,34 @@ async def test_the_last_place_under_a_cap_is_kept_for_the_flow_of_higher_priorit
     assert len(world.provider.reached) == 1
 
 
-async def test_who_is_in_a_flows_holdout_gets_nothing_of_it_and_all_of_another(world: World) -> None:
+@pytest.mark.parametrize("of_before", [False, True])
+async def test_who_is_in_a_flows_holdout_gets_nothing_of_it_and_all_of_another(world: World, of_before: bool) -> None:
     await world.publish(plan(MAIL, name="held", holdout=0.5))
+    if of_before:
+        # Who was in an arm before flows had a secret of their own stays in it.
+        async with world.database.transaction(world.project_id) as tx:
+            await tx.execute(update(Flow).values(salt=None))
+    salt = await salt_of_held(world)
     await world.publish(plan(MAIL, name="open"))
     visitors = [await world.start() for _ in range(20)]
     await world.drain()
     for one in visitors:
         by_flow = {run.flow: run for run in await world.runs(one)}
         assert reasons(by_flow["open"]) == []
-        assert reasons(by_flow["held"]) == (["flow_holdout"] if held_out("held", 0.5, one) else [])
-    assert 0 < sum(held_out("held", 0.5, one) for one in visitors) < 20
+        assert reasons(by_flow["held"]) == (["flow_holdout"] if held_out("held", salt, 0.5, one) else [])
+    arms = [held_out("held", salt, 0.5, one) for one in visitors]
+    assert 0 < sum(arms) < 20
+    # Visitors choose their ids, and may know the flow's name.
+    assert (arms == [held_out("held", None, 0.5, one) for one in visitors]) == of_before
 
 
 async def test_devices_that_turn_out_to_be_one_person_stay_in_the_arm_of_the_first_one(world: World) -> None:
     await world.publish(plan(MAIL, name="held", holdout=0.5, reenter="always"))
+    salt = await salt_of_held(world)
     ids = iter(sorted(uuid4() for _ in range(400)))
     pairs = [(small, large) for small, large in zip(ids, ids, strict=True)]
-    differing = [pair for pair in pairs if held_out("held", 0.5, pair[0]) != held_out("held", 0.5, pair[1])][:12]
+    arms = {one: held_out("held", salt, 0.5, one) for pair in pairs for one in pair}
+    differing = [(small, large) for small, large in pairs if arms[small] != arms[large]][:12]
     assert len(differing) == 12
     for small, large in differing:
         # The one with the larger id is met first; the other joins later, and is the smallest of the person.
@@ -160,8 +177,8 @@ async def test_devices_that_turn_out_to_be_one_person_stay_in_the_arm_of_the_fir
         await world.later(minutes=5)
         await world.start(small)
         await world.drain()
-        arms = {tuple(reasons(run)) for one in (small, large) for run in await world.runs(one)}
-        assert arms == {("flow_holdout",) if held_out("held", 0.5, large) else ()}, (small, large)
+        told = {tuple(reasons(run)) for one in (small, large) for run in await world.runs(one)}
+        assert told == {("flow_holdout",) if arms[large] else ()}, (small, large)
 
 
 async def test_a_provider_that_takes_two_a_second_gets_no_more_and_nobody_is_lost(world: World) -> None:
