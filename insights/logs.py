@@ -6,7 +6,9 @@ import contextlib
 import io
 import logging
 import sys
-from typing import TextIO, cast
+import time
+from collections.abc import Callable
+from typing import Final, TextIO, cast
 
 import structlog
 
@@ -30,6 +32,7 @@ def configure(settings: Settings) -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
+            Repeats(),
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info if settings.log_json else _unchanged,
             renderer,
@@ -44,6 +47,39 @@ def configure(settings: Settings) -> None:
     for name in ("apscheduler", "alembic", "httpx"):
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # a lost connection is said once, by whoever lost it
+
+
+AGAIN_AFTER: Final = 10.0
+"""Seconds for which an error that is told again in the same words is only counted."""
+_MOST: Final = 1_000
+
+
+class Repeats:
+    """Leaves out what tells of the same error as a line shortly before, as each request does while a database is away.
+
+    An hour of that would fill a disk. The next line that is told says how many were left out (``repeated``).
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._told: dict[str, tuple[float, int]] = {}
+
+    def __call__(
+        self, logger: structlog.typing.WrappedLogger, name: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        if "error" not in event or "exc_info" in event:
+            return event
+        line = repr(sorted((key, str(value)) for key, value in event.items()))
+        at, left_out = self._told.get(line, (None, 0))
+        if at is not None and self._clock() < at + AGAIN_AFTER:
+            self._told[line] = (at, left_out + 1)
+            raise structlog.DropEvent
+        if len(self._told) >= _MOST:
+            self._told.clear()
+        self._told[line] = (self._clock(), 0)
+        if left_out:
+            event["repeated"] = left_out
+        return event
 
 
 def printable(text: str) -> str:
