@@ -24,9 +24,10 @@ export function publish(start: () => void): void {
     consent: guard((given: Consent) => {
       if (!given) return consent() ? "granted" : consent() === false ? "denied" : "pending";
       const { analytics } = given;
-      if (analytics !== undefined) choose(analytics);
-      if (analytics) start();
-      if (analytics === false) discard();
+      if (analytics !== undefined) {
+        choose(analytics);
+        analytics ? start() : discard();
+      }
       return track("consent_changed", given);
     }),
     flush: () => sendWithin(0),

@@ -23,6 +23,6 @@ export function client(): Record<string, unknown> {
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     viewport: innerWidth + "x" + innerHeight,
     reduced_motion: matchMedia("(prefers-reduced-motion:reduce)").matches,
-    bot: !!navigator.webdriver || BOTS.split(" ").some((name) => navigator.userAgent.toLowerCase().includes(name)),
+    bot: navigator.webdriver || BOTS.split(" ").some((name) => navigator.userAgent.toLowerCase().includes(name)),
   };
 }

@@ -7,7 +7,7 @@ import { head, watchLifecycle } from "./lifecycle.ts";
 import { listeners } from "./listeners.ts";
 import { agreed, arrive, begin, consent, identity } from "./memory.ts";
 import { page, watchHistory } from "./page.ts";
-import { here, partings } from "./state.ts";
+import { here, partings, unseen } from "./state.ts";
 import { record, track } from "./track.ts";
 import { answers, restore } from "./transport.ts";
 import { warn } from "./warn.ts";
@@ -20,7 +20,7 @@ let watching = false;
 
 /** Nothing is watched, and nothing of the page's is touched, before it may be. Whatever fails, the API still works. */
 const start = guard(() => {
-  if (consent() === false) return;
+  if (consent() === false || unseen(start)) return;
   if (!watching) {
     watching = true;
     for (const watch of WATCHES) guard(watch)();
@@ -41,8 +41,8 @@ export function boot(): void {
   // A second copy of the snippet stays out of the way of the first.
   if (calls && !Array.isArray(calls)) return;
   // In a frame of a page that has the SDK, or waits for it, that one speaks for both. Throws in another origin's page.
-  const outer = parent !== window && guard(() => parent.whyleft)();
-  if (outer && outer.q) {
+  const outer = guard(() => parent.whyleft)();
+  if (parent !== window && outer?.q) {
     calls?.forEach((call) => outer.q.push(call));
     window.whyleft = outer;
     return;

@@ -15,7 +15,7 @@ export let consentByDefault: boolean | undefined;
 export function configure(writeKey: string | undefined, endpoint: string, chunks: Load, pending: boolean, deaf: boolean): void {
   const { doNotTrack, globalPrivacyControl } = navigator as Navigator & { globalPrivacyControl?: boolean };
   key = writeKey;
-  collector = endpoint + "/v1/events";
+  collector = endpoint.replace(/\/?$/, "/v1/events");
   load = chunks;
   consentByDefault = !deaf && (globalPrivacyControl || doNotTrack === "1") ? false : pending ? undefined : true;
 }

@@ -33,12 +33,8 @@ export const tell = (type: Called["type"], self?: any, args?: any, result?: any)
 export function watchEarly(): void {
   // Whoever listens keeps its troubles to itself: a guard would cost as much as what it guards.
   for (const type of TYPES.split(" ")) addEventListener(type, (event) => listener(event), true);
-  const calls: [owner: any, name: "fetch" | "open" | "send"][] = [
-    [window, "fetch"],
-    [XMLHttpRequest.prototype, "open"],
-    [XMLHttpRequest.prototype, "send"],
-  ];
-  for (const [owner, name] of calls) guard(patch)(owner, name, (...call) => tell(name, ...call));
+  for (const name of ["fetch", "open", "send"] as const)
+    guard(patch)(name === "fetch" ? window : XMLHttpRequest.prototype, name, (...call) => tell(name, ...call));
 }
 
 /** Hears what happened so far, then everything as it happens. */

@@ -3,14 +3,13 @@ import { boot } from "./boot.ts";
 import { configure } from "./config.ts";
 
 const { dataset, src } = (document.currentScript || document.querySelector("script[data-key]")) as HTMLScriptElement;
-const { key, endpoint, consent, respectDnt } = dataset;
 
 configure(
-  key,
-  endpoint || new URL(src).origin,
+  dataset.key,
+  dataset.endpoint || new URL(src).origin,
   // The chunks live beside this script.
   (name) => import(new URL(`whyleft-${name}.js`, src) as unknown as string),
-  consent === "required",
-  respectDnt === "false",
+  dataset.consent === "required",
+  dataset.respectDnt === "false",
 );
 boot();

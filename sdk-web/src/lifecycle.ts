@@ -56,6 +56,6 @@ function finish(type: string | false, props?: object): void {
 /** The visitor is on the way to this address. */
 export function head(url: string): void {
   heading = url;
-  hurry();
   headedAt = now();
+  hurry();
 }

@@ -3,9 +3,8 @@ import { guard } from "./guard.ts";
 /** Listens early: the page's own handlers cannot hide an event from us. Nothing is listened to that a page's scrolling waits for. */
 export function listen<E extends Event>(
   target: EventTarget | undefined,
-  types: string,
+  type: string,
   handler: (event: E) => void,
 ): void {
-  for (const type of types.split(" "))
-    target?.addEventListener(type, guard(handler) as EventListener, true);
+  target?.addEventListener(type, guard(handler) as EventListener, true);
 }

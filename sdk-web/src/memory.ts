@@ -26,7 +26,14 @@ interface Tab {
 
 const IDLE_MS = 30 * 60_000;
 
-const stored = (): Memory => recall("localStorage", "", {});
+/** Two UUIDv7 of this century, one after the other. */
+const IDS = /^(01[\da-f-]{12}7[\da-f-]{21}){2}$/;
+
+/** What is stored, as far as it can be ours: the name is short, and with ids that are none the server takes nothing. */
+const stored = (): Memory => {
+  const { ...found } = recall<Memory>("localStorage", "", {});
+  return IDS.test(found.v! + found.s) ? found : ({ c: found.c } as Memory);
+};
 
 let memory: Memory = {};
 
@@ -37,7 +44,7 @@ export function begin(): void {
 }
 
 /** true: events are sent and ids are kept; undefined: both wait in memory; false: nothing is collected. */
-export const consent = (): boolean | undefined => memory.c ?? consentByDefault;
+export const consent = (): boolean | undefined => (memory.c === !!memory.c ? memory.c : consentByDefault);
 
 /** The visitor said yes themselves; nobody decided it for them. */
 export const agreed = (): boolean => memory.c === true;
@@ -54,14 +61,14 @@ export function identity(): { visitor: string; session: string; tab: string } {
 }
 
 /** Shares what this tab knows and hears what others did. Says whether other tabs are open in this visit. */
-export function share(): boolean {
+export function share(): unknown {
   const theirs = stored();
   if (theirs.c === false || (theirs.a! > memory.a! && fresh(theirs.a))) memory = theirs;
   const tabs: Record<string, number> = {};
   for (const id in theirs.t) if (id !== tab.id && fresh(theirs.t[id])) tabs[id] = theirs.t[id]!;
   memory.t = here.leaving ? tabs : { ...tabs, [tab.id]: now() };
   if (consent()) remember("localStorage", "", memory);
-  return !!Object.keys(tabs)[0];
+  return Object.keys(tabs)[0];
 }
 
 /**
@@ -80,6 +87,6 @@ export function depart(): void {
 /** The visitor's own choice. A no forgets who they were. */
 export function choose(analytics: boolean): void {
   memory = analytics ? { ...memory, c: true } : { c: false };
+  if (!analytics) for (const name of names("")) remember("localStorage", name);
   remember("localStorage", "", memory);
-  if (!analytics) for (const name of names("")) if (name) remember("localStorage", name);
 }

@@ -6,18 +6,15 @@ import { patch } from "./patch.ts";
 import { here, part } from "./state.ts";
 import { track } from "./track.ts";
 
-let first = true;
 let seen = "";
 
 /** Records that a page is being looked at, and whether the visitor came straight back to it. */
 export function page(): void {
   part(true);
   const { href, pathname } = location;
-  const { title } = document;
-  const referrer = first ? document.referrer : here.page.url;
-  here.page = { url: href, referrer, title };
-  track("page_viewed", { url: href, path: pathname, title, referrer, ...(first && { source: source(), client: client() }) });
-  first = false;
+  const { title, referrer } = document;
+  here.page = { url: href, referrer: here.page.url || referrer, title };
+  track("page_viewed", { ...here.page, path: pathname, ...(!seen && { source: source(), client: client() }) });
   seen = href.split("#")[0]!;
   tell("page", pathname);
 }

@@ -1,4 +1,12 @@
 import { guard } from "./guard.ts";
+import { listen } from "./listen.ts";
+
+/**
+ * Whether the browser only prepares this page, which nobody may ever see. What is to be done then is done once somebody
+ * does.
+ */
+export const unseen = (then: () => void): unknown =>
+  (document as { prerendering?: boolean }).prerendering && (listen(document, "prerenderingchange", then), true);
 
 /** What the page is, and whether it is on its way out. */
 export const here: {
@@ -7,7 +15,7 @@ export const here: {
   /** Records what happened before and was put off: called before anything else is recorded, and before a batch is sent. */
   catchUp?: () => void;
 } = {
-  page: { url: location.href, referrer: document.referrer, title: document.title },
+  page: {} as never,
   leaving: false,
 };
 

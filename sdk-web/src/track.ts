@@ -3,12 +3,12 @@ import { tell } from "./early.ts";
 import { guard } from "./guard.ts";
 import { json } from "./json.ts";
 import { consent, depart, identity, tab } from "./memory.ts";
-import { here } from "./state.ts";
+import { here, unseen } from "./state.ts";
 import { enqueue, sendAll, sendWithin } from "./transport.ts";
 import { uuid } from "./uuid.ts";
 
 /** Events that a decision waits for. The others travel together. */
-const URGENT = /^(page_v|cart|checkout|purchased|request|exit)/;
+const URGENT = /^(page_v|cart|check|purch|req|exit)/;
 const PATIENCE_MS = 1500;
 
 /** Records an event on this page, to be sent with the next batch. */
@@ -23,7 +23,8 @@ export const record = guard((type: string, props: object = {}) => {
 });
 
 /** Records an event on this page and sees that it is sent. */
-export const track = guard((type: string, props?: object) => {
+export const track = guard((type: string, props?: object): void => {
+  if (unseen(() => track(type, props))) return;
   record(type, props);
   if (here.leaving) {
     sendAll();

@@ -27,7 +27,6 @@ interface Batch {
 // Requests that outlive their page may hold 64 KiB together, whichever script of the page sends them; the ledger of ours.
 const LEDGER_BYTES = 60_000;
 const LEDGER_REQUESTS = 9;
-const BATCH_BYTES = 57_000;
 const BATCH_EVENTS = 400;
 /** What is kept while the server can't be reached; the oldest goes first. */
 const KEPT_BYTES = 500_000;
@@ -45,6 +44,8 @@ const encoder = new TextEncoder();
 export const answers: { hear: (answer: any) => void } = { hear: () => {} };
 
 let queue: Batch[] = [];
+/** Bytes of a batch: what fits the ledger, and half of what was too large for somebody on the way. */
+let most = 57_000;
 let aloft = 0;
 let requests = 0;
 let failures = 0;
@@ -55,20 +56,19 @@ let timer: ReturnType<typeof setTimeout>;
 const bytes = (text: string): number => encoder.encode(text).length;
 const body = ({ h, e }: Batch): string => `{${h},"sent_at":${now()},"events":[${e}]}`;
 // The visitor stands in the address too, so that a balancer can send each to the process that knows them.
-const address = ({ h }: Batch): string => `${collector}?key=${key}&v=${h.slice(11, 47)}`;
+const address = ({ h }: Batch): string => `${collector}?key=${key}&v=${("" + h).slice(11, 47)}`;
 const fits = ({ n }: Batch): boolean => aloft + n <= LEDGER_BYTES && requests < LEDGER_REQUESTS;
 const trim = (batches: Batch[]): Batch[] => {
-  let over = -KEPT_BYTES;
-  for (const { n } of batches) over += n;
-  return batches.filter(({ n }) => over < 0 || ((over -= n), false));
+  let room = KEPT_BYTES;
+  return batches.reduceRight<Batch[]>((kept, batch) => ((room -= batch.n) > 0 ? [batch, ...kept] : kept), []);
 };
 
 /** Puts an event (as JSON) into the batch that is open for this visitor, session and page. */
 export function enqueue(head: string, event: string): void {
   const size = bytes(event) + 1;
   let last = queue[queue.length - 1];
-  if (!last || last.f || last.h !== head || last.n + size > BATCH_BYTES || last.e.length === BATCH_EVENTS) {
-    last = { h: head, e: [], n: bytes(head) + 50 };
+  if (!last || last.f || last.h !== head || last.n + size > most || last.e.length === BATCH_EVENTS) {
+    last = { h: head, e: [], n: bytes(head) + 60 };
     queue = trim([...queue, last]);
   }
   last.e.push(event);
@@ -92,23 +92,21 @@ function sendNext(): void {
 }
 
 function launch(batch: Batch): void {
-  const { n } = batch;
   // What other scripts of the page have under way counts too, unseen: what was refused once goes the plain way.
   const keepalive = outlives && !failures && fits(batch);
   batch.f = keepalive ? 2 : 1;
-  if (keepalive) count(n, 1);
-  const landed = (then: (batch: Batch, response?: Response) => void) =>
-    guard((response: Response) => {
-      batch.f = 0;
-      if (keepalive) count(-n, -1);
-      then(batch, response);
-      if (queue[0]) sendWithin(0);
-    });
-  const signal = (AbortSignal as Partial<typeof AbortSignal>).timeout?.(TIMEOUT_MS) || null;
-  fetch(address(batch), { method: "POST", body: body(batch), keepalive, credentials: "omit", signal }).then(
-    landed(answered),
-    landed((batch) => failed(batch)),
-  );
+  if (keepalive) count(batch.n, 1);
+  const signal = (AbortSignal as Partial<typeof AbortSignal>).timeout?.(TIMEOUT_MS) as AbortSignal;
+  fetch(address(batch), { method: "POST", body: body(batch), keepalive, credentials: "omit", signal })
+    .catch(() => {})
+    .then(
+      guard((response: Response | void) => {
+        batch.f = 0;
+        if (keepalive) count(-batch.n, -1);
+        answered(batch, response);
+        if (queue[0]) sendWithin(0);
+      }),
+    );
 }
 
 function count(n: number, one: number): void {
@@ -118,32 +116,53 @@ function count(n: number, one: number): void {
 
 const complain = (why: unknown): void => warn(`events refused (${why}): check the key, and ${collector}`);
 
-function answered(batch: Batch, response?: Response): void {
-  const { ok, status } = response!;
+function answered(batch: Batch, response: Response | void): void {
+  // Without an answer it is as if the server had failed.
+  const { ok, status = 500 } = response || ({} as Partial<Response>);
   // A key that is refused now may be mended by the next page; this page stops asking.
   const refused = status === 401 || status === 403;
   if (refused || status === 429 || status > 499) failed(batch, response);
   else {
     failures = 0;
-    drop(batch);
+    if (status === 413 && split(batch)) most = batch.n / 2;
+    else drop(batch);
     if (ok) response!.json().then(guard((answer) => answers.hear(answer)), () => {});
   }
   if (refused) notBefore = Infinity;
   if (status < 500 && !ok) complain(status);
 }
 
-function failed(batch: Batch, response?: Response): void {
-  const wait = Number(response?.headers.get("retry-after")) * 1000;
+function failed(batch: Batch, response: Response | void): void {
   // What was due sooner waits as well.
   clearTimeout(timer);
   due = Infinity;
   // Asked often enough: what is left waits in storage for the next page, or for the network to come back.
   notBefore =
     failures++ < RETRIES
-      ? performance.now() + (failures > 1 || response ? Math.min(wait || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5) : 0)
+      ? performance.now() +
+        (failures > 1 || response
+          ? Math.min((response?.headers.get("retry-after") as never) * 1000 || RETRY_MS * 2 ** failures * (0.5 + Math.random()), 3e5)
+          : 0)
       : Infinity;
-  if (failures > 1 && !response) complain("no answer");
-  if (queue.includes(batch)) keep(queue);
+  if (failures > 1 && !response) {
+    complain("no answer");
+    // A proxy that refuses what is too large may do so in words that a page of another origin cannot read.
+    split(batch);
+  }
+  keep(queue);
+}
+
+/** The halves of a batch, if there is more than one event in it. */
+function halves({ h, e, k }: Batch): Batch[] | false {
+  const middle = e.length >> 1;
+  return !!middle && [e.slice(0, middle), e.slice(middle)].map((half) => ({ h, e: half, n: bytes(h + half) + 60, k }));
+}
+
+/** Puts its halves into the queue instead of a batch. Says whether it has any. */
+function split(batch: Batch): boolean {
+  const parts = halves(batch);
+  queue = queue.flatMap((other) => (parts && other === batch ? parts : other));
+  return !!parts;
 }
 
 /** Hands everything over. For a page that is being hidden or left, and may not come back. */
@@ -155,7 +174,7 @@ export function sendAll(): void {
     const doubtful = failures || !navigator.onLine;
     const left = queue.flatMap((batch) => {
       const refused = batch.f === 2 || notBefore === Infinity ? [] : offer(batch);
-      return doubtful ? [batch] : refused;
+      return doubtful ? batch : refused;
     });
     for (const batch of queue) if (batch.k) drop(batch);
     // What is under way may still be heard of, should the page come back.
@@ -176,10 +195,8 @@ function offer(batch: Batch, whole = true): Batch[] {
     setTimeout(() => count(-batch.n, -1), RETRY_MS);
     return [];
   }
-  const { h, e } = batch;
-  const middle = e.length >> 1;
-  if (whole && middle)
-    return [e.slice(0, middle), e.slice(middle)].flatMap((half) => offer({ h, e: half, n: bytes(h + half) + 60 }, false));
+  const parts = whole && halves(batch);
+  if (parts) return parts.flatMap((half) => offer(half, false));
   if (outlives && fits(batch)) launch({ ...batch });
   return [batch];
 }
@@ -191,7 +208,7 @@ const stored = (): Batch[] =>
   // Ids begin with their time, and that with a nought for five centuries.
   names("queue0").flatMap((name) => {
     const batch = recall<Batch | undefined>("localStorage", name);
-    return guard(nameOf)(batch!) === name ? [batch!] : [];
+    return guard(nameOf)(batch!) === name ? batch! : [];
   });
 const forget = (batch: Batch): boolean => remember("localStorage", nameOf(batch));
 

@@ -123,7 +123,10 @@ class _Handler(BaseHTTPRequestHandler):
         site = self.site
         if not self.path.startswith("/v1/events"):
             return self._api()
-        batch: Batch = json.loads(body)
+        try:
+            batch: Batch = json.loads(body)
+        except ValueError:
+            return self._answer(400, b'{"detail": "The body is not JSON."}', "application/problem+json")
         site.attempts.append((self.path, self.headers.get("Content-Type", ""), batch))
         if site.status != 200:
             extra = {"Retry-After": site.retry_after} if site.retry_after else {}

@@ -128,11 +128,14 @@ async def test_strict_policies_hold_with_every_template_and_every_signal(site: S
 async def test_the_chunks_come_from_beside_the_script_whatever_its_host_is_called(site: Site, page: Page) -> None:
     host = site.origin.replace("127.0.0.1", "cdn.jsdelivr.localhost")
     site.pages["/"] = (
-        f'<!doctype html><script src="{host}/sdk/whyleft.js?v=2" data-key=k data-endpoint="{site.origin}"></script>'
+        f'<!doctype html><script src="{host}/sdk/whyleft.js?v=2" data-key=k data-endpoint="{site.origin}/"></script>'
     )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     await page.goto(site.origin)
     await page.wait_for_function("!!window.whyleft.push")
     await site.one("page_viewed")
+    assert [url for url in asked if url.startswith(f"{site.origin}/v1/events?")]
 
 
 async def test_the_script_may_be_put_in_by_another(site: Site, page: Page) -> None:

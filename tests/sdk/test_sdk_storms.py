@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
+from typing import Any
 from uuid import UUID
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import BrowserContext, Page, Route, async_playwright
 
 from tests.browser import ARGUMENTS, PERSON, chromium_path
 from tests.sdk.site import TAG, Site
@@ -116,6 +119,69 @@ async def test_a_storage_of_nonsense_is_survived(site: Site, page: Page) -> None
     await asyncio.sleep(1.2)
     await page.evaluate("whyleft.cartAdded({product_id: 'm1'})")
     await site.one("cart_added")
+
+
+TAKEN = (
+    '{"v":"123","s":"abc","a":%d}',
+    '{"v":{"x":1},"s":[1],"a":%d}',
+    '{"c":"","a":%d}',
+    '{"c":0}',
+    '{"t":7,"s":null}',
+)
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+async def test_a_name_that_somebody_else_took_silences_nothing(site: Site, page: Page, taken: str) -> None:
+    """``whyleft`` is a short name: what is stored under it may be JSON of the shop's own."""
+    text = taken.replace("%d", str(int(time.time() * 1000)))
+    site.pages["/"] = f"<!doctype html><script>localStorage.whyleft = {json.dumps(text)}</script>{TAG}"
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    await page.goto(site.origin + "/next")
+    await site.viewed("/next")
+    assert {UUID(batch["visitor"]).version for batch in site.batches} == {7}
+    assert len({(batch["visitor"], batch["session"]) for batch in site.batches}) == 1
+
+
+@pytest.mark.parametrize("head", [{"h": 5, "n": 9}, {"h": "x"}])
+async def test_a_kept_batch_that_is_none_holds_up_no_other(site: Site, page: Page, head: dict[str, Any]) -> None:
+    first = "01890a5d-ac96-774b-bcce-b302099a8057"
+    batch = json.dumps({**head, "e": [json.dumps({"id": first}, separators=(",", ":"))]})
+    site.pages["/"] = f"<!doctype html><script>localStorage['whyleftqueue{first}'] = {json.dumps(batch)}</script>{TAG}"
+    await page.goto(site.origin)
+    await asyncio.sleep(1.2)
+    await page.evaluate("whyleft.cartAdded({product_id: 'm1'})")
+    await site.one("cart_added")
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_what_is_too_large_for_a_proxy_arrives_in_parts(site: Site, page: Page, readable: bool) -> None:
+    refused = 0
+
+    async def narrow(route: Route) -> None:
+        nonlocal refused
+        if len(route.request.post_data_buffer or b"") <= 8192:
+            await route.continue_()
+        elif readable:
+            refused += 1
+            await route.fulfill(status=413, body="<h1>413 Request Entity Too Large</h1>")
+        else:
+            await route.abort("connectionreset")
+
+    await page.route("**/v1/events*", narrow)
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    # The network is back, again and again: what waits does not wait longer.
+    await page.evaluate("setInterval(() => dispatchEvent(new Event('online')), 300)" if not readable else "0")
+    await page.evaluate(THIRTY % 1000)
+    await site.heard(lambda: numbers(site) == list(range(30)))
+    if readable:
+        before = refused
+        await page.evaluate(THIRTY.replace("results: n", "results: n + 30") % 1000)
+        await site.heard(lambda: numbers(site) == list(range(60)))
+        # It knows by now how much gets through.
+        assert before and refused == before
+    assert await page.evaluate("Object.keys(localStorage).filter(name => name.startsWith('whyleftqueue'))") == []
 
 
 async def test_no_more_than_half_a_megabyte_is_kept_and_the_newest_wins(site: Site, page: Page) -> None:

@@ -71,8 +71,8 @@ export function watchEffect(): {
   // What was pressed, or what it is in, takes the focus when it is pressed: that is no effect.
   on("focusin", (event) => (event.target as Node).contains(target) || lives());
   on("input submit copy page pagehide", lives);
-  listen(document, "toggle play pause fullscreenchange", lives);
-  listen(window, "beforeprint pagehide beforeunload", lives);
+  // What is told to an element is caught on its way through the window.
+  for (const type of "toggle play pause fullscreenchange beforeprint pagehide beforeunload".split(" ")) listen(window, type, lives);
   // The window's own: that an element loses the focus to what is pressed is no effect either.
   addEventListener("blur", lives);
   listen((window as { navigation?: EventTarget }).navigation, "navigate", ({ destination }: Event & Destination) => {
