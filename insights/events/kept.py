@@ -1,7 +1,8 @@
 """Decides what of an event's words is kept: who somebody is stands in their own row, sealed, not along their timeline.
 
 An e-mail address that a page or a query left in an address or a text is kept as ``[email]``. What an identification
-said of itself is kept as that it was said.
+said of itself is kept as that it was said. A form that no script took care of leaves what was typed into it in the
+address of the next page: of a password, a card or a token the name is kept there.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ EMAIL: Final = "[email]"
 SAID: Final = {"email": "[email]@[kept apart]", "phone": "[phone]"}
 """What stands for them in the timeline; an @ in it tells a profile that there is an address."""
 
+(_EQUALS,) = b"="  # as a number: see ``events/rows``
 _KNOWN: Final = {type_: frozenset(struct.__struct_fields__) for type_, struct in PROPS.items()}
 
 _HOST: Final = r"(?:@|%40)[\w-]++(?:(?:\.|%2[eE])[\w-]++)++"
@@ -24,15 +26,40 @@ _ADDRESS: Final = re.compile(rf"(?<![\w.+'-])[\w.+'-]++{_HOST}(?:[\w.+'-]*+{_HOS
 a text is looked at a few times at most. It takes longer ones than there may be: what is cut off would be shown."""
 
 
+_SECRETS: Final = ("pass", "pwd", "card", "cvc", "cvv", "iban", "ssn", "token")
+_SECRET: Final = re.compile(rf"((?:{'|'.join(_SECRETS)})[^=&#?/]{{0,40}}=)(?!\[secret\])[^&#]+", re.IGNORECASE)
+_ADDRESSES: Final = ("url", "referrer")
+
+
 def kept_url(url: str | None) -> str | None:
-    """An address without the e-mail addresses in it."""
-    return _ADDRESS.sub(EMAIL, url) if url is not None and ("@" in url or "%40" in url) else url
+    """An address without the e-mail addresses and secrets in it; the very same where there are none."""
+    if url is None:
+        return None
+    if "@" in url or "%40" in url:
+        url = _ADDRESS.sub(EMAIL, url)
+    return _SECRET.sub(r"\1[secret]", url) if "=" in url and _names_secret(url) and _SECRET.search(url) else url
+
+
+def may_hold_secrets(types: Collection[str], props: bytes) -> bool:
+    """Whether a page's own address, or the one before it, may have one in it. ``props``: of all events, as JSON."""
+    return "page_viewed" in types and _EQUALS in props and _names_secret(props.decode())
+
+
+def _names_secret(text: str) -> bool:
+    """A quick look: few texts have one of the words, and only in these it is looked for where it stands."""
+    lower = text.lower()
+    return any(word in lower for word in _SECRETS)
 
 
 def kept_props(type_: str, props: dict[str, Any]) -> dict[str, Any]:
     """Props as the timeline keeps them; the very same ones where there is nothing to hide."""
     if type_ == "identified":
         return _identification(props)
+    if type_ == "page_viewed":
+        for name in _ADDRESSES:
+            said = props.get(name)
+            if isinstance(said, str) and (kept := kept_url(said)) is not said:
+                props = {**props, name: kept}
     for value in props.values():
         if value.__class__ is str:
             if "@" in value or "%40" in value:

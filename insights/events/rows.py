@@ -23,7 +23,7 @@ from adapters.postgres.arrays import (
     uuid_pieces,
 )
 from insights.events.entry import Columns, Entry, Part
-from insights.events.kept import kept_props, kept_url, only_allowed
+from insights.events.kept import kept_props, kept_url, may_hold_secrets, only_allowed
 from insights.events.wire import WireEvent
 from insights.vocabulary.events import AFTERWARDS
 from insights.vocabulary.ids import IdNumber
@@ -132,6 +132,7 @@ def _columns(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str])
         or _AT in props
         or (_PERCENT in props and b"%40" in props)
         or kept_url(url) is not url
+        or may_hold_secrets(types, props)
         or (elsewhere and any(kept_url(one) is not one for one in urls))
     ):
         events = [_kept(event, entry.extra_fields) for event in events]
