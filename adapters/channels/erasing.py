@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from adapters.channels.contract import Accepted, Rejected, Result, Retry, SendIntent, Suppress, Unknown
-from adapters.channels.sms.phone import PhoneInvalid, e164
+from adapters.channels.phone import PhoneInvalid, e164
 
 NOBODY: Final = "It knew nobody by these names."
 NOTHING_TO_GO_BY: Final = "Nothing is known of them that it knows people by."

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.mail import MailInvalid, address
-from adapters.channels.sms.phone import PhoneInvalid, e164
+from adapters.channels.phone import PhoneInvalid, e164
 from flows.models import Delivery, DeliveryEvent, Suppression
 from insights.conditions.consent import consents
 from insights.identity.contact import read_contact

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import String, cast, delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from adapters.channels.sms.phone import PhoneInvalid, e164
+from adapters.channels.phone import PhoneInvalid, e164
 from flows.models import Suppression
 from flows.ports import Composed, SendRequest, Skip
 from insights.identity.together import person_of

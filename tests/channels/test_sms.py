@@ -17,8 +17,8 @@ from standardwebhooks.webhooks import Webhook
 from adapters.channels.contract import Accepted, Callback, CallbackRefused, Rejected, SendIntent
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.kinds import open_channel
+from adapters.channels.phone import PhoneInvalid, e164
 from adapters.channels.sms.message import asks_to_start, asks_to_stop
-from adapters.channels.sms.phone import PhoneInvalid, e164
 from adapters.channels.sms.segments import size_of
 from tests.channels.contract.examples.sms import ACCOUNT, CANARY, TO
 from tests.channels.contract.far_side import Reply, line_to, provider

@@ -16,7 +16,7 @@ from typing import Any, Final
 from adapters.channels.amounts import units
 from adapters.channels.contract import SendIntent
 from adapters.channels.http_channel import ContentInvalid, text_of
-from adapters.channels.sms.phone import PhoneInvalid, e164
+from adapters.channels.phone import PhoneInvalid, e164
 
 SAMPLE: Final[Mapping[str, Any]] = {
     "event": "WhyleftTest",

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from adapters.channels.contract import SendIntent
 from adapters.channels.http_channel import ContentInvalid, text_of
-from adapters.channels.sms.phone import PhoneInvalid, e164
+from adapters.channels.phone import PhoneInvalid, e164
 
 QUIET: Final = "whyleft_quiet_until"
 """The property that the tool's own flows are filtered by."""

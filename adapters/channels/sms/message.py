@@ -9,7 +9,7 @@ from typing import Final
 
 from adapters.channels.contract import SendIntent
 from adapters.channels.http_channel import ContentInvalid, text_of
-from adapters.channels.sms.phone import PhoneInvalid, e164
+from adapters.channels.phone import PhoneInvalid, e164
 from adapters.channels.sms.segments import Size, size_of
 
 MOST_TEXT: Final = 1600

@@ -34,8 +34,8 @@ from adapters.channels.contract import (
 from adapters.channels.erasing import Erased, Named
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ContentInvalid, HttpChannel
 from adapters.channels.line import Answer, Request
+from adapters.channels.phone import PhoneInvalid, e164
 from adapters.channels.sms.message import asks_to_start, asks_to_stop, recipient_of, told, words_of
-from adapters.channels.sms.phone import PhoneInvalid, e164
 from adapters.channels.verdict import said
 
 KEY_NAME: Final = "delivery"
