@@ -16,6 +16,7 @@ from adapters.postgres.engine import DatabaseUrls
 from insights.access.key_ring import KeyRing
 from insights.access.keys import create_key
 from insights.models import ApiKey
+from tests.access.listening import until_listening
 from tests.api.conftest import Api
 
 
@@ -43,7 +44,7 @@ async def another_process(api: Api, database_urls: DatabaseUrls) -> AsyncIterato
     api.services.keys.start()
     ring = KeyRing(api.services.database)
     ring.start()
-    await asyncio.sleep(0.2)
+    await until_listening(api.services.database, 2)
     yield ring
     await ring.close()
 

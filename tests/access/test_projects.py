@@ -22,6 +22,7 @@ from insights.api.caller import SHORTEST_TOKEN
 from insights.app import create_app
 from insights.recovery.publish import publish_starter_flows
 from insights.vocabulary.ids import uuid7
+from tests.access.listening import until_listening
 from tests.api.conftest import Api
 from tests.sources.test_cli import Command
 
@@ -110,7 +111,7 @@ async def test_a_key_sees_and_changes_its_own_project_only(api: Api) -> None:
 
 async def test_other_pages_may_report_as_soon_as_they_are_allowed(api: Api) -> None:
     api.services.keys.start()
-    await asyncio.sleep(0.2)
+    await until_listening(api.services.database, 1)
     origin = {"origin": "https://new.example"}
     assert (await api.send(api.batch(api.event()), headers=origin)).status_code == 403
     await api.client.patch("/v1/project", json={"allowed_origins": ["https://new.example"]}, headers=api.headers)

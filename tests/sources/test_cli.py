@@ -69,7 +69,11 @@ def test_a_secret_is_made_and_shown_where_the_other_side_takes_one(whyleft: Comm
 
 
 def test_what_is_missing_is_said_in_a_sentence(whyleft: Command) -> None:
-    whyleft("sources", "create", "--project", "shop", "--provider", "shopify", fails=True)
-    whyleft("sources", "create", "--project", "nobody", "--provider", "braze", fails=True)
+    unsigned = whyleft("sources", "create", "--project", "shop", "--provider", "shopify", fails=True)
+    nobodys = whyleft("sources", "create", "--project", "nobody", "--provider", "braze", fails=True)
     missing = "01890000-0000-7000-8000-000000000000"
-    whyleft("sources", "revoke", "--project", "shop", missing, fails=True)
+    unknown = whyleft("sources", "revoke", "--project", "shop", missing, fails=True)
+    said = [" ".join(output.split()) for output in (unsigned, nobodys, unknown)]
+    assert "secret: Shopify signs with its own secret; copy it" in said[0]
+    assert "There is no project 'nobody'. Projects: shop." in said[1]
+    assert f"There is no source {missing} in this project." in said[2]
