@@ -14,7 +14,7 @@ import typer
 
 from insights.cli import app
 from insights.cli.commands import COMMANDS
-from insights.settings import PREFIX, Settings
+from insights.settings import OTHER_VARIABLES, PREFIX, Settings
 
 CODE = re.compile(r"^```[a-z]*\n(.*?)^```|`([^`\n]+(?:\n[^`\n]+)?)`", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -104,6 +104,7 @@ def test_each_module_that_a_document_runs_is_there_and_reads_the_options_it_is_g
 def test_each_setting_that_is_named_anywhere_is_one(pages: list[Path], repository: Path) -> None:
     known = {PREFIX + field.name.upper() for field in fields(Settings)}
     known |= {PREFIX + field.name.upper() + "_FILE" for field in fields(Settings) if field.metadata["secret"]}
+    known |= OTHER_VARIABLES
     examples = [
         file for file in (repository / "examples").rglob("*") if file.is_file() and "node_modules" not in file.parts
     ]
