@@ -1,1 +1,1 @@
-"""Access: projects, their keys, and the pages that may report for them."""
+"""Access: projects, their keys and members, what each may ask for, and who changed what."""

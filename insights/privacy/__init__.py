@@ -1,1 +1,1 @@
-"""Privacy: what may leave the house."""
+"""Privacy: what may leave the house, how long it is kept, and how somebody is handed over or erased."""

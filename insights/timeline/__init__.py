@@ -1,1 +1,1 @@
-"""The timeline: a session's events in order, and when a session closes."""
+"""The timeline: a session's events in order, and what they come to."""
