@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
@@ -77,9 +77,9 @@ def admit_usual(events: Iterable[WireEvent], skew: int, received_ms: int) -> Non
 
 
 def _mended(props: dict[str, Any]) -> bool:
-    """Takes away what means nothing: small letters of a currency, blanks around an order's id, and that it is a number.
-    Whether there was any of it."""
-    return _in_capitals(props) | _as_text(props)
+    """Takes away what means nothing: small letters of a currency, blanks around an order's id, that an id is a number,
+    and a point behind a whole number, which some languages cannot help writing. Whether there was any of it."""
+    return _in_capitals(props) | _as_whole(props) | _as_text(props)
 
 
 def _in_capitals(props: dict[str, Any]) -> bool:
@@ -91,15 +91,25 @@ def _in_capitals(props: dict[str, Any]) -> bool:
     return True
 
 
+def _as_whole(props: dict[str, Any]) -> bool:
+    """``1250.0``, as PHP writes what it has rounded."""
+    whole = {name: int(v) for name, v in props.items() if v.__class__ is float and v.is_integer() and abs(v) <= 2**53}
+    props.update(whole)
+    return bool(whole)
+
+
 def _as_text(props: dict[str, Any]) -> bool:
-    order: Any = props.get("order_id")
-    if order.__class__ is int and order.bit_length() <= 64:
-        props["order_id"] = str(order)
-        return True
-    if not isinstance(order, str) or order.strip() in ("", order):
-        return False
-    props["order_id"] = order.strip()
-    return True
+    digits = {name: props[name] for name in _IDS if props.get(name).__class__ is int}
+    texts = {name: str(number) for name, number in digits.items() if number.bit_length() <= 64}
+    order = props.get("order_id")
+    if isinstance(order, str) and order.strip() not in ("", order):
+        texts["order_id"] = order.strip()
+    props.update(texts)
+    return bool(texts)
+
+
+_IDS: Final = ("order_id", "refund_id", "product_id", "user_id")
+"""Shops that count their things and people say their ids as numbers."""
 
 
 def _convert_again(props: dict[str, Any], known: type[Props]) -> None:

@@ -123,6 +123,39 @@ def test_an_order_whose_id_is_a_number_is_an_order(order: int) -> None:
     assert "props.order_id: Expected `str`" in refused.rejected[0].error
 
 
+@pytest.mark.parametrize(
+    ("type", "props", "kept"),
+    [
+        ("purchased", {"order_id": "1", "value_minor": 1250.0, "items": 2.0}, {"value_minor": 1250, "items": 2}),
+        ("purchased", {"order_id": 7.0, "value_minor": -0.0}, {"order_id": "7", "value_minor": 0}),
+        ("cart_added", {"product_id": 7, "price_minor": 900.0, "quantity": 1}, {"product_id": "7", "price_minor": 900}),
+        ("product_viewed", {"product_id": 7}, {"product_id": "7"}),
+        ("identified", {"user_id": 42}, {"user_id": "42"}),
+    ],
+)
+def test_what_a_shop_counts_as_a_number_loses_no_event(type: str, props: dict[str, Any], kept: dict[str, Any]) -> None:
+    reading = read(event(type, props))
+    assert reading.rejected == []
+    [taken] = reading.batch.events
+    assert {name: taken.props[name] for name in kept} == kept
+    assert [value.__class__ for value in kept.values()] == [taken.props[name].__class__ for name in kept]
+
+
+@pytest.mark.parametrize(
+    ("type", "props", "named"),
+    [
+        ("purchased", {"order_id": "1", "value_minor": 12.5}, "props.value_minor"),
+        ("purchased", {"order_id": "1", "value_minor": 1e300}, "props.value_minor"),
+        ("purchased", {"order_id": 1.5}, "props.order_id"),
+        ("product_viewed", {"product_id": True}, "props.product_id"),
+        ("identified", {"user_id": 1e22}, "props.user_id"),
+    ],
+)
+def test_what_is_no_such_number_is_refused_by_its_name(type: str, props: dict[str, Any], named: str) -> None:
+    [refused] = read(event(type, props)).rejected
+    assert refused.error.startswith(named)
+
+
 def test_a_small_difference_of_clocks_is_left_alone_and_a_large_one_corrected() -> None:
     near = read(event(t=NOW - 3000), sent_at=NOW - 2000)
     assert near.batch.events[0].t == NOW - 3000
