@@ -17,6 +17,7 @@ from tests.api.conftest import Api, api
 __all__ = ["api"]
 
 NOW = 1_790_000_000_000
+CART = {"currency": "EUR", "items": [{"item_id": "P1", "price": 12.5}]}
 ITEMS = [
     {"item_id": "SKU_1", "item_name": "Tee", "item_category": "Apparel", "price": 10.01, "quantity": 3},
     {"item_id": "SKU_2", "price": "5"},
@@ -51,6 +52,35 @@ def test_a_push_to_the_data_layer_and_a_call_of_the_protocol_say_the_same() -> N
         ),
         ("cart_added", {"product_id": "SKU_2", "price_minor": 500, "quantity": 1, "currency": "EUR"}),
     ]
+
+
+@pytest.mark.parametrize(
+    "push", [["event", "add_to_cart", CART], {"0": "event", "1": "add_to_cart", "2": CART, "gtm.uniqueEventId": 7}]
+)
+def test_what_gtag_pushes_is_an_event(push: Any) -> None:
+    """As ``JSON.stringify`` writes the arguments of ``gtag("event", "add_to_cart", {…})``."""
+    [said] = ga4.translate(push, Envelope(NOW, context={"client_id": "c"}))
+    assert (said.type, said.props["product_id"], said.props["price_minor"]) == ("cart_added", "P1", 1250)
+
+
+@pytest.mark.parametrize(
+    "push",
+    [
+        ["js", "2026-11-22T14:00:00Z"],
+        {"0": "config", "1": "G-1"},
+        {"0": "consent", "1": "update", "2": {"ad_storage": "denied"}},
+        {"ecommerce": None},
+        {"ecommerce": None, "_clear": True, "gtm.uniqueEventId": 8},
+    ],
+)
+def test_a_push_that_says_nothing_of_anybody_is_none_and_no_fault(push: Any) -> None:
+    assert ga4.translate(push, Envelope(NOW, context={"client_id": "c"})) == []
+
+
+@pytest.mark.parametrize("push", [{}, [], {"ecommerce": {"items": []}}, {"0": 5}, "event", None, ["event"]])
+def test_a_push_that_nobody_understands_is_refused(push: Any) -> None:
+    with pytest.raises(Untranslatable):
+        ga4.translate(push, Envelope(NOW, context={"client_id": "c"}))
 
 
 def test_an_item_is_priced_in_its_own_currency() -> None:

@@ -40,7 +40,9 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
 
     Raises Untranslatable, naming the field.
     """
-    event = mapping(message, "event")
+    event = _pushed(message)
+    if event is None:
+        return []
     around = {**mapping(envelope.context, "body"), **{k: v for k, v in event.items() if k in _WHO}}
     name = text(event.get("name") if event.get("name") is not None else event.get("event"), "name")
     if name is None or len(name) > 200:
@@ -73,6 +75,23 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
     ]
 
 
+def _pushed(message: Any) -> Mapping[str, Any] | None:
+    """An event as Tag Manager has it. ``gtag("event", name, parameters)`` pushes its arguments, which are a list or an
+    object of 0, 1, 2 in JSON. None for what says nothing of anybody: gtag's other commands, and the push that clears
+    the last ``ecommerce``."""
+    if isinstance(message, list):
+        message = {str(place): part for place, part in enumerate(message)}
+    event = mapping(message, "event")
+    command = event.get("0")
+    if isinstance(command, str) and "event" not in event and "name" not in event:
+        rest = {name: value for name, value in event.items() if name not in ("0", "1", "2")}
+        said = {"name": event.get("1"), "params": event.get("2"), **rest}
+        return said if command == "event" else None
+    cleared = "ecommerce" in event and event["ecommerce"] is None
+    return None if cleared and not event.keys() - _CLEARS else event
+
+
+_CLEARS: Final = {"ecommerce", "_clear", "gtm.uniqueEventId", "client_id", "user_id", "visitor"}
 _WHO: Final = ("client_id", "user_id", "visitor", "timestamp_micros")
 
 
