@@ -401,10 +401,17 @@ async def test_klaviyo_says_who_is_to_be_left_alone(api: Api) -> None:
         included = [{"type": "profile", "attributes": {"email": email}}]
         return {"topic": topic, "payload": {"data": {"attributes": {}}, "included": included}}
 
+    silent = [
+        "event:klaviyo.opened_email",
+        "event:klaviyo.manually_unsuppressed_from_email_marketing",
+        "event:klaviyo.bounced_push",
+        "event:api.unsubscribed_from_plan",
+    ]
     document = {
         "data": [
             entry("event:klaviyo.unsubscribed_from_email_marketing", "Jon@shop.example"),
-            entry("event:klaviyo.opened_email", "ann@shop.example"),
+            entry("event:klaviyo.manually_suppressed_from_email_marketing", "sue@shop.example"),
+            *(entry(topic, "ann@shop.example") for topic in silent),
         ]
     }
     body = json.dumps(document).encode()
@@ -415,10 +422,11 @@ async def test_klaviyo_says_who_is_to_be_left_alone(api: Api) -> None:
         headers = {"klaviyo-signature": signature, "klaviyo-timestamp": sent, "klaviyo-webhook-id": "w"}
         return await api.client.post(path, content=body, headers=headers)
 
-    assert (await post(time.time())).json()["ignored"] == 1
+    assert (await post(time.time())).json()["ignored"] == len(silent)
     assert {(row.channel, row.recipient) for row in await rows(api, Suppression)} == {
         ("email", "Jon@shop.example"),
         ("email", "jon@shop.example"),
+        ("email", "sue@shop.example"),
     }
     assert (await post(time.time() - 301)).status_code == 401
 

@@ -80,8 +80,11 @@ def _klaviyo(document: Any) -> Iterator[OptOut | None]:
 
 
 def _klaviyo_meaning(topic: str) -> tuple[str, str] | None:
-    name = topic.rpartition(".")[2].lower()
-    if "unsubscribed" in name:
+    """A shop's own metrics are topics, too (``event:api.unsubscribed_from_plan``), and so is what became of a push."""
+    source, _, name = topic.lower().rpartition(".")
+    if source != "event:klaviyo" or "push" in name or "whatsapp" in name:
+        return None
+    if "unsubscribed" in name or "manually_suppressed" in name:
         return ("sms" if "sms" in name else "email", "unsubscribed at Klaviyo")
     if "spam" in name:
         return ("email", "marked as spam at Klaviyo")
