@@ -17,6 +17,11 @@ def test_a_moment_is_iso_8601_with_its_zone(given: Any) -> None:
         TypeAdapter(Moment).validate_python(given)
 
 
+def test_a_plus_that_became_a_blank_on_its_way_is_told_how_to_be_written() -> None:
+    with pytest.raises(ValidationError, match="%2B"):
+        TypeAdapter(Moment).validate_python("2026-11-21T17:00:00 01:00")
+
+
 def test_a_moment_that_is_written_out_is_taken() -> None:
     taken = TypeAdapter(Moment).validate_python("2026-11-21T17:00:00+01:00")
     assert taken == datetime(2026, 11, 21, 16, tzinfo=UTC)
