@@ -96,7 +96,7 @@ def test_an_item_is_priced_in_its_own_currency() -> None:
     assert props["value_minor"] == 125_000
 
 
-@pytest.mark.parametrize("name", ["begin_checkout", "purchase", "refund"])
+@pytest.mark.parametrize("name", ["begin_checkout", "purchase"])
 def test_prices_in_several_currencies_have_no_sum(name: str) -> None:
     mug, tea = {"item_id": "mug", "price": 1250, "currency": "JPY"}, {"item_id": "tea", "price": 5, "currency": "USD"}
 

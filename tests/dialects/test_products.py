@@ -53,6 +53,31 @@ def test_what_cannot_be_read_of_a_product_costs_nobody_their_order(part: dict[st
     assert "value_minor" not in ordered({"product_id": "cheese", "price": 9, **part}, {"product_id": "b", "price": 3})
 
 
+def given_back(event: str, *products: Any, **more: Any) -> Any:
+    """What Segment's clients say was given back of an order, in minor units."""
+    said = {"order_id": "1", "currency": "EUR", "products": list(products), **more}
+    message = {"type": "track", "userId": "u", "event": event, "properties": said}
+    [translated] = segment.translate(message, Envelope(NOW, trusted=True))
+    assert translated.type == "refunded"
+    return translated.props.get("value_minor")
+
+
+@pytest.mark.parametrize("part", [{"price": "19,90 €"}, {"quantity": "two"}, {"price": None}, {"currency": "JPY"}])
+def test_a_refund_of_some_products_is_not_one_of_the_whole_order(part: dict[str, Any]) -> None:
+    bread, cheese = {"product_id": "bread", "price": 3}, {"product_id": "cheese", "price": 9, **part}
+    with pytest.raises(Untranslatable, match=r"properties\.total: is missing"):
+        given_back("Order Refunded", bread, cheese)
+    push = {"event": "refund", "client_id": "c", "ecommerce": {"transaction_id": "1", "currency": "EUR"}}
+    with pytest.raises(Untranslatable, match="value: is missing"):
+        ga4.translate({**push, "items": [bread, cheese]}, Envelope(NOW, trusted=True))
+    assert given_back("Order Refunded", bread, cheese, total=5) == 500
+    assert given_back("Order Refunded", bread) == 300
+    # All of it.
+    assert given_back("Order Refunded") is given_back("Order Cancelled", bread, cheese) is None
+    [all_of_it] = ga4.translate(push, Envelope(NOW, trusted=True))
+    assert "value_minor" not in all_of_it.props
+
+
 def test_a_product_alone_that_cannot_be_read_is_refused_by_its_field() -> None:
     message = {
         "type": "track",

@@ -7,7 +7,7 @@ ones. Every reader raises Untranslatable naming the field.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -96,6 +96,23 @@ def products(source: Any, fields: ProductFields, code: str | None, path: str) ->
     if not isinstance(source, list):
         raise Untranslatable(f"{path}: must be a list of products")
     return [_readable(item if isinstance(item, dict) else {}, fields, code) for item in source if item]
+
+
+Worth = Callable[
+    [Mapping[str, Any], Sequence[str], str | None, Sequence[Mapping[str, Any]], str], tuple[int | None, str | None]
+]
+"""Finds what a list of products comes to, as ``total`` does."""
+
+
+def given_back(
+    source: Mapping[str, Any], names: Sequence[str], code: str | None, items: Sequence[Mapping[str, Any]], path: str
+) -> tuple[int | None, str | None]:
+    """How much of an order was given back, as ``total`` has it, and in which currency; None: all of it. Who lists
+    ``items`` means those: what they come to must be known, or the whole order would be taken back."""
+    value, code = total(source, names, code, items, path)
+    if value is None and items:
+        raise Untranslatable(f"{path}{names[0]}: is missing; say what was given back, for the products do not tell")
+    return value, code
 
 
 def named(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | None:

@@ -190,7 +190,7 @@ def _purchased(said: Mapping[str, Any], name: str) -> _Props:
 
 def _refunded(said: Mapping[str, Any], name: str) -> _Props:
     code = commerce.currency(said, "")
-    value, code = commerce.total(said, ("value",), code, _items(said, code), "")
+    value, code = commerce.given_back(said, ("value",), code, _items(said, code), "")
     known = {
         "order_id": _order_id(said),
         "value_minor": abs(value) if value is not None else None,

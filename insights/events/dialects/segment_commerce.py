@@ -102,13 +102,22 @@ def _ordered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
 
 
 def _refunded(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+    return _taken_back(said, message, commerce.given_back)
+
+
+def _cancelled(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+    # All of it, where nothing says what it came to.
+    return _taken_back(said, message, commerce.total)
+
+
+def _taken_back(said: Mapping[str, Any], message: Mapping[str, Any], worth: commerce.Worth) -> _Event:
     code = commerce.currency(said, _PATH)
     items = commerce.products(said.get("products"), _PRODUCT, code, "properties.products")
-    value, code = commerce.total(said, _TOTAL, code, items, _PATH)
+    value, code = worth(said, _TOTAL, code, items, _PATH)
     known = {
         "order_id": _order_id(said, message),
-        # Some say what was given back as a negative amount.
-        "value_minor": abs(value) if value is not None else None,
+        # Some say it as a negative amount.
+        "value_minor": None if value is None else abs(value),
         "currency": code,
         "refund_id": text(said.get("refund_id"), "properties.refund_id") or text(message.get("messageId"), "messageId"),
     }
@@ -163,5 +172,6 @@ _BY_NAME: Final[dict[str, _EventReader]] = {
     **{name: _BY_TYPE[type_] for name, type_ in SEGMENT.items()},
     "checkout step completed": _checkout_step_done,
     "coupon denied": _coupon(False),
+    "order cancelled": _cancelled,
     "payment info entered": _payment_entered,
 }
