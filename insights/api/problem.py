@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -20,6 +20,9 @@ from insights.errors import TooMany, Unavailable, WhyleftError
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+
+_NO_TEXT: Final = "There was an error parsing the body"
+"""FastAPI's word for a body that is no text at all."""
 
 
 def problem(status: int, title: str, detail: str, field: str | None = None, faults: Sequence[Fault] = ()) -> bytes:
@@ -102,6 +105,12 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def _http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
+        if error.detail == _NO_TEXT:
+            packed = "content-encoding" in request.headers
+            said = "content-encoding: send it plain; only events may be compressed" if packed else "send JSON in UTF-8"
+            field = "content-encoding" if packed else "body"
+            body = problem(400, "The request is malformed", f"The body cannot be read; {said}.", field)
+            return Response(body, 400, media_type=MEDIA_TYPE)
         detail = f"{request.method} {request.url.path}: {error.detail}. The operations are listed at /docs."
         headers = dict(error.headers or {})
         return Response(problem(error.status_code, str(error.detail), detail), error.status_code, headers, MEDIA_TYPE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -19,6 +20,18 @@ async def test_json_that_breaks_off_is_told_where_in_the_body(api: Api) -> None:
     told = answer.json()
     assert told["field"] == "body"
     assert told["detail"] == "body: is not JSON at its character 26 (Invalid control character at)."
+
+
+async def test_a_body_that_is_no_text_is_told_how_to_be_sent(api: Api) -> None:
+    headers = {**api.headers, "content-type": "application/json"}
+    whole = b'{"when": "cart.items > 0"}'
+    for body, more, field in (
+        (gzip.compress(whole), {"content-encoding": "gzip"}, "content-encoding"),
+        (b'{"when": "\xfc"}', {}, "body"),
+    ):
+        answer = await api.client.post("/v1/conditions/check", content=body, headers={**headers, **more})
+        assert (answer.status_code, answer.json()["field"]) == (400, field)
+        assert "cannot be read" in answer.json()["detail"]
 
 
 async def test_a_server_with_another_secret_says_so_instead_of_breaking(api: Api, database_urls: DatabaseUrls) -> None:
