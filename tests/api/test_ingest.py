@@ -40,7 +40,7 @@ async def test_many_at_once_are_each_stored_once(api: Api) -> None:
 
 
 async def test_a_bad_event_is_kept_listed_and_replayed(api: Api) -> None:
-    bad = api.event("product_viewed", {"product_id": 7})
+    bad = api.event("product_viewed", {"product_id": [7]})
     answer = (await api.send(api.batch(api.event(), bad))).json()
     assert (answer["accepted"], answer["rejected"][0]["id"]) == (1, bad["id"])
     (kept,) = await list_rejected(api.services.database, api.project_id, 10)
@@ -56,7 +56,7 @@ async def test_a_bad_event_is_kept_listed_and_replayed(api: Api) -> None:
     assert await replay() == [kept.error]
     async with services.database.transaction(api.project_id) as tx:
         # As if the rule had changed: what was kept is good now.
-        await tx.execute(text("UPDATE rejected_event SET raw = :raw"), {"raw": kept.raw.replace(b"7}", b'"7"}')})
+        await tx.execute(text("UPDATE rejected_event SET raw = :raw"), {"raw": kept.raw.replace(b"[7]", b'"7"')})
     assert await replay() == [None]
     assert await replay() == []
     async with services.database.transaction(api.project_id) as tx:

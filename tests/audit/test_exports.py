@@ -93,7 +93,7 @@ def test_a_line_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path, lin
 
 def test_a_bad_event_of_a_batch_costs_only_itself(tmp_path: Path) -> None:
     first = json.loads(own_lines(three_visits())[0])
-    bad = first["event"] | {"type": "cart_added", "props": {"product_id": 7}}
+    bad = first["event"] | {"type": "cart_added", "props": {"product_id": [7]}}
     line = json.dumps({"visitor": first["visitor"], "session": first["session"], "events": [first["event"], bad]})
     _, happenings, unread = _read(written(tmp_path, [line]))
     assert len(happenings) == 1
