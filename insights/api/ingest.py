@@ -118,6 +118,7 @@ class Ingest:
             body = await read_body(receive, headers, self._max_body_bytes, seconds)
             if len(body) > PART:
                 self._reporters.weigh(scope, headers, len(body))
+            await self._recorder.turn_of(key.project_id)
             marks = [time.perf_counter_ns()]
             taken = await self._take(key, body, scope, headers, marks)
             answer = Answer(_taken(origin), _encode(taken))

@@ -43,7 +43,7 @@ class SourceOut(BaseModel):
     provider: str
     name: str
     url: str
-    created_at: datetime | None
+    created_at: datetime
     revoked_at: datetime | None
 
 

@@ -35,7 +35,7 @@ class Source:
     provider: str
     name: str
     path: str
-    created_at: datetime | None
+    created_at: datetime
     revoked_at: datetime | None
 
 
@@ -70,17 +70,17 @@ async def create_source(
     if provider == "generic":
         _check_standard(secret)
     identifier = uuid7()
-    tx.add(
-        WebhookSource(
-            project_id=project_id,
-            id=identifier,
-            provider=provider,
-            name=name,
-            sealed=sealer.seal(secret, SEALED_FOR, project_id, identifier),
-        )
+    row = WebhookSource(
+        project_id=project_id,
+        id=identifier,
+        provider=provider,
+        name=name,
+        sealed=sealer.seal(secret, SEALED_FOR, project_id, identifier),
     )
-    path = path_of(provider, project_id, identifier)
-    return NewSource(Source(identifier, provider, name, path, None, None), made)
+    tx.add(row)
+    await tx.flush()
+    await tx.refresh(row)
+    return NewSource(_source(row), made)
 
 
 async def list_sources(tx: AsyncSession, project_id: UUID) -> list[Source]:
@@ -88,12 +88,12 @@ async def list_sources(tx: AsyncSession, project_id: UUID) -> list[Source]:
     rows = await tx.scalars(
         select(WebhookSource).where(WebhookSource.project_id == project_id).order_by(WebhookSource.id)
     )
-    return [
-        Source(
-            row.id, row.provider, row.name, path_of(row.provider, project_id, row.id), row.created_at, row.revoked_at
-        )
-        for row in rows
-    ]
+    return [_source(row) for row in rows]
+
+
+def _source(row: WebhookSource) -> Source:
+    path = path_of(row.provider, row.project_id, row.id)
+    return Source(row.id, row.provider, row.name, path, row.created_at, row.revoked_at)
 
 
 async def revoke_source(tx: AsyncSession, project_id: UUID, source_id: UUID) -> None:

@@ -285,6 +285,14 @@ async def test_whoever_cannot_prove_who_they_are_is_refused(api: Api) -> None:
     assert (await api.client.post(path, content=body, headers=good)).status_code == 401
 
 
+async def test_a_source_just_made_says_what_the_list_says_of_it(api: Api) -> None:
+    given = {"provider": "shopify", "name": "x", "secret": SECRET}
+    made = (await api.client.post("/v1/sources", headers=api.headers, json=given)).json()
+    [listed] = (await api.client.get("/v1/sources", headers=api.headers)).json()["sources"]
+    assert made == listed | {"secret": None}
+    assert made["created_at"]
+
+
 async def test_a_stored_secret_cannot_be_read_without_the_servers_own(api: Api) -> None:
     await make(api, "shopify", SECRET)
     [source] = await rows(api, WebhookSource)
