@@ -70,7 +70,7 @@ async def test_the_renderer_draws_it_in_a_frame_that_can_do_nothing_else(whole: 
         frame = page.frame_locator("iframe").first
         await expect(frame.get_by_text("Gratis ab 60.00 EUR")).to_be_visible()
         await expect(frame.get_by_text("<img src=x onerror=alert(1)>")).to_be_visible()
-        await frame.get_by_role("button", name="Close").click()
+        await frame.get_by_role("button", name="Schließen").click()
         await expect(frame.get_by_text("Gratis ab 60.00 EUR")).to_be_visible(timeout=5_000)
         await page.get_by_role("link", name="default").click()
         await expect(frame.get_by_role("link", name="Go on")).to_be_visible()
