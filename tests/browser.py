@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 
-import pytest
+from tests.needed import missing
 
 ARGUMENTS = [
     "--no-sandbox",
@@ -26,9 +26,6 @@ def chromium_path() -> str:
     """The system's Chromium. Without one the test is skipped with the way to get it; on CI it fails."""
     named = os.environ.get("WHYLEFT_CHROMIUM")
     found = named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is not None:
-        return found
-    advice = "Chromium is missing: install it (Debian: apt install chromium), or set WHYLEFT_CHROMIUM to its path."
-    if os.environ.get("CI"):
-        pytest.fail(advice)
-    pytest.skip(advice)
+    if found is None:
+        missing("Chromium is missing: install it (Debian: apt install chromium), or set WHYLEFT_CHROMIUM to its path.")
+    return found

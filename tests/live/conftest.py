@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -12,16 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.needed import missing
+
 
 def redis_path() -> str:
     """The system's Redis or Valkey. Without one the test is skipped with the way to get it; on CI it fails."""
     found = shutil.which("redis-server") or shutil.which("valkey-server")
-    if found is not None:
-        return found
-    advice = "Redis is missing: install it (Debian: apt install redis-server)."
-    if os.environ.get("CI"):
-        pytest.fail(advice)
-    pytest.skip(advice)
+    if found is None:
+        missing("Redis is missing: install it (Debian: apt install redis-server).")
+    return found
 
 
 class RedisServer:

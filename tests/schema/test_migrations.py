@@ -28,10 +28,16 @@ def query(url: str, statement: str) -> list[tuple[object, ...]]:
         return connection.execute(statement.encode()).fetchall()
 
 
-def test_an_empty_database_goes_up_down_and_up_again(postgres: EmbeddedPostgres) -> None:
+def empty(postgres: EmbeddedPostgres) -> str:
+    """The name of a database without a schema."""
     name = f"empty_{uuid4().hex}"
     with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
+    return name
+
+
+def test_an_empty_database_goes_up_down_and_up_again(postgres: EmbeddedPostgres) -> None:
+    name = empty(postgres)
     url = postgres.url(name)
     migrate.upgrade(url, shipped("migrations"))
     migrate.check(url, shipped("migrations"))
@@ -43,9 +49,7 @@ def test_an_empty_database_goes_up_down_and_up_again(postgres: EmbeddedPostgres)
 
 
 def test_a_schema_of_newer_code_is_left_alone_and_named(postgres: EmbeddedPostgres) -> None:
-    name = f"newer_{uuid4().hex}"
-    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+    name = empty(postgres)
     url = postgres.url(name)
     migrate.upgrade(url, shipped("migrations"))
     query(url, "UPDATE alembic_version SET version_num = '9999' RETURNING 1")
@@ -55,9 +59,7 @@ def test_a_schema_of_newer_code_is_left_alone_and_named(postgres: EmbeddedPostgr
 
 
 def test_a_login_that_may_not_change_the_schema_is_told_whose_to_use(postgres: EmbeddedPostgres) -> None:
-    name = f"foreign_{uuid4().hex}"
-    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+    name = empty(postgres)
     with pytest.raises(migrate.SchemaNotOurs, match="WHYLEFT_OWNER_DATABASE_URL"):
         migrate.upgrade(postgres.url(name, "whyleft_app"), shipped("migrations"))
     migrate.upgrade(postgres.url(name), shipped("migrations"))
