@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["rejected events"])
 
 
 class RejectedEventOut(BaseModel):
-    """What could not be accepted, as it came. ``dialect`` is null for events of `POST /v1/events`."""
+    """What could not be accepted, but secrets in its addresses. ``dialect`` is null for events of `POST /v1/events`."""
 
     id: UUID
     received_at: datetime

@@ -5,6 +5,7 @@ Most flushes have nothing of it, and are one round trip; the others are a transa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.events.entry import Entry
 from insights.events.flush import News
+from insights.events.kept import kept_json
 from insights.events.people import Said, write_people
 from insights.events.reservations import reserve
 from insights.events.subscriptions import write_subscriptions
@@ -97,8 +99,8 @@ async def _write_rejected(tx: AsyncSession, entries: Iterable[Entry]) -> None:
             "project_id": entry.project_id,
             "id": uuid7(entry.received_ms),
             "received_at": ms_to_datetime(entry.received_ms),
-            "envelope": entry.envelope,
-            "raw": rejection.raw,
+            "envelope": json.loads(kept_json(json.dumps(entry.envelope))),
+            "raw": kept_json(rejection.raw.decode()).encode(),
             "error": rejection.error,
         }
         for entry in entries

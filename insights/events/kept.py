@@ -26,8 +26,23 @@ _ADDRESS: Final = re.compile(rf"(?<![\w.+'-])[\w.+'-]++{_HOST}(?:[\w.+'-]*+{_HOS
 a text is looked at a few times at most. It takes longer ones than there may be: what is cut off would be shown."""
 
 
-_SECRETS: Final = ("pass", "pwd", "card", "cvc", "cvv", "iban", "ssn", "token")
-_SECRET: Final = re.compile(rf"((?:{'|'.join(_SECRETS)})[^=&#?/]{{0,40}}=)(?!\[secret\])[^&#]+", re.IGNORECASE)
+_STARTS: Final = r"(?:(?<![A-Za-z])|(?<=[a-z])(?=[A-Z])|(?<=%[0-9A-Fa-f]{2}))"
+_ENDS: Final = r"(?:(?![A-Za-z])|(?<=[a-z])(?=[A-Z]))"
+_NAMES: Final = (
+    # These are in no other word.
+    r"(?i:passw|passphrase|passcode|passkey|passport|pwd|cvc|cvv|iban|token|secret|card(?:n[ruo]|id|code|pin|exp|holder))",
+    # Others begin with these (passenger, cardigan), and words of their kind are written as one, too (userpass).
+    r"(?i:(?<!com)(?<!by)passe?|(?<!dis)(?<!post)(?<!score)(?<!flash)(?<!wild)(?<!pla)cards?|ssn)" + _ENDS,
+    f"{_STARTS}(?i:pw){_ENDS}",
+)
+"""What names of parameters with a secret have in them. A word of a name ends where no letter follows, or a large one
+after a small one."""
+
+_NAME: Final = r"""[^=&#?/"\\]++"""
+_NAMED: Final = rf"""(?<![^=&#?/"\\])((?={_NAME}=)(?=[^=&#?/"\\]*?(?:{"|".join(_NAMES)})){_NAME}=)(?!\[secret\])"""
+_SECRET: Final = re.compile(_NAMED + "[^&#]+")
+_SECRET_IN_JSON: Final = re.compile(_NAMED + r'(?:[^&#"\\]|\\.)+')
+_SECRETS: Final = ("pass", "pwd", "card", "cvc", "cvv", "iban", "ssn", "token", "secret", "pw=", "pw]=", "pw%5d=")
 _ADDRESSES: Final = ("url", "referrer")
 
 
@@ -38,6 +53,11 @@ def kept_url(url: str | None) -> str | None:
     if "@" in url or "%40" in url:
         url = _ADDRESS.sub(EMAIL, url)
     return _SECRET.sub(r"\1[secret]", url) if "=" in url and _names_secret(url) and _SECRET.search(url) else url
+
+
+def kept_json(text: str) -> str:
+    """JSON that was refused, to be kept for another try: the same without the secrets in its addresses."""
+    return _SECRET_IN_JSON.sub(r"\1[secret]", text) if "=" in text and _names_secret(text) else text
 
 
 def may_hold_secrets(types: Collection[str], props: bytes) -> bool:

@@ -15,6 +15,7 @@ from adapters.postgres.engine import Database
 from insights.errors import NotFound, Refused
 from insights.events.dialects.translation import Envelope
 from insights.events.entry import Entry
+from insights.events.kept import kept_json
 from insights.events.reading import read_again
 from insights.events.reception import Message, Reception
 from insights.events.record import Recorder
@@ -98,7 +99,7 @@ async def replay_one(
     if corrected is not None:
         if (reason := unstorable(corrected)) is not None:
             raise Refused(f"{reason}.", field="event")
-        row.raw = json.dumps(corrected).encode()
+        row.raw = kept_json(json.dumps(corrected)).encode()
     return await _replay_one(database, recorder, reception, row, limits, vouched=True)
 
 

@@ -1,4 +1,4 @@
-"""A rejected event: what could not be accepted, kept as it came with the reason, so that it can be replayed."""
+"""A rejected event: what could not be accepted, but secrets in its addresses, kept with the reason for another try."""
 
 from __future__ import annotations
 

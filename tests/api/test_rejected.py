@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from insights.models import Event
+from insights.models import Event, RejectedEvent
 from tests.api.conftest import Api
 
 
@@ -47,6 +47,32 @@ async def test_one_is_mended_and_stored_where_it_belongs(api: Api) -> None:
         assert answer.json() == {"id": item["id"], "error": None}
     assert await types(api) == ["clicked"]
     assert (await listed(api))["rejected"] == []
+
+
+async def test_of_what_is_refused_no_password_in_an_address_is_kept_and_it_can_be_tried_again(api: Api) -> None:
+    left = "https://shop.example/login?password=hunter2&size=L"
+    props = {"path": "/login", "url": left, "title": 7}
+    await api.send({**api.batch(api.event("page_viewed", props)), "page": {"url": left}})
+    page = {"type": "page", "messageId": "m1", "timestamp": "no time", "properties": {"url": left}, "userId": "u"}
+    await api.client.post(
+        "/v1/batch", params={"key": api.write}, json={"batch": [page], "context": {"page": {"url": left}}}
+    )
+    found = (await listed(api))["rejected"]
+    assert {item["dialect"] for item in found} == {None, "segment"}
+    async with api.services.database.transaction(api.project_id) as tx:
+        rows = list(await tx.scalars(select(RejectedEvent)))
+    kept = "".join([row.raw.decode() + json.dumps(row.envelope) for row in rows])
+    assert "hunter2" not in kept
+    assert kept.count("password=[secret]&size=L") == 4
+    [item] = [item for item in found if item["dialect"] is None]
+    mended = {**json.loads(item["event"]), "props": {**props, "title": "Login"}}
+    answer = await api.client.post(f"/v1/rejected/{item['id']}/replay", headers=api.headers, json={"event": mended})
+    assert answer.json()["error"] is None
+    async with api.services.database.transaction(api.project_id) as tx:
+        event = (await tx.scalars(select(Event))).one()
+        (row,) = await tx.scalars(select(RejectedEvent).where(RejectedEvent.replayed_at.is_not(None)))
+    assert (event.url, event.props["url"]) == (left.replace("hunter2", "[secret]"),) * 2
+    assert "hunter2" not in row.raw.decode()
 
 
 async def test_a_refund_of_a_page_is_stored_only_when_somebody_vouches_for_it(api: Api) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import tracemalloc
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from insights.api.gate import Gate
 from insights.api.ingest import Ingest
 from insights.audit.lines import LONGEST_LINE, Lines
 from insights.errors import Refused
-from insights.events.kept import kept_props, kept_url
+from insights.events.kept import kept_json, kept_props, kept_url
 from insights.identity import names
 from insights.privacy.redact import mask, redact_path
 from insights.recovery.links import Target
@@ -65,7 +66,7 @@ async def test_only_files_of_the_script_are_served(api: Api, path: str) -> None:
 EVIL = (
     "a@" * 40_000, "a." * 40_000 + "@", "@" * 80_000, "+1 " * 30_000, "%40" * 30_000, "http://" * 12_000, "=" * 80_000,
     "a@b." * 20_000 + "!", " " * 80_000 + "x", "(((" * 25_000, "\\" * 80_000, "&#64;" * 15_000, "0" * 80_000,
-    "a-" * 40_000,
+    "a-" * 40_000, "passw" * 16_000, "&card" * 16_000, "passe" * 16_000 + "=", "pw%5d=\\" * 10_000,
 )  # fmt: skip
 
 
@@ -75,6 +76,7 @@ def test_no_pattern_runs_away_on_a_text_made_for_it(text: str) -> None:
     mask(text)
     redact_path(f"https://shop.example/{text}")
     kept_url(f"https://shop.example/?q={text}")
+    kept_json(json.dumps(f"https://shop.example/?q={text}"))
     kept_props("searched", {"query": text})
     for read in (names.email, names.phone, names.user_id):
         read(text)
