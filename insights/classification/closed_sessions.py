@@ -107,7 +107,7 @@ async def write_group(
         for session_id, row in ours.items()
         if session_id not in changed
     }
-    nobody = {i: ours[i].visitor_id for i in reasons if readings[i].timeline.only_says_who}
+    nobody = {i: ours[i].visitor_id for i in reasons if readings[i].timeline.is_no_visit}
     await _forget(tx, project_id, nobody)
     reasons = {session_id: reason for session_id, reason in reasons.items() if session_id not in nobody}
     written = {session_id: conclusions[session_id] for session_id in reasons if session_id in conclusions}

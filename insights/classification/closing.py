@@ -162,7 +162,7 @@ class SessionCloser:
                 async with self._database.transaction(project_id) as tx:
                     readings = await read_sessions(tx, project_id, [lease.id for lease in leases])
             with self._meters.timed("close.classify"):
-                asked = [one for one in readings.values() if one.standing is None and not one.timeline.only_says_who]
+                asked = [one for one in readings.values() if one.standing is None and not one.timeline.is_no_visit]
                 conclusions = await self._conclude(asked)
             with self._meters.timed("close.write"):
                 async with self._database.transaction(project_id) as tx:

@@ -21,12 +21,13 @@ from insights.events.orders import Placed, confirm, placed
 from insights.identity.named import visitors_named
 from insights.identity.together import visitors_together
 from insights.models import Session, Visitor
-from insights.vocabulary.ids import ms_to_datetime
+from insights.vocabulary.ids import ms_to_datetime, uuid7_from_key
 
 
 @dataclass(frozen=True, slots=True)
 class ToldOrder:
-    """An order of a message. ``visitor_id``: who it is about by its own ids; ``session`` as the sender names it."""
+    """An order of a message. ``visitor_id``: who it is about by its own ids; ``session`` as the sender names it;
+    ``elsewhere``: in no visit, as the sender says."""
 
     event_id: UUID
     key: str
@@ -38,6 +39,7 @@ class ToldOrder:
     trusted: bool
     value_minor: int | None
     currency: str | None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,9 @@ async def homes_of(
             homes[order.event_id] = Home(before.visitor_id, before.session_id, before.worth_known)
             if not order.trusted:
                 await _end_runs(tx, project_id, order)
+        elif order.elsewhere:
+            # Whoever pays at the till may have looked at the shop on the way there.
+            homes[order.event_id] = Home(order.visitor_id, uuid7_from_key(order.at_ms, f"order/{order.key}"))
         elif order.session is None and order.who.visitor is None:
             own = [order.visitor_id] if order.who.anonymous_id is not None else []
             if own and await _nearest(tx, project_id, own, order.at_ms, gap_ms) is not None:

@@ -35,7 +35,7 @@ class Part(Struct, gc=False):
     """What an entry's events, so many, add to a flush (``events/rows``). ``columns``: they themselves.
 
     Of those that are part of the visit: ``count``, the times of the ``first`` and the ``last``, and when it ``ended``,
-    if that is among them. Epoch milliseconds.
+    if that is among them. Epoch milliseconds. ``aside``: none of them is of a visit (``events/aside``).
     """
 
     columns: Columns
@@ -44,6 +44,7 @@ class Part(Struct, gc=False):
     first: int
     last: int
     ended: int | None
+    aside: bool
 
 
 class Entry(Struct, gc=False):

@@ -69,20 +69,22 @@ ON CONFLICT DO NOTHING
 # A session that was closed before is looked at again after the grace, not after the quiet time; an order that it did
 # not know of opens it again. Whoever comes first, it is the session of its earliest event's visitor. Visitors come
 # after sessions: locks are taken in that order everywhere. The answer is their versions, in the order of their ids.
+# What is said beside a visit, or at its end, puts nothing off.
 # ``close_at`` is indexed: where it stays, the row's five indexes and the log are spared, which is a third of the whole.
 TOUCH: Final = """
 WITH touched AS (
     SELECT id AS session_id, visitor_id, to_timestamp(started / 1000::float8) AS started_at,
            to_timestamp(last / 1000::float8) AS last_event_at,
            to_timestamp(received / 1000::float8) AS last_received_at,
-           to_timestamp(ended / 1000::float8) AS ended_at, purchased
+           to_timestamp(ended / 1000::float8) AS ended_at, purchased, aside
     FROM jsonb_to_recordset(%(visits)s) AS visit(
-        id uuid, visitor_id uuid, started bigint, last bigint, received bigint, ended bigint, purchased boolean)
+        id uuid, visitor_id uuid, started bigint, last bigint, received bigint, ended bigint, purchased boolean,
+        aside boolean)
 ), sessions AS (
     INSERT INTO session AS old (project_id, id, visitor_id, started_at, last_event_at, last_received_at, ended_at,
                                 purchased, close_at)
     SELECT %(project)s, session_id, visitor_id, started_at, last_event_at, last_received_at, ended_at, purchased,
-           last_received_at + CASE WHEN ended_at >= last_event_at - %(goodbye)s
+           last_received_at + CASE WHEN aside OR ended_at >= last_event_at - %(goodbye)s
                THEN %(grace)s ELSE %(quiet)s END
     FROM touched ORDER BY session_id
     ON CONFLICT (project_id, id) DO UPDATE SET
@@ -102,6 +104,8 @@ WITH touched AS (
             WHEN old.close_at - GREATEST(old.last_received_at, excluded.last_received_at)
                 BETWEEN %(quiet)s AND %(quiet)s + %(slack)s
             THEN old.close_at
+            WHEN excluded.close_at < excluded.last_received_at + %(quiet)s
+            THEN GREATEST(old.close_at, excluded.close_at)
             ELSE GREATEST(old.last_received_at, excluded.last_received_at) + %(quiet)s + %(slack)s END
     RETURNING id
 ), visitors AS (

@@ -12,7 +12,6 @@ import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, or_, select, text
@@ -20,10 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from flows.models import Conversion
+from insights.events.aside import OF_AN_ORDER
 from insights.events.dialects.names import TABS
 from insights.events.order_claims import AFTER, BEFORE
 from insights.models import Event, Session
-from insights.vocabulary.events import AFTERWARDS
 
 _BEFORE, _TOLD = aliased(Session), aliased(Event)
 COUNTS_HERE = or_(
@@ -45,8 +44,13 @@ COUNTS_HERE = or_(
 )
 """Whether a stored event is no order that an earlier visit of its visitor tells of."""
 
-_OF_AN_ORDER: Final = ("purchased", "identified", "consent_changed", *sorted(AFTERWARDS))
-"""What a server says beside an order: who placed it, and what they agreed to."""
+HAS_NO_VISIT = Conversion.session_id.is_not(None) & ~(
+    select(Session.id)
+    .where(Session.project_id == Conversion.project_id, Session.id == Conversion.session_id)
+    .correlate(Conversion)
+    .exists()
+)
+"""Whether a stored order was placed in no visit that is known: at a till, on the phone, or where no page told of it."""
 
 _ELSEWHERE = text("""
 SELECT conversion.key, told.session_id, told.visitor_id, conversion.session_id, conversion.visitor_id,
@@ -211,7 +215,7 @@ async def count_once(tx: AsyncSession, project_id: UUID, told: Collection[Told],
 
 async def _is_by_server(tx: AsyncSession, project_id: UUID, session_id: UUID) -> bool:
     """Whether all that is known of a visit is what a server says of an order."""
-    values = {"project": project_id, "session": session_id, "order": list(_OF_AN_ORDER), "servers": list(TABS)}
+    values = {"project": project_id, "session": session_id, "order": list(OF_AN_ORDER), "servers": list(TABS)}
     return bool(await tx.scalar(_BY_SERVER, values))
 
 

@@ -190,6 +190,7 @@ def _orders(reads: Iterable[Read]) -> list[ToldOrder]:
             trusted=read.trusted,
             value_minor=read.event.props.get("value_minor"),
             currency=read.event.props.get("currency"),
+            elsewhere=read.said.elsewhere,
         )
         for read in reads
         if read.event.type == "purchased"

@@ -22,6 +22,7 @@ from adapters.postgres.arrays import (
     uuid_piece,
     uuid_pieces,
 )
+from insights.events.aside import is_aside
 from insights.events.entry import Columns, Entry, Part
 from insights.events.kept import kept_props, kept_url, may_hold_secrets, only_allowed
 from insights.events.wire import WireEvent
@@ -42,6 +43,7 @@ class Visit(Struct, gc=False):
     received: int
     ended: int | None = None
     purchased: bool | None = None
+    aside: bool = False
 
 
 class Seen(Struct, gc=False):
@@ -99,6 +101,7 @@ def part_of(entry: Entry, events: Sequence[WireEvent], types: AbstractSet[str]) 
         int(min(times, default=0)),
         int(max(times, default=0)),
         max(ended, default=None),
+        all(is_aside(entry.tab, event.type, event.props) for event in visit),
     )
 
 
@@ -168,11 +171,12 @@ def _touch(rows: Rows, entry: Entry, part: Part, types: AbstractSet[str]) -> Non
     first, last, visitor_id = part.first, part.last, entry.visitor_id
     visit = rows.visits.get(entry.session_id.int)
     if visit is None:
-        visit = Visit(entry.session_id, visitor_id, first, last, entry.received_ms)
+        visit = Visit(entry.session_id, visitor_id, first, last, entry.received_ms, aside=part.aside)
         rows.visits[entry.session_id.int] = visit
     elif (first, visitor_id) < (visit.started, visit.visitor_id):
         # Whoever comes first, it is the session of its earliest event's visitor.
         visit.started, visit.visitor_id = first, visitor_id
+    visit.aside = visit.aside and part.aside
     visit.last = max(visit.last, last)
     visit.received = max(visit.received, entry.received_ms)
     if "purchased" in types:

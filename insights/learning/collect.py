@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import Select, and_, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.models import Conversion
 from insights.decisions.outcomes import Outcome, outcome_of
 from insights.decisions.situation import VERSION
+from insights.events.orders import HAS_NO_VISIT
 from insights.events.turns import issue_key
 from insights.learning.rewards import WINDOW, GivenBack, Order, Unit, Used, refund_of, reward_of
 from insights.models import Decision, DiscountCode, Event, PolicyBucket, Reward, Session, Shop
@@ -56,9 +57,10 @@ async def unit_of(tx: AsyncSession, project_id: UUID) -> Unit:
 async def collect(
     tx: AsyncSession, project_id: UUID, since: datetime | None, after: Place | None, now: datetime
 ) -> Collected:
-    """Brings the rewards up to date with what happened after ``since``: all refunds, and the next ``AT_ONCE`` visits.
+    """Brings the rewards up to date with what happened after ``since``: all refunds, all orders of no visit, and the
+    next ``AT_ONCE`` visits.
 
-    ``after``: where the look before came to; None for the first, which sees to the refunds.
+    ``after``: where the look before came to; None for the first, which sees to refunds and orders of no visit.
     """
     look_back = None if since is None else since - OVERLAP
     ended = select(Session.id, Session.visitor_id, Session.started_at, Session.closed_at).where(
@@ -72,6 +74,7 @@ async def collect(
     decisions = await _decisions_of_visits(tx, project_id, visits)
     if after is None:
         decisions |= await _decisions_of_refunds(tx, project_id, look_back)
+        decisions |= await _decisions_of_orders(tx, project_id, look_back)
     changed = await _count(tx, project_id, decisions, now)
     return Collected(changed, (visits[-1].closed_at, visits[-1].id) if len(visits) == AT_ONCE else None)
 
@@ -100,14 +103,9 @@ async def _decisions_of_visits(tx: AsyncSession, project_id: UUID, visits: Seque
     return {*made, *before}
 
 
-async def _decisions_of_refunds(tx: AsyncSession, project_id: UUID, since: datetime | None) -> set[UUID]:
-    told = select(Event.props["order_id"].astext).where(Event.project_id == project_id, Event.type == "refunded")
-    if since is not None:
-        told = told.where(Event.received_at > since)
-    keys = set(await tx.scalars(told))
-    if not keys:
-        return set()
-    found = await tx.scalars(
+def _before_orders(project_id: UUID) -> Select[UUID]:
+    """The decisions that orders could count for; which orders is left to say."""
+    return (
         select(Decision.id)
         .join(
             Conversion,
@@ -115,12 +113,26 @@ async def _decisions_of_refunds(tx: AsyncSession, project_id: UUID, since: datet
         )
         .where(
             Decision.project_id == project_id,
-            Conversion.key.in_(keys),
             Decision.decided_at < Conversion.occurred_at,
             Decision.decided_at >= Conversion.occurred_at - WINDOW,
         )
     )
-    return set(found)
+
+
+async def _decisions_of_orders(tx: AsyncSession, project_id: UUID, since: datetime | None) -> set[UUID]:
+    """Of orders that no visit ends with, so that none tells of them. A server may tell of one hours later."""
+    orders = HAS_NO_VISIT if since is None else and_(HAS_NO_VISIT, Conversion.occurred_at > since - WINDOW)
+    return set(await tx.scalars(_before_orders(project_id).where(orders)))
+
+
+async def _decisions_of_refunds(tx: AsyncSession, project_id: UUID, since: datetime | None) -> set[UUID]:
+    told = select(Event.props["order_id"].astext).where(Event.project_id == project_id, Event.type == "refunded")
+    if since is not None:
+        told = told.where(Event.received_at > since)
+    keys = set(await tx.scalars(told))
+    if not keys:
+        return set()
+    return set(await tx.scalars(_before_orders(project_id).where(Conversion.key.in_(keys))))
 
 
 async def _count(tx: AsyncSession, project_id: UUID, ids: Collection[UUID], now: datetime) -> int:

@@ -13,11 +13,12 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Column, Table, delete, exists, func, select
+from sqlalchemy import Column, Table, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
 from adapters.postgres.partitions import PartitionsNotDropped, drop_before
+from flows.models import Conversion
 from insights.events.people import outdate
 from insights.models import Project, RejectedEvent, Session, Visitor
 from insights.models.privacy_setting import PrivacySetting
@@ -134,8 +135,13 @@ async def _alone(tx: AsyncSession, project_id: UUID) -> bool:
 
 
 async def _forgotten(tx: AsyncSession, project_id: UUID, bound: UUID, since: datetime) -> Collection[UUID]:
-    """Visitors who were not here since, up to so many."""
-    here = exists().where(Session.project_id == project_id, Session.visitor_id == Visitor.id, Session.id >= bound)
+    """Visitors who were not here since, and bought nothing elsewhere, up to so many."""
+    here = or_(
+        exists().where(Session.project_id == project_id, Session.visitor_id == Visitor.id, Session.id >= bound),
+        exists().where(
+            Conversion.project_id == project_id, Conversion.visitor_id == Visitor.id, Conversion.session_id >= bound
+        ),
+    )
     said = func.greatest(Visitor.first_seen_at, Visitor.identified_at, Visitor.consented_at)
     return set(
         await tx.scalars(select(Visitor.id).where(Visitor.project_id == project_id, said < since, ~here).limit(AT_ONCE))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,6 +10,8 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.models import Conversion
+from insights.events.orders import HAS_NO_VISIT
 from insights.identity.contact import Contact, read_contact
 from insights.identity.together import person_id_of, person_of
 from insights.models import Decision, Event, Session
@@ -30,7 +32,8 @@ async def rebuild(
     """The profile of what is stored of a visitor: the events of the last ``limit_sessions`` sessions in order.
 
     Visits of the same person on other devices are earlier visits. Older ones still count as visits and orders, and so
-    do those that began elsewhere after this visitor's latest. A visitor who is not in the store gets an empty profile.
+    do those that began elsewhere after this visitor's latest. Orders of no visit count as orders. A visitor who is not
+    in the store gets an empty profile.
     """
     profile = Profile()
     person = await person_of(tx, project_id, visitor_id)
@@ -57,6 +60,7 @@ async def rebuild(
         profile.purchases += orders
     if latest is not None:
         await _add_later_elsewhere(tx, profile, project_id, person, latest)
+    profile.purchases += sum((await orders_without_visit(tx, project_id, person)).values())
     add_what_was_said(profile, await read_contact(tx, project_id, visitor_id, person), several_devices=len(person) > 1)
     profile.tags, profile.segments, profile.kept = await read_marks(tx, project_id, person)
     return profile
@@ -143,6 +147,16 @@ async def _add_later_elsewhere(
                 )
             )
         ) or 0
+
+
+async def orders_without_visit(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID]) -> dict[UUID, int]:
+    """Visitor → how many orders of theirs were placed in no visit; who has none is not in it."""
+    rows = await tx.execute(
+        select(Conversion.visitor_id, func.count())
+        .where(Conversion.project_id == project_id, Conversion.visitor_id.in_(visitors), HAS_NO_VISIT)
+        .group_by(Conversion.visitor_id)
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def add_what_was_said(profile: Profile, visitor: Contact | None, *, several_devices: bool) -> None:

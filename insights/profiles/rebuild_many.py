@@ -17,7 +17,7 @@ from insights.identity.contact import contact
 from insights.models import Decision, Event, Session, Visitor
 from insights.profiles.marks import Marks, read_marks_of
 from insights.profiles.profile import MOST_SESSIONS, Profile
-from insights.profiles.rebuild import MOST_EVENTS, add_what_was_said, fold_stored, rebuild
+from insights.profiles.rebuild import MOST_EVENTS, add_what_was_said, fold_stored, orders_without_visit, rebuild
 
 MOST_AT_ONCE: Final = 20_000
 """Events held in memory for one call; more, and every visitor is built alone."""
@@ -105,6 +105,7 @@ async def _build(tx: AsyncSession, project_id: UUID, usual: Mapping[UUID, list[U
         )
     }
     marks = await read_marks_of(tx, project_id, list(usual))
+    without_visit = await orders_without_visit(tx, project_id, list(usual))
     for visitor_id in usual:
         # Others' requests go on in between.
         await asyncio.sleep(0)
@@ -114,6 +115,7 @@ async def _build(tx: AsyncSession, project_id: UUID, usual: Mapping[UUID, list[U
         else:
             profile = profiles[visitor_id]
             fold_stored(profile, theirs, decided.get(visitor_id, {}))
+            profile.purchases += without_visit.get(visitor_id, 0)
             said = contact(visitor_id, [visitors[visitor_id]]) if visitor_id in visitors else None
             add_what_was_said(profile, said, several_devices=False)
             profile.tags, profile.segments, profile.kept = marks.get(visitor_id, Marks())

@@ -11,7 +11,9 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.models import Conversion
 from insights.conditions.event_fields import HappenedEvent
+from insights.events.orders import HAS_NO_VISIT
 from insights.models import Event, Session
 
 MOST_EVENTS: Final = 5_000
@@ -72,7 +74,9 @@ async def _read(
     if since is not None:
         theirs = theirs.where(Session.last_event_at >= since)
     # Listed, so that only the partitions of these days are looked at.
-    sessions = (await tx.scalars(theirs.order_by(Session.id.desc()).limit(MOST_SESSIONS))).all()
+    sessions = list(await tx.scalars(theirs.order_by(Session.id.desc()).limit(MOST_SESSIONS)))
+    if "purchased" in kinds:
+        sessions += await _of_no_visit(tx, project_id, members, since)
     rows = (
         await tx.execute(
             select(Event.visitor_id, Event.session_id, Event.type, Event.occurred_at, Event.props)
@@ -97,6 +101,18 @@ async def _read(
         told = [one for member in person for one in by_member.get(member, ())]
         found[visitor_id] = sorted(told, key=lambda one: one.event.at, reverse=True)
     return found
+
+
+async def _of_no_visit(
+    tx: AsyncSession, project_id: UUID, members: Collection[UUID], since: datetime | None
+) -> list[UUID]:
+    """Where the events of those orders of theirs are stored that were placed in no visit."""
+    stored = select(Conversion.session_id).where(
+        Conversion.project_id == project_id, Conversion.visitor_id.in_(members), HAS_NO_VISIT
+    )
+    if since is not None:
+        stored = stored.where(Conversion.occurred_at >= since)
+    return [one for one in await tx.scalars(stored.limit(MOST_SESSIONS)) if one is not None]
 
 
 def _before(now: datetime, window: timedelta) -> datetime:

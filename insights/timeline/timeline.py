@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from insights.events.dialects.names import TABS
+from insights.events.aside import is_aside
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,6 @@ class TimelineEvent:
             return ""
 
 
-def _says_who(event: TimelineEvent) -> bool:
-    if event.tab not in TABS:
-        return False
-    group = event.type == "custom" and event.tab == "segment" and event.props.get("name") == "group"
-    return group or event.type in ("identified", "consent_changed")
-
-
 @dataclass(frozen=True, slots=True)
 class PriorVisits:
     """What is known of the visitor from before this session."""
@@ -63,7 +56,7 @@ class Timeline:
     prior: PriorVisits = PriorVisits()
 
     @property
-    def only_says_who(self) -> bool:
+    def is_no_visit(self) -> bool:
         """Whether all of it is what a server says of a person: a CRM that tells of its customers every night brings
-        nobody to the shop."""
-        return bool(self.events) and all(map(_says_who, self.events))
+        nobody to the shop, and nobody came to it for what was bought at a till."""
+        return bool(self.events) and all(is_aside(event.tab, event.type, event.props) for event in self.events)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
 from sqlalchemy import func, select, update
 
 from adapters.postgres.engine import Database
+from flows.models import Conversion
 from insights.decisions.plan import ARM, ARMS
 from insights.decisions.situation import NAMES
 from insights.learning.learner import Learner
@@ -137,6 +138,22 @@ async def test_a_late_order_in_a_later_visit_changes_an_earlier_decisions_reward
     await shop.visit(NOTHING, buys=1_000, visitor=looked.visitor, at=looked.at + timedelta(hours=3))
     await learner.learn(shop.project_id)
     assert (await reward_of(shop, looked) or (None,))[0] == 1.0
+
+
+async def test_an_order_that_no_visit_ends_with_changes_an_earlier_decisions_reward(
+    shop: MadeShop, learner: Learner, database: Database
+) -> None:
+    visited = await shop.visit(at=datetime.now(UTC) - timedelta(hours=5))
+    await learner.learn(shop.project_id)
+    assert (await reward_of(shop, visited) or (None,))[0] == 0.0
+    async with database.transaction(shop.project_id) as tx:
+        # No look back reaches to the visit.
+        await tx.execute(update(Session).values(closed_at=datetime.now(UTC) - timedelta(hours=2)))
+        told = {"key": "till", "value_minor": 900, "currency": "EUR", "session_id": uuid4()}
+        at = visited.at + timedelta(hours=2)
+        tx.add(Conversion(project_id=shop.project_id, visitor_id=visited.visitor, occurred_at=at, **told))
+    await learner.learn(shop.project_id)
+    assert (await reward_of(shop, visited) or (None,))[0] == 1.0
 
 
 @pytest.mark.parametrize("instead", WITHHELD)

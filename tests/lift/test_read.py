@@ -42,7 +42,7 @@ async def joined(shop: MadeShop, *visited: Visited) -> None:
             tx.add(Together(project_id=shop.project_id, visitor_id=one.visitor, person_id=visited[0].visitor))
 
 
-async def order(shop: MadeShop, visitor: UUID, at: datetime, value: int = 1_000) -> str:
+async def order(shop: MadeShop, visitor: UUID, at: datetime, value: int = 1_000, session: UUID | None = None) -> str:
     key = f"order-{uuid4()}"
     async with shop.database.transaction(shop.project_id) as tx:
         tx.add(
@@ -53,9 +53,23 @@ async def order(shop: MadeShop, visitor: UUID, at: datetime, value: int = 1_000)
                 occurred_at=at,
                 value_minor=value,
                 currency="EUR",
+                session_id=session,
             )
         )
     return key
+
+
+async def test_an_order_at_a_till_counts_for_nobody_for_it_is_known_of_those_who_were_asked_for_their_name(
+    shop: MadeShop,
+) -> None:
+    await holds_out(shop)
+    visited = await shop.visit(at=BEGAN)
+    await order(shop, visited.visitor, BEGAN + timedelta(hours=1), session=uuid4())
+    (person,) = await people(shop)
+    assert (person.orders, person.margin) == (0, 0)
+    await order(shop, visited.visitor, BEGAN + timedelta(hours=2), session=visited.session)
+    (person,) = await people(shop)
+    assert (person.orders, person.margin) == (1, 300)
 
 
 async def test_who_met_an_empty_budget_counts_for_what_it_was_to_pay_for(shop: MadeShop) -> None:

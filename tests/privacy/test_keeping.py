@@ -9,14 +9,15 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text, update
 
-from flows.models import Suppression
+from flows.models import Conversion, Suppression
 from insights.events.kept import kept_props, kept_url, only_allowed
 from insights.models import Consent, Event, IdentityLink, Person, Session, Visitor
 from insights.privacy.retention import kept_by, retain
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api, api
+from tests.sources.test_webhooks import SECRET, make, order, shopify
 
 __all__ = ["api"]
 
@@ -95,6 +96,22 @@ async def test_visits_past_their_days_go_and_returning_visitors_keep_what_is_new
     # Whoever holds their profile builds it anew.
     assert next(iter(await rows(api, Visitor))).version > version
     assert await retain(api.services.database, 0, now) == {}
+
+
+async def test_who_bought_lately_at_a_till_is_kept_though_they_were_not_here_for_long(api: Api) -> None:
+    await api.client.patch("/v1/privacy/settings", headers=api.headers, json={"keep_days": 30})
+    now = datetime.now(UTC)
+    path, _ = await make(api, "shopify", SECRET)
+    for number, days in ((1, 40), (2, 3)):
+        at = (now - timedelta(days=days)).isoformat()
+        await shopify(api, path, "orders/create", order(number, source_name="pos", created_at=at))
+    async with api.services.database.transaction(api.project_id) as tx:
+        # As the worker does with what is no visit.
+        await tx.execute(delete(Session))
+        await tx.execute(update(Visitor).values(identified_at=now - timedelta(days=40)))
+    await retain(api.services.database, 0, now)
+    assert [row.key for row in await rows(api, Conversion)] == ["2"]
+    assert len(await rows(api, Visitor)) == 1
 
 
 async def test_a_clock_that_is_ahead_makes_nothing_old(api: Api) -> None:

@@ -210,3 +210,42 @@ def _definition(url: str, project: UUID) -> dict[str, Any]:
         assert row is not None
         found: dict[str, Any] = row[0]
         return found
+
+
+def test_what_only_a_server_told_of_before_is_looked_at_again_and_its_order_knows_its_place(
+    postgres: EmbeddedPostgres,
+) -> None:
+    name = f"orders_{uuid4().hex}"
+    url = postgres.url(name)
+    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE whyleft_template".encode())
+    migrate.downgrade(url, shipped("migrations"), "0051")
+    project, told = uuid4(), {"server": ["purchased"], "page": ["page_viewed", "purchased"]}
+    sessions = {who: uuid7() for who in told}
+    with psycopg.connect(conninfo(url)) as connection:
+        connection.execute("INSERT INTO project (id, name) VALUES (%s, 'shop')", [project])
+        connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project)])
+        for who, types in told.items():
+            visitor = uuid4()
+            connection.execute(
+                "INSERT INTO session (project_id, id, visitor_id, started_at, last_event_at, last_received_at, "
+                "closed_at, purchased) VALUES (%s, %s, %s, now(), now(), now(), now(), true)",
+                [project, sessions[who], visitor],
+            )
+            connection.execute(
+                "INSERT INTO conversion (project_id, key, visitor_id, occurred_at) VALUES (%s, %s, %s, now())",
+                [project, who, visitor],
+            )
+            for type_ in types:
+                connection.execute(
+                    "INSERT INTO event (project_id, session_id, id, visitor_id, tab, seq, occurred_at, received_at, "
+                    "type, props) VALUES (%s, %s, %s, %s, %s, 0, now(), now(), %s, '{}')",
+                    [project, sessions[who], uuid4(), visitor, "segment" if who == "server" else "", type_],
+                )
+    migrate.upgrade(url, shipped("migrations"))
+    with psycopg.connect(conninfo(url)) as connection:
+        connection.execute("SELECT set_config('whyleft.project_id', %s, true)", [str(project)])
+        due = connection.execute("SELECT id FROM session WHERE close_at IS NOT NULL").fetchall()
+        places = dict(connection.execute("SELECT key, session_id FROM conversion").fetchall())
+    assert due == [(sessions["server"],)]
+    assert places == {"server": sessions["server"], "page": None}

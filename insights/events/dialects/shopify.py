@@ -33,6 +33,17 @@ _LINE: Final = ProductFields(
     quantity=("quantity",),
 )
 
+ELSEWHERE: Final = (
+    "pos",
+    "shopify_draft_order",
+    "iphone",
+    "android",
+    "subscription_contract",
+    "subscription_contract_checkout_one",
+)
+"""Values of an order's ``source_name`` that say that no page of the shop was bought on: at the till, an order that
+somebody of the shop wrote, in the browser or in Shopify's apps, the renewal of a subscription."""
+
 VISITOR_ATTRIBUTE: Final = "whyleft_visitor"
 SESSION_ATTRIBUTE: Final = "whyleft_session"
 """Cart attributes in which a theme may pass on whose cart it is, and of which visit."""
@@ -141,7 +152,13 @@ def _ordered(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
         }
         said.append(
             Translated(
-                f"order/{order_id}", "purchased", props_of("purchased", {}, (), known), who, at_ms, session=session
+                f"order/{order_id}",
+                "purchased",
+                props_of("purchased", {}, (), known),
+                who,
+                at_ms,
+                session=session,
+                elsewhere=order.get("source_name") in ELSEWHERE,
             )
         )
     elif names := {name: getattr(who, name) for name in ("user_id", "email", "phone") if getattr(who, name)}:

@@ -73,6 +73,8 @@ class Translated:
     behind_ms: int = 0
     says_who: bool = field(default=False)
     """The event itself tells who the visitor is; nothing needs to be added."""
+    elsewhere: bool = False
+    """An order that no page of the shop was bought on, as its sender says."""
 
 
 def epoch_ms(value: Any, name: str) -> int:
