@@ -141,7 +141,7 @@ async def lift(
         versions = await drafts.list_versions(tx, caller.project_id, flow_id)
         if not versions:
             raise Conflict("This flow was never published: there is nothing to compare.")
-        share, held_since = _own_holdout(versions)
+        own = _own_holdout(flow_id, versions)
         success = versions[0].definition.get("settings", {}).get("success", {})
         read = await read_people(
             tx,
@@ -149,7 +149,7 @@ async def lift(
             datetime.now(UTC),
             horizon_days=_days(success.get("within")),
             detect=detect,
-            flow=OfFlow(flow_id, share, held_since),
+            flow=own,
         )
     return lift_out(await asyncio.to_thread(lambda: work_out(read.people(), read.question)))
 
@@ -167,16 +167,17 @@ async def settle_delivery(delivery_id: UUID, body: SettleIn, caller: SecretCalle
     return await once.do(work)
 
 
-def _own_holdout(versions: list[Version]) -> tuple[float, datetime]:
+def _own_holdout(flow_id: UUID, versions: list[Version]) -> OfFlow:
     """The flow's own share, and since when it and the flow's name have been those: of the newest version backwards. The
     name is in the draw: under another one others are held out."""
     share, name = _share(versions[0]), versions[0].definition.get("name")
     since = versions[0].published_at
-    for version in versions:
+    for place, version in enumerate(versions):
         if _share(version) != share or (share > 0 and version.definition.get("name") != name):
-            break
+            same_draw = (one for one in versions[place:] if one.definition.get("name") == name)
+            return OfFlow(flow_id, share, since, any(map(_share, same_draw)))
         since = version.published_at
-    return share, since
+    return OfFlow(flow_id, share, since)
 
 
 def _share(version: Version) -> float:

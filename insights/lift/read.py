@@ -107,11 +107,12 @@ WHERE conversion.project_id = :project AND conversion.occurred_at > :since AND c
 @dataclass(frozen=True, slots=True)
 class OfFlow:
     """One flow: only its own messages are moments. ``share``: from how many it holds back itself, beside the shop's
-    holdout, since ``since``."""
+    holdout, since ``since``. ``held_before``: it held back another share before, by the same draw."""
 
     flow_id: UUID
     share: float
     since: datetime
+    held_before: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,8 @@ async def read_people(
     if share <= 0 or begin >= end:
         first = begin if begin > BEGINNING else end
         return Read(Question(min(first, end), end, now, horizon, share, detect, currency))
-    seen_before = flow is None and shop is not None and (shop.holdout_before or 0) > 0
+    held_before = shop is not None and (shop.holdout_before or 0) > 0
+    seen_before = held_before or (flow is not None and flow.held_before)
     values = {
         "project": project_id,
         "from": BEGINNING if seen_before else changed,

@@ -15,7 +15,7 @@ class Shop(Tenant, Base):
     """One row a project. Money in minor units of ``currency``. ``margin_rate``: margin as a share of an order's value.
 
     ``salt`` keys holdout and draws; ``holdout``: the share of visitors who get nothing, since ``holdout_since``, and
-    ``holdout_before`` what it was until then; NULL: it never changed. ``version`` counts the changes;
+    ``holdout_before`` the greatest that it had been until then; NULL: it never changed. ``version`` counts the changes;
     ``learned_through``: what ended before has been learned from.
     """
 

@@ -55,7 +55,8 @@ async def change_shop(
         raise Changed(f"The shop is at version {shop.version}. Read it again and repeat your change.")
     unit = tuple(getattr(shop, name) for name in UNIT)
     if values.get("holdout", shop.holdout) != shop.holdout:
-        shop.holdout_since, shop.holdout_before = now, shop.holdout
+        # The same people are held out whenever the share is as great again, however long nobody was.
+        shop.holdout_since, shop.holdout_before = now, max(shop.holdout, shop.holdout_before or 0.0)
     for name, value in values.items():
         setattr(shop, name, value)
     for name in ("margin_rate", "shipping_cost_minor", "free_shipping_from_minor"):

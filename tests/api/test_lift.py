@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from insights.models import Shop
+from insights.models import Decision, Shop
 from insights.worker import ensure_partitions
 from tests.api.conftest import Api
 from tests.learning.shop import MadeShop
@@ -66,6 +66,22 @@ async def test_changing_the_share_begins_the_measurement_anew_and_nothing_else_d
     assert first is not None
     await api.client.patch("/v1/shop", json={"holdout": 0.1, "contact_href": "/"}, headers=api.headers)
     assert await since() == first
+
+
+async def test_who_was_held_out_before_nobody_was_is_left_out_when_the_same_people_are_again(api: Api) -> None:
+    await filled(api, 10, share=0.5, rate=0.3, rate_held_out=0.1)
+    for share in (0.0, 0.5):
+        assert (await api.client.patch("/v1/shop", json={"holdout": share}, headers=api.headers)).status_code == 200
+    shop, again = MadeShop(api.services.database, api.project_id), BEGAN + timedelta(days=1)
+    async with api.services.database.transaction(api.project_id) as tx:
+        await tx.execute(update(Shop).values(holdout_since=again))
+        people = (await tx.scalars(select(Decision.visitor_id))).all()
+    for visitor in people:
+        await shop.visit(visitor=visitor, at=again + timedelta(hours=1))
+    new = await shop.visit(at=again + timedelta(hours=1))
+    assert new.visitor not in people
+    lift = (await api.client.get("/v1/lift", headers=api.headers)).json()
+    assert (lift["treated"], lift["held_out"], lift["waiting"]) == (1, 0, 0)
 
 
 async def test_without_a_holdout_it_says_how_to_begin(api: Api) -> None:

@@ -263,6 +263,26 @@ async def test_lift_compares_who_was_reached_with_those_held_back_from(api: Api,
     assert (await call(api, "GET", f"flows/{draft['id']}/lift")).status_code == 409
 
 
+async def test_whom_a_flow_met_under_another_share_is_left_out_of_the_measurement_under_this_one(
+    api: Api, database_urls: DatabaseUrls
+) -> None:
+    flow = await published(api, settings=PLAN["settings"] | {"holdout": 0.2})
+    more = PLAN | {"settings": PLAN["settings"] | {"holdout": 0.5}}
+    assert (await call(api, "PUT", f"flows/{flow[0]}", json={"definition": more})).status_code == 200
+    assert (await call(api, "POST", f"flows/{flow[0]}/publish")).status_code == 200
+    with psycopg.connect(conninfo(database_urls.owner), autocommit=True) as connection:
+        connection.execute(
+            "UPDATE flow_version SET published_at = now() - interval '40 days' + number * interval '10 days'"
+        )
+    held = (("mail", "skipped", "flow_holdout: They get nothing of this flow."),)
+    old, _ = await ran(api, flow, at=NOW - timedelta(days=25))
+    await ran(api, flow, at=NOW - timedelta(days=15), visitor=old, lines=held, sent=None)
+    await ran(api, flow, at=NOW - timedelta(days=15), lines=held, sent=None)
+    await ran(api, flow, at=NOW - timedelta(days=15))
+    found = (await call(api, "GET", f"flows/{flow[0]}/lift")).json()
+    assert (found["treated"], found["held_out"], found["holdout"]) == (1, 1, 0.5)
+
+
 async def test_a_new_name_of_a_flow_that_holds_back_begins_a_new_measurement(api: Api) -> None:
     plan = PLAN | {"settings": PLAN["settings"] | {"holdout": 0.5}}
     flow, _ = await published(api, settings=plan["settings"])
