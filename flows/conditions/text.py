@@ -36,6 +36,18 @@ _TOKEN: Final = re.compile(
 )
 
 
+_MEANT_BY: Final = {
+    **dict.fromkeys("“”„‟«»‘’‚'", 'write straight quotes: "…"'),
+    **dict.fromkeys("€$£¥", "write the currency's code: 50.00 EUR"),
+    "≥": "write >=",
+    "≤": "write <=",
+    "≠": "write !=",
+    '"': 'close the quotes: "…"',
+}
+"""What to write instead of a character that phones, text programs and other keyboards offer."""
+_LONG_UNIT: Final = re.compile("(week|day|hour|minute|second)s?|mins?|secs?", re.IGNORECASE)
+
+
 @dataclass(slots=True)
 class Piece:
     """A part of a text: the JSON it stands for, where it stands, and its own parts by their step of a JSON pointer."""
@@ -80,9 +92,7 @@ def _tokens(text: str) -> list[_Token]:
         found = _TOKEN.match(text, position)
         if found is None:
             shown = text[position : position + 10].split()[:1]
-            fix = (
-                'close the quotes: "…"' if text[position] == '"' else "write words, numbers, quoted texts and = < > ( )"
-            )
+            fix = _MEANT_BY.get(text[position], "write words, numbers, quoted texts and = < > ( )")
             raise _stuck(f"{shown[0] if shown else ''!s} is not understood", fix, position, position + 1)
         if found.lastgroup not in (None, "space"):
             tokens.append(_Token(str(found.lastgroup), found[0], found.start(), found.end()))
@@ -120,7 +130,13 @@ class _Parser:
 
     def stuck(self, expected: str, token: _Token | None = None) -> ConditionInvalid:
         token = token or self.next
-        here = "it ends too early" if token.kind == "end" else f"{token.text[:40]} does not belong here"
+        here = "it ends too early" if token.kind == "end" else f"“{token.text[:40]}” does not belong here"
+        place = self.tokens.index(token)
+        before, after = self.tokens[max(place - 1, 0)], self.tokens[min(place + 1, len(self.tokens) - 1)]
+        if before.kind == after.kind == "number" and token.text == ",":
+            expected = f"numbers with a point: {before.text}.{after.text}"
+        elif before.kind == "number" and _LONG_UNIT.fullmatch(token.text):
+            expected = f"{before.text}{token.text[0].lower()}"
         return _stuck(here, f"write {expected}", token.start, token.end)
 
     def expect(self, sign: str) -> _Token:

@@ -33,7 +33,7 @@ class Goal(Part):
 class Cap(Part):
     """At most so many messages to one visitor within a time, of all flows together; on one channel, or on any."""
 
-    channel: Name | None = None
+    channel: Name | None = Field(None, description="Its word, such as email; left out, all together.")
     most: Whole = Field(ge=1, le=1_000)
     within: Duration = Field(timedelta(days=1), gt=timedelta(0), le=timedelta(days=90))
 
@@ -63,23 +63,34 @@ class Success(Part):
 
 
 class FlowSettings(Part):
-    """Bounds. ``max_trigger_age``: what started it may not lie longer back.
+    """Bounds. ``goals`` end a run, as a purchase does."""
 
-    ``reenter``: whether somebody who was reached comes in again: after the pause ``reentry``, once and never more, or
-    always. While a run of theirs is under way, only always lets another one begin. ``holdout``: the share of visitors
-    from whom this flow holds everything back, so that its own lift can be measured, beside the project's holdout.
-    ``priority``: where a cap leaves room for one message, the flow with the higher one gets it. ``max_lateness``: a
-    send that is due longer than this is skipped; steps may say otherwise. ``goals`` end a run, as a purchase does.
-    """
-
-    exit_on_conversion: Flag = True
-    goals: list[Goal] = Field(default_factory=list, max_length=10)
-    max_trigger_age: Duration = timedelta(days=3)
-    reenter: Literal["after_pause", "once", "always"] = "after_pause"
-    reentry: Duration = timedelta(days=1)
-    priority: Whole = Field(50, ge=0, le=100)
+    exit_on_conversion: Flag = Field(True, description="Whether a purchase ends a run: nothing more is sent.")
+    goals: list[Goal] = Field(
+        default_factory=list, max_length=10, description="What else ends a run, as a purchase does."
+    )
+    max_trigger_age: Duration = Field(
+        timedelta(days=3), description="Nobody comes in for what lies longer back than this when it becomes known."
+    )
+    reenter: Literal["after_pause", "once", "always"] = Field(
+        "after_pause",
+        description="Whether somebody who was reached comes in again: after the pause below, never more (once), or "
+        "always. While a run of theirs is under way, only always lets another one begin.",
+    )
+    reentry: Duration = Field(timedelta(days=1), description="That pause.")
+    priority: Whole = Field(
+        50, ge=0, le=100, description="Where a cap leaves room for one message, the flow with the higher one gets it."
+    )
     caps: list[Cap] = Field(default_factory=list, max_length=10)
     quiet_hours: QuietHours | None = None
-    holdout: Number = Field(0.0, ge=0, le=0.9)
+    holdout: Number = Field(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="The share of visitors (0.1 is a tenth) from whom this flow holds everything back, so that its own "
+        "lift can be measured, beside the project's holdout.",
+    )
     success: Success = Success()
-    max_lateness: Duration = timedelta(days=2)
+    max_lateness: Duration = Field(
+        timedelta(days=2), description="A message that is due longer than this is not sent. Steps may say otherwise."
+    )

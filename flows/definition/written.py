@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, StrictBool
 
 def _is_a_number(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("write a number, such as 5, without quotes")
+        raise ValueError("write a number alone, such as 5, without quotes")
     return value
 
 

@@ -16,6 +16,7 @@ from adapters.postgres.personal import KeyUnknown
 from flows.conditions import ConditionInvalid
 from flows.errors import Fault, FlowInvalid
 from insights.errors import TooMany, Unavailable, WhyleftError
+from insights.vocabulary.validator_words import asked
 
 log = structlog.get_logger()
 
@@ -87,7 +88,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        said = first["msg"]
+        said = asked(first)
         if first["type"] == "json_invalid":
             field, said = "body", f"is not JSON at its character {first['loc'][-1]} ({first['ctx']['error']})"
         elif field == "body" and "json" not in request.headers.get("content-type", ""):

@@ -11,13 +11,15 @@ from pydantic import BaseModel, ValidationError
 
 from flows.conditions import ConditionInvalid
 from flows.errors import Fault
+from insights.vocabulary.validator_words import asked, bound, length, written_as
 
 MOST_FAULTS: Final = 200
 
 _FOLLOWS: Final = ("start", "next", "then", "otherwise")
 """The fields of a flow that name the step to go on with."""
 
-_DURATION: Final = 'write a duration such as "PT1H" (an hour) or "P2D" (two days)'
+_PATTERNS: Final = {"^/": 'write a path such as "/cart"', "^[A-Z]{3}$": 'write the code of a currency, such as "EUR"'}
+"""What a pattern asks for, where no field says it."""
 
 Loc = Sequence[int | str]
 
@@ -131,24 +133,23 @@ def _fault(pointer: str, error: Mapping[str, Any], fields: Mapping[str, str]) ->
             return Fault(f"{pointer}/{tag}", word, f"use one of: {str(context['expected_tags']).replace(chr(39), '')}")
         case "literal_error" | "enum":
             return Fault(pointer, "is none of the words there are", f"use {context['expected']}")
-        case "timedelta_parsing" | "time_delta_parsing" | "timedelta_type" | "time_delta_type":
-            return Fault(pointer, "is not a duration", _DURATION)
+        case "time_delta_parsing" | "time_delta_type":
+            return Fault(pointer, "is not a duration", asked(error))
         case "string_pattern_mismatch":
             if error["loc"] and error["loc"][-1] == "[key]":
                 return Fault(pointer, "is not a name for a step", "use small letters, digits and _, at most 60 of them")
-            return Fault(pointer, "is not written as it must be", f"it must match {context['pattern']}")
-        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
-            return Fault(pointer, f"is out of range: {message}", "use a value within the range")
+            meant = _PATTERNS.get(context["pattern"]) or _lower(fields.get(name, "")) or asked(error)
+            return Fault(pointer, "is not written as it must be", meant)
         case "string_too_short" if name in _FOLLOWS:
             return Fault(pointer, "names no step", "name the step to go on with; a step that ends the run will do")
         case "too_short" if pointer == "/steps":
             return Fault(pointer, "holds no step yet", "add one")
-        case "too_short" | "string_too_short":
-            return Fault(pointer, "is too short", f"give at least {context['min_length']}")
-        case "too_long" | "string_too_long":
-            return Fault(pointer, "is too long", f"give at most {context['max_length']}")
-    if kind.endswith(("_type", "_parsing")):
-        return Fault(pointer, f"is of the wrong type: {message}", message.removeprefix("input should be ") or message)
+    if said := bound(error):
+        return Fault(pointer, "is out of range", said)
+    if said := length(error):
+        return Fault(pointer, f"is too {kind.rpartition('_')[2]}", said)
+    if said := written_as(error):
+        return Fault(pointer, "is of the wrong type", said)
     return _own_words(pointer, message.removeprefix("value error, "))
 
 

@@ -86,7 +86,7 @@ async def get_segment(tx: AsyncSession, project_id: UUID, name: str, *, lock: bo
     # What is no name is not looked for: not every text can be sent to the database.
     segment = await tx.scalar(query.with_for_update() if lock else query) if HANDLE.fullmatch(name) else None
     if segment is None:
-        raise NotFound(f"There is no segment {name[:60]!a} in this project. Somebody may have renamed or deleted it.")
+        raise NotFound(f"There is no segment {name[:60]!r} in this project. Somebody may have renamed or deleted it.")
     return segment
 
 
@@ -212,7 +212,7 @@ def refuse_no_name(name: str) -> None:
     """Raises Refused for what cannot be a segment's name."""
     if not HANDLE.fullmatch(name):
         raise Refused(
-            f"{name[:60]!a} is no name: use 1 to 60 of a-z, 0-9, _ and -, beginning with a letter or digit.",
+            f"{name[:60]!r} is no name: use 1 to 60 of a-z, 0-9, _ and -, beginning with a letter or digit.",
             field="name",
         )
 

@@ -27,7 +27,7 @@ def tag_word(written: object) -> str:
     word = written.strip().lower() if isinstance(written, str) else ""
     if not _WORD.fullmatch(word):
         raise Refused(
-            f"{str(written)[:60]!a} is no tag: use 1 to 60 of a-z, 0-9, _ : . and -, beginning with a letter or digit.",
+            f"{str(written)[:60]!r} is no tag: use 1 to 60 of a-z, 0-9, _ : . and -, beginning with a letter or digit.",
             field="tag",
         )
     return word

@@ -54,7 +54,26 @@ async def test_what_names_no_step_is_told_so(api: Api) -> None:
 async def test_a_percentage_in_quotes_is_none(api: Api, percent: Any) -> None:
     """The message went out without the discount that it was made for."""
     [fault] = await faults(api, sends("send_email", message="cart_reminder", discount_percent=percent))
-    assert fault == ("/discount_percent", "cannot mean anything as it is", "write a number, such as 5, without quotes")
+    assert fault == (
+        "/discount_percent",
+        "cannot mean anything as it is",
+        "write a number alone, such as 5, without quotes",
+    )
+
+
+@pytest.mark.parametrize(
+    ("percent", "problem", "fix"),
+    [
+        (95, "is out of range", "write at most 90"),
+        (0, "is out of range", "write at least 1"),
+        (7.5, "is of the wrong type", "write a whole number"),
+    ],
+)
+async def test_a_percentage_that_cannot_be_is_refused_in_plain_words(
+    api: Api, percent: float, problem: str, fix: str
+) -> None:
+    told = await faults(api, sends("send_email", message="cart_reminder", discount_percent=percent))
+    assert told == [("/discount_percent", problem, fix)]
 
 
 @pytest.mark.parametrize("on", ["event", "segment"])
@@ -108,7 +127,7 @@ async def test_every_action_says_what_it_takes_and_takes_nothing_else(api: Api, 
         ("create_crm_task", {"body": "{{ resaon }}"}, "/body", "did you mean reason?"),
         ("create_crm_task", {"properties": {"why": "{{ reason"}}, "/properties/why", "mend the Liquid"),
         ("suppress_messages", {"mode": "mute"}, "/mode", "'quiet', 'suppress' or 'resume'"),
-        ("suppress_messages", {"days": 0}, "/days", "within the range"),
+        ("suppress_messages", {"days": 0}, "/days", "write at least 1"),
         ("tag_customer", {}, "", "tag, set or remove"),
         ("show_popup", POPUP | {"action": "fireworks"}, "/action", "discount_popup"),
         ("show_popup", POPUP | {"action": "discount_popup"}, "/discount_percent", "add discount_percent"),

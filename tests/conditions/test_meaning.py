@@ -174,6 +174,11 @@ def test_what_is_wrong_is_named_with_its_place_and_a_fix(written: Any, pointer: 
         ("cart.value > 5.555 EUR", (13, 22), "more digits than EUR"),
         ("cart.items > 3 and cart.itms > 2", (19, 28), "did you mean cart.items"),
         ("cart.items in (1, x)", (18, 19), "a text, not a whole number"),
+        ("cart.value > 50,00 EUR", (15, 16), "“,” does not belong here: write numbers with a point: 50.00"),
+        ("cart.value > 50 €", (16, 17), "write the currency's code: 50.00 EUR"),
+        ("cart.items ≥ 3", (11, 12), "write >="),
+        ("visitor.tags has “vip”", (17, 18), "write straight quotes"),
+        ("visitor.last_seen_at within 30 days", (31, 35), "“days” does not belong here: write 30d"),
     ],
 )
 def test_a_wrong_text_is_marked_where_it_is_wrong(text: str, place: tuple[int, int], said: str) -> None:

@@ -40,6 +40,8 @@ async def test_a_segment_is_defined_read_changed_and_deleted(api: Api) -> None:
     ("body", "status", "said"),
     [
         ({"name": "Big Carts", "when": "cart.items > 0"}, 400, "is no name"),
+        ({"name": "Große Körbe 👑"}, 400, "'Große Körbe 👑' is no name"),
+        ({"name": ""}, 422, "name: write at least 1 character."),
         ({"name": "x", "when": "cart.itms > 0"}, 422, "did you mean cart.items"),
         ({"name": "x", "when": {"all": []}}, 422, "not a list of conditions"),
         ({"name": "x", "when": "session.leaving = true"}, 422, "known in: a live action"),

@@ -145,3 +145,24 @@ async def test_the_first_bounds_of_a_flow_are_kept(page: Page) -> None:
     await page.reload()
     await page.locator("[data-trigger]").click()
     await expect(page.get_by_label("Holdout", exact=True)).to_have_value("0.2")
+
+
+async def test_a_number_may_have_a_comma_and_what_is_none_stays_to_be_mended(page: Page) -> None:
+    """7,5 percent off became 75: the browser left the comma out."""
+    await page.locator("[data-builder-tree] [data-add=send]").click()
+    percent = page.get_by_label("Discount percent", exact=True)
+    beside = page.locator("[data-builder-form] .problem-text:not(:empty)")
+    for typed, said in (("7,5", "write a whole number"), ("95", "write at most 90"), ("10 %", "write a number alone")):
+        await percent.fill("")
+        await percent.press_sequentially(typed)
+        await expect(beside).to_contain_text(said)
+        await expect(percent).to_have_value(typed)
+    await page.locator("[data-trigger]").click()
+    await page.get_by_label("Holdout", exact=True).press_sequentially("0,2")
+    await page.get_by_role("button", name="Save draft").click()
+    await expect(page.locator("[data-builder-said]")).to_have_text("Saved as a draft.")
+    await page.reload()
+    await page.locator("[data-trigger]").click()
+    await expect(page.get_by_label("Holdout", exact=True)).to_have_value("0.2")
+    await page.locator("[data-step=send_1]").click()
+    await expect(percent).to_have_value("10 %")

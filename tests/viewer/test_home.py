@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from html import unescape
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import httpx
@@ -94,6 +95,15 @@ async def test_every_number_leads_to_its_visits(database: Database, shop: Shop) 
     assert await counted(shop, unescape(carts)) == len(with_carts) > 0
     for link, number in told:
         assert await counted(shop, unescape(link)) == int(number)
+
+
+async def test_days_that_end_today_do_not_read_as_hours(shop: Shop) -> None:
+    """From the ninth to 17:17 was read as the hours of one day."""
+    midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    for since, said in ((midnight, "00:00 to "), (midnight - timedelta(days=13), " 00:00 to today ")):
+        asked = urlencode({"since": since.isoformat(), "until": NOW.isoformat()})
+        page = re.sub("<[^>]+>", "", await shop.see(f"/reports/sessions?{asked}"))
+        assert f"{said}{NOW:%H:%M}." in page
 
 
 async def test_what_changed_is_there_and_what_is_unusual_says_so(

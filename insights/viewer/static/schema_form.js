@@ -28,6 +28,10 @@ export function plain(schema, defs) {
   return { schema: found, optional, about };
 }
 
+// A number as people write it, with a comma or a point; anything else as it was typed: the check says what is wrong with it.
+// (A field of type "number" leaves out a comma that is not the browser's own: 7,5 became 75.)
+const figure = (typed) => (/^[+-]?[0-9]{1,15}([.,][0-9]{1,15})?$/.test(typed) ? Number(typed.replace(",", ".")) : typed);
+
 const pointed = (pointer, key) => `${pointer}/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`;
 
 const isCondition = ({ anyOf }) => anyOf?.some(({ type }) => type === "string") && anyOf.some(({ type }) => type === "object");
@@ -61,11 +65,8 @@ function field(name, raw, owner, pointer, required, context) {
     return labelled(label, about, pointer, box);
   }
   if (schema.type === "integer" || schema.type === "number") {
-    const input = make("input", { type: "number", value: value ?? "", placeholder: raw.default ?? "" });
-    input.step = schema.type === "integer" ? 1 : "any";
-    if (schema.minimum !== undefined) input.min = schema.minimum;
-    if (schema.maximum !== undefined) input.max = schema.maximum;
-    input.oninput = () => set(input.value === "" ? undefined : Number(input.value));
+    const input = make("input", { type: "text", inputMode: "decimal", value: value ?? "", placeholder: raw.default ?? "", maxLength: 40 });
+    input.oninput = () => set(figure(input.value.trim()));
     return labelled(label, about, pointer, input);
   }
   if (schema.type === "array") return array(label, about, pointer, schema, owner, name, context);
