@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import quote
 
 import structlog
 from jinja2 import Environment
@@ -13,16 +14,17 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from adapters.postgres.personal import KeyUnknown
-from insights.viewer.render import page
+from insights.viewer.render import page, root
 
 log = structlog.get_logger()
 
 _ADVICE: Final = {
     404: ("There is no such page", "Check the address, or begin at the sessions."),
-    405: ("That does not work here", "This page can only be opened, not sent to."),
+    405: ("That does not work here", "Go back to the page that you came from."),
     413: ("That is too much", ""),
 }
 
@@ -48,6 +50,8 @@ class Faults:
     async def refused(self, request: Request, error: Exception) -> Response:
         """What was asked for is not there, or is not taken."""
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+        if error.status_code == 405 and request.method == "GET" and (above := _page_above(request)):
+            return RedirectResponse(above, 303)
         title, text = _ADVICE.get(error.status_code, ("That did not work", ""))
         return self._say(request, error.status_code, title, text or str(error.detail))
 
@@ -86,3 +90,15 @@ class Faults:
 
     def _say(self, request: Request, status: int, title: str, text: str) -> Response:
         return page(self._templates, request, "message", self._clock(), status=status, title=title, text=text)
+
+
+def _page_above(request: Request) -> str | None:
+    """The nearest page above an address that only takes forms: a form that was refused stands there, and whoever comes
+    back to it, or logs in from it, asks for it as for a page."""
+    base, path = root(request), str(request.scope["path"])
+    while len(path) > len(base) + 1:
+        path = path.rpartition("/")[0]
+        asked = {**request.scope, "path": path if path != base else f"{base}/"}
+        if any(route.matches(asked)[0] is Match.FULL for route in request.app.routes):
+            return quote(str(asked["path"]))
+    return None

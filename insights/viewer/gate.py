@@ -26,6 +26,11 @@ FORM_COOKIE = "whyleft_form"
 
 FOREIGN_FORM = "That form was open for too long or came from another page, so nothing was done. Please try again."
 
+STALE_FORM = (
+    "You logged in again after you had opened this form, so nothing was done yet. What you typed is kept: look at it, "
+    "and send it once more."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
@@ -111,6 +116,11 @@ class Gate:
     def is_ours(self, request: Request, purpose: str, token: str) -> bool:
         """Whether a posted form was served to whoever is logged in here."""
         return self._is_ours(request, purpose, request.cookies.get(LOGIN_COOKIE, ""), token)
+
+    @staticmethod
+    def is_from_a_page_of_ours(request: Request) -> bool:
+        """Whether the browser says that a page of this server sent the form, whoever it was served to."""
+        return request.headers.get("sec-fetch-site") == "same-origin"
 
     def is_strangers(self, request: Request, purpose: str, token: str) -> bool:
         """Whether a posted form was served to this browser, logged in or not."""

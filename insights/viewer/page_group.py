@@ -16,11 +16,11 @@ from starlette.routing import BaseRoute, Route
 
 from adapters.postgres.engine import Database
 from insights.access.roles import Role
-from insights.errors import Changed, NotFound, WhyleftError
+from insights.errors import Changed, NotAllowed, NotFound, WhyleftError
 from insights.viewer.faulty_fields import Called, as_is, told
 from insights.viewer.feedback import Refusal, refusal, refuse
 from insights.viewer.form import MAX_BYTES, read_form
-from insights.viewer.gate import FOREIGN_FORM, Gate, Viewer
+from insights.viewer.gate import FOREIGN_FORM, STALE_FORM, Gate, Viewer
 from insights.viewer.reading import Reader
 from insights.viewer.render import page, root
 
@@ -101,11 +101,14 @@ class PageGroup(ABC):
             viewer = await self._desk.gate.viewer(request)
             if viewer is None:
                 return self._desk.gate.to_login_from_form(request)
-            if not self._desk.gate.is_ours(request, form, fields.get("token", "")):
+            ours = self._desk.gate.is_ours(request, form, fields.get("token", ""))
+            if not ours and (again is None or not self._desk.gate.is_from_a_page_of_ours(request)):
                 return self._say(request, viewer, 403, refused, FOREIGN_FORM)
             if not viewer.role.includes(role):
                 return self._not_for(request, viewer, role)
             try:
+                if not ours:
+                    raise NotAllowed(STALE_FORM)
                 return await take(request, viewer, fields)
             except WhyleftError as error:
                 if again is None:

@@ -75,6 +75,30 @@ async def test_a_form_that_was_sent_after_the_login_was_over_says_that_it_was_no
     assert elsewhere.headers["location"] == "/app/login?over=form"
 
 
+async def test_an_address_that_only_takes_forms_leads_to_the_page_above_it(admin: Person) -> None:
+    """A refused form stands there, and whoever logs in from it or comes back to it asks for it as for a page."""
+    for path, above in (
+        ("/segments/big-carts/remove", "/segments/big-carts"),
+        ("/settings/shop", "/settings"),
+        ("/settings/keys/1/revoke", "/settings/keys"),
+        ("/flows/1/pause", "/flows/1"),
+        ("/reports/subscribe", "/reports"),
+        ("/views/1/delete", "/"),
+    ):
+        answer = await admin.client.get(f"/app{path}")
+        assert (answer.status_code, answer.headers.get("location")) == (303, f"/app{above}"), path
+
+
+async def test_what_was_typed_outlives_a_login_and_is_sent_once_more(admin: Person) -> None:
+    typed = {"name": "late", "when": "cart.items > 1", "description": "of before", "token": "of the login before"}
+    answer = await admin.client.post("/app/segments", data=typed, headers={"sec-fetch-site": "same-origin"})
+    assert answer.status_code == 403
+    assert "What you typed is kept" in answer.text and 'value="of before"' in answer.text
+    assert "late</a>" not in answer.text
+    foreign = await admin.client.post("/app/segments", data=typed)
+    assert foreign.status_code == 403 and "of before" not in foreign.text
+
+
 async def test_what_cannot_be_taken_back_is_asked_for_once_more(admin: Person) -> None:
     for page, path in (("/settings/keys", "/revoke"), ("/settings/members", "/remove")):
         shown = (await admin.see(page)).split("</header>")[-1]

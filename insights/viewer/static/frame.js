@@ -1,7 +1,14 @@
-// Shows an action in the SDK's own renderer. Once it is closed it comes back, so that it can be looked at again.
+// Shows an action in the SDK's own renderer. Once it is closed, a button brings it back.
 const { show } = await import(document.body.dataset.renderer);
 const action = JSON.parse(document.body.dataset.action);
-const draw = () => show(action, ({ kind }) => kind === "closed" && setTimeout(draw, 900));
+const again = document.querySelector("button");
+const draw = () => {
+  again.hidden = true;
+  show(action, ({ kind }) => {
+    if (kind === "closed") again.hidden = false;
+  });
+};
+again.onclick = draw;
 // A preview leads nowhere.
 document.addEventListener("click", (event) => {
   if (event.composedPath().some(({ tagName }) => tagName === "A")) event.preventDefault();
