@@ -166,3 +166,23 @@ async def test_a_number_may_have_a_comma_and_what_is_none_stays_to_be_mended(pag
     await expect(page.get_by_label("Holdout", exact=True)).to_have_value("0.2")
     await page.locator("[data-step=send_1]").click()
     await expect(percent).to_have_value("10 %")
+
+
+async def test_the_keyboard_stays_where_it_was(page: Page) -> None:
+    """Each change of the form's shape sent it back to the top of the page."""
+    focused = page.locator(":focus")
+    await page.locator("[data-builder-tree] [data-add=send]").press("Enter")
+    await expect(focused).to_have_text("Step send_1")
+    await page.get_by_label("Action", exact=True).focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(page.get_by_label("Action", exact=True)).to_have_value("send_sms")
+    await expect(page.get_by_label("Action", exact=True)).to_be_focused()
+    await page.locator("[data-trigger]").press("Enter")
+    await page.get_by_role("button", name="Set Quiet hours").press("Enter")
+    await expect(page.get_by_label("From", exact=True)).to_be_focused()
+    await page.get_by_role("button", name="Take away Quiet hours").press("Enter")
+    await expect(page.get_by_role("button", name="Set Quiet hours")).to_be_focused()
+    await page.locator("[data-step=send_1]").press("Enter")
+    await page.get_by_role("button", name="Delete this step").press("Enter")
+    await expect(page.locator("[data-step=send_1]")).to_have_count(0)
+    await expect(page.locator("[data-trigger]")).to_be_focused()

@@ -95,7 +95,7 @@ function add(kind, owner, key) {
   definition.steps[name] = BEGIN[kind](next);
   owner[key] = name;
   edited();
-  select(name);
+  select(name, true);
 }
 
 function remove(name) {
@@ -107,6 +107,7 @@ function remove(name) {
   delete definition.steps[name];
   edited();
   select(null);
+  tree.querySelector("[data-trigger]").focus();
 }
 
 function rename(name, to) {
@@ -140,7 +141,7 @@ async function draw() {
   if (turn !== drawing) return;
   tree.removeAttribute("aria-busy");
   faults = told.faults;
-  const focused = document.activeElement?.dataset?.step;
+  const { step: focused, trigger: atTrigger } = document.activeElement?.dataset || {};
   // Written by the server's templates, which escape whatever anybody wrote.
   tree.innerHTML = told.html;
   for (const face of tree.querySelectorAll("[data-step]")) {
@@ -151,6 +152,7 @@ async function draw() {
   const first = tree.querySelector("[data-trigger]");
   first.onclick = () => select("", true);
   if (selected === "") first.setAttribute("aria-current", "true");
+  if (atTrigger !== undefined) first.focus();
   if (!names().length) tree.append(adder(definition, "start"));
   mark();
   buttons();
@@ -199,7 +201,19 @@ const context = () => ({
   },
 });
 
+// Where the keyboard stands in the inspector, as the way back to it once that is made anew.
+function standing() {
+  const at = form.contains(document.activeElement) ? document.activeElement : null;
+  if (!at) return () => {};
+  const pointer = at.closest("[data-pointer]")?.dataset.pointer;
+  return () => {
+    const place = document.getElementById(at.id) || (pointer && form.querySelector(`[data-pointer="${CSS.escape(pointer)}"]`));
+    (place?.querySelector("input, select, textarea, button") || place || inspector.querySelector("h2")).focus();
+  };
+}
+
 function select(name, focus = false) {
+  const back = standing();
   selected = name;
   inspector.hidden = name === null;
   form.replaceChildren();
@@ -262,6 +276,7 @@ function select(name, focus = false) {
   }
   mark();
   if (focus) heading.focus();
+  else back();
 }
 
 function kinds(label, all, value, set) {
