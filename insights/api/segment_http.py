@@ -105,11 +105,14 @@ async def receive_metrics() -> Received:
 
 
 async def preflight(request: Request) -> Response:
-    """What a browser asks before it sends. The key is checked when it comes."""
+    """What a browser asks before it sends. The key is checked when it comes.
+
+    Whatever headers are asked for may come: RudderStack's script for pages sends several of its own.
+    """
     headers = {
         **cors(request),
         "access-control-allow-methods": "POST",
-        "access-control-allow-headers": "authorization, content-type, content-encoding",
+        "access-control-allow-headers": request.headers.get("access-control-request-headers", ""),
         "access-control-max-age": "7200",
     }
     return Response(status_code=204, headers=headers)

@@ -241,6 +241,24 @@ async def test_who_somebody_is_may_stand_in_the_context(api: Api) -> None:
     assert {name["kind"] for name in told["identifiers"]} == {"user_id", "email", "phone"}
 
 
+async def test_a_page_may_send_the_headers_that_it_asks_for(api: Api) -> None:
+    """RudderStack's script for pages sends headers of its own."""
+    asked = "anonymousid,authorization,content-type,rsa-since-last-attempt"
+    headers = {"origin": SHOP, "access-control-request-method": "POST", "access-control-request-headers": asked}
+    for path in ("/v1/track", "/v1/batch", "/v1/t", "/v1/ga4"):
+        answer = await api.client.options(path, headers=headers)
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (204, SHOP)
+        assert answer.headers["access-control-allow-headers"] == asked
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+async def test_a_referrer_of_rudderstack_that_is_none_is_none(api: Api) -> None:
+    page = {"path": "/", "referrer": "$direct", "url": "https://shop.example/"}
+    await post(api, "/v1/page", {"anonymousId": "a", "properties": page, "context": {"page": page}})
+    [event] = await events(api)
+    assert (event.props["path"], "referrer" in event.props) == ("/", False)
+
+
 async def test_a_refund_needs_a_key_that_stands_in_no_page(api: Api) -> None:
     refund = {"userId": "u", "event": "Order Refunded", "properties": {"order_id": "1", "total": 9}}
     answer = (await post(api, "/v1/track", refund)).json()

@@ -104,6 +104,9 @@ def _url(message: Mapping[str, Any], page: Mapping[str, Any]) -> str | None:
     return None
 
 
+_NONE: Final = "$direct"
+"""What RudderStack's script for pages calls the referrer of whoever has none."""
+
 _Reader = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], tuple[str, dict[str, Any], Who]]
 
 
@@ -134,6 +137,8 @@ def _page(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[
         name: text(said.get(name) if said.get(name) is not None else page.get(name), f"properties.{name}")
         for name in ("url", "path", "title", "referrer")
     }
+    if known["referrer"] == _NONE:
+        known["referrer"] = None
     known["name"] = text(message.get("name"), "name")
     known["category"] = text(message.get("category"), "category")
     known["source"] = _source(context, page)
