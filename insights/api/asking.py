@@ -12,7 +12,8 @@ from insights.decisions.plan import Plan
 from insights.decisions.set_aside import device_key
 from insights.events.wire import Batch
 
-_LOCALE = re.compile(rb"^\s*([A-Za-z]{2})(?:-([A-Za-z]{2}))?").match
+_LOCALE = re.compile(rb"^\s*([A-Za-z]{2,3})(?:-[A-Za-z]{4})?(?:-([A-Za-z]{2}))?(?![A-Za-z0-9])").match
+"""A language, its script, its region (RFC 5646)."""
 
 
 class Asked(Struct, frozen=True):
@@ -25,7 +26,7 @@ class Asked(Struct, frozen=True):
 
     @property
     def locale(self) -> str:
-        """The language that the browser asks for first, as de or de-AT; "" when it does not say."""
+        """The language that the browser asks for first, as de, de-AT or fil; "" when it does not say."""
         accepted = self.headers.get(b"accept-language")
         found = None if accepted is None else _LOCALE(accepted)
         if found is None:

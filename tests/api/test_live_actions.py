@@ -77,7 +77,18 @@ async def leaves_with_a_cart(
 
 @pytest.mark.parametrize(
     ("asked", "closes"),
-    [("fr-CA", "Fermer"), ("de-AT", "Nicht jetzt"), ("zh-TW", "關閉"), ("eo", "Esperanto"), ("it-IT", "Close")],
+    [
+        ("fr-CA", "Fermer"),
+        ("de-AT", "Nicht jetzt"),
+        ("zh-TW", "關閉"),
+        ("zh-tw", "關閉"),
+        ("zh-Hant-TW,zh", "關閉"),
+        ("eo", "Esperanto"),
+        ("it-IT", "Close"),
+        ("fi-FI", "Sulje"),
+        ("fil-PH", "Close"),
+        ("*", "Close"),
+    ],
 )
 async def test_what_closes_an_action_is_said_in_the_language_of_its_words(api: Api, asked: str, closes: str) -> None:
     await with_margin(api)
@@ -85,6 +96,7 @@ async def test_what_closes_an_action_is_said_in_the_language_of_its_words(api: A
     content = {
         "default": words,
         "fr": words,
+        "fi": words,
         "de": words | {"dismiss_label": "Nicht jetzt"},
         "zh-TW": words,
         "eo": words | {"dismiss_label": "Esperanto"},
