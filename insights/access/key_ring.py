@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.exc import DBAPIError
@@ -39,8 +40,15 @@ class KeyRing:
     """
 
     def __init__(
-        self, database: Database, *, ttl: float = 10.0, size: int = 10_000, clock: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        *,
+        ttl: float = 10.0,
+        size: int = 10_000,
+        clock: Callable[[], float] = time.monotonic,
+        on_changed: Callable[[UUID | None], None] = lambda project_id: None,
     ) -> None:
+        """``on_changed``: hears of each project that is not what it was; None: any may have changed."""
         self._database = database
         self._ttl = ttl
         self._size = size
@@ -49,6 +57,7 @@ class KeyRing:
         self._asking: dict[str, asyncio.Task[ResolvedKey | None]] = {}
         self._noting: set[asyncio.Task[None]] = set()
         self._changes = 0
+        self._on_changed = on_changed
         self._news = News(database.urls, KEYS_CHANNEL, self._heard)
 
     def start(self) -> None:
@@ -84,6 +93,7 @@ class KeyRing:
     def _heard(self, project_id: str | None) -> None:
         """Something changed in a project; None: anything may have."""
         self._changes += 1
+        self._on_changed(None if project_id is None else UUID(project_id))
         if project_id is None:
             self._known.clear()
             return

@@ -24,7 +24,8 @@ PREFIXES: dict[KeyKind, str] = {"write": "wl_w_", "secret": "wl_s_"}
 
 
 KEYS_CHANNEL: Final = "keys_changed"
-"""Says the id of a project whose keys, or whose name or origins, are not what they were."""
+"""Says the id of a project whose keys, name, origins, or what it asks of who claims to be somebody, are not what they
+were."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,13 @@ class RejectedOut(BaseModel):
     error: str
 
 
+class UnverifiedOut(BaseModel):
+    """An event that was accepted, and whose claim to be somebody was not believed: the project requires signatures."""
+
+    id: UUID
+    error: str
+
+
 class ActionOut(BaseModel):
     """The one thing worth showing now."""
 
@@ -68,6 +75,7 @@ class BatchOut(BaseModel):
     duplicates: int
     rejected: list[RejectedOut]
     action: ActionOut | None
+    unverified: list[UnverifiedOut] | None = Field(None, description="Left out where there are none.")
     explained: dict[str, Any] | None = Field(
         None, description="With WHYLEFT_EXPLAIN_ANSWERS only: stage, intent, profile, decision and why."
     )

@@ -33,7 +33,9 @@ from insights.events.entry import Entry
 from insights.events.erased import only_after
 from insights.events.reading import read_batch
 from insights.events.record import Recorder
+from insights.events.signed_names import check_visitor, prove_events
 from insights.events.wire import SERVERS_ONLY, Limits, Reading, WireEvent, refuse_types
+from insights.identity.proof import ANY_CLAIM
 from insights.intents.score import score
 from insights.profiles.newcomers import just_came
 from insights.profiles.order import put_in_order
@@ -141,14 +143,18 @@ class Ingest:
         received_ms = time.time_ns() // 1_000_000
         reading = read_batch(body, self._limits, received_ms)
         project_id = key.project_id
-        if until := await self._recorder.erased_until(project_id, reading.batch.visitor):
+        kept = await self._recorder.kept(project_id)
+        if until := kept.erased.until(reading.batch.visitor):
             reading = only_after(reading, until)
         by_server = key.kind == "secret"
+        proof = ANY_CLAIM if by_server else kept.proof
+        check_visitor(reading.batch.visitor, proof)
         entry = _entry(project_id, reading, received_ms, by_server)
         if key.kind == "write" and not AFTERWARDS.isdisjoint(entry.types):
             # A write key stands in every page: with it, anybody could take back anybody's order.
             reading = refuse_types(reading, AFTERWARDS, SERVERS_ONLY)
             entry = _entry(project_id, reading, received_ms, by_server)
+        doubts = prove_events(reading.batch.events, proof) if "identified" in entry.types else []
         batch = reading.batch
         if batch.page is not None and "page_viewed" in entry.types:
             for event in batch.events:
@@ -187,6 +193,8 @@ class Ingest:
             "rejected": reading.rejected and [{"id": item.id, "error": item.error} for item in reading.rejected],
             "action": _action(choice),
         }
+        if doubts:
+            answer["unverified"] = doubts
         if copy is not None and request is not None:
             profile = copy.profile
             if self._explains:

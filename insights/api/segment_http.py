@@ -37,11 +37,19 @@ class RefusedMessage(BaseModel):
     error: str
 
 
+class UnverifiedMessage(BaseModel):
+    """A message that was accepted, and whose claim to be somebody was not believed: the project requires signatures."""
+
+    index: int
+    error: str
+
+
 class Received(BaseModel):
     """Everything that is not among ``rejected`` is committed."""
 
     success: bool = True
     rejected: list[RefusedMessage] | None = None
+    unverified: list[UnverifiedMessage] | None = None
 
 
 def cors(request: Request) -> dict[str, str]:
@@ -53,7 +61,8 @@ def cors(request: Request) -> dict[str, str]:
 def answer(taken: Taken) -> Received:
     """What the sender is told."""
     refused = [RefusedMessage(index=item.index, error=item.error) for item in taken.refused]
-    return Received(rejected=refused or None)
+    doubted = [UnverifiedMessage(index=item.index, error=item.error) for item in taken.doubted]
+    return Received(rejected=refused or None, unverified=doubted or None)
 
 
 async def receive_one(request: Request, response: Response, services: FromRequest) -> Received:

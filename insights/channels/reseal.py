@@ -12,7 +12,8 @@ from sqlalchemy import select, update
 from adapters.postgres.base import Base
 from adapters.postgres.engine import Database
 from insights.channels.store import SEALED_FOR as CHANNEL
-from insights.models import ChannelSetup, InsightSetting, Project, Subscription, WebhookSource
+from insights.identity.secrets import SEALED_FOR as IDENTITY
+from insights.models import ChannelSetup, IdentitySecret, InsightSetting, Project, Subscription, WebhookSource
 from insights.sealing import CannotOpen, Sealer
 
 
@@ -30,6 +31,7 @@ PLACES: Final = (
     Place(ChannelSetup, ChannelSetup.credentials, CHANNEL, lambda row: row.id),
     Place(Subscription, Subscription.secret, "subscription", lambda row: row.id),
     Place(WebhookSource, WebhookSource.sealed, "webhook source", lambda row: row.id),
+    Place(IdentitySecret, IdentitySecret.sealed, IDENTITY, lambda row: row.id),
     Place(InsightSetting, InsightSetting.api_key, "model key", lambda row: row.project_id),
 )
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from insights.events.claim_counts import count_claims
 from insights.events.entry import Entry
 from insights.events.flush import News
 from insights.events.kept import kept_json
@@ -47,6 +48,7 @@ async def write_aftermath(tx: AsyncSession, project_id: UUID, entries: Sequence[
     await write_subscriptions(tx, project_id, said)
     affected = await write_people(tx, project_id, said)
     # Last: others may be waiting for these rows.
+    await count_claims(tx, project_id, said)
     for entry in entries:
         await _set_aside(tx, entry)
     return affected

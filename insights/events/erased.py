@@ -57,6 +57,9 @@ class Erased:
         return max(self.at.get(digest_of(self.key, visitor_id), 0), self.all_at) if self.at else self.all_at
 
 
+NOBODY: Final = Erased(b"", {}, 0, (0, None))
+
+
 async def read_erased(tx: AsyncSession, project_id: UUID, before: Erased | None) -> Erased:
     """Whom the project erased lately; ``before`` is what was read last, which is still so as a rule."""
     here = ErasedVisitor.project_id == project_id

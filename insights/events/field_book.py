@@ -1,5 +1,5 @@
-"""Knows what each project keeps: which props, and nothing of whom it erased lately. Read when a project is first heard
-of, then again behind the requests' backs."""
+"""Knows what each project keeps: which props, which names are believed, and nothing of whom it erased lately. Read when
+a project is first heard of, then again behind the requests' backs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from sqlalchemy.exc import DBAPIError
 
 from adapters.postgres.engine import Database
 from insights.errors import Unavailable
-from insights.events.erased import Erased, read_erased
+from insights.events.erased import NOBODY, Erased, read_erased
+from insights.identity.proof import ANY_CLAIM, Proof
+from insights.identity.secrets import read_proof
 from insights.models import PrivacySetting
+from insights.sealing import Sealer
 from insights.vocabulary.ids import IdNumber
 
 log = structlog.get_logger()
@@ -33,17 +36,22 @@ Extra = frozenset[str] | None
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What a project keeps: ``extra`` props, and nothing that is told of ``erased`` visitors from before."""
+    """What a project keeps: ``extra`` props, and nothing that is told of ``erased`` visitors from before.
 
-    extra: Extra
-    erased: Erased
+    ``proof``: what it asks of whoever says who somebody is.
+    """
+
+    extra: Extra = None
+    erased: Erased = NOBODY
+    proof: Proof = ANY_CLAIM
 
 
 class FieldBook:
     """What all projects keep that a process has heard of. ``close`` it."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Database, sealer: Sealer, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
+        self._sealer = sealer
         self._clock = clock
         self._known: dict[IdNumber, tuple[float, Kept]] = {}
         self._asking: dict[UUID, asyncio.Task[Kept]] = {}
@@ -71,11 +79,13 @@ class FieldBook:
                 "The database cannot be reached. Nothing was stored; send the same request again."
             ) from error
 
-    def outdate(self, project_id: UUID) -> None:
-        """Something changed that must hold at once: it is read before the next request goes on."""
+    def outdate(self, project_id: UUID | None) -> None:
+        """Something changed that must hold at once, in one project or (None) in any: it is read before the next request
+        goes on."""
         self._changes += 1
-        if (known := self._known.get(project_id.int)) is not None:
-            self._known[project_id.int] = (OUTDATED, known[1])
+        for changed in list(self._known) if project_id is None else [project_id.int]:
+            if (known := self._known.get(changed)) is not None:
+                self._known[changed] = (OUTDATED, known[1])
 
     async def close(self) -> None:
         """Waits for what is being read."""
@@ -102,9 +112,10 @@ class FieldBook:
             async with self._database.transaction(project_id) as tx:
                 row = await tx.get(PrivacySetting, project_id)
                 erased = await read_erased(tx, project_id, before[1].erased if before is not None else None)
+                proof = await read_proof(tx, self._sealer, project_id)
             if changes == self._changes:
                 break
         extra = None if row is None or row.extra_fields is None else frozenset(map(str, row.extra_fields))
-        kept = Kept(extra, erased)
+        kept = Kept(extra, erased, proof)
         self._known[project_id.int] = (self._clock() + FRESH_SECONDS, kept)
         return kept

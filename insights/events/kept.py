@@ -18,7 +18,10 @@ SAID: Final = {"email": "[email]@[kept apart]", "phone": "[phone]"}
 """What stands for them in the timeline; an @ in it tells a profile that there is an address."""
 
 (_EQUALS,) = b"="  # as a number: see ``events/rows``
-_KNOWN: Final = {type_: frozenset(struct.__struct_fields__) for type_, struct in PROPS.items()}
+_KNOWN: Final = {type_: frozenset(struct.__struct_fields__) for type_, struct in PROPS.items()} | {
+    "identified": frozenset((*PROPS["identified"].__struct_fields__, "proof"))
+}
+"""With what is thought of an identification, which is ours."""
 
 _HOST: Final = r"(?:@|%40)[\w-]++(?:(?:\.|%2[eE])[\w-]++)++"
 _ADDRESS: Final = re.compile(rf"(?<![\w.+'-])[\w.+'-]++{_HOST}(?:[\w.+'-]*+{_HOST})*+")
@@ -113,6 +116,8 @@ def _identification(props: dict[str, Any]) -> dict[str, Any]:
         kept["user_id"] = EMAIL if "@" in user_id else user_id
     if props.get("traits"):
         kept["traits"] = {}
+    if props.get("proof"):
+        kept["proof"] = props["proof"]
     return kept
 
 

@@ -25,8 +25,10 @@ from insights.events.entry import Entry
 from insights.events.places import place
 from insights.events.reading import event_or_reason
 from insights.events.record import Recorder
+from insights.events.signed_names import prove_message
 from insights.events.storable import unstorable
 from insights.events.wire import SERVERS_ONLY, Limits, Rejection, WireEvent
+from insights.identity.proof import ANY_CLAIM, Proof
 from insights.vocabulary.events import AFTERWARDS
 
 Translate = Callable[[Any, Envelope], list[Translated]]
@@ -60,7 +62,7 @@ class Message:
 
 @dataclass(slots=True)
 class Refusal:
-    """A message that was not accepted. ``index``: its place in the batch."""
+    """A message that was not accepted, or not believed. ``index``: its place in the batch."""
 
     index: int
     error: str
@@ -68,10 +70,12 @@ class Refusal:
 
 @dataclass(slots=True)
 class Taken:
-    """What became of the messages. ``events``: how many events are new."""
+    """What became of the messages. ``events``: how many events are new. ``doubted``: messages that were taken without
+    the names in them."""
 
     events: int = 0
     refused: list[Refusal] = field(default_factory=list)
+    doubted: list[Refusal] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -86,6 +90,8 @@ class Read:
     who: dict[str, Any] | None
     """Names the visitor goes by, where an event of its own must say so."""
     trusted: bool = False
+    doubt: str | None = None
+    """What to send instead of names that were not believed."""
 
 
 class Reception:
@@ -110,20 +116,19 @@ class Reception:
         taken = Taken()
         reads: dict[UUID, Read] = {}
         entries: list[Entry] = []
+        kept = await self._recorder.kept(project_id)
         for message in messages:
-            read = read_message(project_id, dialect, message, self._limits)
+            read = read_message(project_id, dialect, message, self._limits, kept.proof)
             if isinstance(read, str):
                 taken.refused.append(Refusal(message.envelope.index, read))
                 if keep_refused:
                     entries.append(_refused(project_id, dialect, message, read))
             else:
+                if doubt := next((item.doubt for item in read if item.doubt), None):
+                    taken.doubted.append(Refusal(message.envelope.index, doubt))
                 # Two copies in one batch are one event.
                 reads |= {item.event.id: item for item in read if item.event.id not in reads}
-        news = [
-            item
-            for item in reads.values()
-            if item.event.t > await self._recorder.erased_until(project_id, item.visitor_id)
-        ]
+        news = [item for item in reads.values() if item.event.t > kept.erased.until(item.visitor_id)]
         entries += await self._entries(project_id, news)
         # Several entries wait for the same flush. All of them are waited for: an error must not leave one unheard.
         results = await asyncio.gather(*(self._recorder.record(entry) for entry in entries), return_exceptions=True)
@@ -204,8 +209,8 @@ def _loose(read: Read, home: Home | None) -> attach.Loose:
     return attach.Loose(read.event.id, visitor_id, int(read.event.t), session)
 
 
-def read_message(project_id: UUID, dialect: str, message: Message, limits: Limits) -> list[Read] | str:
-    """The events of one message, or why it is refused."""
+def read_message(project_id: UUID, dialect: str, message: Message, limits: Limits, proof: Proof) -> list[Read] | str:
+    """The events of one message, or why it is refused. ``proof``: what is asked of whoever proves nothing."""
     if (reason := unstorable(message.raw)) is not None:
         return reason.replace("event: ", "message: ", 1)
     envelope = message.envelope
@@ -217,6 +222,7 @@ def read_message(project_id: UUID, dialect: str, message: Message, limits: Limit
     for said in translated:
         if said.type in AFTERWARDS and not envelope.trusted:
             return SERVERS_ONLY
+        said, names, doubt = prove_message(said, ANY_CLAIM if envelope.trusted else proof)
         item = {
             "id": str(attach.event_id(project_id, dialect, said.key)),
             "t": said.at_ms,
@@ -229,20 +235,14 @@ def read_message(project_id: UUID, dialect: str, message: Message, limits: Limit
         if isinstance(event, str):
             return event
         # What is told of a visit afterwards is no visit: it must not open one by saying whose it is.
-        who = None if said.says_who or said.type in AFTERWARDS else _names(said)
+        who = None if said.type in AFTERWARDS else names
         if who is not None:
             named = event_or_reason({**item, "type": "identified", "props": who}, limits, 0, envelope.received_ms)
             if isinstance(named, str):
                 return named
         visitor_id = attach.visitor_id(project_id, said.who)
-        reads.append(Read(event, said, visitor_id, dialect, envelope.received_ms, who, envelope.trusted))
+        reads.append(Read(event, said, visitor_id, dialect, envelope.received_ms, who, envelope.trusted, doubt))
     return reads
-
-
-def _names(said: Translated) -> dict[str, Any] | None:
-    who = said.who
-    names = (("user_id", who.user_id), ("email", who.email), ("phone", who.phone))
-    return {name: value for name, value in names if value is not None} or None
 
 
 def _with_who(read: Read, visitor_id: UUID, session_id: UUID, home: Home | None) -> list[WireEvent]:

@@ -23,7 +23,7 @@ from adapters.postgres.pipe import StatementRefused
 from insights.errors import Refused, Unavailable
 from insights.events.aftermath import is_followed
 from insights.events.entry import Entry
-from insights.events.field_book import FieldBook
+from insights.events.field_book import FieldBook, Kept
 from insights.events.flush import News, SessionTimes
 from insights.events.lulls import Lulls
 from insights.events.rests import Rests, answered_over
@@ -162,16 +162,15 @@ class Recorder:
             self._lulls.ended()
             self._ways.leave(entry.visitor_id)
 
-    async def erased_until(self, project_id: UUID, visitor_id: UUID) -> int:
-        """What was told of the visitor up to then (epoch milliseconds) is of somebody who was erased, and not to be
-        recorded; 0: of nobody. Raises Unavailable."""
+    async def kept(self, project_id: UUID) -> Kept:
+        """What the project keeps, of whom it keeps nothing, and whom it believes. Raises Unavailable."""
         if self._fields is None:
-            return 0
+            return Kept()
         kept = self._fields.at_hand(project_id)
         if kept is None:
             self.check_room(project_id, 0)
             kept = await self._fields.of(project_id)
-        return kept.erased.until(visitor_id)
+        return kept
 
     def check_room(self, project_id: UUID, events: int) -> None:
         """Raises Unavailable when ``record`` would refuse an entry of so many events of this project now."""

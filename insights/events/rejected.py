@@ -19,8 +19,10 @@ from insights.events.kept import kept_json
 from insights.events.reading import read_again
 from insights.events.reception import Message, Reception
 from insights.events.record import Recorder
+from insights.events.signed_names import check_visitor, prove_events
 from insights.events.storable import unstorable
 from insights.events.wire import SERVERS_ONLY, Limits
+from insights.identity.proof import ANY_CLAIM
 from insights.models import RejectedEvent
 from insights.vocabulary.events import AFTERWARDS
 
@@ -134,10 +136,14 @@ async def _event_again(recorder: Recorder, row: RejectedEvent, limits: Limits, v
         return event
     if event.type in AFTERWARDS and not vouched:
         return SERVERS_ONLY
+    visitor_id = UUID(envelope["visitor"])
+    proof = ANY_CLAIM if vouched else (await recorder.kept(row.project_id)).proof
+    check_visitor(visitor_id, proof)
+    prove_events([event], proof)
     await recorder.record(
         Entry(
             project_id=row.project_id,
-            visitor_id=UUID(envelope["visitor"]),
+            visitor_id=visitor_id,
             session_id=UUID(envelope["session"]),
             tab=envelope["tab"],
             page_url=envelope["page_url"],

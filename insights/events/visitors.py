@@ -83,7 +83,7 @@ async def write_said(tx: AsyncSession, project_id: UUID, said: Iterable[Said]) -
     consents: list[dict[str, Any]] = []
     ring = ring_of(tx)
     for one in said:
-        if one.event.type == "identified":
+        if one.event.type == "identified" and any(name in one.event.props for name in NAMES):
             _merge(names.setdefault(one.visitor_id, {"id": one.visitor_id}), one.event.props, one.at, ring)
         elif one.event.type == "consent_changed":
             given: dict[str, Any] = {name: one.event.props[name] for name in CONSENT if name in one.event.props}

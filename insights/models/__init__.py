@@ -11,7 +11,9 @@ from insights.models.discount_code import DiscountCode
 from insights.models.erased_visitor import ErasedVisitor
 from insights.models.event import Event
 from insights.models.flow_draft import FlowDraft
+from insights.models.identity_claim import IdentityClaim
 from insights.models.identity_link import IdentityLink
+from insights.models.identity_secret import IdentitySecret
 from insights.models.insight import ITS_INSIGHT, Insight
 from insights.models.insight_feedback import InsightFeedback
 from insights.models.insight_setting import InsightSetting
@@ -58,7 +60,9 @@ __all__ = [
     "ErasedVisitor",
     "Event",
     "FlowDraft",
+    "IdentityClaim",
     "IdentityLink",
+    "IdentitySecret",
     "Insight",
     "InsightFeedback",
     "InsightSetting",

@@ -14,11 +14,13 @@ from unicodedata import bidirectional
 from urllib.parse import urlsplit
 
 from insights.events.kept import SAID
+from insights.identity.proof import Verdict
 from insights.timeline.timeline import TimelineEvent
 from insights.viewer.props import Props, amount, counted, length, number, text
 from insights.viewer.wording import label
 from insights.vocabulary.shares import percent
 
+_CLAIMED: Final = {"user_id": "user id", "email": "e-mail address", "phone": "phone number"}
 KEPT_APART: Final = {SAID["email"]: "an e-mail address", SAID["phone"]: "a phone number"}
 """What stands in a timeline for who somebody is, in words."""
 
@@ -203,7 +205,15 @@ def _search(props: Props) -> str:
 
 def _person(props: Props) -> str:
     said = (text(props, name, longest) for name, longest in (("email", 160), ("user_id", 80), ("phone", 40)))
-    return _joined(*(KEPT_APART.get(value, value) for value in said))
+    return _joined(*(KEPT_APART.get(value, value) for value in said), *doubts_of(props))
+
+
+def doubts_of(props: Props) -> list[str]:
+    """What of an identification was not signed as it should be, if the project looks at that."""
+    thought = props.get("proof")
+    said = {Verdict.UNSIGNED: "not signed", Verdict.WRONG: "wrongly signed"}
+    pairs = thought.items() if isinstance(thought, dict) else ()
+    return [f"{_CLAIMED[name]} {said[verdict]}" for name, verdict in pairs if name in _CLAIMED and verdict in said]
 
 
 def _consent(props: Props) -> str:

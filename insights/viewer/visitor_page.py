@@ -27,7 +27,7 @@ from insights.identity.trail import (
 from insights.models import Event, Segment, SegmentMember, Visitor
 from insights.segments.tags import tags_of
 from insights.timeline.timeline import TimelineEvent
-from insights.viewer.event_words import KEPT_APART, Words, words_of
+from insights.viewer.event_words import KEPT_APART, Words, doubts_of, words_of
 from insights.viewer.wording import short_id
 from insights.vocabulary.page_end import read_page_end
 
@@ -226,4 +226,4 @@ def _words(event: TimelineEvent) -> Words:
         return words
     values = ((kind, value) for kind in Kind if isinstance(value := event.props.get(kind), str) and value)
     said = (KEPT_APART.get(value) or mask(kind, value) for kind, value in values)
-    return Words(words.label, words.icon, " · ".join(said), words.mark)
+    return Words(words.label, words.icon, " · ".join((*said, *doubts_of(event.props))), words.mark)

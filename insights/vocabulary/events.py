@@ -191,10 +191,13 @@ class Searched(Props):
 
 
 class Identified(Props):
+    """``signatures``: of user_id, email and phone, by the shop's server. Looked at, and not kept."""
+
     user_id: Name | None = None
     email: Annotated[str, Meta(max_length=320)] | None = None
     phone: Annotated[str, Meta(max_length=40)] | None = None
     traits: dict[str, Any] | None = None
+    signatures: dict[str, Any] | None = None
 
 
 class ConsentChanged(Props):

@@ -129,7 +129,8 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     database = Database(urls, ring=ring)
     meters = Meters(tracing.tracer())
     profiles = live_profiles(settings)
-    fields = FieldBook(database)
+    sealing = sealer(settings)
+    fields = FieldBook(database, sealing)
     recorder = Recorder(
         database,
         times=session_times(settings),
@@ -143,7 +144,6 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
     traffic = traffic_of(settings)
     meters.watch("whyleft_requests_turned_away", "Requests answered 429 by a limit.", lambda: traffic.turned_away)
     signing_secret = signing_secret_of(settings)
-    sealing = sealer(settings)
     line = provider_line(settings)
     composer = MessageComposer(
         public_url=settings.public_url, shop_url=settings.shop_url, signing_secret=signing_secret
@@ -161,7 +161,7 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         clock=clock,
         signing_secret=signing_secret,
         database=database,
-        keys=KeyRing(database),
+        keys=KeyRing(database, on_changed=fields.outdate),
         post=post(settings),
         profiles=profiles,
         plans=PlanBook(database),

@@ -154,6 +154,7 @@ async def fill(
         request_id=ids["privacy_request"],
         run_id=ids["flow_run"],
         run=ids["flow_run"],
+        secret_id=ids["identity_secret"],
         session=ids["session"],
         session_id=ids["session"],
         source_id=ids["webhook_source"],

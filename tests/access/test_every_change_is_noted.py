@@ -47,6 +47,7 @@ BODIES: Final[Mapping[str, Any]] = {
     "PATCH /v1/privacy/settings": {"keep_days": 400},
     "PATCH /v1/settings/insights": {"language": "German"},
     "PATCH /v1/keys/{key_id}": {"name": "other"},
+    "PATCH /v1/identity": {"mode": "observe"},
     "PATCH /v1/project": {"name": "other"},
     "PATCH /v1/members/{member_id}": {"role": "editor"},
 }  # fmt: skip

@@ -22,6 +22,7 @@ from insights.events.reading import read_batch
 from insights.events.reception import Message, read_message
 from insights.events.rejected import list_rejected
 from insights.events.wire import EARLIEST_MS, LEAD_MS, Limits
+from insights.identity.proof import ANY_CLAIM
 from insights.sources.signatures import SignatureWrong, verify
 from insights.vocabulary.money import to_minor
 from tests.api.conftest import Api, api
@@ -39,8 +40,8 @@ Case = tuple[str, list[Any], Envelope]
 
 def check(dialect: str, raw: Any, envelope: Envelope) -> bool:
     """Reads one message twice; True if it was taken."""
-    read = read_message(PROJECT, dialect, Message(raw, envelope), LIMITS)
-    again = read_message(PROJECT, dialect, Message(raw, envelope), LIMITS)
+    read = read_message(PROJECT, dialect, Message(raw, envelope), LIMITS, ANY_CLAIM)
+    again = read_message(PROJECT, dialect, Message(raw, envelope), LIMITS, ANY_CLAIM)
     if isinstance(read, str):
         assert again == read
         assert read and read.encode()
@@ -61,7 +62,9 @@ def check(dialect: str, raw: Any, envelope: Envelope) -> bool:
 def test_every_sample_is_taken(case: Case) -> None:
     dialect, samples, envelope = case
     for sample in samples:
-        assert check(dialect, sample, envelope), read_message(PROJECT, dialect, Message(sample, envelope), LIMITS)
+        assert check(dialect, sample, envelope), read_message(
+            PROJECT, dialect, Message(sample, envelope), LIMITS, ANY_CLAIM
+        )
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
@@ -84,7 +87,7 @@ def test_any_json_is_taken_or_refused(case: Case, raw: Any) -> None:
 def test_a_time_no_shop_has_seen_is_refused_by_its_name(year: str) -> None:
     for dialect, sample in (("segment", {**SEGMENT[5], "sentAt": None}), ("shopify_pixel", PIXEL[0])):
         spoiled_sample = {**sample, "timestamp": year, "originalTimestamp": None}
-        read = read_message(PROJECT, dialect, Message(spoiled_sample, Envelope(received_ms=NOW)), LIMITS)
+        read = read_message(PROJECT, dialect, Message(spoiled_sample, Envelope(received_ms=NOW)), LIMITS, ANY_CLAIM)
         assert isinstance(read, str)
         assert read.startswith("t: ")
 
@@ -95,7 +98,7 @@ def test_what_cannot_be_stored_is_refused_wherever_it_stands(field: str, value: 
     message = {"event": "X", "type": "track", "userId": "u", field: value}
     if field == "context":
         message["context"] = {"sessionId": value}
-    read = read_message(PROJECT, "segment", Message(message, Envelope(received_ms=NOW)), LIMITS)
+    read = read_message(PROJECT, "segment", Message(message, Envelope(received_ms=NOW)), LIMITS, ANY_CLAIM)
     assert isinstance(read, str)
     assert read.startswith(field)
 

@@ -10,6 +10,7 @@ from tests.privacy.catalogue import catalogue, data_map, tables
 
 CREDENTIALS = {
     ("channel", "credentials"),
+    ("identity_secret", "sealed"),
     ("insight_setting", "api_key"),
     ("subscription", "secret"),
     ("webhook_source", "sealed"),

@@ -61,6 +61,7 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
     key, who, at_ms = _key(event, envelope), _who(around), _at(event, around, envelope)
     url = text(said.get("page_location"), "page_location")
     session = text(said.get("session_id"), "session_id")
+    signatures = mapping(around.get("signatures"), "signatures")
     return [
         Translated(
             key=f"{key}/{number}" if number else key,
@@ -70,6 +71,7 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
             at_ms=at_ms,
             url=url[:4096] if url else None,
             session=session[:200] if session else None,
+            signatures=signatures,
         )
         for number, (kind, each) in enumerate(told)
     ]
@@ -91,8 +93,8 @@ def _pushed(message: Any) -> Mapping[str, Any] | None:
     return None if cleared and not event.keys() - _CLEARS else event
 
 
-_CLEARS: Final = {"ecommerce", "_clear", "gtm.uniqueEventId", "client_id", "user_id", "visitor"}
-_WHO: Final = ("client_id", "user_id", "visitor", "timestamp_micros")
+_CLEARS: Final = {"ecommerce", "_clear", "gtm.uniqueEventId", "client_id", "user_id", "visitor", "signatures"}
+_WHO: Final = ("client_id", "user_id", "visitor", "timestamp_micros", "signatures")
 
 
 def _said(event: Mapping[str, Any]) -> dict[str, Any]:

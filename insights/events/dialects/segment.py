@@ -46,6 +46,7 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
         url=_url(message, page),
         session=_session(message, context),
         behind_ms=behind_ms,
+        signatures=mapping(context.get("signatures"), "context.signatures"),
         says_who=kind in ("identify", "alias"),
     )
     return [said]

@@ -30,7 +30,7 @@ _FLAT: Final = ProductFields(
 
 
 def translate(message: Any, envelope: Envelope) -> list[Translated]:
-    """One event. ``envelope.context``: ``visitor`` and ``session`` of ours, where the pixel found them.
+    """One event. ``envelope.context``: ``visitor`` and ``session`` of ours, where the pixel found them; ``signatures``.
 
     Raises Untranslatable, naming the field.
     """
@@ -60,6 +60,7 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
             at_ms=envelope.received_ms if timestamp is None else epoch_ms(timestamp, "timestamp"),
             url=_url(document),
             session=session[:200] if session else None,
+            signatures=mapping(around.get("signatures"), "signatures"),
         )
     ]
 

@@ -60,7 +60,8 @@ class Translated:
 
     ``key`` names it among all messages of its dialect and project: the second copy has the same. ``at_ms`` is epoch
     milliseconds, clock already corrected; ``behind_ms``: how far the sender's clock is then still behind ours (ahead:
-    below 0), where it said. ``session`` is the sender's own name for the session, or None.
+    below 0), where it said. ``session`` is the sender's own name for the session, or None. ``signatures``: of the names
+    that it is said of, by kind.
     """
 
     key: str
@@ -71,6 +72,7 @@ class Translated:
     url: str | None = None
     session: str | None = None
     behind_ms: int = 0
+    signatures: Mapping[str, Any] = field(default_factory=dict)
     says_who: bool = field(default=False)
     """The event itself tells who the visitor is; nothing needs to be added."""
     elsewhere: bool = False
