@@ -32,6 +32,8 @@ export interface Identity {
   user_id?: string;
   email?: string;
   phone?: string;
+  /** What your server signed of the names above: needed where the project requires it. */
+  signatures?: { user_id?: string; email?: string; phone?: string };
   traits?: Record<string, unknown>;
 }
 

@@ -8,8 +8,8 @@ from alembic import op
 from adapters.postgres.audit import audit_trigger
 from adapters.postgres.tenancy import tenant_policy
 
-revision = "0052"
-down_revision = "0051"
+revision = "0053"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 
