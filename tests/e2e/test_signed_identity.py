@@ -43,9 +43,12 @@ async def test_only_who_the_shops_server_signed_is_that_customer(
                 context = await browser.new_context(user_agent=PERSON)
                 tab = await context.new_page()
                 async with tab.expect_response(lambda one: "/v1/events" in one.url and one.status == 200):
-                    await tab.goto(f"{shop}/?signature={signature}")
+                    await tab.goto(f"{shop}/?whyleft=debug&signature={signature}")
                     await tab.evaluate("whyleft.flush()")
                 visitor = await tab.evaluate("whyleft.visitor()")
+                doubted = tab.locator("whyleft-debug li", has_text="not believed")
+                if named:
+                    await doubted.wait_for()
 
                 async def told(visitor: str = visitor) -> bool:
                     return (await client.get(f"/v1/visitors/{visitor}")).status_code == 200

@@ -7,6 +7,7 @@ interface Answer {
   accepted?: number;
   duplicates?: number;
   rejected?: { id: string | null; error: string }[];
+  unverified?: { id: string; error: string }[];
   action?: { action: string; template: string } | null;
   explained?: Record<string, unknown> | null;
 }
@@ -57,9 +58,10 @@ export function open(core: Core, on: On, past: { self: string; args: unknown }[]
   on("event", tell);
   const hear = core.answers.hear;
   core.answers.hear = (answer: Answer) => {
-    const { accepted = 0, duplicates = 0, rejected = [], action, explained } = answer;
+    const { accepted = 0, duplicates = 0, rejected = [], unverified = [], action, explained } = answer;
     say("answer", `stored ${accepted}${duplicates ? `, known ${duplicates}` : ""}`);
     for (const { error } of rejected) say("refused", "refused", error);
+    for (const { error } of unverified) say("refused", "not believed", error);
     if (action) say("action", action.action, action.template);
     if (explained) show(explained);
     hear(answer);
