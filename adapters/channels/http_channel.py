@@ -35,7 +35,12 @@ from adapters.channels.verdict import judge_answer
 
 
 class ChannelSettings(BaseModel):
-    """What a channel of this kind is told in the open. Its JSON Schema is the form that people fill in."""
+    """What a channel of this kind is told in the open. Its JSON Schema is the form that people fill in.
+
+    ``leads_to``: the field that says whose server the credentials are sent to, where that is not always the same.
+    """
+
+    leads_to: ClassVar[str | None] = None
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True, hide_input_in_errors=True)
 

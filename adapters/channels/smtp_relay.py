@@ -27,6 +27,8 @@ _IN_OTHER_WORDS = (("WHYLEFT_SMTP_URL", "the channel's settings and credentials"
 class SmtpSettings(MailSettings):
     """Which relay."""
 
+    leads_to: ClassVar[str | None] = "host"
+
     host: str = Field(description="The relay, such as smtp.mail.example.", pattern=r"^[A-Za-z0-9.-]{1,253}$")
     port: int = Field(587, description="587 with starttls, 465 with tls; your relay's page says which.", ge=1, le=65535)
     encryption: Literal["starttls", "tls"] = Field("starttls", description="How the connection is encrypted.")

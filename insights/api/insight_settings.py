@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
@@ -98,6 +99,9 @@ async def change_settings(change: InsightSettings, caller: SecretCaller, service
         ceiling = given.pop("daily_ceiling")
         given["daily_ceiling_micros"] = None if ceiling is None else round(ceiling * MICROS)
     async with services.database.transaction(caller.project_id) as tx:
+        row = await services.wishes.row(tx, caller.project_id)
+        if row is not None and row.api_key is not None:
+            _check_key_stays(given, row.base_url)
         if given:
             await services.wishes.write(tx, caller.project_id, given, datetime.now(UTC))
         tx.expire_all()
@@ -114,6 +118,15 @@ def _complete(wishes: InsightWishes) -> None:
     if wishes.daily_ceiling is not None and wishes.prices.unknown and wishes.endpoint is not None:
         raise Refused(
             "daily_ceiling: it cannot be held without the prices of a million tokens; set both.", field="daily_ceiling"
+        )
+
+
+def _check_key_stays(given: Mapping[str, Any], base_url: str | None) -> None:
+    """Raises Refused if the stored key would go to another address than it was given for."""
+    if given.get("base_url", base_url) != base_url and "api_key" not in given:
+        raise Refused(
+            "api_key: the key that is set was given for another address. Send the key of this one, or null for none.",
+            field="api_key",
         )
 
 

@@ -88,6 +88,9 @@ async def change(
             row.settings if wanted.settings is None else wanted.settings,
             {name: value for name, value in over.items() if value is not None},
         )
+        leads_to = KINDS[row.kind].settings_model.leads_to
+        if leads_to is not None and found.settings[leads_to] != row.settings.get(leads_to):
+            _check_given_anew(stored, wanted.credentials or {}, leads_to)
         row.settings, row.credentials = found.settings, _sealed(sealer, found.credentials, project_id, row.id)
         row.failures, row.last_error, row.last_error_at = 0, None, None
     if wanted.enabled is not None:
@@ -154,6 +157,16 @@ def _checked(kind: str, settings: Mapping[str, Any], credentials: Mapping[str, A
         return _Checked(read_settings(of, settings).model_dump(mode="json", by_alias=True), kept)
     except ChannelMisconfigured as error:
         raise Refused(str(error), field=str(error).partition(":")[0]) from None
+
+
+def _check_given_anew(stored: Mapping[str, Any], given: Mapping[str, Any], leads_to: str) -> None:
+    """Raises Refused if stored credentials would go to somebody whom they were not given for."""
+    if kept := sorted(name for name, value in stored.items() if value and name not in given):
+        raise Refused(
+            f"credentials: {leads_to} leads elsewhere, and what is stored was given for where it led before: "
+            f"send {', '.join(kept)} again, too.",
+            field="credentials",
+        )
 
 
 def _partial(kind: str, given: Mapping[str, Any]) -> bool:

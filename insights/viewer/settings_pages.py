@@ -122,12 +122,17 @@ class SettingsPages(SettingsSection):
         )
 
     async def change_model(self, request: Request, viewer: Viewer, form: dict[str, str]) -> Response:
-        """Changes what was filled in; an empty field goes back to what the server does, an empty key stays."""
+        """Changes what was filled in; an empty field goes back to what the server does. An empty key stays, unless the
+        address that it was given for is emptied."""
         body: dict[str, Any] = {name: form.get(name, "").strip() or None for name in ("base_url", "model", "language")}
         for name, said in _NUMBERS.items():
             body[name] = number(name, said, form.get(name, ""))
         if form.get("api_key", "").strip():
             body["api_key"] = form["api_key"].strip()
+        elif body["base_url"] is None:
+            before = await self._api.asked(request, viewer, "GET", "/v1/settings/insights")
+            if "base_url" in before["own"]:
+                body["api_key"] = None
         await self._api.asked(request, viewer, "PATCH", "/v1/settings/insights", body)
         return self._to(request, "/settings/model", done="saved")
 

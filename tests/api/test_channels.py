@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from adapters.channels.contract import Accepted, Rejected, Retry
+from adapters.channels.kinds import KINDS
 from insights.access.keys import create_key
 from insights.channels.reseal import reseal
 from insights.channels.ways import ProjectChannels
@@ -91,6 +92,61 @@ async def test_a_wrong_form_is_refused_by_its_field(api: Api, body: Any, status:
     answer = await ask(api, "POST", "", body)
     assert answer.status_code == status
     assert answer.json()["detail"].startswith(field), answer.text
+
+
+LEADING: dict[str, tuple[dict[str, Any], dict[str, str], dict[str, str]]] = {
+    "smtp": (
+        {"sender": "Shop <mail@shop.example>", "host": "smtp.shop.example"},
+        {"user": "u", "password": CANARY},
+        {"host": "smtp.other.example"},
+    ),
+    "http_sms": (
+        {"url": "https://sms.shop.example/send", "sender": "Shop"},
+        {"token": CANARY},
+        {"url": "https://other.example/send"},
+    ),
+    "segment": ({}, {"write_key": CANARY}, {"api": "https://other.example/v1"}),
+    "jira": (
+        {"site": "https://shop.atlassian.net", "email": "a@shop.example", "project": "SHOP"},
+        {"token": CANARY},
+        {"site": "https://other.example"},
+    ),
+    "github": ({"repository": "shop/shop"}, {"token": CANARY}, {"api": "https://other.example/api/v3"}),
+}
+"""Kinds whose settings say whose server is told: settings, credentials, and what leads elsewhere."""
+
+
+@pytest.mark.parametrize("kind", LEADING)
+async def test_credentials_go_only_where_they_were_given_for(api: Api, kind: str) -> None:
+    settings, credentials, elsewhere = LEADING[kind]
+    body = {"kind": kind, "name": "way", "settings": settings, "credentials": credentials}
+    made = await ask(api, "POST", "", body)
+    assert made.status_code == 201, made.text
+    path = f"/{made.json()['id']}"
+    refused = await ask(api, "PATCH", path, {"settings": settings | elsewhere})
+    assert (refused.status_code, refused.json()["field"]) == (400, "credentials")
+    kept = (await ask(api, "GET", path)).json()["settings"]
+    assert not elsewhere.items() <= kept.items()
+    assert (await ask(api, "PATCH", path, {"settings": settings | {"per_second": 1}})).status_code == 200
+    anew = await ask(api, "PATCH", path, {"settings": settings | elsewhere, "credentials": credentials})
+    assert anew.status_code == 200
+    assert elsewhere.items() <= anew.json()["settings"].items()
+
+
+def test_every_kind_whose_settings_name_a_server_says_so() -> None:
+    free = {
+        name: [
+            field
+            for field, about in kind.settings_model.model_json_schema()["properties"].items()
+            if field == "host" or str(about.get("pattern", "")).startswith("^https://")
+        ]
+        for name, kind in KINDS.items()
+    }
+    # A signed webhook's secret is never sent: it signs.
+    named = {name: fields for name, fields in free.items() if fields and name != "webhook"}
+    assert {
+        name: [kind.settings_model.leads_to] for name, kind in KINDS.items() if kind.settings_model.leads_to
+    } == named
 
 
 async def test_a_name_is_given_once(api: Api) -> None:

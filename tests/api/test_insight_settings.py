@@ -43,6 +43,24 @@ def allow_private(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "app", create_app(services))
 
 
+async def test_a_key_goes_only_to_the_address_that_it_was_given_for(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    allow_private(api, monkeypatch)
+    theirs, other = "http://127.0.0.1:8080/v1", "http://127.0.0.1:9090/v1"
+    given = {"base_url": theirs, "model": "m", "api_key": "S3CRET-KEY"}
+    assert (await api.client.patch(PATH, json=given, headers=api.headers)).status_code == 200
+    for address in (other, None):
+        answer = await api.client.patch(PATH, json={"base_url": address}, headers=api.headers)
+        assert (answer.status_code, answer.json()["field"]) == (400, "api_key")
+        wishes = await api.services.classifiers.wishes(api.project_id)
+        assert wishes.endpoint is not None
+        assert (wishes.endpoint.base_url, wishes.endpoint.api_key) == (theirs, "S3CRET-KEY")
+    # The same address once more is no other one, and one with a key of its own is fine.
+    same = await api.client.patch(PATH, json={"base_url": f"{theirs}/", "model": "n"}, headers=api.headers)
+    assert same.json()["api_key_set"] is True
+    told = (await api.client.patch(PATH, json={"base_url": other, "api_key": None}, headers=api.headers)).json()
+    assert (told["base_url"], told["api_key_set"]) == (other, False)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

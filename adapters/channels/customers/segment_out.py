@@ -26,6 +26,8 @@ MOST_BYTES: Final = 450_000
 class SegmentOutSettings(ChannelSettings):
     """Where it is told."""
 
+    leads_to: ClassVar[str | None] = "api"
+
     api: str = Field(
         "https://api.segment.io/v1",
         description="https://events.eu1.segmentapis.com/v1 for Europe, or that of another platform of this dialect.",

@@ -43,6 +43,8 @@ _KINDS: Final[dict[str, EventKind]] = {
 class HttpSmsSettings(ChannelSettings):
     """Where to post, and under which names."""
 
+    leads_to: ClassVar[str | None] = "url"
+
     url: str = Field(description="Where a message is posted.", pattern="^https://[^ ]+$", max_length=500)
     sender: str = Field(description="The number or name that it is from.", min_length=1, max_length=40)
     form: Literal["json", "form"] = Field("json", description="How the body is written.")

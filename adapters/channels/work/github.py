@@ -22,6 +22,8 @@ from adapters.channels.work.tracker import Tracker
 class GithubSettings(ChannelSettings):
     """Where issues are opened."""
 
+    leads_to: ClassVar[str | None] = "api"
+
     repository: str = Field(description="owner/name", pattern=r"^[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}$")
     labels: list[str] = Field(
         [LABEL], description="Labels of a new issue; those that do not exist are made.", max_length=10

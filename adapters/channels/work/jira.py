@@ -23,6 +23,8 @@ from adapters.channels.work.tracker import Tracker
 class JiraSettings(ChannelSettings):
     """Where issues are opened."""
 
+    leads_to: ClassVar[str | None] = "site"
+
     site: str = Field(description="https://NAME.atlassian.net", pattern="^https://[a-zA-Z0-9.-]+$", max_length=200)
     email: str = Field(description="The account that the token belongs to.", pattern=r"^[^@\s:]+@[^@\s]+$")
     project: str = Field(description="The project's key, such as SHOP.", pattern="^[A-Z][A-Z0-9_]{1,19}$")
