@@ -27,13 +27,13 @@ from insights.api.reporting import Reporters, key_of
 from insights.api.safe_headers import READABLE, SAFE, Header
 from insights.decisions.decide import Choice
 from insights.decisions.pivots import withdrawn
-from insights.errors import TooMany, WhyleftError
+from insights.errors import Refused, TooMany, WhyleftError
 from insights.events.dialects.names import TABS
 from insights.events.entry import Entry
 from insights.events.erased import only_after
 from insights.events.reading import read_batch
 from insights.events.record import Recorder
-from insights.events.signed_names import check_visitor, prove_events
+from insights.events.signed_names import NAMED_VISITOR, is_claimed, prove_events
 from insights.events.wire import SERVERS_ONLY, Limits, Reading, WireEvent, refuse_types
 from insights.identity.proof import ANY_CLAIM
 from insights.intents.score import score
@@ -148,7 +148,8 @@ class Ingest:
             reading = only_after(reading, until)
         by_server = key.kind == "secret"
         proof = ANY_CLAIM if by_server else kept.proof
-        check_visitor(reading.batch.visitor, proof)
+        if is_claimed(reading.batch.visitor, proof):
+            raise Refused(f"{NAMED_VISITOR}.", field="visitor")
         entry = _entry(project_id, reading, received_ms, by_server)
         if key.kind == "write" and not AFTERWARDS.isdisjoint(entry.types):
             # A write key stands in every page: with it, anybody could take back anybody's order.

@@ -19,7 +19,7 @@ from insights.events.kept import kept_json
 from insights.events.reading import read_again
 from insights.events.reception import Message, Reception
 from insights.events.record import Recorder
-from insights.events.signed_names import check_visitor, prove_events
+from insights.events.signed_names import NAMED_VISITOR, is_claimed, prove_events
 from insights.events.storable import unstorable
 from insights.events.wire import SERVERS_ONLY, Limits
 from insights.identity.proof import ANY_CLAIM
@@ -138,7 +138,8 @@ async def _event_again(recorder: Recorder, row: RejectedEvent, limits: Limits, v
         return SERVERS_ONLY
     visitor_id = UUID(envelope["visitor"])
     proof = ANY_CLAIM if vouched else (await recorder.kept(row.project_id)).proof
-    check_visitor(visitor_id, proof)
+    if is_claimed(visitor_id, proof):
+        return NAMED_VISITOR
     prove_events([event], proof)
     await recorder.record(
         Entry(

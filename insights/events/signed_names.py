@@ -12,7 +12,6 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from insights.errors import Refused
 from insights.events.dialects.translation import Translated, Who
 from insights.events.wire import WireEvent
 from insights.identity.proof import NAMES, Mode, Proof, Verdict, advice, believed, verdicts
@@ -55,13 +54,15 @@ def prove_message(said: Translated, proof: Proof) -> tuple[Translated, dict[str,
     return (replace(said, props=names), None, error) if said.says_who else (said, names or None, error)
 
 
-def check_visitor(visitor_id: UUID, proof: Proof) -> None:
-    """Raises Refused for the id of a visitor whom only a server tells of: it follows from the name that it told."""
-    if proof.mode is Mode.REQUIRED and visitor_id.version == _FOLLOWS:
-        raise Refused(
-            "visitor: this id follows from a name, and so says who somebody is; use a random UUID for a browser.",
-            field="visitor",
-        )
+NAMED_VISITOR: Final = (
+    "visitor: this id follows from a name, and so says who somebody is; use a random UUID for a browser"
+)
+
+
+def is_claimed(visitor_id: UUID, proof: Proof) -> bool:
+    """Whether the id is that of a visitor whom only a server tells of, and so may not be said without proof: it follows
+    from the name that the server told."""
+    return proof.mode is Mode.REQUIRED and visitor_id.version == _FOLLOWS
 
 
 def _proved(props: Mapping[str, Any], signatures: object, proof: Proof) -> tuple[dict[str, Any], dict[str, str]]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 import pytest
 from sqlalchemy import select, text
@@ -223,6 +223,19 @@ async def test_an_event_that_was_refused_is_no_way_around_it(api: Api) -> None:
     answer = await api.client.post("/v1/rejected/replay", headers=api.headers)
     assert answer.json() == {"stored": 2, "rejected": 0}
     assert await names(api) == set()
+
+
+async def test_what_was_refused_of_a_visitor_with_a_name_stops_no_replay_of_the_others(api: Api) -> None:
+    theirs = uuid5(api.project_id, f"user_id\0{ADA['user_id']}")
+    for visitor in (theirs, uuid4()):
+        await api.send(api.batch(api.event(props={"selector": 1}), visitor=str(visitor)))
+    await asks(api, "required")
+    async with api.services.database.transaction(api.project_id) as tx:
+        for row in await tx.scalars(select(RejectedEvent)):
+            row.raw = row.raw.replace(b'"selector": 1', b'"selector": "a"')
+    answer = await api.client.post("/v1/rejected/replay", headers=api.headers)
+    assert answer.json() == {"stored": 1, "rejected": 1}
+    assert theirs not in {event.visitor_id for event in await rows(api, Event)}
 
 
 async def test_no_claim_says_of_itself_that_it_was_proved(api: Api) -> None:
