@@ -46,6 +46,11 @@ ROWS = (
     Row("late, duplicated, reordered events", "other sessions", ("tests/late/test_sessions.py",), long=True),
     Row("keys: every operation by every role", "not refused", ("tests/access/test_role_matrix.py",)),
     Row(
+        "names of customers, claimed with the public key in every dialect",
+        "believed",
+        ("tests/attack/test_claimed_names.py",),
+    ),
+    Row(
         "tenants: forced row-level security, roles, SET LOCAL",
         "leaks",
         ("tests/schema/test_migrations.py",),

@@ -217,6 +217,7 @@ SUBJECTS: Final = {
     "insight settings": "the model",
     "shop": "the shop",
     "webhook source": "webhook sources",
+    "identity secret": "identity secrets",
     "privacy request": "requests of people",
     "run": "runs that somebody started or ended",
     "saved view": "saved views",
