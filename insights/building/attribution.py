@@ -18,6 +18,7 @@ from flows.matching import is_event
 from insights.building import questions
 from insights.building.drafts import Version
 from insights.building.messages import Messages
+from insights.learning.discounts import percents_of
 from insights.learning.refunds import refunds_of
 from insights.learning.rewards import GivenBack, Order, Unit
 from insights.vocabulary.ids import first_uuid_of_day
@@ -75,22 +76,23 @@ async def _put_down_orders(
     windows = {"versions": list(goals), "withins": [goal.within for goal in goals.values()]}
     rows = (await tx.execute(questions.ORDERS, {**asked, **windows})).all()
     refunds = await refunds_of(tx, project_id, {row.key for row in rows}, asked["since"])
+    percents = await percents_of(tx, project_id, asked["since"]) if unit.margin_rate is not None else {}
     reached: set[UUID] = set()
     for row in rows:
         if (messages := steps.get((row.version_id, row.step))) is not None:
-            _count_order(messages, row, refunds.get(row.key, ()), unit)
+            _count_order(messages, row, refunds.get(row.key, ()), unit, percents.get(row.key, 0))
             messages.converted += row.delivery_id not in reached
             reached.add(row.delivery_id)
 
 
-def _count_order(messages: Messages, row: Any, refunds: Sequence[GivenBack], unit: Unit) -> None:
+def _count_order(messages: Messages, row: Any, refunds: Sequence[GivenBack], unit: Unit, percent: int) -> None:
     order = Order(row.key, row.occurred_at, row.value_minor, row.currency)
     messages.orders += int(Unit().worth(order, refunds))
     if row.value_minor is not None and row.currency is not None:
         # Without a margin rate of 1 this is what was paid less what was given back.
         messages.revenue_minor[row.currency] += round(Unit(1.0, row.currency).worth(order, refunds))
     if unit.margin_rate is not None:
-        messages.margin_minor = (messages.margin_minor or 0.0) + unit.worth(order, refunds)
+        messages.margin_minor = (messages.margin_minor or 0.0) + unit.worth(order, refunds, percent)
 
 
 async def _came_true(

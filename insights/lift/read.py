@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import Refused
 from insights.learning.collect import unit_of
+from insights.learning.discounts import percents_of
 from insights.learning.refunds import refunds_of
 from insights.learning.rewards import GivenBack, Order, Unit
 from insights.lift.people import Known, Person
@@ -117,13 +118,15 @@ class OfFlow:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read for a question, and the question with what the shop says filled in."""
+    """What was read for a question, and the question with what the shop says filled in. ``percents``: key of an order →
+    what was off it."""
 
     question: Question
     unit: Unit = field(default_factory=Unit)
     rows: Sequence[Any] = ()
     orders: Mapping[UUID, Sequence[Order]] = field(default_factory=dict)
     refunds: Mapping[str, Sequence[GivenBack]] = field(default_factory=dict)
+    percents: Mapping[str, int] = field(default_factory=dict)
 
     def people(self) -> list[Person]:
         """The people, in the order of their moments. Of many this takes seconds: not for the thread that answers
@@ -146,10 +149,11 @@ class Read:
                 source=source_of(row.medium, row.campaign, row.referrer, row.click_id),
             ),
             orders=sum(Unit().worth(order, self.refunds.get(order.key, ())) for order in counted),
-            margin=sum(self.unit.worth(order, self.refunds.get(order.key, ())) for order in counted)
-            if self.question.currency is not None
-            else 0.0,
+            margin=sum(map(self._margin, counted)) if self.question.currency is not None else 0.0,
         )
+
+    def _margin(self, order: Order) -> float:
+        return self.unit.worth(order, self.refunds.get(order.key, ()), self.percents.get(order.key, 0))
 
 
 async def read_people(
@@ -200,7 +204,8 @@ async def read_people(
         begin = rows[0].at if rows else end
     orders = await _orders(tx, project_id, begin, end + horizon)
     refunds = await refunds_of(tx, project_id, {order.key for theirs in orders.values() for order in theirs}, begin)
-    return Read(Question(begin, end, now, horizon, share, detect, currency), unit, rows, orders, refunds)
+    percents = await percents_of(tx, project_id, begin) if currency is not None else {}
+    return Read(Question(begin, end, now, horizon, share, detect, currency), unit, rows, orders, refunds, percents)
 
 
 async def _in_parts(tx: AsyncSession, query: TextClause, values: Mapping[str, Any]) -> AsyncIterator[Any]:

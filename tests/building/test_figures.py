@@ -9,11 +9,12 @@ from uuid import UUID, uuid4
 
 import httpx
 import psycopg
+import pytest
 from sqlalchemy import update
 
 from adapters.postgres.engine import DatabaseUrls, conninfo
 from flows.models import Conversion, Delivery, DeliveryEvent, FlowRun, RunEvent
-from insights.models import SegmentMove, Shop
+from insights.models import DiscountCode, SegmentMove, Shop
 from tests.api.conftest import Api
 from tests.segments.people import CART, close_visits, create, visit
 
@@ -180,6 +181,12 @@ async def test_an_order_counts_for_the_last_message_before_it_within_the_window(
     assert (total["sent"], total["converted"], total["orders"]) == (3, 2, 2)
     assert total["revenue_minor"] == {"EUR": 17_500}
     assert (total["margin_minor"], found["margin_currency"]) == (7_000.0, "EUR")
+    async with api.services.database.transaction(api.project_id) as tx:
+        times = {"issued_at": at, "expires_at": NOW, "redeemed_at": at + timedelta(hours=1)}
+        tx.add(DiscountCode(project_id=api.project_id, code="C", issue_key="k", visitor_id=buyer, percent=20, **times))
+    total = (await figures(api, flow))["total"]
+    # 125.00 at 40 % with 25.00 off leaves 25.00, where 100.00 left 40.00.
+    assert (total["revenue_minor"], total["margin_minor"]) == ({"EUR": 17_500}, pytest.approx(5_500))
 
 
 async def test_an_order_that_two_flows_reached_for_is_put_down_to_one(api: Api) -> None:

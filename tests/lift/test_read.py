@@ -13,7 +13,7 @@ from flows.models import Conversion
 from insights.errors import Refused
 from insights.lift.people import Person
 from insights.lift.read import Read, read_people, source_of
-from insights.models import Decision, Session, Shop
+from insights.models import Decision, DiscountCode, Session, Shop
 from insights.models import Person as Together
 from insights.vocabulary.actions import LiveAction
 from tests.learning.shop import MadeShop, Visited
@@ -70,6 +70,27 @@ async def test_an_order_at_a_till_counts_for_nobody_for_it_is_known_of_those_who
     await order(shop, visited.visitor, BEGAN + timedelta(hours=2), session=visited.session)
     (person,) = await people(shop)
     assert (person.orders, person.margin) == (1, 300)
+
+
+async def test_what_a_code_took_off_an_order_is_taken_off_its_margin_whatever_device_it_was_given_to(
+    shop: MadeShop,
+) -> None:
+    await holds_out(shop)
+    phone, laptop = await shop.visit(at=BEGAN), await shop.visit(at=BEGAN + timedelta(hours=1))
+    stranger = await shop.visit(at=BEGAN + timedelta(hours=1))
+    await joined(shop, phone, laptop)
+    paid = BEGAN + timedelta(hours=5)
+    for visitor, at in ((laptop.visitor, paid), (laptop.visitor, paid + timedelta(hours=1)), (stranger.visitor, paid)):
+        await order(shop, visitor, at, 9_000)
+    async with shop.database.transaction(shop.project_id) as tx:
+        for number, redeemed in enumerate((paid + timedelta(minutes=1), None)):
+            code = {"code": f"C{number}", "issue_key": f"k{number}", "visitor_id": phone.visitor, "percent": 10}
+            times = {"issued_at": BEGAN, "expires_at": NOW, "redeemed_at": redeemed}
+            tx.add(DiscountCode(project_id=shop.project_id, **code, **times))
+    (one, other) = await people(shop)
+    # 100.00 with 10.00 off leaves 20.00; the next order, at its full price, 27.00.
+    assert (one.orders, one.margin) == (2, pytest.approx(2_000 + 2_700))
+    assert other.margin == 2_700
 
 
 async def test_who_met_an_empty_budget_counts_for_what_it_was_to_pay_for(shop: MadeShop) -> None:

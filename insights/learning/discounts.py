@@ -1,0 +1,39 @@
+"""Reads which orders were paid with a code of ours, and with how much off: their margin is less by that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from insights.learning.rewards import REDEEMED_BEFORE, WINDOW
+
+# A shop redeems the code and does not say of which order: it is the person's first from then on.
+_PAID_WITH: Final = text("""
+SELECT paid.key, max(code.percent)
+FROM discount_code AS code
+LEFT JOIN person AS owner ON owner.project_id = code.project_id AND owner.visitor_id = code.visitor_id
+CROSS JOIN LATERAL (
+    SELECT conversion.key FROM conversion
+    WHERE conversion.project_id = :project
+        AND conversion.occurred_at BETWEEN code.redeemed_at - CAST(:before AS interval)
+            AND code.redeemed_at + CAST(:after AS interval)
+        AND conversion.visitor_id IN (
+            SELECT code.visitor_id UNION ALL
+            SELECT other.visitor_id FROM person AS other
+            WHERE other.project_id = :project AND other.person_id = owner.person_id)
+    ORDER BY conversion.occurred_at, conversion.key
+    LIMIT 1
+) AS paid
+WHERE code.project_id = :project AND code.redeemed_at >= :since
+GROUP BY paid.key
+""")
+
+
+async def percents_of(tx: AsyncSession, project_id: UUID, since: datetime) -> dict[str, int]:
+    """Key of an order → percent off (1 to 90), of those paid with a code that was redeemed at ``since`` or later."""
+    values = {"project": project_id, "since": since, "before": REDEEMED_BEFORE, "after": WINDOW}
+    return {row[0]: row[1] for row in await tx.execute(_PAID_WITH, values)}
