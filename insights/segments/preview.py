@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import Compiled, Condition, Explanation
@@ -59,22 +59,26 @@ async def preview(
     seconds: float = MOST_SECONDS,
     clock: Callable[[], float] = monotonic,
 ) -> Preview:
-    """Looks at the visitors seen last, at most ``limit`` and for about ``seconds``."""
+    """Looks at the visitors seen last, then at those who never were here, at most ``limit`` and for about
+    ``seconds``."""
     until = clock() + seconds
     total = await tx.scalar(select(func.count()).select_from(Visitor).where(Visitor.project_id == project_id)) or 0
     found = Preview(total)
     compiled = Compiled(condition, FIELDS, SOURCE)
     segments = await conditions_of_segments(tx, project_id)
     seen_at = func.max(Session.last_event_at)
-    latest = (
-        await tx.execute(
+    latest: list[tuple[UUID, datetime]] = [
+        (visitor_id, at)
+        for visitor_id, at in await tx.execute(
             select(Session.visitor_id, seen_at)
             .where(Session.project_id == project_id)
             .group_by(Session.visitor_id)
             .order_by(seen_at.desc(), Session.visitor_id)
             .limit(limit)
         )
-    ).all()
+    ]
+    if len(latest) < limit:
+        latest += await _never_here(tx, project_id, limit - len(latest))
     for start in range(0, len(latest), _TOGETHER):
         if clock() >= until:
             return found
@@ -93,6 +97,18 @@ async def preview(
         tx.expunge_all()
     found.complete = found.examined == total
     return found
+
+
+async def _never_here(tx: AsyncSession, project_id: UUID, limit: int) -> list[tuple[UUID, datetime]]:
+    """Those of whom only a server told: customers of a till, or of a CRM; and since when they are known."""
+    visit = exists().where(Session.project_id == project_id, Session.visitor_id == Visitor.id)
+    rows = await tx.execute(
+        select(Visitor.id, Visitor.first_seen_at)
+        .where(Visitor.project_id == project_id, ~visit)
+        .order_by(Visitor.first_seen_at.desc(), Visitor.id)
+        .limit(limit)
+    )
+    return [(row.id, row.first_seen_at) for row in rows]
 
 
 async def explain_visitor(

@@ -67,6 +67,9 @@ async def test_what_is_sold_at_a_till_is_a_purchase_and_no_visit(api: Api, sourc
     await close(api)
     assert await rows(api, Session) == await rows(api, Insight) == []
     assert await bought(api, await customer(api)) == 1
+    asked = {"when": "visitor.purchases = 1 and visitor.sessions = 0"}
+    seen = (await api.client.post("/v1/segments/preview", headers=api.headers, json=asked)).json()
+    assert (seen["matched"], seen["examined"], seen["complete"]) == (1, 1, True)
     [sold] = await rows(api, Conversion)
     assert (sold.value_minor, sold.by_server) == (40994, True)
     assert "purchased" in {event.type for event in await rows(api, Event)}
