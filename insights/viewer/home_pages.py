@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from flows.models import Delivery, FlowRun
+from flows.models import Conversion, Delivery, FlowRun
+from insights.events.orders import HAS_NO_VISIT
 from insights.models import ChannelSetup
 from insights.patterns.history import Today, so_far_by_day
 from insights.patterns.read import patterns_before
@@ -94,6 +95,7 @@ class HomePages(PageGroup):
             days = await so_far_by_day(tx, viewer.project_id, now, DAYS_BEFORE)
             patterns = await patterns_before(tx, viewer.project_id, MOST_PATTERNS + 1, open_=True)
             needs = await _needs(tx, viewer.project_id)
+            elsewhere = await _orders_of_no_visit(tx, viewer.project_id, first_day(now, 1))
         lift = await self._lift.of(viewer.project_id)
         if lift is not None and lift.alarm:
             needs.append(Need("The groups that lift compares do not fit.", lift.alarm, "/lift"))
@@ -109,6 +111,7 @@ class HomePages(PageGroup):
             more_patterns=len(patterns) > MOST_PATTERNS,
             lift=lift,
             needs=needs,
+            elsewhere=elsewhere,
             days_before=DAYS_BEFORE,
             usual=any(day.sessions for day in before),
         )
@@ -158,6 +161,12 @@ def _reasons(kind: Kind, today: Today, before: list[Today], now: datetime) -> li
         link = ReportQuery(kind=kind, reason=reason, since=first_day(now, 1), until=now).link()
         made.append(ReasonToday(reason, count, count / total, low, high, was / usual if usual else None, link))
     return made[:MOST_REASONS]
+
+
+async def _orders_of_no_visit(tx: AsyncSession, project_id: UUID, since: datetime) -> int:
+    """Where a shop has no other orders, its share of buyers is zero, and this says why."""
+    placed = (Conversion.project_id == project_id, Conversion.occurred_at >= since, HAS_NO_VISIT)
+    return await tx.scalar(select(func.count()).select_from(Conversion).where(*placed)) or 0
 
 
 async def _needs(tx: AsyncSession, project_id: UUID) -> list[Need]:

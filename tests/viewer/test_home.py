@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import delete
 
 from adapters.postgres.engine import Database
-from flows.models import Delivery
+from flows.models import Conversion, Delivery
 from insights.models import Session
 from tests.patterns import shop as past
 from tests.patterns.conftest import Lookers, lookers
@@ -80,6 +80,17 @@ async def test_on_the_first_day_nothing_is_called_usual(database: Database, shop
         midnight = NOW.replace(hour=0, minute=0, second=0)
         await tx.execute(delete(Session).where(Session.closed_at < midnight))
     assert "beside the same hours" not in (page := await shop.see("/")) and "usual" not in page.lower()
+
+
+async def test_orders_without_a_visit_are_told_beside_the_visits_that_bought(database: Database, shop: Shop) -> None:
+    await some_weeks(database, shop)
+    assert "without a visit" not in await shop.see("/")
+    for count, words in ((1, "One order since midnight"), (2, "2 orders since midnight")):
+        async with database.transaction(shop.project_id) as tx:
+            for ago in (timedelta(minutes=5), timedelta(days=1)):
+                order = {"key": str(uuid4()), "visitor_id": uuid4(), "session_id": uuid4()}
+                tx.add(Conversion(project_id=shop.project_id, occurred_at=NOW - ago, **order))
+        assert f"{words} without a visit" in await shop.see("/"), count
 
 
 async def test_every_number_leads_to_its_visits(database: Database, shop: Shop) -> None:
