@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.models import Insight, Pattern, Session
 from insights.patterns.cells import Dimension, column, country_of, inside
+from insights.patterns.counts import LATE
 from insights.vocabulary.reasons import Kind, Reason
 
 MOST_CELLS: Final = 20
@@ -90,11 +91,13 @@ async def over_time(tx: AsyncSession, project_id: UUID, asked: Asked, step: time
 
 @dataclass(frozen=True, slots=True)
 class BothWays:
-    """The same sessions by time and by cell: the cells with most of them, and how many more cells there are."""
+    """The same sessions by time and by cell: the cells with most of them, and how many more cells there are. ``late``:
+    how many ended long before they were closed, as those of an import do."""
 
     buckets: list[Bucket]
     cells: list[tuple[str, Bucket]]
     more_cells: int
+    late: int
 
 
 async def over_time_and_by_cell(
@@ -102,27 +105,34 @@ async def over_time_and_by_cell(
 ) -> BothWays:
     """As ``over_time``, and by cell, from one look at the sessions."""
     its = (
-        select(_number(asked, step), column(by).label("cell"), Session.reason.label("reason"))
+        select(
+            _number(asked, step), column(by).label("cell"), Session.reason.label("reason"), _closed_late().label("late")
+        )
         .where(*asked_for(project_id, asked))
         .subquery()
     )
     number, cell, reason = its.c.number, its.c.cell, its.c.reason
     rows = await tx.execute(
-        select(func.grouping(number), number, cell, reason, func.count()).group_by(
+        select(func.grouping(number), number, cell, reason, func.count(), func.count().filter(its.c.late)).group_by(
             func.grouping_sets(tuple_(number, reason), tuple_(cell, reason))
         )
     )
-    buckets = _buckets(asked, step)
+    buckets, late = _buckets(asked, step), 0
     cells: dict[str, Bucket] = {}
-    for of_cell, at, name, why, count in rows:
+    for of_cell, at, name, why, count, closed_late in rows:
         if not of_cell:
             buckets[int(at)].add(why, count)
+            late += closed_late
             continue
         known = country_of(name) if by is Dimension.COUNTRY and name is not None else name
         if known is not None:
             cells.setdefault(known, Bucket()).add(why, count)
     ordered = sorted(cells.items(), key=lambda item: (-item[1].sessions, item[0]))
-    return BothWays(buckets, ordered[:MOST_CELLS], max(0, len(ordered) - MOST_CELLS))
+    return BothWays(buckets, ordered[:MOST_CELLS], max(0, len(ordered) - MOST_CELLS), late)
+
+
+def _closed_late() -> ColumnElement[bool]:
+    return Session.closed_at - Session.last_event_at >= LATE
 
 
 def _number(asked: Asked, step: timedelta) -> ColumnElement[int]:
@@ -157,12 +167,14 @@ async def patterns_between(
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    """Sessions, orders and reasons of a time, and what was left in carts, by currency."""
+    """Sessions, orders and reasons of a time, and what was left in carts, by currency (None: it was not told).
+    ``late``: how many of the sessions ended long before they were closed."""
 
     sessions: int
     bought: int
     reasons: dict[tuple[Kind, Reason], int]
-    at_stake: dict[str, int]
+    at_stake: dict[str | None, int]
+    late: int
 
 
 async def so_far_by_day(tx: AsyncSession, project_id: UUID, now: datetime, before: int) -> list[Today]:
@@ -178,6 +190,7 @@ async def so_far_by_day(tx: AsyncSession, project_id: UUID, now: datetime, befor
             Session.currency,
             func.count(),
             func.sum(Session.cart_value_minor).filter(Session.cart_value_minor > 0),
+            func.count().filter(_closed_late()),
         )
         .where(
             Session.project_id == project_id,
@@ -196,17 +209,20 @@ async def so_far_by_day(tx: AsyncSession, project_id: UUID, now: datetime, befor
 
 def _total(rows: Any) -> Today:
     reasons: dict[tuple[Kind, Reason], int] = {}
-    money: dict[str, int] = {}
-    for kind, reason, currency, count, cart in rows:
+    money: dict[str | None, int] = {}
+    late = 0
+    for kind, reason, currency, count, cart, closed_late in rows:
+        late += closed_late
         key = (Kind(kind), Reason(reason))
         reasons[key] = reasons.get(key, 0) + count
-        if kind == Kind.ABANDONED.value and cart and currency:
+        if kind == Kind.ABANDONED.value and cart:
             money[currency] = money.get(currency, 0) + int(cart)
     return Today(
         sum(reasons.values()),
         sum(count for (kind, _), count in reasons.items() if kind is Kind.CONVERTED),
         reasons,
         money,
+        late,
     )
 
 

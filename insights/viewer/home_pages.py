@@ -114,6 +114,7 @@ class HomePages(PageGroup):
             elsewhere=elsewhere,
             days_before=DAYS_BEFORE,
             usual=any(day.sessions for day in before),
+            late=today.late,
         )
 
 
@@ -129,11 +130,15 @@ def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
         return percent(part / of, 1) if of else "–"
 
     def in_carts(days: list[Today], divisor: int) -> str:
-        sums: dict[str, int] = {}
+        sums: dict[str | None, int] = {}
         for day in days:
             for code, minor in day.at_stake.items():
                 sums[code] = sums.get(code, 0) + minor
-        return " + ".join(money(round(minor / divisor), code) for code, minor in sorted(sums.items()) if minor)
+        return " + ".join(
+            money(round(minor / divisor), code)
+            for code, minor in sorted(sums.items(), key=lambda its: its[0] or "")
+            if minor
+        )
 
     carts = ReportQuery(kind=Kind.ABANDONED, since=since, until=now, left_cart=True)
     orders = ReportQuery(kind=Kind.CONVERTED, since=since, until=now)

@@ -82,6 +82,7 @@ class Report:
     lines: tuple[Line, ...]
     cells: tuple[CellLine, ...]
     more_cells: int
+    late: int
     patterns: Sequence[Pattern]
 
 
@@ -212,6 +213,7 @@ class ReportPages(PageGroup):
             lines,
             tuple(_cell(name, bucket) for name, bucket in both.cells),
             both.more_cells,
+            both.late,
             patterns,
         )
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from adapters.postgres.engine import Database
 from flows.models import Conversion, Delivery
@@ -106,6 +106,27 @@ async def test_every_number_leads_to_its_visits(database: Database, shop: Shop) 
     assert await counted(shop, unescape(carts)) == len(with_carts) > 0
     for link, number in told:
         assert await counted(shop, unescape(link)) == int(number)
+
+
+async def test_visits_of_an_import_are_told_apart_and_carts_without_a_currency_count(
+    database: Database, shop: Shop
+) -> None:
+    """A year that was imported stood there as the visits of a day, and its carts as nothing."""
+    await some_weeks(database, shop)
+    for page in ("/", "/reports"):
+        assert "as in an import" not in await shop.see(page)
+    async with database.transaction(shop.project_id) as tx:
+        theirs = update(Session).where(Session.project_id == shop.project_id)
+        await tx.execute(theirs.values(last_event_at=Session.closed_at - timedelta(days=90), currency=None))
+    midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    link = urlencode({"kind": "abandoned", "since": midnight.isoformat(), "until": NOW.isoformat(), "left_cart": "yes"})
+    assert await counted(shop, f"/reports/sessions?{link}") > 0
+    page = re.sub(r"<[^>]+>|\s+", " ", await shop.see("/"))
+    assert "of these visits were over long before they were told of, as in an import" in page
+    assert not re.search(r"Left in carts +nothing", page) and re.search(r"Left in carts +[\d,]+\.\d\d", page)
+    report = re.sub(r"<[^>]+>|\s+", " ", await shop.see("/reports"))
+    (late,) = re.findall(r"([\d,]+) of these visits were over", report)
+    assert f"{late} visits by reason" in report
 
 
 async def test_days_that_end_today_do_not_read_as_hours(shop: Shop) -> None:
