@@ -186,3 +186,25 @@ async def test_the_keyboard_stays_where_it_was(page: Page) -> None:
     await page.get_by_role("button", name="Delete this step").press("Enter")
     await expect(page.locator("[data-step=send_1]")).to_have_count(0)
     await expect(page.locator("[data-trigger]")).to_be_focused()
+
+
+async def test_what_was_done_beside_somebody_elses_change_is_not_lost(page: Page) -> None:
+    """It could only be thrown away, by loading the page anew."""
+    await page.locator("[data-builder-tree] [data-add=wait]").click()
+    other = await page.context.new_page()
+    await other.goto(page.url)
+    await other.locator("[data-builder-tree] [data-add=exit]").click()
+    await other.get_by_role("button", name="Save draft").click()
+    await expect(other.locator("[data-builder-said]")).to_have_text("Saved as a draft.")
+    said = page.locator("[data-builder-said]")
+    await page.get_by_role("button", name="Publish …").click()
+    await expect(said).to_contain_text("Somebody else changed this flow meanwhile")
+    async with page.context.expect_page() as opened:
+        await page.get_by_role("link", name="See theirs in another tab").click()
+    theirs = await opened.value
+    await expect(theirs.locator("[data-step=exit_1]")).to_be_visible()
+    await page.get_by_role("button", name="Save draft").click()
+    await expect(said).to_have_text("Saved as a draft.")
+    await theirs.reload()
+    await expect(theirs.locator("[data-step=wait_1]")).to_be_visible()
+    await expect(theirs.locator("[data-step=exit_1]")).to_have_count(0)

@@ -55,12 +55,19 @@ const say = (text, bad = false) => {
   said.classList.toggle("bad", bad);
 };
 
-const failed = (error) =>
-  say(error.status === 412 ? "Somebody else changed this flow meanwhile. Reload the page to see it, then repeat your change." : error.message, true);
+async function failed(error) {
+  if (error.status !== 412) return say(error.message, true);
+  // What is sent next knows of their change; what stands here counts as not saved, and so is what would be published.
+  ({ etag } = await ask("GET", `/v1/flows/${flow}`));
+  saved = "";
+  buttons();
+  say("Somebody else changed this flow meanwhile. What you see here is yours: saving it now takes the place of theirs. ", true);
+  said.append(make("a", { href: location.href, target: "_blank", textContent: "See theirs in another tab" }));
+}
 
 const button = (text, does, kind = "plain") => {
   const made = make("button", { type: "button", className: kind, textContent: text });
-  made.onclick = () => Promise.resolve(does()).catch(failed);
+  made.onclick = () => Promise.resolve(does()).catch(failed).catch(failed);
   return made;
 };
 
