@@ -160,9 +160,20 @@ async def test_one_action_at_a_time(site: Site, page: Page) -> None:
     await expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-async def test_a_page_that_replaces_its_body_makes_room_for_the_next_action(site: Site, page: Page) -> None:
+@pytest.mark.parametrize(
+    "leaves",
+    [
+        "document.body.replaceChildren('another route')",
+        # As Turbo does with the pages that it keeps, and htmx.
+        "document.body.replaceWith(document.body.cloneNode(true))",
+        "document.body.innerHTML = document.body.innerHTML",
+    ],
+)
+async def test_a_page_that_replaces_its_body_makes_room_for_the_next_action(
+    site: Site, page: Page, leaves: str
+) -> None:
     await shown(site, page, BANNER)
-    await page.evaluate("document.body.replaceChildren('another route')")
+    await page.evaluate(leaves)
     await expect(page.get_by_text("Free shipping today")).to_have_count(0)
     site.action = ACTION
     await page.evaluate("whyleft.track('cart_added', {product_id: 'a', quantity: 1, price_minor: 1, currency: 'EUR'})")

@@ -2,6 +2,7 @@ import css from "./style.css";
 
 /** Where an action is drawn, and how it is taken down again. */
 export interface Stage {
+  host: HTMLElement;
   put(element: HTMLElement): void;
   /** Removes everything, and gives the focus back where it was. Safe to call twice. */
   clear(): void;
@@ -18,6 +19,7 @@ export function stage(cleared: () => void): Stage {
     before ||= relatedTarget as Element | null;
   });
   return {
+    host,
     put(element) {
       root.append(element);
       document.body.append(host);

@@ -17,8 +17,9 @@ export const answered = guard(({ action, withdraw }: Answer) => {
   if (action) perform(action);
 });
 
-// A page that replaces all that is in it takes the action away with it, and says nothing of that.
-const busy = (): boolean => !!shown && !(drawn && !document.querySelector("whyleft-action"));
+// A page that replaces all that is in it takes the action away with it, and says nothing of that. What it kept of itself and
+// shows again, as Turbo and htmx do, has a copy of the element with nothing in it.
+const busy = (): boolean => !!shown && drawn?.host.isConnected !== false;
 
 /** Shows what the server answered, unless something is shown already or the visitor sent it away in this visit before. */
 const perform = guard((action: Action) => {
