@@ -95,6 +95,10 @@ CASES = (
         "a stepper drawn anew at each click",
         "<div id=w><p data-stepper><button id=c onclick='w.innerHTML = w.innerHTML'>more</button></div>",
     ),
+    eager(
+        "a stepper in a closed shadow tree",
+        "<x-count id=c>1</x-count><script>{const r = c.attachShadow({mode:'closed'}); r.innerHTML='<button>more</button><slot></slot>'}</script>",
+    ),
     eager("a spin button", "<div id=c role=spinbutton tabindex=0>3</div>"),
     eager("a slider", "<div id=c role=slider tabindex=0 style='width:90px'>3</div>"),
     eager("next", "<button id=c>Next</button>"),
@@ -212,6 +216,14 @@ CASES = (
     alive(
         "a shadow tree that changes",
         "<x-menu id=c></x-menu><script>{const r = c.attachShadow({mode:'open'}); r.innerHTML='<button>Menu</button>'; r.firstChild.onclick = () => r.append('open')}</script>",
+    ),
+    alive(
+        "a closed shadow tree that changes",
+        "<x-buy id=c role=button>Buy</x-buy><script>{const r = c.attachShadow({mode:'closed'}); r.innerHTML='<slot></slot>'; c.onclick = () => r.append('!')}</script>",
+    ),
+    alive(
+        "a closed shadow tree in a button that changes",
+        "<button id=c>Buy <x-icon></x-icon></button><script>{const r = c.lastChild.attachShadow({mode:'closed'}); c.onclick = () => r.append('!')}</script>",
     ),
     alive("a disabled control", "<a id=c role=button aria-disabled=true href='#'>Sold out</a>"),
     alive(

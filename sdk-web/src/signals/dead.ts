@@ -2,7 +2,7 @@ import { listen } from "../listen.ts";
 import { patch } from "../patch.ts";
 import { guard } from "../guard.ts";
 import type { Hit } from "./clicks.ts";
-import { isRepeated } from "./repeated.ts";
+import { isClosed, isRepeated } from "./repeated.ts";
 import { on, track } from "./lent.ts";
 
 const DEAD_MS = 2500;
@@ -94,7 +94,11 @@ export function watchEffect(): {
     return guard(() => {
       const verdict = (): void => {
         // Looked at last and seldom: a click must not wait for it.
-        const meant = (): boolean => leadsElsewhere(event, control) || isRepeated(control) || !!control.closest("[disabled],[aria-disabled=true]");
+        const meant = (): boolean =>
+          leadsElsewhere(event, control) ||
+          isRepeated(control) ||
+          [...control.querySelectorAll("*")].some(isClosed) ||
+          !!control.closest("[disabled],[aria-disabled=true]");
         // New fields among them are something new, too.
         findFields();
         if (changed < from && !document.hidden && before === fieldValues() && !meant()) track("dead_click", show());
