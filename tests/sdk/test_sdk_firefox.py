@@ -83,6 +83,8 @@ async def test_a_page_that_comes_back_is_the_same_visit(site: Site, firefox: Fir
     await firefox.until("location.pathname === '/' && !!window.whyleft")
     await site.heard(lambda: len([e for e in site.events("page_viewed") if e["props"]["path"] == "/"]) == 2)
     assert await firefox.evaluate("whyleft.session()") == first
+    quick = (await site.one("quick_back"))["props"]
+    assert (quick["from"], quick["to"]) == ("/second", "/")
 
 
 async def test_real_clicks_become_signals(site: Site, firefox: Firefox) -> None:

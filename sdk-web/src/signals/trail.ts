@@ -12,15 +12,15 @@ let trail: Trail = ["", "", 0];
 /** A page, another, and straight back: the second was not what they looked for. */
 export function watchTrail(): void {
   on("page", ({ self: to, timeStamp }: Called) => {
-    // Asked anew each time: a page that comes back has not seen the one in between.
-    const [before, last, at] = recall<Trail>("sessionStorage", "trail", trail);
+    // Asked anew each time: a page that comes back has not seen the one in between. Nor has its sessionStorage, in Firefox.
+    const [before, last, at] = recall<Trail>("localStorage", "trail", trail);
     if (last === to) return;
     // Of pages seen before this chunk was here, when they were seen counts.
     const reached = performance.timeOrigin + timeStamp;
     const ms = Math.round(reached - at);
     if (before === to && ms < QUICK_MS) track("quick_back", { from: last, to, ms });
     trail = [last, to, reached];
-    if (core.consent()) remember("sessionStorage", "trail", trail);
+    if (core.consent()) remember("localStorage", "trail", trail);
   });
   if ("navigation" in window) return;
   // Browsers that do not say where a navigation leads: a link or a form does.
