@@ -23,7 +23,8 @@ NO_TABLE, NOT_ALLOWED = "42P01", "42501"
 
 
 class Readiness:
-    """Whether this process is ready. ``draining`` is set once, when it was told to end.
+    """Whether this process is ready. ``draining`` is set once, when it was told to end. ``other_schema``: whether the
+    schema was not this code's when the database last answered.
 
     ``revisions``: the schema's revisions that this code knows, oldest first. ``blocked``: why it can take no more, as a
     sentence. ``trouble``: what it can do without, as a sentence. ``clock``: this machine's. ``follow`` is told how far
@@ -47,6 +48,7 @@ class Readiness:
         self._follow = follow
         self._ahead = 0.0
         self.draining = False
+        self.other_schema = False
 
     def drain(self) -> None:
         """From now on the process is not ready."""
@@ -92,6 +94,7 @@ class Readiness:
             return "the database does not answer in time"
         except (SQLAlchemyError, OSError):
             return "the database cannot be reached"
+        self.other_schema = found != ours
         if found == ours:
             return None
         if found is None or found in self._revisions:

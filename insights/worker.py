@@ -34,8 +34,8 @@ log = structlog.get_logger()
 PARTITION_DAYS_AHEAD = 7
 PARTITION_DAYS_BACK = 2
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-LOOK_AT_CLOCK = 30.0
-"""Seconds between two looks whether the clock was set, and is still the database's."""
+LOOK_AROUND = 5.0
+"""Seconds between two looks whether the clock was set, and whether it and the schema are still the database's."""
 
 
 async def ensure_partitions(database: Database) -> int:
@@ -121,7 +121,20 @@ def ticks(services: Services) -> list[Tick]:
 
 
 async def work(services: Services, stop: asyncio.Event) -> None:
-    """Works until ``stop`` is set, then finishes what is in hand."""
+    """Works until ``stop`` is set, then finishes what is in hand. Pauses while the schema is not this code's: what an
+    older worker writes into a newer schema is wrong, or lost."""
+    try:
+        while not stop.is_set():
+            log.info("working")
+            await _work_on_our_schema(services, stop)
+            await services.readiness.wait_for_schema(stop)
+    finally:
+        await services.classifiers.close()
+
+
+async def _work_on_our_schema(services: Services, stop: asyncio.Event) -> None:
+    """Works until ``stop`` is set or the schema is another one, then finishes what is in hand."""
+    ending = asyncio.Event()
     # A machine that slept, or whose clock was set forward, makes up for what it missed, once.
     scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
     for tick in ticks(services):
@@ -130,14 +143,13 @@ async def work(services: Services, stop: asyncio.Event) -> None:
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(services.closer.serve(stop), name="session closer")
-            group.create_task(services.runner.serve(stop), name="flow runner")
-            group.create_task(services.uptake.serve(stop), name="flow uptake")
-            group.create_task(services.learner.serve(stop), name="learner")
-            group.create_task(_follow_clock(services, scheduler, stop), name="clock")
+            group.create_task(services.closer.serve(ending), name="session closer")
+            group.create_task(services.runner.serve(ending), name="flow runner")
+            group.create_task(services.uptake.serve(ending), name="flow uptake")
+            group.create_task(services.learner.serve(ending), name="learner")
+            group.create_task(_look_around(services, scheduler, stop, ending), name="clock and schema")
     finally:
         scheduler.shutdown(wait=False)
-        await services.classifiers.close()
 
 
 def bring_forward(scheduler: AsyncIOScheduler, now: datetime) -> int:
@@ -148,10 +160,16 @@ def bring_forward(scheduler: AsyncIOScheduler, now: datetime) -> int:
     return len(late)
 
 
-async def _follow_clock(services: Services, scheduler: AsyncIOScheduler, stop: asyncio.Event) -> None:
+async def _look_around(
+    services: Services, scheduler: AsyncIOScheduler, stop: asyncio.Event, ending: asyncio.Event
+) -> None:
+    """Follows the clocks, and sets ``ending`` once ``stop`` is set or the schema is not this code's any more."""
     while not stop.is_set():
         await services.readiness.schema_trouble()
+        if services.readiness.other_schema:
+            break
         if count := bring_forward(scheduler, datetime.now(UTC)):
             log.warning("clock_was_set_back", ticks=count)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), LOOK_AT_CLOCK)
+            await asyncio.wait_for(stop.wait(), LOOK_AROUND)
+    ending.set()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 
-import structlog
-
 from insights import logs
 from insights.cli.options import DataDir
 from insights.cli.processes import drain_of, operators, operators_listener, wait_for_database
@@ -16,8 +14,6 @@ from insights.settings import Settings
 from insights.wiring.database import shared_database
 from insights.wiring.services import build
 from insights.worker import work
-
-log = structlog.get_logger()
 
 
 def worker(data_dir: DataDir = None) -> None:
@@ -37,7 +33,6 @@ def worker(data_dir: DataDir = None) -> None:
         async def begin(stop: asyncio.Event) -> None:
             await wait_for_database(services, stop)
             if not stop.is_set():
-                log.info("working")
                 await work(services, stop)
 
         # A group of sessions makes many objects that live as long as a statement: looked through less often, a fifth
