@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from adapters.postgres.engine import Database
+from adapters.postgres.faults import first_line
 
 log = structlog.get_logger()
 
@@ -88,6 +89,7 @@ class Readiness:
         except DBAPIError as error:
             # The right to read it came with a revision of its own: whoever may not, stands before that one.
             if getattr(error.orig, "sqlstate", None) not in (NO_TABLE, NOT_ALLOWED):
+                log.warning("database_not_reached", error=first_line(error.orig or error))
                 return "the database cannot be reached"
             found = None
         except TimeoutError:

@@ -39,7 +39,8 @@ class Settings:
     )
     owner_database_url: str = _secret(
         "",
-        "The same database as the role that owns the schema, when WHYLEFT_DATABASE_URL is the application's own login.",
+        "The same database as the role that owns the schema, when WHYLEFT_DATABASE_URL is the application's own login; "
+        "alone it is enough for `whyleft migrate`.",
     )
     database_pooled: bool = _setting(
         False,

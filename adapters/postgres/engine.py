@@ -102,7 +102,8 @@ def connect_options(urls: DatabaseUrls) -> dict[str, Any]:
     timeout = said.get("connect_timeout", "5")
     if urls.pooled:
         return {"prepare_threshold": None, "connect_timeout": timeout}
-    options = ["-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"]
+    # The API tells times as the connection does: a server's own time zone must not stand in them.
+    options = ["-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s -c TimeZone=UTC"]
     if "options" in said:
         options.append(str(said["options"]))
     if urls.app_role is not None:

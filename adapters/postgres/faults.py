@@ -33,6 +33,11 @@ def disk_is_full(error: BaseException) -> bool:
     return getattr(getattr(error, "orig", error), "sqlstate", None) == DISK_FULL
 
 
+def first_line(error: BaseException) -> str:
+    """What PostgreSQL or libpq says is wrong, without what follows it."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def is_duplicate(error: DBAPIError) -> bool:
     """Whether a row with the same key is there already."""
     return getattr(error.orig, "sqlstate", None) == "23505"

@@ -12,6 +12,8 @@ from alembic.script.revision import ResolutionError
 from alembic.util.exc import CommandError
 from sqlalchemy.exc import ProgrammingError
 
+from adapters.postgres.faults import first_line
+
 NOT_ALLOWED: Final = "42501"
 
 
@@ -38,7 +40,7 @@ def upgrade(owner_url: str, migrations: Path) -> None:
         if getattr(error.orig, "sqlstate", None) != NOT_ALLOWED:
             raise
         raise SchemaNotOurs(
-            f"The schema has to be brought up to date, and this login may not ({str(error.orig).splitlines()[0]}): run "
+            f"The schema has to be brought up to date, and this login may not ({first_line(error.orig or error)}): run "
             "`whyleft migrate` with the URL of its owner as WHYLEFT_OWNER_DATABASE_URL."
         ) from None
     except CommandError as error:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.postgres.embedded_errors import EmbeddedPostgresError
 from adapters.postgres.engine import APP_ROLE, DatabaseUrlInvalid
+from adapters.postgres.faults import first_line
 from adapters.postgres.migrate import SchemaUnchanged
 from adapters.postgres.partitions import PartitionsNotDropped
 from adapters.postgres.personal import KeyUnknown
@@ -56,7 +57,7 @@ def told() -> Iterator[None]:
 
 
 def _unusable(error: BaseException | None) -> str:
-    reason = str(error).strip().splitlines()[0] if error else "no answer"
+    reason = first_line(error) if error else "no answer"
     if f'permission denied to set role "{APP_ROLE}"' in reason:
         return f"The login of WHYLEFT_DATABASE_URL may not act as {APP_ROLE}: GRANT {APP_ROLE} TO it, as a superuser."
     return f"The database cannot be used: {reason}. Check WHYLEFT_DATABASE_URL, or unset it to use the embedded one."

@@ -60,7 +60,7 @@ async def test_options_and_waits_of_the_url_hold_beside_our_own(database_urls: D
     urls = DatabaseUrls.from_settings(url)
     asked = (
         "SELECT current_setting('work_mem'), current_setting('lock_timeout'), current_user::text,"
-        " current_setting('idle_in_transaction_session_timeout')"
+        " current_setting('idle_in_transaction_session_timeout'), current_setting('TimeZone')"
     )
     database, pipe = Database(urls), Pipe(urls)
     try:
@@ -70,7 +70,7 @@ async def test_options_and_waits_of_the_url_hold_beside_our_own(database_urls: D
     finally:
         await pipe.close()
         await database.close()
-    assert by_pool == by_pipe == ("12MB", "3s", "whyleft_app", "1min")
+    assert by_pool == by_pipe == ("12MB", "3s", "whyleft_app", "1min", "UTC")
     assert connect_options(urls)["connect_timeout"] == "7"
     assert connect_options(DatabaseUrls.from_settings(url, url, pooled=True))["connect_timeout"] == "7"
 

@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from adapters.postgres import migrate
 from adapters.postgres.embedded import EmbeddedPostgres
@@ -88,8 +89,12 @@ async def test_a_newer_schema_is_told_apart(empty: DatabaseUrls, on_empty: Datab
 async def test_a_database_that_is_not_there_is_said() -> None:
     nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
     database = Database(DatabaseUrls(owner=nowhere, app=nowhere))
-    assert await Readiness(database, REVISIONS).missing() == "the database cannot be reached"
+    with capture_logs() as lines:
+        assert await Readiness(database, REVISIONS).missing() == "the database cannot be reached"
     await database.close()
+    assert [("Connection refused" in line["error"], line["event"]) for line in lines] == [
+        (True, "database_not_reached")
+    ]
 
 
 async def test_a_pool_without_a_free_connection_is_not_ready_and_does_not_hang(database_urls: DatabaseUrls) -> None:

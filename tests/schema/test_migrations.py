@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,12 +16,14 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from adapters.postgres import migrate
 from adapters.postgres.embedded import EmbeddedPostgres
-from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from adapters.postgres.engine import APP_ROLE, Database, DatabaseUrls, conninfo
 from flows.conditions import to_words
 from flows.definition import FlowDefinition, conditions_of
 from insights.models import Event, Visitor
+from insights.settings import Settings
 from insights.shipped import shipped
 from insights.vocabulary.ids import uuid7
+from insights.wiring.database import open_database
 from insights.worker import ensure_partitions
 
 
@@ -65,6 +69,29 @@ def test_a_login_that_may_not_change_the_schema_is_told_whose_to_use(postgres: E
     migrate.upgrade(postgres.url(name), shipped("migrations"))
     # One that is up to date leaves nothing to be done.
     migrate.upgrade(postgres.url(name, "whyleft_app"), shipped("migrations"))
+
+
+def test_a_limit_meant_for_queries_does_not_end_a_migration(postgres: EmbeddedPostgres) -> None:
+    url = postgres.url(empty(postgres))
+    waits = b"SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND clock_timestamp() - query_start > '1.2 s'"
+    with psycopg.connect(conninfo(url)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("SELECT pg_advisory_xact_lock(hashtext('whyleft.migrate'))")
+        limited = f"{url}&options=-c%20statement_timeout%3D1s"
+        migrating = pool.submit(migrate.upgrade, limited, shipped("migrations"))
+        with psycopg.connect(conninfo(url), autocommit=True) as watch:
+            while not migrating.done() and not watch.execute(waits).fetchall():
+                pass
+        other.commit()
+        migrating.result()
+    migrate.check(url, shipped("migrations"))
+
+
+def test_the_owners_url_alone_names_the_database(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    url = postgres.url(empty(postgres))
+    with open_database(Settings(owner_database_url=url, database_pooled=True, data_dir=tmp_path)) as urls:
+        assert (urls.owner, urls.app, urls.app_role, urls.pooled) == (url, url, APP_ROLE, False)
+    migrate.check(url, shipped("migrations"))
+    assert not list(tmp_path.iterdir())
 
 
 async def test_every_table_of_a_tenant_has_a_forced_policy(database_urls: DatabaseUrls, database: Database) -> None:
