@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.decisions.plan import ARM, ARMS
 from insights.decisions.situation import NAMES, VERSION
 from insights.learning.collect import unit_of
+from insights.learning.rewards import Unit
 from insights.learning.snapshots import remember
 from insights.models import Decision, Reward, Session
 from insights.policies.evaluation import ENOUGH, Estimate, Logged, doubly_robust, expected_of_others, ips, snipw
@@ -66,26 +67,29 @@ async def evaluate(
     """Evaluates ``settings`` on the decisions from ``since`` up to ``until`` that have a reward."""
     seen = await _seen(tx, _those(project_id, since, until))
     logged, rules, learned_on = await _read(tx, project_id, settings, since, until, seen)
-    unit = (await unit_of(tx, project_id)).name
+    unit = await unit_of(tx, project_id)
     known = np.array([seen[ARMS[arm].value] for arm in logged.arms], dtype=float)
     earned = ips(Logged(logged.rows, logged.arms, known, logged.rewards, logged.open, logged.whose), _certain(logged))
     if len(logged.arms) == 0:
-        return Evaluation(since, until, unit, earned, (), "cannot tell", "No decision of this time has a reward yet.")
+        return Evaluation(
+            since, until, unit.name, earned, (), "cannot tell", "No decision of this time has a reward yet."
+        )
     chances = _chances(logged, rules, learned_on)
     robust = doubly_robust(logged, chances, expected_of_others(logged, len(ARMS)))
     estimates = (robust, snipw(logged, chances), ips(logged, chances))
-    return Evaluation(since, until, unit, earned, estimates, *_verdict(robust, earned))
+    return Evaluation(since, until, unit.name, earned, estimates, *_verdict(robust, earned, unit))
 
 
-def _verdict(robust: Estimate, earned: Estimate) -> tuple[str, str]:
+def _verdict(robust: Estimate, earned: Estimate, unit: Unit) -> tuple[str, str]:
     if not robust.bears:
         return (
             "cannot tell",
             f"These decisions say as much as {robust.effective:,.0f} of its own would: {ENOUGH:,.0f} are needed.",
         )
+    low, was = unit.said(robust.low), unit.said(earned.value)
     if robust.low > earned.value:
-        return "better", f"Even at the lower bound, {robust.low:.4g}, it earns more than the {earned.value:.4g} earned."
-    return "not better", f"Its lower bound, {robust.low:.4g}, does not beat the {earned.value:.4g} that were earned."
+        return "better", f"Even at the lower bound, {low} a decision, it earns more than the {was} earned."
+    return "not better", f"Its lower bound, {low} a decision, does not beat the {was} that were earned."
 
 
 def _those(project_id: UUID, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:

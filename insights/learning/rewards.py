@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import floor, isfinite, log10
 from typing import Any, Final
 
 from insights.decisions.outcomes import Outcome
 from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.money import minor_digits
 
 WINDOW: Final = timedelta(hours=24)
 """Orders up to this long after a decision are put down to it."""
@@ -67,8 +69,21 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """As it is shown beside a figure."""
+        """What the figures of the API are in."""
         return "orders" if self.margin_rate is None else f"margin, minor units of {self.currency}"
+
+    @property
+    def words(self) -> str:
+        """What figures are in that ``said`` wrote."""
+        return "orders" if self.margin_rate is None else f"margin in {self.currency}"
+
+    def said(self, value: float) -> str:
+        """A figure for people, to four digits that tell something: a number of orders, or an amount of the currency."""
+        amount, after = value, ""
+        if self.margin_rate is not None:
+            amount, after = value / 10 ** minor_digits(self.currency), f" {self.currency}"
+        places = 3 - floor(log10(abs(amount))) if amount and isfinite(amount) else 0
+        return f"{amount:,.{min(max(places, 0), 8)}f}{after}"
 
     def worth(self, order: Order, refunds: Iterable[GivenBack], percent: int = 0) -> float:
         """What ``order`` leaves after ``refunds``, each counted once, when it was paid with ``percent`` off."""

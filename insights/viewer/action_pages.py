@@ -60,7 +60,7 @@ class ActionPages(PageGroup):
             standing = await overview.standing_of(tx, viewer.project_id)
             points = await overview.curve_of(tx, viewer.project_id)
             changes = await overview.changes_of(tx, viewer.project_id)
-            unit = (await unit_of(tx, viewer.project_id)).name
+            unit = await unit_of(tx, viewer.project_id)
         kinds = {entry.action for entry in entries}
         return self._page(
             request,
@@ -135,6 +135,7 @@ class ActionPages(PageGroup):
         async with self._reader.reading(viewer.project_id) as tx:
             policy = await promotion.policy_of(tx, viewer.project_id, policy_id)
             evaluation = await promotion.judge(tx, viewer.project_id, policy_id, self._now())
+            unit = await unit_of(tx, viewer.project_id)
         bounds = [
             bound
             for one in (evaluation.earned, *evaluation.estimates)
@@ -148,6 +149,7 @@ class ActionPages(PageGroup):
             "policy",
             policy=policy,
             evaluation=evaluation,
+            unit=unit,
             low=low,
             span=(high - low) or 1.0,
             token=self._token(request, FORM),

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from insights.learning.overview import Point
+from insights.learning.rewards import Unit
 from insights.vocabulary.shares import percent
 
 WIDTH, HEIGHT = 720, 200
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 24
+LEFT, RIGHT, TOP, BOTTOM = 84, 12, 12, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Curve:
     last: str
 
 
-def curve_of(points: Sequence[Point], unit: str) -> Curve | None:
+def curve_of(points: Sequence[Point], unit: Unit) -> Curve | None:
     """The curve of the last points; None with fewer than two: one bar says nothing of a way."""
     shown = list(points)[-60:]
     if len(shown) < 2:
@@ -56,9 +57,9 @@ def curve_of(points: Sequence[Point], unit: str) -> Curve | None:
                 height=round(height, 1),
                 learned_y=round(base - learned, 1),
                 learned_height=round(learned, 1),
-                title=f"Bucket {point.bucket}: {point.mean:,.3g} {unit} a decision over {point.decisions:,} decisions, "
+                title=f"Bucket {point.bucket}: {unit.said(point.mean)} a decision over {point.decisions:,} decisions, "
                 f"{percent(point.learned_share)} of them learned",
             )
         )
-    ticks = tuple((round(HEIGHT - BOTTOM - inner_height * part, 1), f"{most * part:,.3g}") for part in (0.0, 0.5, 1.0))
+    ticks = tuple((round(HEIGHT - BOTTOM - inner_height * part, 1), unit.said(most * part)) for part in (0.0, 0.5, 1.0))
     return Curve(tuple(bars), ticks, f"{shown[0].since:%-d %b %Y}", f"{shown[-1].until:%-d %b %Y}")

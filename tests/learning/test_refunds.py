@@ -33,3 +33,19 @@ def test_a_refund_takes_back_its_part_and_all_where_its_part_cannot_be_known(
     assert len(found) == len(told)
     assert Unit(0.4, "EUR").worth(ORDER, found) == pytest.approx(left)
     assert Unit().worth(ORDER, found) == (1.0 if left else 0.0)
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "said"),
+    [
+        (Unit(0.4, "EUR"), 152.34, "1.523 EUR"),
+        (Unit(0.4, "EUR"), 123_456.0, "1,235 EUR"),
+        (Unit(0.4, "JPY"), 25_310.0, "25,310 JPY"),
+        (Unit(0.4, "EUR"), -3.2, "-0.03200 EUR"),
+        (Unit(0.4, "EUR"), 0.0, "0 EUR"),
+        (Unit(), 0.03125, "0.03125"),
+    ],
+)
+def test_what_is_earned_is_told_as_an_amount_and_without_powers_of_ten(unit: Unit, value: float, said: str) -> None:
+    """A margin of 25,310 yen a decision was 2.531e+04, and one of a euro and a half 152.3."""
+    assert unit.said(value) == said
