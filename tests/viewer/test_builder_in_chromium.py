@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.demo.serving import serving
 from tests.viewer.conftest import Whole
@@ -208,3 +209,31 @@ async def test_what_was_done_beside_somebody_elses_change_is_not_lost(page: Page
     await theirs.reload()
     await expect(theirs.locator("[data-step=wait_1]")).to_be_visible()
     await expect(theirs.locator("[data-step=exit_1]")).to_have_count(0)
+
+
+async def test_what_is_typed_while_a_draft_is_being_saved_is_not_taken_for_saved(page: Page) -> None:
+    """On a slow network it was lost without a word; a second press was told that somebody else had changed the flow."""
+    await page.locator("[data-builder-tree] [data-add=wait]").click()
+    wait, said = page.get_by_label("For", exact=True), page.locator("[data-builder-said]")
+    under_way, go_on = asyncio.Event(), asyncio.Event()
+    puts: list[str] = []
+
+    async def slowly(route: Route) -> None:
+        if route.request.method == "PUT":
+            puts.append(route.request.url)
+            under_way.set()
+            await go_on.wait()
+        await route.continue_()
+
+    await page.route("**/v1/flows/*", slowly)
+    save = page.get_by_role("button", name="Save draft")
+    await save.dblclick()
+    await asyncio.wait_for(under_way.wait(), 10)
+    await wait.fill("PT7H")
+    go_on.set()
+    await expect(said).to_have_text("Saved as a draft. What you changed since is not saved yet.")
+    assert len(puts) == 1
+    await save.click()
+    await expect(said).to_have_text("Saved as a draft.")
+    await page.reload()
+    await expect(page.get_by_role("button", name="Wait 7 hours")).to_be_visible()

@@ -295,18 +295,23 @@ function kinds(label, all, value, set) {
 }
 
 // Saving and publishing
-async function save() {
+async function put() {
+  const sent = JSON.stringify(definition); // what is typed while it is under way is not saved by it
   const { told, etag: now } = await ask("PUT", `/v1/flows/${flow}`, { definition }, { "if-match": etag });
   etag = now || etag;
   live = told.live_version;
   changed = told.changed;
-  saved = JSON.stringify(definition);
+  saved = sent;
   buttons();
-  say("Saved as a draft.");
+  say(clean() ? "Saved as a draft." : "Saved as a draft. What you changed since is not saved yet.");
 }
 
+// One at a time: a second one beside it would know the flow as it was before the first, and be refused.
+let saving = null;
+const save = () => (saving ||= put().finally(() => (saving = null)));
+
 async function publish() {
-  if (!clean()) await save();
+  while (!clean()) await save();
   const dialog = make("dialog", { className: "card publish" });
   dialog.setAttribute("aria-labelledby", "h-publish");
   const list = make("ul", { className: "plain-list diff" });
