@@ -21,9 +21,9 @@ from flows.models import Conversion
 from insights.decisions.outcomes import Outcome, outcome_of
 from insights.decisions.situation import VERSION
 from insights.events.orders import HAS_NO_VISIT
-from insights.events.turns import issue_key
-from insights.learning.rewards import WINDOW, GivenBack, Order, Unit, Used, refund_of, reward_of
-from insights.models import Decision, DiscountCode, Event, PolicyBucket, Reward, Session, Shop
+from insights.learning.discounts import percents_of
+from insights.learning.rewards import WINDOW, GivenBack, Order, Unit, refund_of, reward_of
+from insights.models import Decision, Event, PolicyBucket, Reward, Session, Shop
 from insights.policies.memory import BUCKET
 from insights.timeline.read import read_timelines
 from insights.vocabulary.actions import LiveAction
@@ -153,7 +153,7 @@ async def _count(tx: AsyncSession, project_id: UUID, ids: Collection[UUID], now:
     orders = await _orders(tx, project_id, {decision.visitor_id for decision in decisions})
     refunds = await _refunds(tx, project_id, [order.key for each in orders.values() for order in each])
     unit = await unit_of(tx, project_id)
-    used = await _used(tx, project_id, decisions)
+    percents = await percents_of(tx, project_id, decisions[0].decided_at) if decisions else {}
     stored = {
         row.decision_id: row
         for row in await tx.scalars(select(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(ids)))
@@ -173,7 +173,7 @@ async def _count(tx: AsyncSession, project_id: UUID, ids: Collection[UUID], now:
             orders.get(decision.visitor_id, ()),
             refunds,
             unit,
-            used.get(decision.id),
+            percents,
         )
         known = stored.get(decision.id)
         if value is None:
@@ -260,21 +260,6 @@ async def _orders(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID]
     for row in rows:
         orders[row.visitor_id].append(Order(row.key, row.occurred_at, row.value_minor, row.currency))
     return orders
-
-
-async def _used(tx: AsyncSession, project_id: UUID, decisions: Sequence[Decision]) -> dict[UUID, Used]:
-    """The codes that these decisions gave away and that were redeemed."""
-    keys = {issue_key(decision.id): decision for decision in decisions if decision.given_minor is not None}
-    if not keys:
-        return {}
-    rows = await tx.execute(
-        select(DiscountCode.issue_key, DiscountCode.redeemed_at, DiscountCode.percent).where(
-            DiscountCode.project_id == project_id,
-            DiscountCode.issue_key.in_(keys),
-            DiscountCode.redeemed_at.is_not(None),
-        )
-    )
-    return {keys[row.issue_key].id: Used(row.redeemed_at, row.percent) for row in rows}
 
 
 async def _refunds(tx: AsyncSession, project_id: UUID, keys: Collection[str]) -> dict[str, list[GivenBack]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.learning.rewards import REDEEMED_BEFORE, WINDOW
+REDEEMED_BEFORE: Final = timedelta(hours=1)
+"""A shop may redeem a code this long after the order that it was used in."""
+REDEEMED_AFTER: Final = timedelta(days=1)
+"""And so long before it: a payment may take hours."""
 
 # A shop redeems the code and does not say of which order: it is the person's first from then on.
 _PAID_WITH: Final = text("""
@@ -35,5 +38,5 @@ GROUP BY paid.key
 
 async def percents_of(tx: AsyncSession, project_id: UUID, since: datetime) -> dict[str, int]:
     """Key of an order → percent off (1 to 90), of those paid with a code that was redeemed at ``since`` or later."""
-    values = {"project": project_id, "since": since, "before": REDEEMED_BEFORE, "after": WINDOW}
+    values = {"project": project_id, "since": since, "before": REDEEMED_BEFORE, "after": REDEEMED_AFTER}
     return {row[0]: row[1] for row in await tx.execute(_PAID_WITH, values)}

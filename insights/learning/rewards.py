@@ -17,8 +17,6 @@ from insights.vocabulary.money import minor_digits
 
 WINDOW: Final = timedelta(hours=24)
 """Orders up to this long after a decision are put down to it."""
-REDEEMED_BEFORE: Final = timedelta(hours=1)
-"""A shop may redeem a code this long after the order that it was used in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +45,6 @@ class GivenBack:
             return True
         told = None not in (self.currency, order.currency)
         return told and self.currency != order.currency and self.value_minor > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Used:
-    """A code that was redeemed, with ``percent`` off."""
-
-    at: datetime
-    percent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,23 +103,20 @@ def reward_of(
     orders: Iterable[Order],
     refunds: Mapping[str, list[GivenBack]],
     unit: Unit,
-    used: Used | None = None,
+    percents: Mapping[str, int],
 ) -> float | None:
     """What a decision earned in ``unit``; None when it has no reward: its action was never seen.
 
-    ``refunds`` by the key of their order. The same order stands for every decision that came before it in time.
-    ``used``: the code that the decision gave away, where it was redeemed: the first order after that paid with it.
+    ``refunds`` by the key of their order, and ``percents`` off those that were paid with a code of ours. The same order
+    stands for every decision that came before it in time.
     """
     if outcome is None and action is not LiveAction.DO_NOTHING:
         return None
     until = decided_at + WINDOW
-    counted = sorted((order for order in orders if decided_at < order.at <= until), key=lambda order: order.at)
-    paid_with = None
-    if used is not None:
-        paid_with = next((order.key for order in counted if order.at >= used.at - REDEEMED_BEFORE), None)
     return sum(
-        unit.worth(order, refunds.get(order.key, ()), used.percent if used and order.key == paid_with else 0)
-        for order in counted
+        unit.worth(order, refunds.get(order.key, ()), percents.get(order.key, 0))
+        for order in orders
+        if decided_at < order.at <= until
     )
 
 

@@ -15,7 +15,7 @@ from flows.models import Conversion
 from insights.decisions.plan import ARM, ARMS
 from insights.decisions.situation import NAMES
 from insights.learning.learner import Learner
-from insights.models import PolicyBucket, PolicySnapshot, Reward, Session, Shop
+from insights.models import DiscountCode, PolicyBucket, PolicySnapshot, Reward, Session, Shop
 from insights.plans.book import PlanBook
 from insights.policies.memory import BUCKET
 from insights.policies.sums import Sums
@@ -90,6 +90,22 @@ async def test_with_a_margin_a_reward_is_what_the_order_leaves(shop: MadeShop, l
     bought = await shop.visit(buys=5_000)
     await learner.learn(shop.project_id)
     assert await reward_of(shop, bought) == (1_500.0, "converted")
+
+
+async def test_what_a_code_took_off_is_off_for_every_decision_before_the_order(
+    shop: MadeShop, learner: Learner, database: Database
+) -> None:
+    """Else to have shown nothing, some pages before the discount, seemed to earn more than the discount."""
+    await set_margin(shop, 0.3)
+    quiet = await shop.visit(NOTHING)
+    offer = await shop.visit(LiveAction.DISCOUNT_POPUP, visitor=quiet.visitor, buys=9_000)
+    async with database.transaction(shop.project_id) as tx:
+        code = {"code": "C", "issue_key": "of anything", "visitor_id": quiet.visitor, "percent": 10}
+        times = {"issued_at": offer.at, "expires_at": datetime.now(UTC), "redeemed_at": offer.at + timedelta(minutes=3)}
+        tx.add(DiscountCode(project_id=shop.project_id, **code, **times))
+    await learner.learn(shop.project_id)
+    for decided in (quiet, offer):
+        assert (await reward_of(shop, decided) or (None,))[0] == pytest.approx(2_000)
 
 
 @pytest.mark.parametrize(
