@@ -153,7 +153,9 @@ async def _count(tx: AsyncSession, project_id: UUID, ids: Collection[UUID], now:
     orders = await _orders(tx, project_id, {decision.visitor_id for decision in decisions})
     refunds = await _refunds(tx, project_id, [order.key for each in orders.values() for order in each])
     unit = await unit_of(tx, project_id)
-    percents = await percents_of(tx, project_id, decisions[0].decided_at) if decisions else {}
+    percents: dict[str, int] = {}
+    if decisions and unit.margin_rate is not None:
+        percents = await percents_of(tx, project_id, decisions[0].decided_at, decisions[-1].decided_at + WINDOW)
     stored = {
         row.decision_id: row
         for row in await tx.scalars(select(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(ids)))

@@ -31,12 +31,17 @@ CROSS JOIN LATERAL (
     ORDER BY conversion.occurred_at, conversion.key
     LIMIT 1
 ) AS paid
-WHERE code.project_id = :project AND code.redeemed_at >= :since
+WHERE code.project_id = :project AND code.redeemed_at >= CAST(:since AS timestamptz) - CAST(:after AS interval)
+    AND code.redeemed_at <= coalesce(CAST(:until AS timestamptz) + CAST(:before AS interval), 'infinity')
 GROUP BY paid.key
 """)
 
 
-async def percents_of(tx: AsyncSession, project_id: UUID, since: datetime) -> dict[str, int]:
-    """Key of an order → percent off (1 to 90), of those paid with a code that was redeemed at ``since`` or later."""
-    values = {"project": project_id, "since": since, "before": REDEEMED_BEFORE, "after": REDEEMED_AFTER}
+async def percents_of(
+    tx: AsyncSession, project_id: UUID, since: datetime, until: datetime | None = None
+) -> dict[str, int]:
+    """Key of an order → percent off (1 to 90), of those placed in ``since`` … ``until`` that a code of ours paid, and
+    perhaps of some about then."""
+    around = {"before": REDEEMED_BEFORE, "after": REDEEMED_AFTER}
+    values = {"project": project_id, "since": since, "until": until, **around}
     return {row[0]: row[1] for row in await tx.execute(_PAID_WITH, values)}

@@ -204,7 +204,7 @@ async def read_people(
         begin = rows[0].at if rows else end
     orders = await _orders(tx, project_id, begin, end + horizon)
     refunds = await refunds_of(tx, project_id, {order.key for theirs in orders.values() for order in theirs}, begin)
-    percents = await percents_of(tx, project_id, begin) if currency is not None else {}
+    percents = await percents_of(tx, project_id, begin, end + horizon) if currency is not None else {}
     return Read(Question(begin, end, now, horizon, share, detect, currency), unit, rows, orders, refunds, percents)
 
 
