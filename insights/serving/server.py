@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from insights.serving.collector import freeze_what_stays
 from insights.serving.connection import connection_class
+from insights.serving.descriptors import connections_within
 from insights.traffic.limits import ConnectionLimits
 from insights.traffic.refusal import Guarded
 
@@ -59,6 +60,8 @@ async def serve(
     listener puts up with.
     """
     freeze_what_stays()
+    if apps:
+        connections = replace(connections, all=connections_within(connections.all))
     watching = [
         (server, asyncio.create_task(server.serve(sockets=[on])))
         for server, on in _servers(operators, drain, connections)

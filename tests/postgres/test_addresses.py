@@ -60,7 +60,7 @@ async def test_options_and_waits_of_the_url_hold_beside_our_own(database_urls: D
     urls = DatabaseUrls.from_settings(url)
     asked = (
         "SELECT current_setting('work_mem'), current_setting('lock_timeout'), current_user::text,"
-        " current_setting('idle_in_transaction_session_timeout'), current_setting('TimeZone')"
+        " current_setting('idle_in_transaction_session_timeout')"
     )
     database, pipe = Database(urls), Pipe(urls)
     try:
@@ -70,9 +70,22 @@ async def test_options_and_waits_of_the_url_hold_beside_our_own(database_urls: D
     finally:
         await pipe.close()
         await database.close()
-    assert by_pool == by_pipe == ("12MB", "3s", "whyleft_app", "1min", "UTC")
+    assert by_pool == by_pipe == ("12MB", "3s", "whyleft_app", "1min")
     assert connect_options(urls)["connect_timeout"] == "7"
     assert connect_options(DatabaseUrls.from_settings(url, url, pooled=True))["connect_timeout"] == "7"
+
+
+async def test_times_are_in_utc_whatever_zone_the_server_is_set_to(database_urls: DatabaseUrls) -> None:
+    with psycopg.connect(conninfo(database_urls.owner), autocommit=True) as owner:
+        name = sql.Identifier(owner.info.dbname)
+        owner.execute(sql.SQL("ALTER DATABASE {} SET timezone = 'Pacific/Chatham'").format(name))
+    database = Database(database_urls)
+    try:
+        async with database.transaction(None) as tx:
+            told = (await tx.execute(text("SELECT now()"))).scalar_one()
+    finally:
+        await database.close()
+    assert told.isoformat().endswith("+00:00")
 
 
 def test_another_schema_is_refused_before_half_of_it_is_used() -> None:
