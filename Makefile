@@ -53,9 +53,9 @@ setup: $(VENV)/.run sdk-web/dist/whyleft.js ## Install what `make run` needs int
 run: setup ## Start the demo: shop, server, inbox and simulated visitors (ARGS="--once --json" runs to completion)
 	@$(BIN)/whyleft demo $(ARGS)
 
-test: setup $(VENV)/.dev tests/dialects/node/node_modules/.package-lock.json ## Run all tests (ARGS="-k name" narrows them)
+test: setup $(VENV)/.dev tests/dialects/node/node_modules/.package-lock.json ## Run all tests, on every core (ARGS="-k name" narrows them, ARGS="-n 0" runs one at a time)
 	@cd sdk-web && npm run --silent check
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile $(ARGS)
 
 lint: setup $(VENV)/.dev ## Formatting, lint, strict types, import floors, known vulnerabilities
 	@$(BIN)/ruff format --check .

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+import structlog
 from playwright.async_api import Browser, async_playwright
 
 from adapters.postgres import embedded, migrate
@@ -18,6 +20,15 @@ from insights.shipped import shipped
 from tests.browser import ARGUMENTS, chromium_path
 
 TEMPLATE = "whyleft_template"
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command sets up its process's log lines, on what is standard error then; here the process is the tests'."""
+    handlers = logging.root.handlers[:]
+    yield
+    structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

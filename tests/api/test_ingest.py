@@ -120,7 +120,7 @@ async def test_a_beacon_and_a_compressed_body_are_read(api: Api) -> None:
         (b"x" * 2_000_000, None, 413),
         (gzip.compress(b" " * 50_000_000), "gzip", 413),
         (b"not gzip", "gzip", 400),
-        (gzip.compress(b"{}")[:-9], "gzip", 400),
+        (gzip.compress(b"{}", mtime=0)[:-9], "gzip", 400),
         (b"{}", "br", 400),
         (b"[1]", None, 400),
     ],

@@ -77,7 +77,7 @@ async def _pages(api: Api, wanted: dict[str, Any]) -> list[str]:
     [
         ("/v1/sessions", 0),
         ("/v1/runs", 1),  # the newest of each flow, once they are found
-        (f"/v1/runs?flow={uuid4()}", 1),
+        ("/v1/runs?flow=0d7c5a1e-93f2-4b6e-8a41-5f6b7d2c9e10", 1),
         ("/v1/runs/dead", 0),
         ("/v1/deliveries", 0),
         ("/v1/deliveries?status=rejected", 0),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -13,14 +12,6 @@ from insights import logs
 from insights.settings import Settings
 
 FORGED = "/app/x\r\n2026-11-21T00:00:00Z [info] viewer_login by=operator\x1b[2J\x9b31m\u202e\x00\u2028"
-
-
-@pytest.fixture(autouse=True)
-def as_it_was() -> Iterator[None]:
-    before = structlog.get_config(), logging.root.handlers[:]
-    yield
-    structlog.configure(**before[0])
-    logging.root.handlers[:] = before[1]
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,22 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from typer.testing import CliRunner, Result
 
 from insights.cli import app
 from insights.evaluation.gold import as_file, shipped_stories
 
 FEW = [story for story in shipped_stories() if story.id in ("tech-01", "tech-02", "uncl-01", "urg-01")]
-
-
-@pytest.fixture(autouse=True)
-def logs_as_they_were() -> Iterator[None]:
-    """The command sets up its process's log lines; here the process is the tests'."""
-    handlers = logging.getLogger().handlers[:]
-    yield
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
 
 
 def run(*arguments: str) -> Result:

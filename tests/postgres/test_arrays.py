@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from typing import LiteralString
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -20,7 +20,7 @@ from adapters.postgres.arrays import (
 )
 from adapters.postgres.engine import DatabaseUrls, conninfo
 
-IDS = [UUID(int=0), uuid4(), UUID(int=2**128 - 1)]
+IDS = [UUID(int=0), UUID("0d7c5a1e-93f2-4b6e-8a41-5f6b7d2c9e10"), UUID(int=2**128 - 1)]
 NUMBERS = [0, -1, 2**63 - 1]
 TIMES = [0.0, 1_700_000_000_123.0, -0.5]
 WORDS = ["", 'Käse, {quoted} "twice" \\ NULL', None]

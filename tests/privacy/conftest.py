@@ -7,7 +7,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-import structlog
 
 from adapters.postgres.engine import Database, DatabaseUrls
 from insights import logs
@@ -38,7 +37,6 @@ async def place(database_urls: DatabaseUrls, tmp_path: Path, endpoint: Endpoint)
     async with running(settings, database_urls) as process:
         process.services.forgetting.start()
         yield Place(process.services, process.client, process.write, process.secret, process.project_id)
-    structlog.reset_defaults()
 
 
 @pytest.fixture
