@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 import structlog
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.embedded import EmbeddedPostgres
@@ -20,6 +20,7 @@ from insights.shipped import shipped
 from tests.browser import ARGUMENTS, chromium_path
 
 TEMPLATE = "whyleft_template"
+expect.set_options(timeout=60_000)  # milliseconds: how long a machine that is busy elsewhere may take
 
 
 @pytest.fixture(autouse=True)

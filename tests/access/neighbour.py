@@ -89,6 +89,8 @@ class Neighbour:
     """By table."""
     parameters: dict[str, str] = field(default_factory=dict)
     """What the parameters of paths, queries and bodies are filled with."""
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When all that it has was made: nothing of it is due yet."""
 
     @property
     def secrets(self) -> list[str]:
@@ -110,19 +112,19 @@ async def fill(
     if same_ids_as is not None:
         made.ids.update(same_ids_as.ids)
     async with database.transaction(project_id) as tx:
-        invitation, _ = await members.invite(tx, project_id, f"{made.word}@example.org", Role.READER, NOW)
+        invitation, _ = await members.invite(tx, project_id, f"{made.word}@example.org", Role.READER, made.at)
         made.ids["invitation"] = invitation.id
-        _, link = await members.invite(tx, project_id, f"admin-{made.word}@example.org", Role.ADMIN, NOW)
+        _, link = await members.invite(tx, project_id, f"admin-{made.word}@example.org", Role.ADMIN, made.at)
     async with database.transaction(None) as tx:
-        admin, _ = await members.invitation_of(tx, link, NOW)
-        made.ids["member"] = await members.accept(tx, admin, None, NOW)
+        admin, _ = await members.invitation_of(tx, link, made.at)
+        made.ids["member"] = await members.accept(tx, admin, None, made.at)
     async with database.transaction(project_id) as tx:
         key = (await tx.execute(text("SELECT id FROM api_key WHERE kind = 'secret' LIMIT 1"))).scalar_one()
         made.ids["api_key"] = key
         source_id = made.ids["webhook_source"]
         await tx.execute(
             insert(Base.metadata.tables["webhook_source"]).values(
-                project_id=project_id, id=source_id, provider="generic", name=made.word, sealed=b"x", created_at=NOW
+                project_id=project_id, id=source_id, provider="generic", name=made.word, sealed=b"x", created_at=made.at
             )
         )
         for table in Base.metadata.sorted_tables:
@@ -199,8 +201,8 @@ def _value(table: Table, column: Column[Any], made: Neighbour) -> Any:
     if kind.python_type is str:
         return _named(made, name) if name in ("name", "code", "fingerprint") else made.word
     if kind.python_type is datetime:
-        return None if column.nullable else NOW
-    known: dict[type, Any] = {UUID: None if column.nullable else uuid4(), bytes: uuid4().bytes, date: NOW.date()}
+        return None if column.nullable else made.at
+    known: dict[type, Any] = {UUID: None if column.nullable else uuid4(), bytes: uuid4().bytes, date: made.at.date()}
     return known.get(kind.python_type, 1 if kind.python_type in (int, float) else False)
 
 

@@ -54,7 +54,7 @@ class Server:
         """Asks it to end, if it has not; returns its exit code."""
         assert self.process is not None
         self.process.terminate()
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=120)
 
     async def run(self, *arguments: str) -> str:
         """Runs another command of the program; returns what it printed."""
@@ -95,7 +95,7 @@ async def serving(urls: DatabaseUrls, data_dir: Path, **settings: str) -> AsyncI
         server.stop()
 
 
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 40.0) -> Any:
+async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 120.0) -> Any:
     """What ``condition`` returns once it is true. Fails after ``seconds``."""
     for _ in range(int(seconds / 0.1)):
         if value := await condition():

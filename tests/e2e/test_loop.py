@@ -107,7 +107,7 @@ async def test_a_visitor_is_served_meets_failing_calls_and_leaves_another_buys_a
         "() => document.dispatchEvent(new MouseEvent('mouseout', {clientY: 1, relatedTarget: null, bubbles: true}))"
     )
     shown = first.locator("whyleft-action")
-    await expect(shown).to_be_attached(timeout=15_000)
+    await expect(shown).to_be_attached()
     await first.keyboard.press("Escape")
 
     # Rude: the cart fails three times.

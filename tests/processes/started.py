@@ -81,7 +81,7 @@ class Started:
     def signal(self, number: signal.Signals = signal.SIGTERM) -> None:
         self.process.send_signal(number)
 
-    async def ended(self, seconds: float = 30) -> int:
+    async def ended(self, seconds: float = 120) -> int:
         """Its exit code, once it has ended."""
         return await asyncio.to_thread(self.process.wait, seconds)
 
@@ -115,7 +115,7 @@ def batch(events: int = 3, **other: Any) -> dict[str, Any]:
     }
 
 
-async def retried(client: httpx.AsyncClient, url: str, body: dict[str, Any], seconds: float = 30) -> dict[str, Any]:
+async def retried(client: httpx.AsyncClient, url: str, body: dict[str, Any], seconds: float = 120) -> dict[str, Any]:
     """Sends the same batch until it is acknowledged, as the SDK does."""
 
     async def acknowledged() -> dict[str, Any] | None:

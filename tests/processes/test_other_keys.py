@@ -31,7 +31,7 @@ async def plant(installation: Installation) -> None:
 async def test_it_refuses_to_start_and_says_what_to_set(installation: Installation, arguments: tuple[str, ...]) -> None:
     await plant(installation)
     process = installation.start(*arguments, WHYLEFT_SECRET=OTHER).process
-    said = " ".join(process.communicate(timeout=60)[1].split())
+    said = " ".join(process.communicate(timeout=120)[1].split())
     assert process.returncode == (1 if "--workers" in arguments else os.EX_CONFIG)
     assert "visitor.email" in said and "Set WHYLEFT_SECRET as it was" in said
     assert "process_died" not in said and "Traceback" not in said

@@ -112,7 +112,7 @@ class Firefox:
             raise RuntimeError(told["exceptionDetails"]["text"])
         return json.loads(told["result"]["value"])
 
-    async def until(self, expression: str, within_s: float = 10) -> Any:
+    async def until(self, expression: str, within_s: float = 60) -> Any:
         """The first true value of the expression."""
         end = asyncio.get_running_loop().time() + within_s
         while not (value := await self.evaluate(expression)):

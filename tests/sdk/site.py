@@ -59,7 +59,7 @@ class Site:
         once = {event["id"]: event for event in every}
         return [event for event in once.values() if kind in (None, event["type"])]
 
-    async def heard(self, wanted: Callable[[], Any], within_s: float = 40) -> Any:
+    async def heard(self, wanted: Callable[[], Any], within_s: float = 120) -> Any:
         """The first true value of ``wanted()``. Raises AssertionError with what was heard when there is none."""
         loop = asyncio.get_running_loop()
         end = loop.time() + within_s

@@ -226,5 +226,5 @@ async def _follow(whole: Whole, page: Page, base: str, session_id: str) -> None:
     soon = datetime.now(UTC) + timedelta(seconds=2)
     async with whole.database.transaction(whole.project_id) as tx:
         await tx.execute(update(Session).where(Session.id == session_id).values(last_received_at=soon))
-    await expect(page.locator("tr.fresh").first).to_be_visible(timeout=10_000)
+    await expect(page.locator("tr.fresh").first).to_be_visible()
     await look_around(page)

@@ -108,7 +108,7 @@ async def test_the_storyboard_plays_and_points_at_its_events(shop: Shop, app: Fa
         await slider.evaluate("e => { e.value = 0; e.dispatchEvent(new Event('input')) }")
         await expect(scenes.nth(3)).to_have_class("scene later")
         await page.get_by_role("button", name="Play").click()
-        await expect(scenes.nth(1)).to_have_class("scene now", timeout=15_000)
+        await expect(scenes.nth(1)).to_have_class("scene now")
         await page.get_by_role("button", name="Pause").click()
         event = page.locator(f"#e-{visit.event_ids[18].hex}")
         await page.locator("#c-1 a").hover()

@@ -148,10 +148,10 @@ async def test_a_visit_comes_in_on_top_while_somebody_follows(
                 update(Session).where(Session.id == visit.id).values(last_received_at=NOW + timedelta(seconds=1))
             )
         row = page.locator("table.sessions tbody tr").first
-        await expect(row).to_have_attribute("id", f"s-{visit.id.hex}", timeout=10_000)
+        await expect(row).to_have_attribute("id", f"s-{visit.id.hex}")
         await expect(page.get_by_role("status")).to_have_text("Following: 1 new visit.")
         assert await page.locator(f"#s-{visit.id.hex}").count() == 1
         async with database.transaction(project_id) as tx:
             await tx.execute(update(ApiKey).where(ApiKey.project_id == project_id).values(revoked_at=NOW))
-        await expect(page.get_by_text("Your login is over")).to_be_visible(timeout=10_000)
+        await expect(page.get_by_text("Your login is over")).to_be_visible()
         await page.close()
