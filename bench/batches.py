@@ -34,6 +34,10 @@ _TEN: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
 )
 
 
+_REST: Final = tuple(f',"type":"{type}","props":{json.dumps(props, separators=(",", ":"))}}}' for type, props in _TEN)
+_THEIR_PAGE: Final = json.dumps(_PAGE, separators=(",", ":"))
+
+
 def bodies(count: int, *, a_visit: int, been_here: bool = False, at_once: int = SIDE_BY_SIDE) -> list[bytes]:
     """``count`` request bodies of visits of ``a_visit`` batches each, ``at_once`` visits side by side.
 
@@ -41,16 +45,18 @@ def bodies(count: int, *, a_visit: int, been_here: bool = False, at_once: int = 
     """
     now = int(time.time() * 1000)
     came = now - 7 * 86_400_000 if been_here else now
-    visits = [(str(uuid7(came)), str(uuid7(now))) for _ in range(-(-count // a_visit) + at_once)]
+    visits = [(uuid7(came), uuid7(now)) for _ in range(-(-count // a_visit) + at_once)]
     made = []
     for number in range(count):
         group, place = divmod(number, at_once * a_visit)
         turn, one = divmod(place, at_once)
         visitor, session = visits[group * at_once + one]
-        events = [
-            {"id": str(uuid7(now)), "seq": turn * EVENTS + n, "t": now - 5000 + turn * 20 + n, "type": type, "props": p}
-            for n, (type, p) in enumerate(_TEN)
-        ]
-        batch = {"visitor": visitor, "session": session, "tab": "t1", "sent_at": now, "page": _PAGE, "events": events}
-        made.append(json.dumps(batch, separators=(",", ":")).encode())
+        at = now - 5000 + turn * 20
+        events = ",".join(
+            [f'{{"id":"{uuid7(now)}","seq":{turn * EVENTS + n},"t":{at + n}{rest}' for n, rest in enumerate(_REST)]
+        )
+        made.append(
+            f'{{"visitor":"{visitor}","session":"{session}","tab":"t1","sent_at":{now},"page":{_THEIR_PAGE},'
+            f'"events":[{events}]}}'.encode()
+        )
     return made

@@ -16,11 +16,14 @@ A_VISIT = 10
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long to measure."""
+    """How long to measure: ``rounds`` of so many ``seconds`` of a closed loop, and ``open_seconds`` of an open one."""
 
     rounds: int
     seconds: float
-    long: bool
+    open_seconds: float
+    visits: int
+    """In the browser. With fewer than 20, the slowest of them would stand for the slowest twentieth."""
+    long: bool = False
 
 
 def measure(run: Run, what: str) -> Run:
@@ -33,16 +36,16 @@ def measure(run: Run, what: str) -> Run:
 async def capacity(
     servers: Sequence[Server],
     path: str,
-    plan: Plan,
+    seconds: float,
     a_visit: int = A_VISIT,
     been_here: bool = False,
     connections: int = CONNECTIONS,
 ) -> Run:
     """A closed loop against all ``servers`` at once, over so many ``connections`` to each."""
-    batches = [bodies(int(12_000 * plan.seconds), a_visit=a_visit, been_here=been_here) for _ in servers]
+    batches = [bodies(int(12_000 * seconds), a_visit=a_visit, been_here=been_here) for _ in servers]
     runs = await asyncio.gather(
         *(
-            closed_loop(server.port, path, each, connections=connections, seconds=plan.seconds)
+            closed_loop(server.port, path, each, connections=connections, seconds=seconds)
             for server, each in zip(servers, batches, strict=True)
         )
     )

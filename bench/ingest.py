@@ -2,7 +2,8 @@
 
 `python -m bench.ingest [--long] [--json]`. POSTs of ten events (2.1 KB) over loopback; server, PostgreSQL and client on
 cores of their own where the machine has four. Floors and peers run in the same call, in turn with ours, and medians of
-the rounds are compared. About six minutes; --long takes more rounds and follows memory over a million events.
+the rounds are compared. About a minute, for a glance; --long takes more and longer rounds and follows memory over a
+million events: what is quoted comes from it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from bench.batches import EVENTS, bodies
 from bench.capacity import A_VISIT, CONNECTIONS, Plan, capacity, measure
 from bench.load import closed_loop
 from bench.report import Figure, report
-from bench.running import Cores, Server, free_port
+from bench.running import Cores, Server, free_port, up
 from bench.side_by_side import workers
 from bench.wear import settle, wear_in
 from insights.access.keys import create_key
@@ -34,6 +35,8 @@ from insights.shipped import shipped
 from insights.worker import ensure_partitions
 
 TOKEN = "bench"  # noqa: S105 - of a server that lives for a minute
+SHORT = Plan(rounds=3, seconds=0.6, open_seconds=1.0, visits=20)
+LONG = Plan(rounds=5, seconds=3.0, open_seconds=4.0, visits=60, long=True)
 CEILINGS = {"decode": 10, "profile": 20, "intent": 30, "rank": 30, "encode": 10}
 """Milliseconds that each stage may take at most: it must show a tenth of that. The commit has figures of its own."""
 
@@ -48,30 +51,29 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
     offered = await offering.shop(urls)
     environment = environment | {"BENCH_PROJECT": str(made.project_id), "WHYLEFT_METRICS_TOKEN": TOKEN}
     figures: list[Figure] = []
-    async with (
-        Server("no-op", environment, cores.server) as floor,
-        Server("whyleft", environment, cores.server) as ours,
-        Server("unwritten", environment, cores.server) as unwritten,
-        Server("plain", environment, cores.server) as plain,
-    ):
-        rates: dict[str, list[float]] = {server.kind: [] for server in (floor, ours, unwritten, plain)}
+    floor, ours, unwritten, _ = every = [
+        Server(kind, environment, cores.server) for kind in ("no-op", "whyleft", "unwritten", "plain")
+    ]
+    async with up(*every):
+        rates: dict[str, list[float]] = {server.kind: [] for server in every}
         new: list[float] = []
         unknown: list[float] = []
         weighed: list[float] = []
         cpu: list[float] = []
-        await capacity([ours], path, Plan(1, 3, False))  # what is compiled and prepared once does not count
+        await capacity([ours], path, 3)  # what is compiled and prepared once does not count
         await offering.open_for_everybody(ours.port, offered)
-        await capacity([ours], offered.path, Plan(1, 1, False))
+        await capacity([ours], offered.path, 1)
         for _ in range(plan.rounds):
-            for server in (floor, ours, unwritten, plain):
+            for server in every:
                 before = server.cpu_seconds()
-                run = await capacity([server], path, plan)
+                run = await capacity([server], path, plan.seconds)
                 rates[server.kind].append(run.rate)
                 if server is ours:
                     cpu.append((server.cpu_seconds() - before) / len(run.latencies) / EVENTS * 1e6)
-            new.append((await capacity([ours], path, plan, a_visit=1)).rate)
-            unknown.append((await capacity([ours], path, plan, a_visit=1, been_here=True)).rate)
-            weighed.append((await capacity([ours], offered.path, plan)).rate)
+        for _ in range(plan.rounds if plan.long else 1):
+            new.append((await capacity([ours], path, plan.seconds, a_visit=1)).rate)
+            unknown.append((await capacity([ours], path, plan.seconds, a_visit=1, been_here=True)).rate)
+            weighed.append((await capacity([ours], offered.path, plan.seconds)).rate)
         middle = {kind: statistics.median(each) for kind, each in rates.items()}
         no_op, loop = middle["no-op"], middle["whyleft"]
         shares = [ours / floor for ours, floor in zip(rates["whyleft"], rates["no-op"], strict=True)]
@@ -83,13 +85,13 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
             Figure("whole loop", round(loop), "POST/s", n=rounds, peer={"FastAPI route": round(middle["plain"])}),
             Figure("whole loop, share of the no-op", round(share, 3), "", 0.30, share >= 0.30, rounds),
             Figure("before the commit, share", round(before_commit, 3), "", 0.40, before_commit >= 0.40, rounds),
-            Figure("every visitor new, share", round(statistics.median(new) / no_op, 3), "", n=rounds),
-            Figure("every visitor looked for, share", round(statistics.median(unknown) / no_op, 3), "", n=rounds),
+            Figure("every visitor new, share", round(statistics.median(new) / no_op, 3), "", n=len(new)),
+            Figure("every visitor looked for, share", round(statistics.median(unknown) / no_op, 3), "", n=len(new)),
             Figure(
                 "every visit is offered something, share",
                 round(statistics.median(weighed) / no_op, 3),
                 "",
-                n=rounds,
+                n=len(weighed),
                 peer={"decisions logged": await offering.logged(urls, offered)},
             ),
         ]
@@ -102,7 +104,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
         )
         figures += stages(passed, await passes(ours))
         figures += await memory(ours, path, plan)
-    figures += await browser_loop.figures(urls, environment, cores)
+    figures += await browser_loop.figures(urls, environment, cores, plan.visits)
     figures += await live_stores(path, plan, environment, cores)
     settle(urls)
     figures += await workers(urls, path, plan, environment, cores)
@@ -153,16 +155,14 @@ async def live_stores(path: str, plan: Plan, environment: dict[str, str], cores:
         if cores.database:
             os.sched_setaffinity(redis.pid, cores.database)
         shared = {"WHYLEFT_REDIS_URL": f"redis://127.0.0.1:{port}", "WHYLEFT_REDIS_TIMEOUT_SECONDS": "2"}
-        async with (
-            Server("whyleft", environment, cores.server) as memory,
-            Server("whyleft", environment | shared, cores.server) as stored,
-        ):
+        memory, stored = (Server("whyleft", environment | more, cores.server) for more in ({}, shared))
+        async with up(memory, stored):
             for server in (memory, stored):
-                await capacity([server], path, Plan(1, 2, False))
+                await capacity([server], path, 2)
             shares = []
             for _ in range(plan.rounds):
-                ours = await capacity([memory], path, plan)
-                shares.append((await capacity([stored], path, plan)).rate / ours.rate)
+                ours = await capacity([memory], path, plan.seconds)
+                shares.append((await capacity([stored], path, plan.seconds)).rate / ours.rate)
     finally:
         redis.terminate()
         await redis.wait()
@@ -183,7 +183,7 @@ async def memory(server: Server, path: str, plan: Plan) -> list[Figure]:
 
 def main() -> None:
     """Prints the table; with --json the last line is the result."""
-    plan = Plan(5, 4.0, True) if "--long" in sys.argv else Plan(3, 1.5, False)
+    plan = LONG if "--long" in sys.argv else SHORT
     cores = Cores.of_this_machine()
     with tempfile.TemporaryDirectory() as folder:
         cores.take(cores.database)

@@ -25,7 +25,6 @@ from bench.wear import settle
 
 BARS: Final = {0.3: 4.0, 0.6: 8.0}
 """Part of what the server can take → milliseconds that 99 of 100 requests must keep below."""
-LEAST_SECONDS: Final = 3.0
 THE_DISK: Final = "the disk alone"
 
 
@@ -44,8 +43,7 @@ async def figures(
             for name, server in {"ours": ours, **floors}.items():
                 settle(urls)
                 turns[name].append(await _timetable(server, path, loop * part, plan))
-            seconds = max(plan.seconds, LEAST_SECONDS)
-            turns[THE_DISK].append(await asyncio.to_thread(disk.commits, folder, loop * part, seconds))
+            turns[THE_DISK].append(await asyncio.to_thread(disk.commits, folder, loop * part, plan.open_seconds))
         p50, p99 = ({name: _middle(runs, share) for name, runs in turns.items()} for share in (0.5, 0.99))
         name = f"open loop at {part:.0%} ({loop * part:.0f}/s)"
         requests = sum(len(run.latencies) for run in turns["ours"])
@@ -70,6 +68,6 @@ async def _timetable(server: Server, path: str, rate: float, plan: Plan) -> Run:
     All visits go on from its begin to its end: a visitor sends twice a second, which is often enough. Of a hundred
     visits each would send every 30 ms, and overtake itself whenever a commit takes as long.
     """
-    count = int(rate * max(plan.seconds, LEAST_SECONDS))
+    count = int(rate * plan.open_seconds)
     each = bodies(count, a_visit=A_VISIT, at_once=count // A_VISIT)
     return measure(await open_loop(server.port, path, each, rate=rate), f"{server.kind} at {rate:.0f}/s")

@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -78,6 +80,14 @@ class Server:
     def memory_bytes(self) -> int:
         """Resident memory."""
         return int(self._seen.memory_info().rss)
+
+
+@asynccontextmanager
+async def up(*servers: Server) -> AsyncIterator[None]:
+    """All of them, started at once, within the block."""
+    async with AsyncExitStack() as stack:
+        await asyncio.gather(*(stack.enter_async_context(server) for server in servers))
+        yield
 
 
 def free_port() -> int:

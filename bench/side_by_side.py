@@ -12,7 +12,7 @@ import psycopg
 from adapters.postgres.engine import DatabaseUrls, conninfo
 from bench.capacity import CONNECTIONS, Plan, capacity
 from bench.report import Figure
-from bench.running import Cores, Server
+from bench.running import Cores, Server, up
 
 
 async def workers(urls: DatabaseUrls, path: str, plan: Plan, environment: dict[str, str], cores: Cores) -> list[Figure]:
@@ -22,20 +22,15 @@ async def workers(urls: DatabaseUrls, path: str, plan: Plan, environment: dict[s
     the time, and four of them then do not show what they can. What four do with one's load is shown beside it.
     """
     _place(urls, client=cores.all, database=cores.all)
-    async with (
-        Server("whyleft", environment, cores.all) as first,
-        Server("whyleft", environment, cores.all) as second,
-        Server("whyleft", environment, cores.all) as third,
-        Server("whyleft", environment, cores.all) as fourth,
-    ):
-        every = (first, second, third, fourth)
-        await capacity(every, path, Plan(1, 1, False))
+    every = [Server("whyleft", environment, cores.all) for _ in range(4)]
+    async with up(*every):
+        await capacity(every, path, 1)
         one, two, four, shared = [], [], [], []
         for _ in range(plan.rounds):
-            one.append((await capacity(every[:1], path, plan)).rate)
-            two.append((await capacity(every[:2], path, plan)).rate)
-            four.append((await capacity(every, path, plan)).rate)
-            shared.append((await capacity(every, path, plan, connections=CONNECTIONS // 4)).rate)
+            one.append((await capacity(every[:1], path, plan.seconds)).rate)
+            two.append((await capacity(every[:2], path, plan.seconds)).rate)
+            four.append((await capacity(every, path, plan.seconds)).rate)
+            shared.append((await capacity(every, path, plan.seconds, connections=CONNECTIONS // 4)).rate)
     _place(urls, client=cores.client, database=cores.database)
     times = statistics.median(all_four / alone for all_four, alone in zip(four, one, strict=True))
     cpus = os.cpu_count()

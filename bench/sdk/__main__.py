@@ -1,7 +1,9 @@
 """Sizes, deliveries and click cost of the browser SDK and of six others, in one run.
 
-`python -m bench.sdk [--json] [--alone]`: about ten minutes; `--alone` leaves the others out. They come from npm at
-pinned versions (`bench/sdk/package-lock.json`). Everything runs on loopback in the system's Chromium.
+`python -m bench.sdk [--long] [--json] [--alone]`: about a minute, in which our own script is clicked once beside
+listeners that do nothing; `--long` clicks the others too, three times each, in some six minutes; `--alone` leaves them
+out. They come from npm at pinned versions (`bench/sdk/package-lock.json`). Everything runs on loopback in the system's
+Chromium.
 """
 
 from __future__ import annotations
@@ -10,20 +12,22 @@ import asyncio
 import gzip
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from playwright.async_api import Browser, Page, async_playwright
 
 from bench.report import Figure, report
-from bench.sdk.clicks import COUNTED, IDLE, ROUNDS, THROTTLE, Clicks, click_through, percentile
+from bench.sdk.clicks import COUNTED, IDLE, THROTTLE, Clicks, click_through, percentile
 from bench.sdk.peers import PeersMissing, built
-from bench.sdk.shop import BARE, Shop, open_shop
+from bench.sdk.shop import BARE, open_shop
 from tests.browser import ARGUMENTS, PERSON, chromium_path
+
+T = TypeVar("T")
 
 DIST = Path(__file__).parent.parent.parent / "sdk-web" / "dist"
 EVENTS = 30
@@ -33,6 +37,10 @@ SETTLED_S = 2.0
 ALL_DONE_S = 6.0
 """By then a script has loaded and said whatever it does by itself."""
 ARRIVED_S = 4.0
+AT_ONCE = 6
+"""How many pages are tried side by side: they mostly wait."""
+ROUNDS = 3
+"""Of clicks, with `--long`."""
 BURST = f"for (let n = 0; n < {EVENTS}; n++) peer.track('evt-' + n + '-' + 'x'.repeat(%d));"
 HIDE = """Object.defineProperty(document, 'hidden', {value: true, configurable: true});
 Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true});
@@ -72,87 +80,108 @@ async def crash(page: Page) -> None:
     command.cancel()
 
 
-async def deliver(shop: Shop, way: str, size: int) -> tuple[int, int]:
+async def deliver(name: str, folders: list[Path], way: str, size: int) -> tuple[int, int]:
     """How many of the events arrived, and in how many requests, when the page is left in this way right after them."""
     # A browser for each trial: a crash takes more with it than its page.
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-        page = await (await browser.new_context(user_agent=PERSON)).new_page()
-        await page.goto(shop.origin)
-        await asyncio.sleep(SETTLED_S)
-        shop.bodies.clear()
-        if way == "navigation":
-            await page.evaluate(BURST % size + "location.href = '/next'")
-        else:
-            await page.evaluate(BURST % size + HIDE)
-            await asyncio.sleep(0.1)
-            await crash(page)
-        for _ in range(int(ARRIVED_S / 0.05)):
-            if len(shop.arrived()) == EVENTS:
-                break
-            await asyncio.sleep(0.05)
-        found = len(shop.arrived()), shop.requests()
-        await browser.close()
-    return found
-
-
-async def heap(browser: Browser, address: str) -> float:
-    """KB of JavaScript heap that this page holds after a collection."""
-    context = await browser.new_context(user_agent=PERSON, viewport={"width": 1280, "height": 900})
-    page = await context.new_page()
-    await page.goto(address)
-    await asyncio.sleep(ALL_DONE_S)
-    session = await context.new_cdp_session(page)
-    await session.send("HeapProfiler.collectGarbage")
-    used: dict[str, Any] = await session.send("Runtime.getHeapUsage")
-    await context.close()
-    return float(used["usedSize"]) / 1024
-
-
-async def measure(name: str, gzip_bytes: int, folders: list[Path]) -> Measured:
-    measured = Measured(gzip_bytes)
     with open_shop(folders, head_of(name)) as shop:
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-            measured.heap_kb = await heap(browser, shop.origin)
-            measured.bare_heap_kb = await heap(browser, shop.origin + BARE)
-            await browser.close()
-        if name == "nothing":
-            return measured
-        for way in ("navigation", "kill"):
-            for size in SIZES:
-                trial = f"{way} {size // 1000} KB"
-                measured.arrived[trial], measured.requests[trial] = await deliver(shop, way, size)
+        async with launched() as browser:
+            page = await (await browser.new_context(user_agent=PERSON)).new_page()
+            await page.goto(shop.origin)
+            await asyncio.sleep(SETTLED_S)
+            shop.bodies.clear()
+            if way == "navigation":
+                await page.evaluate(BURST % size + "location.href = '/next'")
+            else:
+                await page.evaluate(BURST % size + HIDE)
+                await asyncio.sleep(0.1)
+                await crash(page)
+            for _ in range(int(ARRIVED_S / 0.05)):
+                if len(shop.arrived()) == EVENTS:
+                    break
+                await asyncio.sleep(0.05)
+            return len(shop.arrived()), shop.requests()
+
+
+async def heap(name: str, folders: list[Path], path: str) -> float:
+    """KB of JavaScript heap that the page at ``path`` holds after a collection."""
+    with open_shop(folders, head_of(name)) as shop:
+        async with launched() as browser:
+            context = await browser.new_context(user_agent=PERSON, viewport={"width": 1280, "height": 900})
+            page = await context.new_page()
+            await page.goto(shop.origin + path)
+            await asyncio.sleep(ALL_DONE_S)
+            session = await context.new_cdp_session(page)
+            await session.send("HeapProfiler.collectGarbage")
+            used: dict[str, Any] = await session.send("Runtime.getHeapUsage")
+            return float(used["usedSize"]) / 1024
+
+
+async def measure(name: str, gzip_bytes: int, folders: list[Path], turns: asyncio.Semaphore) -> Measured:
+    """What this script weighs and delivers. ``turns``: how many pages may be tried at once."""
+
+    async def in_turn(trial: Awaitable[T]) -> T:
+        async with turns:
+            return await trial
+
+    measured = Measured(gzip_bytes)
+    ways = (
+        {}
+        if name == "nothing"
+        else {
+            f"{way} {size // 1000} KB": deliver(name, folders, way, size)
+            for way in ("navigation", "kill")
+            for size in SIZES
+        }
+    )
+    (measured.heap_kb, measured.bare_heap_kb), delivered = await asyncio.gather(
+        asyncio.gather(*(in_turn(heap(name, folders, path)) for path in ("", BARE))),
+        asyncio.gather(*(in_turn(trial) for trial in ways.values())),
+    )
+    for trial, found in zip(ways, delivered, strict=True):
+        measured.arrived[trial], measured.requests[trial] = found
     return measured
 
 
-async def clicked(names: Iterable[str], folders: list[Path]) -> dict[str, Clicks]:
+async def clicked(names: Iterable[str], folders: list[Path], rounds: int) -> dict[str, Clicks]:
     """The clicks of each script, and of listeners that do nothing."""
     heads = {FLOOR: IDLE} | {name: head_of(name) for name in names}
     with ExitStack() as open_shops:
         shops = {name: open_shops.enter_context(open_shop(folders, head)) for name, head in heads.items()}
-        async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-            return await click_through(browser, shops)
+        async with launched() as browser:
+            return await click_through(browser, shops, rounds)
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """A browser of its own."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+        yield browser
+        await browser.close()
 
 
 def gzipped(path: Path) -> int:
     return len(gzip.compress(path.read_bytes(), 9))
 
 
-async def run(peers: dict[str, int], out: Path) -> dict[str, Measured]:
-    folders = [DIST, out]
-    results = {"nothing": await measure("nothing", 0, folders)}
-    for name, size in {"whyleft": gzipped(DIST / "whyleft.js"), **peers}.items():
-        print(f"measuring {name} …", file=sys.stderr, flush=True)
-        try:
-            results[name] = await measure(name, size, folders)
-        except Exception as error:  # a peer that cannot be driven takes no other number with it
-            print(f"{name}: {error}", file=sys.stderr)
-            if name == "whyleft":
-                raise
+async def run(peers: dict[str, int], out: Path, long: bool) -> dict[str, Measured]:
+    folders, turns = [DIST, out], asyncio.Semaphore(AT_ONCE)
+    sizes = {"nothing": 0, "whyleft": gzipped(DIST / "whyleft.js"), **peers}
+    print(f"measuring {len(sizes) - 1} scripts …", file=sys.stderr, flush=True)
+    tried = await asyncio.gather(
+        *(measure(name, size, folders, turns) for name, size in sizes.items()), return_exceptions=True
+    )
+    results = {}
+    for name, found in zip(sizes, tried, strict=True):
+        if isinstance(found, Measured):
+            results[name] = found
+        elif name in peers:  # one that cannot be driven takes no other number with it
+            print(f"{name}: {found}", file=sys.stderr)
+        else:
+            raise found
     print("measuring clicks …", file=sys.stderr, flush=True)
-    for name, clicks in (await clicked([name for name in results if name != "nothing"], folders)).items():
+    names = [name for name in results if name != "nothing"] if long else ["whyleft"]
+    for name, clicks in (await clicked(names, folders, ROUNDS if long else 1)).items():
         results.setdefault(name, Measured(0)).clicks = clicks
     nothing = results["nothing"]
     for name, measured in results.items():
@@ -179,7 +208,7 @@ def figures(results: dict[str, Measured], trouble: str) -> list[Figure]:
         others = {name: found.requests[trial] for name, found in peers.items()}
         made.append(Figure(f"requests, {trial}", count, "requests", 3, count <= 3, peer=others))
     made += [
-        *clicks_of(ours.clicks, {name: found.clicks for name, found in peers.items()}, floor),
+        *clicks_of(ours.clicks, {name: found.clicks for name, found in peers.items() if found.clicks.p95}, floor),
         Figure(
             "heap, in a shop with a script of its own",
             ours.heap_kb,
@@ -212,14 +241,15 @@ def clicks_of(ours: Clicks, peers: dict[str, Clicks], floor: Clicks) -> list[Fig
     def each(part: Callable[[Clicks], float]) -> tuple[float, dict[str, float]]:
         return part(ours), {name: part(clicks) for name, clicks in beside.items()}
 
-    n, slow = ROUNDS * COUNTED, f"at {THROTTLE}x throttle"
+    rounds, slow = len(ours.p95), f"at {THROTTLE}x throttle"
+    n = rounds * COUNTED
     tasks = median(ours.long_tasks)
     return [
         figure(f"click handler p95 {slow}", *each(lambda clicks: median(clicks.handler)), n, 1.0),
         figure(f"whole click p95 {slow}", *each(lambda clicks: median(clicks.p95)), n),
         figure(f"whole click p50 {slow}", *each(lambda clicks: median(clicks.p50)), n),
-        figure(f"first click of a page {slow}", *each(lambda clicks: median(clicks.first)), ROUNDS),
-        figure(f"longest piece of what clicks put off {slow}", *each(lambda clicks: median(clicks.put_off)), ROUNDS),
+        figure(f"first click of a page {slow}", *each(lambda clicks: median(clicks.first)), rounds),
+        figure(f"longest piece of what clicks put off {slow}", *each(lambda clicks: median(clicks.put_off)), rounds),
         figure("whole click p95, nothing slowed down", *each(lambda clicks: percentile(clicks.plain, 0.95)), n // 2),
         figure("whole click p50, nothing slowed down", *each(lambda clicks: percentile(clicks.plain, 0.5)), n // 2),
         Figure(
@@ -245,7 +275,7 @@ def main() -> None:
                 peers = built(Path(folder))
             except PeersMissing as error:
                 trouble = f"not measured: {error}"
-        results = asyncio.run(run(peers, Path(folder)))
+        results = asyncio.run(run(peers, Path(folder), "--long" in sys.argv))
     report("sdk", figures(results, trouble))
 
 

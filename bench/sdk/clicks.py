@@ -25,8 +25,6 @@ from bench.sdk.shop import Shop
 from tests.browser import PERSON
 
 THROTTLE = 4
-ROUNDS = 3
-"""Each script is clicked in turn, in a page of its own, and the middle one of its rounds counts."""
 WARM = 10
 """The first of them is told on its own: it compiles what it runs, and many a page is clicked once."""
 COUNTED = 100
@@ -92,10 +90,13 @@ class Clicks:
     """The longest piece of what was put off."""
 
 
-async def click_through(browser: Browser, shops: dict[str, Shop]) -> dict[str, Clicks]:
-    """Clicks through a page of 500 cards in each shop, in turn. Every other click hits a button, the rest a price."""
+async def click_through(browser: Browser, shops: dict[str, Shop], rounds: int) -> dict[str, Clicks]:
+    """Clicks through a page of 500 cards in each shop, in turn. Every other click hits a button, the rest a price.
+
+    Each script has a page of its own in each of ``rounds``; the middle one of its rounds counts.
+    """
     found = {name: Clicks() for name in shops}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, shop in shops.items():
             await _round(browser, shop, found[name])
     return found
