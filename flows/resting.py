@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.deliveries import backoff
 from flows.engine import SendNow, WaitUntil
-from flows.gate import Postpone, open_delivery
+from flows.gate import Postpone
 from flows.history import say
+from flows.intent_to_send import open_delivery
 from flows.models import FlowRun
 from flows.triggers import hold_signal, signal_given_since, until
 

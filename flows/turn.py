@@ -24,13 +24,15 @@ from adapters.postgres.engine import Database
 from adapters.postgres.faults import gone, held_up
 from adapters.postgres.leases import Lease
 from adapters.telemetry.meters import Meters
+from flows.carriers import carrier
 from flows.deliveries import MAX_ATTEMPTS, after_interruption, given_up, pause_after_interruption
 from flows.engine import Finish, Occurrence, Position, SendNow, WaitUntil, advance
 from flows.errands import Answer, Errand, carry_out, errand_for
 from flows.errors import LeaseLost
-from flows.gate import Passed, Postpone, carrier, open_delivery, pass_gate
+from flows.gate import Passed, Postpone, pass_gate
 from flows.guide import Guide
 from flows.history import say, write_down
+from flows.intent_to_send import open_delivery
 from flows.models import Delivery, FlowRun
 from flows.ports import Done, Surroundings
 from flows.resting import after_failure, finish, postpone, rest

@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import Field
 
+from flows.carriers import chosen
 from flows.definition import Send
-from flows.gate import chosen
 from insights.api.caller import SecretCaller
 from insights.api.channels import TestOut
 from insights.api.flow_named import FlowNamed, flow_named

@@ -14,10 +14,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.bounds import first_met, standing
+from flows.carriers import chosen
 from flows.conditions import explain
 from flows.definition import Branch, FlowDefinition, Send, Wait
 from flows.engine import Judge, knows_nothing
-from flows.gate import chosen
 from flows.matching import condition_of, matches
 from flows.models import Conversion, Delivery, Flow, FlowRun, Suppression
 from flows.policy import ProjectPolicy, Sent

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from flows.gate import already_delivered
+from flows.intent_to_send import already_delivered
 from flows.ports import Composed, SendRequest, Skip
 from flows.sent_steps import sent_under
 from insights.identity.contact import read_contact
