@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, TimeoutError, async_playwright
 
 from adapters.postgres.engine import Database, DatabaseUrls
 from bench.report import Figure
-from bench.running import Cores, Server
+from bench.running import Cores, Server, up
 from bench.sdk.shop import open_shop
 from insights.access.keys import create_key
 from tests.browser import ARGUMENTS, PERSON, chromium_path
@@ -52,7 +52,8 @@ async def figures(urls: DatabaseUrls, environment: dict[str, str], cores: Cores,
     name = "event to rendered action in Chromium p95"
     if not (DIST / "whyleft.js").is_file():
         return [Figure(name, None, "the browser SDK is not built; run `make setup`", BAR_MS)]
-    async with Server("whyleft", environment, cores.server) as server:
+    server = Server("whyleft", environment, cores.server)
+    async with up(server):
         database = Database(urls)
         made = await create_key(database, "bench-browser", "write", ["*"])
         await database.close()

@@ -16,10 +16,11 @@ A_VISIT = 10
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long to measure: ``rounds`` of so many ``seconds`` of a closed loop, and ``open_seconds`` of an open one."""
+    """How long to measure: ``rounds`` of so many ``seconds`` of a closed loop, ``turns`` of so many of an open one."""
 
     rounds: int
     seconds: float
+    turns: int
     open_seconds: float
     visits: int
     """In the browser. With fewer than 20, the slowest of them would stand for the slowest twentieth."""

@@ -35,8 +35,8 @@ from insights.shipped import shipped
 from insights.worker import ensure_partitions
 
 TOKEN = "bench"  # noqa: S105 - of a server that lives for a minute
-SHORT = Plan(rounds=3, seconds=0.6, open_seconds=1.0, visits=20)
-LONG = Plan(rounds=5, seconds=3.0, open_seconds=4.0, visits=60, long=True)
+SHORT = Plan(rounds=3, seconds=0.5, turns=1, open_seconds=3.0, visits=20)
+LONG = Plan(rounds=5, seconds=2.0, turns=5, open_seconds=3.0, visits=60, long=True)
 CEILINGS = {"decode": 10, "profile": 20, "intent": 30, "rank": 30, "encode": 10}
 """Milliseconds that each stage may take at most: it must show a tenth of that. The commit has figures of its own."""
 
@@ -60,7 +60,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
         unknown: list[float] = []
         weighed: list[float] = []
         cpu: list[float] = []
-        await capacity([ours], path, 3)  # what is compiled and prepared once does not count
+        await capacity([ours], path, 2)  # what is compiled and prepared once does not count
         await offering.open_for_everybody(ours.port, offered)
         await capacity([ours], offered.path, 1)
         for _ in range(plan.rounds):
@@ -158,7 +158,7 @@ async def live_stores(path: str, plan: Plan, environment: dict[str, str], cores:
         memory, stored = (Server("whyleft", environment | more, cores.server) for more in ({}, shared))
         async with up(memory, stored):
             for server in (memory, stored):
-                await capacity([server], path, 2)
+                await capacity([server], path, 1)
             shares = []
             for _ in range(plan.rounds):
                 ours = await capacity([memory], path, plan.seconds)

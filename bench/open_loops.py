@@ -39,7 +39,7 @@ async def figures(
     found = []
     for part, bar in BARS.items():
         turns: dict[str, list[Run]] = {name: [] for name in ("ours", *floors, THE_DISK)}
-        for _ in range(plan.rounds):
+        for _ in range(plan.turns):
             for name, server in {"ours": ours, **floors}.items():
                 settle(urls)
                 turns[name].append(await _timetable(server, path, loop * part, plan))

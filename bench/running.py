@@ -8,9 +8,8 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from types import TracebackType
 
 import psutil
 
@@ -44,7 +43,10 @@ class Cores:
 
 
 class Server:
-    """A server of ``bench.server``, up within the block."""
+    """A server of ``bench.server``; see ``up``."""
+
+    _process: asyncio.subprocess.Process | None = None
+    _seen: psutil.Process
 
     def __init__(self, kind: str, environment: dict[str, str], cores: frozenset[int]) -> None:
         self.kind = kind
@@ -52,7 +54,8 @@ class Server:
         self._environment = {**os.environ, **environment, "OPENBLAS_NUM_THREADS": "1"}
         self._cores = cores
 
-    async def __aenter__(self) -> Server:
+    async def start(self) -> None:
+        """Returns when it answers."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.server", self.kind, "--port", str(self.port), env=self._environment
         )
@@ -60,11 +63,11 @@ class Server:
             os.sched_setaffinity(self._process.pid, self._cores)
         self._seen = psutil.Process(self._process.pid)
         await until_up(self.port)
-        return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    async def stop(self) -> None:
+        """Returns when it has ended."""
+        if self._process is None:
+            return
         self._process.send_signal(signal.SIGTERM)
         try:
             await asyncio.wait_for(self._process.wait(), 20)
@@ -84,10 +87,12 @@ class Server:
 
 @asynccontextmanager
 async def up(*servers: Server) -> AsyncIterator[None]:
-    """All of them, started at once, within the block."""
-    async with AsyncExitStack() as stack:
-        await asyncio.gather(*(stack.enter_async_context(server) for server in servers))
+    """All of them, started and stopped at once, are up within the block."""
+    try:
+        await asyncio.gather(*(server.start() for server in servers))
         yield
+    finally:
+        await asyncio.gather(*(server.stop() for server in servers))
 
 
 def free_port() -> int:
