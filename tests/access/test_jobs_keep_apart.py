@@ -48,7 +48,7 @@ TURNS_OF_EACH = {
 
 
 def test_every_job_of_the_worker_is_among_them() -> None:
-    served = set(re.findall(r"services\.(\w+)\.serve", inspect.getsource(worker.work)))
+    served = set(re.findall(r"services\.(\w+)\.serve", inspect.getsource(worker)))
     assert served == set(TURNS), "say in TURNS what one turn of it is"
 
 
