@@ -237,3 +237,16 @@ async def test_what_is_typed_while_a_draft_is_being_saved_is_not_taken_for_saved
     await expect(said).to_have_text("Saved as a draft.")
     await page.reload()
     await expect(page.get_by_role("button", name="Wait 7 hours")).to_be_visible()
+
+
+async def test_a_server_that_cannot_be_reached_is_told_in_words(page: Page) -> None:
+    await page.locator("[data-builder-tree] [data-add=wait]").click()
+    said = page.locator("[data-builder-said]")
+    await expect(said).to_have_text("Nothing is wrong with it. It is not saved yet.")
+    await page.context.set_offline(True)
+    await page.get_by_label("For", exact=True).fill("PT7H")
+    await expect(said).to_contain_text("The server cannot be reached")
+    await expect(page.locator("[data-builder-tree]")).not_to_have_attribute("aria-busy", "true")
+    await page.context.set_offline(False)
+    await page.get_by_role("button", name="Save draft").click()
+    await expect(said).to_have_text("Saved as a draft.")

@@ -35,6 +35,8 @@ async function ask(method, path, body, more = {}) {
     method,
     body: body === undefined ? undefined : JSON.stringify(body),
     headers: { "x-whyleft-token": token, ...(body === undefined ? {} : { "content-type": "application/json" }), ...more },
+  }).catch(() => {
+    throw new Error("The server cannot be reached. What you did stays here: try again in a moment.");
   });
   const text = await answer.text();
   let told = {};
@@ -144,9 +146,10 @@ function edited() {
 async function draw() {
   const turn = (drawing += 1);
   tree.setAttribute("aria-busy", "true");
-  const { told } = await ask("PUT", `/flows/${flow}/drawn`, { definition, preview });
+  const { told } = await ask("PUT", `/flows/${flow}/drawn`, { definition, preview }).finally(() => {
+    if (turn === drawing) tree.removeAttribute("aria-busy");
+  });
   if (turn !== drawing) return;
-  tree.removeAttribute("aria-busy");
   faults = told.faults;
   const { step: focused, trigger: atTrigger } = document.activeElement?.dataset || {};
   // Written by the server's templates, which escape whatever anybody wrote.
