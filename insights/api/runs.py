@@ -14,6 +14,7 @@ from flows import dead_letters, store
 from flows.calls import NotCallable, start_by_call
 from flows.models import Delivery, FlowRun
 from flows.triggers import UNFINISHED, end_runs, lock_visitor
+from insights.access.keys import ResolvedKey
 from insights.api.caller import SecretCaller
 from insights.api.paging import Cursor, page_end
 from insights.api.run_shapes import (
@@ -29,6 +30,7 @@ from insights.api.run_shapes import (
     StartOut,
 )
 from insights.api.services import FromRequest
+from insights.api.whole_names import as_seen_by
 from insights.errors import Conflict, NotFound
 from insights.identity.together import hold_people
 from insights.models import Visitor
@@ -106,7 +108,7 @@ async def list_runs(
         )
     last = found[-1] if len(found) == limit else None
     return RunList(
-        runs=[RunOut.model_validate(run, from_attributes=True) for run in found],
+        runs=[_run(run, caller) for run in found],
         next=str(PageEnd(last.started_at, last.id)) if last is not None else None,
     )
 
@@ -147,7 +149,7 @@ async def get_run(run_id: UUID, caller: SecretCaller, services: FromRequest) -> 
         found = await store.list_runs(tx, caller.project_id, run_id=run_id, limit=1)
     if not found:
         raise _no_run(run_id)
-    return RunOut.model_validate(found[0], from_attributes=True)
+    return _run(found[0], caller)
 
 
 @router.post("/runs/{run_id}/replay", response_model=Replayed)
@@ -202,9 +204,14 @@ async def list_deliveries(
         found = (await tx.scalars(query)).all()
     last = found[-1] if len(found) == limit else None
     return DeliveryList(
-        deliveries=[DeliveryLine.model_validate(one, from_attributes=True) for one in found],
+        deliveries=[as_seen_by(caller, DeliveryLine.model_validate(one, from_attributes=True)) for one in found],
         next=str(PageEnd(last.created_at, last.id)) if last is not None else None,
     )
+
+
+def _run(found: store.RunView, caller: ResolvedKey) -> RunOut:
+    run = RunOut.model_validate(found, from_attributes=True)
+    return run.model_copy(update={"deliveries": [as_seen_by(caller, one) for one in run.deliveries]})
 
 
 def _no_run(run_id: UUID) -> NotFound:

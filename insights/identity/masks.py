@@ -19,3 +19,10 @@ def mask(kind: str, value: str) -> str:
     if kind == Kind.PHONE:
         return f"{value[:3]}{_HIDDEN}{value[-2:]}"
     return f"{value[:2]}{_HIDDEN}{value[-2:]}" if len(value) > 5 else f"{value[:1]}{_HIDDEN}"
+
+
+def masked_address(address: str) -> str:
+    """Where a message went, as everyone may see it: addresses and numbers of people are masked."""
+    if "@" in address:
+        return mask(Kind.EMAIL, address)
+    return mask(Kind.PHONE, address) if address.startswith("+") else address

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.postgres.acting import acting
+from insights.identity.masks import masked_address
 from insights.viewer import wording
 from insights.viewer.feedback import done, refusal
 from insights.viewer.places import PLACES
@@ -52,7 +53,7 @@ def environment() -> Environment:
         "offset": wording.offset,
         "short_id": wording.short_id,
         "masked": wording.masked,
-        "masked_address": wording.masked_address,
+        "masked_address": masked_address,
     }
     made.globals |= {
         "money": wording.money,

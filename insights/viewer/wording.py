@@ -84,13 +84,6 @@ def masked(name: str) -> str:
     return mask(NameKind.USER_ID, name) if name else ""
 
 
-def masked_address(address: str) -> str:
-    """Where a message went, as everyone may see it: addresses and numbers of people are masked."""
-    if "@" in address:
-        return mask(NameKind.EMAIL, address)
-    return mask(NameKind.PHONE, address) if address.startswith("+") else address
-
-
 def money(minor: int, currency: str | None) -> str:
     """An amount of integer minor units, e.g. 1990 EUR → €19.90. Without a currency: the number in hundredths."""
     exponent = minor_digits(currency)

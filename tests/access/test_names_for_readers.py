@@ -1,0 +1,65 @@
+"""Whom messages went to, and what was refused, as a reader's key is told: who is who, and no address to write to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from flows.models import Delivery
+from insights.access.keys import make_key
+from insights.access.roles import Role
+from tests.api.conftest import Api, api
+from tests.api.test_runs import publish
+
+__all__ = ["api"]
+
+ADDRESS, NUMBER = "ada.lovelace@shop.example", "+4917112345678"
+PATHS = ("/v1/runs", "/v1/deliveries", "/v1/rejected")
+
+
+async def answers(api: Api, role: Role) -> dict[str, Any]:
+    """What a key of this role is told, by path."""
+    async with api.services.database.transaction(api.project_id) as tx:
+        _, key = make_key(tx, api.project_id, "secret", role=role)
+    headers = {"authorization": f"Bearer {key}"}
+    found = {path: (await api.client.get(path, headers=headers)).json() for path in PATHS}
+    run = found["/v1/runs"]["runs"][0]["id"]
+    return found | {"/v1/runs/{run_id}": (await api.client.get(f"/v1/runs/{run}", headers=headers)).json()}
+
+
+async def test_readers_are_told_no_address_and_editors_are(api: Api) -> None:
+    flow = await publish(api, {"on": "api"}, {"a": {"do": "wait", "for": "P1D"}})
+    batch = api.batch(api.event("clicked"), api.event("identified", {"email": ADDRESS, "phone": 5}))
+    await api.send(batch)
+    body = {"visitor": batch["visitor"]}
+    run = (await api.client.post(f"/v1/flows/{flow}/start", json=body, headers=api.headers)).json()["run"]
+    async with api.services.database.transaction(api.project_id) as tx:
+        for recipient in (ADDRESS, NUMBER):
+            tx.add(
+                Delivery(
+                    project_id=api.project_id,
+                    id=uuid4(),
+                    run_id=UUID(run),
+                    step="a",
+                    action="send_email",
+                    visitor_id=UUID(batch["visitor"]),
+                    channel="email",
+                    dedupe_key=recipient,
+                    recipient=recipient,
+                    content={},
+                    status="rejected",
+                    error=f"550 5.1.1 <{recipient}>: there is nobody of this name",
+                    attempts=1,
+                    created_at=datetime.now(UTC),
+                )
+            )
+    readers, editors = await answers(api, Role.READER), await answers(api, Role.EDITOR)
+    for path in editors:
+        assert ADDRESS in str(editors[path])
+        assert not [name for name in (ADDRESS, NUMBER, "lovelace", "12345678") if name in str(readers[path])], path
+    told = readers["/v1/deliveries"]["deliveries"]
+    assert {one["recipient"] for one in told} == {"a•••@shop.example", "+49•••78"}
+    assert all("nobody of this name" in one["error"] for one in told)
+    [refused] = readers["/v1/rejected"]["rejected"]
+    assert (refused["event"], refused["error"][:12]) == (None, "props.phone:")
