@@ -13,6 +13,7 @@ from insights.api.caller import SecretCaller
 from insights.api.flow_named import FlowNamed, flow_named
 from insights.api.given import Flag, Moment, Whole
 from insights.api.services import FromRequest
+from insights.api.whole_names import shown_to
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
 from insights.building.rehearsed import Rehearsed
@@ -154,7 +155,10 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
     ran, asked, assumed = await _previewer(services).step_through(
         caller.project_id, flow, session_id, body.clock, datetime.now(UTC)
     )
-    return SteppedOut(**_sample(ran, contents=True).model_dump(), asked_for=asked, assumed=assumed)
+    sample = _sample(ran)
+    for send, rehearsed in zip(sample.sends, ran.sends, strict=True):
+        send.content = shown_to(caller, dict(rehearsed.content))
+    return SteppedOut(**sample.model_dump(), asked_for=asked, assumed=assumed)
 
 
 def _previewer(services: Services) -> Previewer:
@@ -199,7 +203,7 @@ def _step(count: StepCount) -> StepOut:
     )
 
 
-def _sample(ran: Rehearsed, *, contents: bool = False) -> SampleOut:
+def _sample(ran: Rehearsed) -> SampleOut:
     return SampleOut(
         visitor=ran.case.trigger.visitor_id,
         session=ran.case.session_id,
@@ -214,7 +218,6 @@ def _sample(ran: Rehearsed, *, contents: bool = False) -> SampleOut:
                 action=send.action,
                 channel=send.channel,
                 at=send.at,
-                content=dict(send.content) if contents else None,
             )
             for send in ran.sends
         ],

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+import re
+from typing import Any, Final, TypeVar
 
 from insights.access.keys import ResolvedKey
 from insights.access.roles import Role
 from insights.api.run_shapes import DeliveryOut
+from insights.events.kept import without_addresses
+from insights.identity import names
 from insights.identity.masks import masked_address
 from insights.privacy.redact import mask
 
@@ -16,6 +19,22 @@ Shown = TypeVar("Shown", bound=DeliveryOut)
 def sees_names(caller: ResolvedKey) -> bool:
     """Whether names are whole for this key."""
     return caller.role is not None and caller.role.includes(Role.EDITOR)
+
+
+def shown_to(caller: ResolvedKey, content: Any) -> Any:
+    """What would be sent, as the key may see it: JSON, its addresses and numbers of people masked for readers."""
+    if sees_names(caller):
+        return content
+    if isinstance(content, dict):
+        return {name: shown_to(caller, value) for name, value in content.items()}
+    if isinstance(content, list):
+        return [shown_to(caller, value) for value in content]
+    if not isinstance(content, str):
+        return content
+    return masked_address(content) if names.email(content) or _NUMBER.fullmatch(content) else without_addresses(content)
+
+
+_NUMBER: Final = re.compile(r"\+[0-9]+")
 
 
 def as_seen_by(caller: ResolvedKey, delivery: Shown) -> Shown:

@@ -91,7 +91,7 @@ def kept_props(type_: str, props: dict[str, Any]) -> dict[str, Any]:
             break
     else:
         return props
-    return {name: value if name.endswith("_id") else _kept(value) for name, value in props.items()}
+    return {name: value if name.endswith("_id") else without_addresses(value) for name, value in props.items()}
 
 
 def only_allowed(type_: str, props: dict[str, Any], extra: Collection[str]) -> dict[str, Any]:
@@ -121,9 +121,10 @@ def _identification(props: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _kept(value: Any) -> Any:
+def without_addresses(value: Any) -> Any:
+    """A value of JSON whose texts have ``[email]`` where e-mail addresses stood."""
     if isinstance(value, str):
         return _ADDRESS.sub(EMAIL, value) if "@" in value or "%40" in value else value
     if isinstance(value, dict):
-        return {_kept(name): _kept(item) for name, item in value.items()}
-    return [_kept(item) for item in value] if isinstance(value, list) else value
+        return {without_addresses(name): without_addresses(item) for name, item in value.items()}
+    return [without_addresses(item) for item in value] if isinstance(value, list) else value

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flows.models import Delivery
-from insights.access.keys import make_key
+from insights.access.keys import ResolvedKey, make_key
 from insights.access.roles import Role
+from insights.api.whole_names import shown_to
 from tests.api.conftest import Api, api
 from tests.api.test_runs import publish
 
@@ -63,3 +64,40 @@ async def test_readers_are_told_no_address_and_editors_are(api: Api) -> None:
     assert all("nobody of this name" in one["error"] for one in told)
     [refused] = readers["/v1/rejected"]["rejected"]
     assert (refused["event"], refused["error"][:12]) == (None, "props.phone:")
+
+
+async def test_what_a_flow_would_say_of_somebody_is_shown_to_readers_without_their_address(api: Api) -> None:
+    told = {"kind": "hubspot", "name": "tasks", "settings": {}, "credentials": {"token": "pat-eu1-0123456789"}}
+    made = await api.client.post("/v1/channels", json=told, headers=api.headers)
+    assert made.status_code == 201, made.text
+    batch = api.batch(api.event("page_viewed"), api.event("identified", {"email": ADDRESS, "phone": NUMBER}))
+    await api.send(batch)
+    step = {"do": "send", "action": "create_crm_task"}
+    plan = {"name": "ask", "trigger": {"on": "api"}, "start": "a", "steps": {"a": step}}
+    shown: dict[Role, str] = {}
+    for role in (Role.READER, Role.EDITOR):
+        async with api.services.database.transaction(api.project_id) as tx:
+            _, key = make_key(tx, api.project_id, "secret", role=role)
+        answer = await api.client.post(
+            "/v1/flows/step-through",
+            json={"definition": plan, "visitor": batch["visitor"]},
+            headers={"authorization": f"Bearer {key}"},
+        )
+        [send] = answer.json()["sends"]
+        shown[role] = str(send["content"])
+    assert ADDRESS in shown[Role.EDITOR]
+    assert not [name for name in (ADDRESS, NUMBER, "lovelace", "12345678") if name in shown[Role.READER]]
+    assert "left: nobody knows why" in shown[Role.READER]
+
+
+def test_whatever_shape_it_has_what_would_be_sent_is_shown_without_addresses() -> None:
+    content = {"to": [ADDRESS, NUMBER, 7, None], "html": f"<a href='https://shop.example/?e={ADDRESS}'>{ADDRESS}</a>"}
+    assert shown_to(key_of(Role.EDITOR), content) == content
+    assert shown_to(key_of(Role.READER), content) == {
+        "to": ["a•••@shop.example", "+49•••78", 7, None],
+        "html": "<a href='https://shop.example/?e=[email]'>[email]</a>",
+    }
+
+
+def key_of(role: Role) -> ResolvedKey:
+    return ResolvedKey(uuid4(), uuid4(), "shop", "secret", role, frozenset(), frozenset(), False, "k")
