@@ -46,6 +46,9 @@ def test_times_are_as_short_as_they_can_be_understood() -> None:
 def test_what_is_kept_apart_is_said_in_words_and_a_direction_turns_nothing_else_round() -> None:
     said = TimelineEvent(uuid4(), NOW, "identified", props={"email": "[email]@[kept apart]", "phone": "[phone]"})
     assert words_of(said).text == "an e-mail address · a phone number"
+    proof = {"user_id": "signed", "email": "unsigned", "phone": "wrong"}
+    doubted = TimelineEvent(uuid4(), NOW, "identified", props={"user_id": "ada", "proof": proof})
+    assert words_of(doubted).text == "ada · e-mail address not signed · phone number wrongly signed"
     bag = {"name": "حقيبة", "price_minor": 1280, "currency": "JPY", "category": "mugs"}
     assert (
         words_of(TimelineEvent(uuid4(), NOW, "product_viewed", props=bag)).text == "\u2068حقيبة\u2069 · mugs · ¥1,280"
