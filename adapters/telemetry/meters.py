@@ -51,6 +51,16 @@ class Requests(Collector):
         return [requests, events]
 
 
+class _Counted(Collector):
+    """A count that something else keeps."""
+
+    def __init__(self, name: str, sentence: str, read: Callable[[], float]) -> None:
+        self._name, self._sentence, self._read = name, sentence, read
+
+    def collect(self) -> Iterable[Metric]:
+        return [CounterMetricFamily(self._name, self._sentence, value=self._read())]
+
+
 class Meters:
     """The numbers of one process, in a registry of their own."""
 
@@ -114,3 +124,7 @@ class Meters:
     def watch(self, name: str, sentence: str, read: Callable[[], float]) -> None:
         """Shows a number that something else keeps, read whenever somebody looks."""
         Gauge(name, sentence, registry=self.registry).set_function(read)
+
+    def count(self, name: str, sentence: str, read: Callable[[], float]) -> None:
+        """As ``watch``, of a count that only grows: Prometheus reads it as ``NAME_total``."""
+        self.registry.register(_Counted(name, sentence, read))

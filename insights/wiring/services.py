@@ -56,6 +56,7 @@ from insights.wiring.clock import SharedClock
 from insights.wiring.intake import live_profiles, reception
 from insights.wiring.post import post
 from insights.wiring.secrets import personal_ring, sealer, signing_secret_of
+from insights.wiring.watched import watch
 
 
 @dataclass(frozen=True)
@@ -140,9 +141,8 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
         on_flushed=meters.flushed,
         fields=fields,
     )
-    _watch(meters, database, recorder, profiles)
     traffic = traffic_of(settings)
-    meters.watch("whyleft_requests_turned_away", "Requests answered 429 by a limit.", lambda: traffic.turned_away)
+    watch(meters, database, recorder, profiles, traffic)
     signing_secret = signing_secret_of(settings)
     line = provider_line(settings)
     composer = MessageComposer(
@@ -231,30 +231,3 @@ def build(settings: Settings, urls: DatabaseUrls, place: Place = Place()) -> Ser
 
 
 OTHER_KEY: Final = "personal data here was sealed with another key: set WHYLEFT_SECRET as it was"
-
-
-def _watch(meters: Meters, database: Database, recorder: Recorder, profiles: LiveProfiles) -> None:
-    meters.watch("whyleft_recorder_queued_events", "Events that wait for their commit.", lambda: recorder.queued)
-    meters.watch("whyleft_live_profiles", "Visitors whose profile is in memory.", lambda: len(profiles))
-    meters.watch(
-        "whyleft_live_store_lost",
-        "1 while the store that processes share cannot be used.",
-        lambda: profiles.trouble is not None,
-    )
-    meters.watch("whyleft_live_store_failures", "How often it was lost.", lambda: profiles.failures)
-    meters.watch(
-        "whyleft_profiles_stale",
-        "Requests whose profile was behind what another process wrote.",
-        lambda: recorder.stale,
-    )
-    meters.watch(
-        "whyleft_decisions_withheld",
-        "Decisions not carried out for that; each was made once more.",
-        lambda: recorder.withheld,
-    )
-    meters.watch(
-        "whyleft_database_connections_in_use", "Connections taken out of the pool now.", database.connections_in_use
-    )
-    meters.watch(
-        "whyleft_database_connections_most", "Connections the pool may have.", lambda: database.most_connections
-    )

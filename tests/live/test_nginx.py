@@ -193,7 +193,7 @@ async def test_a_visitor_sticks_to_a_process_and_moves_when_it_is_killed(
         copy = await loader.load(site.project_id, UUID(visitor["visitor"]))
         assert (copy.profile.pages, copy.profile.clicks, copy.profile.sessions) == (4, 3, 1)
     stale = [await process.metrics() for process in site.processes[1:]]
-    assert all(re.search(r"^whyleft_profiles_stale\S* 0\.0$", text, re.MULTILINE) for text in stale)
+    assert all(re.search(r"^whyleft_profiles_stale_total\S* 0\.0$", text, re.MULTILINE) for text in stale)
     await loader.close()
     await database.close()
 

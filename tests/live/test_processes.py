@@ -84,7 +84,7 @@ async def test_visitors_driven_from_process_to_process_are_known_and_not_pestere
             if isinstance(action := answer["action"], dict):
                 shown[visitor["visitor"]].append(action["decision_id"])
         if turn == 4:
-            assert sum(await group.counted("whyleft_profiles_stale")) == 0
+            assert sum(await group.counted("whyleft_profiles_stale_total")) == 0
             redis.kill()
     for visitor, decisions in shown.items():
         async with group.database.transaction(group.project_id) as tx:

@@ -6,6 +6,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client.exposition import generate_latest
 
 from adapters.telemetry.meters import Meters
 
@@ -38,3 +39,13 @@ def test_a_commit_is_counted_with_its_size() -> None:
     assert read("whyleft_flush_events_bucket", {"le": "20.0"}) == 0
     assert read("whyleft_flush_events_bucket", {"le": "50.0"}) == 1
     assert read("whyleft_flush_seconds_bucket", {"le": "0.005"}) == 1
+
+
+def test_what_only_grows_elsewhere_is_a_counter_and_what_comes_and_goes_a_gauge() -> None:
+    meters, kept = Meters(), [3.0]
+    meters.count("whyleft_kept", "What was kept so far.", lambda: kept[0])
+    meters.watch("whyleft_waiting", "What waits now.", lambda: kept[0])
+    kept[0] = 4.0
+    read = generate_latest(meters.registry).decode().splitlines()
+    assert {"# TYPE whyleft_kept_total counter", "whyleft_kept_total 4.0"} <= set(read)
+    assert {"# TYPE whyleft_waiting gauge", "whyleft_waiting 4.0"} <= set(read)
