@@ -33,7 +33,7 @@ class ReasonLine:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """``at_stake``: minor units by currency left in the carts of those who left."""
+    """``at_stake``: minor units left in the carts of those who left, by currency (None: it was not told)."""
 
     since: datetime
     until: datetime
@@ -42,7 +42,7 @@ class Digest:
     bought: int
     bought_before: int
     reasons: tuple[ReasonLine, ...]
-    at_stake: dict[str, int]
+    at_stake: dict[str | None, int]
     patterns: Sequence[Pattern]
 
     @property
@@ -77,9 +77,9 @@ async def read_digest(tx: AsyncSession, project_id: UUID, until: datetime, lengt
             Session.closed_at < until,
             Insight.kind == Kind.ABANDONED.value,
             Session.cart_value_minor > 0,
-            Session.currency.is_not(None),
         )
         .group_by(Session.currency)
+        .order_by(Session.currency)
     )
     patterns = await tx.scalars(
         select(Pattern)
@@ -95,7 +95,7 @@ async def read_digest(tx: AsyncSession, project_id: UUID, until: datetime, lengt
         _bought(now),
         _bought(before),
         tuple(lines),
-        {str(code): int(minor or 0) for code, minor in money},
+        {code: int(minor or 0) for code, minor in money},
         patterns.all(),
     )
 

@@ -153,7 +153,7 @@ class Letters:
             "sessions_before": digest.sessions_before,
             "bought": digest.bought,
             "bought_before": digest.bought_before,
-            "at_stake": digest.at_stake,
+            "at_stake": {code: minor for code, minor in digest.at_stake.items() if code is not None},
             "reasons": [
                 {
                     "kind": line.kind,

@@ -22,7 +22,7 @@ from adapters.postgres.engine import Database
 from flows.models import Suppression
 from insights.channels.ways import ProjectChannels
 from insights.errors import InUse, NotFound, Refused
-from insights.models import Notice, Pattern, Subscription
+from insights.models import Notice, Pattern, Session, Subscription
 from insights.patterns.letters import Letters
 from insights.patterns.notices import Messenger
 from insights.patterns.subscribers import UNSUBSCRIBED, next_report, subscribe, unsubscribe
@@ -217,6 +217,26 @@ async def test_a_report_goes_out_each_morning_once(
     async with database.transaction(project_id) as tx:
         row = await tx.scalar(select(Subscription).where(Subscription.project_id == project_id))
     assert row is not None and row.report_at == morning + timedelta(days=1)
+
+
+async def test_a_report_counts_carts_whose_currency_nobody_told(
+    database: Database, project_id: UUID, weeks: Weeks, inbox: tuple[Inbox, int], receiver: Receiver
+) -> None:
+    for channel, address in (("email", "owner@shop.example"), ("webhook", receiver.url)):
+        await subscribed(database, project_id, channel, address, patterns=False, report="daily")
+    await weeks.page("/cart", rate=4, cart=2500, until_hours=-20).store(database)
+    async with database.transaction(project_id) as tx:
+        await tx.execute(update(Session).where(Session.project_id == project_id).values(currency=None))
+    sender = messenger(database, inbox[1], next_report("daily", NOW) + timedelta(minutes=1))
+    await sender.order_reports(project_id)
+    await sender.send(project_id)
+    (mail,), ((_, posted),) = inbox[0].mails, receiver.posts
+    told = json.loads(posted)
+    carts = f"{25 * told['sessions']:,}.00"
+    for kind in ("plain", "html"):
+        text = mail.get_body((kind,))
+        assert text is not None and carts in text.get_content()
+    assert told["sessions"] > 50 and told["at_stake"] == {}
 
 
 def test_a_weekly_report_goes_out_on_mondays() -> None:
