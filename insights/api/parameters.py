@@ -40,4 +40,4 @@ def _unknown(name: str, known: Collection[str]) -> str:
 
 
 def _refused(name: str, message: str) -> RequestValidationError:
-    return RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name[:100]), "msg": message}])
+    return RequestValidationError([{"type": "parameter_unknown", "loc": ("query", name[:100]), "msg": message}])

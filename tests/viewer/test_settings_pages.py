@@ -310,10 +310,10 @@ def routes_of(routes: list[BaseRoute]) -> Iterator[Route]:
 @pytest.mark.parametrize(
     ("page", "form", "over", "beside"),
     [
-        ("model", {"threshold": "7"}, "Unclear below a confidence of", ("threshold", "less than or equal to 1")),
+        ("model", {"threshold": "7"}, "Unclear below a confidence of", ("threshold", "at most 1.")),
         ("model", {"price_in": "much"}, "A million tokens sent cost", ("price_in", "is not a number")),
         ("model", {"base_url": "nowhere"}, "Address", ("base_url", "Is not an address")),
-        ("privacy", {"keep_days": "-1"}, "Visits are erased after so many days", ("keep_days", "greater than")),
+        ("privacy", {"keep_days": "-1"}, "Visits are erased after so many days", ("keep_days", "at least 2.")),
         ("privacy", {"keep_days": "x"}, "Visits are erased after so many days", ("keep_days", "is not a number")),
         ("keys", {"kind": "secret", "scopes": "read:x"}, "", ("scopes", "no scope")),
         ("members", {"email": "nobody"}, "", ("email", "")),
