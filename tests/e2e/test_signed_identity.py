@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import httpx
@@ -31,9 +32,8 @@ async def test_only_who_the_shops_server_signed_is_that_customer(
         assert (await client.patch("/v1/identity", json={"mode": "required"})).status_code == 200
 
         async def page(request: Request) -> HTMLResponse:
-            says = (
-                f'whyleft.identify({{user_id: "42", signatures: {{user_id: "{request.query_params["signature"]}"}}}})'
-            )
+            signature = json.dumps(request.query_params["signature"])
+            says = f'const logIn = () => whyleft.identify({{user_id: "42", signatures: {{user_id: {signature}}}}})'
             script = f'<script src="{server.url}/sdk/whyleft.js" data-key="{write}"></script><script>{says}</script>'
             return HTMLResponse(f"{script}<h1>Shop</h1>")
 
@@ -42,16 +42,19 @@ async def test_only_who_the_shops_server_signed_is_that_customer(
             for signature in (sign(secret.encode(), "user_id", "42"), sign(secret.encode(), "user_id", "43")):
                 context = await browser.new_context(user_agent=PERSON)
                 tab = await context.new_page()
+                await tab.goto(f"{shop}/?whyleft=debug&signature={signature}")
+                # The overlay tells of answers from then on.
+                await tab.locator("whyleft-debug li", has_text="page_viewed").wait_for()
                 async with tab.expect_response(lambda one: "/v1/events" in one.url and one.status == 200):
-                    await tab.goto(f"{shop}/?whyleft=debug&signature={signature}")
-                    await tab.evaluate("whyleft.flush()")
+                    await tab.evaluate("logIn(); whyleft.flush()")
                 visitor = await tab.evaluate("whyleft.visitor()")
                 doubted = tab.locator("whyleft-debug li", has_text="not believed")
                 if named:
                     await doubted.wait_for()
 
                 async def told(visitor: str = visitor) -> bool:
-                    return (await client.get(f"/v1/visitors/{visitor}")).status_code == 200
+                    answer = await client.get(f"/v1/visitors/{visitor}")
+                    return answer.status_code == 200 and bool(named or answer.json()["identifiers"])
 
                 await until(told)
                 named.append((await client.get(f"/v1/visitors/{visitor}")).json()["identifiers"])

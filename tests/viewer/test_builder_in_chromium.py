@@ -211,6 +211,25 @@ async def test_what_was_done_beside_somebody_elses_change_is_not_lost(page: Page
     await expect(theirs.locator("[data-step=exit_1]")).to_have_count(0)
 
 
+async def test_a_drawing_that_comes_after_the_save_leaves_it_said(page: Page) -> None:
+    said, drawn = page.locator("[data-builder-said]"), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await drawn.wait()
+        await route.continue_()
+
+    await page.locator("[data-builder-tree] [data-add=wait]").click()
+    await page.get_by_label("For", exact=True).fill("PT7H")
+    await page.route("**/flows/*/drawn", late)
+    async with page.expect_request("**/flows/*/drawn"):
+        await page.get_by_role("button", name="Save draft").click()
+    await expect(said).to_have_text("Saved as a draft.")
+    async with page.expect_response("**/flows/*/drawn"):
+        drawn.set()
+    await expect(page.locator("[data-builder-tree]")).not_to_have_attribute("aria-busy", "true")
+    await expect(said).to_have_text("Saved as a draft.")
+
+
 async def test_what_is_typed_while_a_draft_is_being_saved_is_not_taken_for_saved(page: Page) -> None:
     """On a slow network it was lost without a word; a second press was told that somebody else had changed the flow."""
     await page.locator("[data-builder-tree] [data-add=wait]").click()

@@ -52,6 +52,8 @@ async function ask(method, path, body, more = {}) {
   return { told, etag: answer.headers.get("etag") };
 }
 
+const SAVED = "Saved as a draft.";
+
 const say = (text, bad = false) => {
   said.textContent = text;
   said.classList.toggle("bad", bad);
@@ -171,7 +173,8 @@ async function draw() {
     say(`Last week: ${told.preview.matched} of ${told.preview.examined} visits fit, ${told.preview.started} runs would have begun, ${told.preview.reached} people been reached.`);
   else if (preview) say("A flow with faults cannot be previewed: mend them first.", true);
   else if (faults.length) say(`${faults.length} ${faults.length === 1 ? "thing is" : "things are"} wrong: see the marked places.`);
-  else say(clean() ? "" : "Nothing is wrong with it. It is not saved yet.");
+  else if (!clean()) say("Nothing is wrong with it. It is not saved yet.");
+  else if (said.textContent !== SAVED) say(""); // the drawing of what was saved meanwhile takes nothing back
 }
 
 function mark() {
@@ -306,7 +309,7 @@ async function put() {
   changed = told.changed;
   saved = sent;
   buttons();
-  say(clean() ? "Saved as a draft." : "Saved as a draft. What you changed since is not saved yet.");
+  say(clean() ? SAVED : `${SAVED} What you changed since is not saved yet.`);
 }
 
 // One at a time: a second one beside it would know the flow as it was before the first, and be refused.
