@@ -1,6 +1,6 @@
 """Sizes, deliveries and click cost of the browser SDK and of six others, in one run.
 
-`python -m bench.sdk [--long] [--json] [--alone]`: about a minute, in which our own script is clicked once beside
+`python -m bench.sdk [--long] [--json] [--alone]`: a minute and a half, in which our own script is clicked once beside
 listeners that do nothing; `--long` clicks the others too, three times each, in some six minutes; `--alone` leaves them
 out. They come from npm at pinned versions (`bench/sdk/package-lock.json`). Everything runs on loopback in the system's
 Chromium.
