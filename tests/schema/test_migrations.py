@@ -25,6 +25,7 @@ from insights.shipped import shipped
 from insights.vocabulary.ids import uuid7
 from insights.wiring.database import open_database
 from insights.worker import ensure_partitions
+from tests.conftest import TEMPLATE
 
 
 def query(url: str, statement: str) -> list[tuple[object, ...]]:
@@ -38,6 +39,14 @@ def empty(postgres: EmbeddedPostgres) -> str:
     with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())
     return name
+
+
+def migrated(postgres: EmbeddedPostgres) -> str:
+    """The URL of a new database with the whole schema, for whoever takes some of it back."""
+    name = f"test_{uuid4().hex}"
+    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}".encode())
+    return postgres.url(name)
 
 
 def test_an_empty_database_goes_up_down_and_up_again(postgres: EmbeddedPostgres) -> None:
@@ -190,10 +199,7 @@ async def test_a_session_stands_in_the_partition_of_the_day_in_its_id(
 def test_conditions_of_flows_that_were_published_before_are_read_in_the_one_language(
     postgres: EmbeddedPostgres,
 ) -> None:
-    name = f"flows_{uuid4().hex}"
-    url = postgres.url(name)
-    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE whyleft_template".encode())
+    url = migrated(postgres)
     old = {
         "name": "f",
         "trigger": {"on": "insight", "when": {"fact": "error.fingerprint", "op": "exists", "value": None}},
@@ -242,10 +248,7 @@ def _definition(url: str, project: UUID) -> dict[str, Any]:
 def test_what_only_a_server_told_of_before_is_looked_at_again_and_its_order_knows_its_place(
     postgres: EmbeddedPostgres,
 ) -> None:
-    name = f"orders_{uuid4().hex}"
-    url = postgres.url(name)
-    with psycopg.connect(conninfo(postgres.owner_url), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE whyleft_template".encode())
+    url = migrated(postgres)
     migrate.downgrade(url, shipped("migrations"), "0051")
     project, told = uuid4(), {"server": ["purchased"], "page": ["page_viewed", "purchased"]}
     sessions = {who: uuid7() for who in told}
