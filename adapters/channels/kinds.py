@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from adapters.channels.ads.google_audience import GoogleAudience
 from adapters.channels.ads.meta import MetaAudience, MetaConversions
@@ -25,7 +25,7 @@ from adapters.channels.email_services.postmark import Postmark
 from adapters.channels.email_services.resend import Resend
 from adapters.channels.email_services.sendgrid import SendGrid
 from adapters.channels.email_services.ses import Ses
-from adapters.channels.errors import ChannelMisconfigured
+from adapters.channels.errors import ChannelMisconfigured, FormRefused
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings, ProviderChannel
 from adapters.channels.line import Line
 from adapters.channels.push.fcm import Fcm
@@ -87,23 +87,21 @@ def kind_of(kind: str) -> type[AnyChannel]:
 
 
 def read_settings(kind: type[AnyChannel], given: Mapping[str, Any]) -> ChannelSettings:
-    """Settings as the kind has them. Raises ChannelMisconfigured."""
+    """Settings as the kind has them. Raises FormRefused."""
     try:
         return kind.settings_model.model_validate(dict(given))
     except ValidationError as error:
-        raise ChannelMisconfigured(_sentence("settings", error)) from None
+        raise _refused("settings", error, kind.settings_model) from None
 
 
 def read_credentials(kind: type[AnyChannel], given: Mapping[str, Any]) -> ChannelCredentials:
-    """Credentials as the kind has them. Raises ChannelMisconfigured, which never repeats what was given."""
+    """Credentials as the kind has them. Raises FormRefused, which never repeats what was given."""
     try:
         return kind.credentials_model.model_validate(dict(given))
     except ValidationError as error:
-        raise ChannelMisconfigured(_sentence("credentials", error)) from None
+        raise _refused("credentials", error, kind.credentials_model) from None
 
 
-def _sentence(part: str, error: ValidationError) -> str:
-    # The validator's own words without the input: what was typed into a field of credentials is a secret.
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    field = ".".join(str(place) for place in first["loc"])
-    return f"{part}: {field}: {first['msg'].removeprefix('Value error, ')}."
+def _refused(part: str, error: ValidationError, form: type[BaseModel]) -> FormRefused:
+    fields = {field.alias or name: field.description or "" for name, field in form.model_fields.items()}
+    return FormRefused(part, error.errors(include_input=False, include_url=False)[0], fields)

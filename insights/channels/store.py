@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.kinds import KINDS, kind_of, read_credentials, read_settings
+from insights.channels.form_words import in_words
 from insights.errors import InUse, NotFound, Refused
 from insights.models import ChannelSetup
 from insights.sealing import Sealer
@@ -156,7 +157,7 @@ def _checked(kind: str, settings: Mapping[str, Any], credentials: Mapping[str, A
         }
         return _Checked(read_settings(of, settings).model_dump(mode="json", by_alias=True), kept)
     except ChannelMisconfigured as error:
-        raise Refused(str(error), field=str(error).partition(":")[0]) from None
+        raise Refused(in_words(error), field=str(error).partition(":")[0]) from None
 
 
 def _check_given_anew(stored: Mapping[str, Any], given: Mapping[str, Any], leads_to: str) -> None:

@@ -16,6 +16,7 @@ from adapters.channels.errors import ChannelMisconfigured
 from adapters.channels.kinds import open_channel
 from adapters.channels.line import Line
 from adapters.channels.unopened import Unopened
+from insights.channels.form_words import in_words
 from insights.channels.store import listed, opened
 from insights.models import ChannelSetup
 from insights.sealing import CannotOpen, Sealer
@@ -70,7 +71,7 @@ class ProjectChannels:
         except (CannotOpen, ChannelMisconfigured) as error:
             log.warning("channel_not_opened", channel=str(row.id), kind=row.kind, error=type(error).__name__)
             # Not kept: it may be mended without a change of the row.
-            return Unopened(row.word, row.id, str(error))
+            return Unopened(row.word, row.id, in_words(error))
         if len(self._open) >= MOST_OPEN:
             self._open.clear()
         self._open[row.id] = (row.credentials, channel)

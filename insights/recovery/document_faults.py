@@ -123,7 +123,7 @@ def _fault(pointer: str, error: Mapping[str, Any], fields: Mapping[str, str]) ->
         case "missing":
             return Fault(pointer, "is missing", _add(name, fields))
         case "extra_forbidden":
-            return Fault(pointer, "does not belong here", _nearest(name, fields))
+            return Fault(pointer, "does not belong here", nearest(name, fields))
         case "union_tag_not_found":
             tag = str(context["discriminator"]).strip("'")
             return Fault(f"{pointer}/{tag}", "is missing", "say what it is: add do or on, as the schema lists them")
@@ -170,7 +170,8 @@ def _add(name: str, fields: Mapping[str, str]) -> str:
     return f"add {name}: {_lower(says)}" if says else f"add {name}"
 
 
-def _nearest(word: str, known: Collection[str]) -> str:
+def nearest(word: str, known: Collection[str]) -> str:
+    """What to do about a name that there is none of, where there are those that are ``known``."""
     close = get_close_matches(word, known, n=3, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(close)}? Otherwise remove it"

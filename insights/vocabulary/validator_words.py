@@ -45,7 +45,7 @@ def length(error: Mapping[str, Any]) -> str | None:
     if kind not in ("too_short", "too_long", "string_too_short", "string_too_long"):
         return None
     side, most = ("at most", context["max_length"]) if kind.endswith("long") else ("at least", context["min_length"])
-    if not kind.startswith("string"):
+    if not kind.startswith("string") and context.get("field_type") != "Value":  # a secret is a text, too
         return f"give {side} {most}"
     return f"write {side} {most} character{'' if most == 1 else 's'}"
 

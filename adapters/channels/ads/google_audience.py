@@ -32,7 +32,7 @@ class GoogleAudienceSettings(ChannelSettings):
     login_account_id: str = Field(
         "", description="The manager account that access goes through; empty for none.", pattern="^[0-9]*$"
     )
-    audience_id: str = Field(description="The id of the customer list.", pattern="^[0-9]{1,20}$")
+    audience_id: str = Field(description="The id of the customer list, digits only.", pattern="^[0-9]{1,20}$")
 
 
 class GoogleAudience(GoogleChannel[GoogleAudienceSettings]):

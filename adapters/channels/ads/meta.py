@@ -34,7 +34,7 @@ class MetaCredentials(ChannelCredentials):
 class MetaConversionsSettings(ChannelSettings):
     """Which dataset is told."""
 
-    pixel_id: str = Field(description="The pixel or dataset id.", pattern="^[0-9]{5,30}$")
+    pixel_id: str = Field(description="The pixel or dataset id, digits only.", pattern="^[0-9]{5,30}$")
     test_event_code: str = Field(
         "", description="A code of Events Manager's Test Events: what is sent counts for nothing.", max_length=40
     )
@@ -43,7 +43,7 @@ class MetaConversionsSettings(ChannelSettings):
 class MetaAudienceSettings(ChannelSettings):
     """Which audience people join and leave."""
 
-    audience_id: str = Field(description="The id of a customer-list audience.", pattern="^[0-9]{5,30}$")
+    audience_id: str = Field(description="The id of a customer-list audience, digits only.", pattern="^[0-9]{5,30}$")
 
 
 class _Meta(HttpChannel[S, MetaCredentials]):
