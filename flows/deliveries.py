@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal
@@ -23,6 +24,8 @@ LONGEST_BACKOFF: Final = timedelta(hours=2)
 EAGER_TRIES: Final = 3
 FIRST_PAUSE: Final = timedelta(seconds=5)
 OPEN_STATUSES: Final = ("intent", "retry")
+MOST_LOGGED: Final = 300
+_OF_SOMEBODY = re.compile(r"<?[^\s<>@]+@[^\s<>@]+>?|\+?\d[\d ()-]{5,}\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +93,10 @@ def after_interruption(channel: Channel, created_at: datetime, now: datetime) ->
 def given_up(status: str) -> str:
     """What an open delivery becomes when it is not tried again: only one that is certainly not out is rejected."""
     return "rejected" if status == "retry" else "unknown"
+
+
+def for_the_log(error: str, recipient: str | None) -> str:
+    """Why a delivery is where it is, on one line and bounded, without whom it was for: providers quote addresses and
+    numbers."""
+    named = error.replace(recipient, "<recipient>") if recipient else error
+    return _OF_SOMEBODY.sub("<address>", " ".join(named.split()))[:MOST_LOGGED]

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.contract import Channel, Result, Suppress
-from flows.deliveries import after_interruption, given_up, judge
+from flows.deliveries import after_interruption, for_the_log, given_up, judge
 from flows.history import say
 from flows.models import Delivery, FlowRun, Suppression
 
@@ -48,7 +48,8 @@ def settle(tx: AsyncSession, run: FlowRun, delivery: Delivery, status: str, erro
     delivery.status, delivery.error, delivery.decided_at = status, error, now
     word = "unanswered" if status == "intent" else status
     say(tx, run, now, delivery.step, word, error or delivery.channel)
-    log.info("delivery_" + word, channel=delivery.channel, delivery=str(delivery.id))
+    why = {} if error is None else {"why": for_the_log(error, delivery.recipient)}
+    log.info("delivery_" + word, channel=delivery.channel, delivery=str(delivery.id), **why)
 
 
 async def _suppress(tx: AsyncSession, delivery: Delivery, why: str, now: datetime) -> None:
