@@ -12,7 +12,7 @@ import psycopg
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.postgres.engine import Database
 from flows.feedback import forget_old_reports
@@ -34,6 +34,8 @@ log = structlog.get_logger()
 PARTITION_DAYS_AHEAD = 7
 PARTITION_DAYS_BACK = 2
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=2), timedelta(minutes=5)
+"""After how long a tick that failed is tried again, the first time and at most; doubling in between."""
 LOOK_AROUND = 5.0
 """Seconds between two looks whether the clock was set, and whether it and the schema are still the database's."""
 
@@ -79,8 +81,8 @@ async def listen_for_flows(database: Database) -> None:
 class Tick:
     """What a worker does ``every`` so often, the first time at once or after that long.
 
-    ``put_off``: what the log says where the database was away; the next tick makes up for it. Several workers may do
-    the same at once.
+    ``put_off``: what the log says where the database was away; then it is tried again soon. Several workers may do the
+    same at once.
     """
 
     every: timedelta
@@ -88,12 +90,14 @@ class Tick:
     put_off: str
     at_once: bool = True
 
-    async def once(self) -> None:
-        """Does it, or says that it was put off."""
+    async def once(self) -> bool:
+        """Does it, or says that it was put off; whether it was done."""
         try:
             await self.work()
-        except (DBAPIError, OSError, psycopg.Error) as error:
+        except (SQLAlchemyError, OSError, psycopg.Error) as error:
             log.warning(self.put_off, error=type(error).__name__)
+            return False
+        return True
 
 
 def ticks(services: Services) -> list[Tick]:
@@ -138,8 +142,7 @@ async def _work_on_our_schema(services: Services, stop: asyncio.Event) -> None:
     # A machine that slept, or whose clock was set forward, makes up for what it missed, once.
     scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True})
     for tick in ticks(services):
-        first = datetime.now(UTC) + (timedelta() if tick.at_once else tick.every)
-        scheduler.add_job(tick.once, "interval", seconds=tick.every.total_seconds(), next_run_time=first)
+        schedule(scheduler, tick)
     scheduler.start()
     try:
         async with asyncio.TaskGroup() as group:
@@ -150,6 +153,24 @@ async def _work_on_our_schema(services: Services, stop: asyncio.Event) -> None:
             group.create_task(_look_around(services, scheduler, stop, ending), name="clock and schema")
     finally:
         scheduler.shutdown(wait=False)
+
+
+def schedule(scheduler: AsyncIOScheduler, tick: Tick) -> None:
+    """Has ``scheduler`` do it for as long as it runs; soon again where it failed, instead of an hour later."""
+    failures = 0
+
+    async def once() -> None:
+        nonlocal failures
+        if await tick.once():
+            failures = 0
+            return
+        again = datetime.now(UTC) + min(LONGEST_PAUSE, FIRST_PAUSE * (1 << min(failures, 20)))
+        failures += 1
+        if again < job.next_run_time:
+            job.modify(next_run_time=again)
+
+    first = datetime.now(UTC) + (timedelta() if tick.at_once else tick.every)
+    job = scheduler.add_job(once, "interval", seconds=tick.every.total_seconds(), next_run_time=first)
 
 
 def bring_forward(scheduler: AsyncIOScheduler, now: datetime) -> int:
