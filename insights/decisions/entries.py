@@ -170,13 +170,14 @@ def _incentive_faults(incentive: Incentive, facts: ShopFacts) -> list[Fault]:
             )
         ]
     faults = []
-    rate = facts.margin_rate - incentive.percent / 100
+    # Rounded: 0.3 - 0.1 is less than 0.2 by a hair.
+    rate = round(facts.margin_rate - incentive.percent / 100, 9)
     if rate < incentive.margin_floor or (rate <= 0 and incentive.cost_minor > 0):
         faults.append(
             Fault(
                 f"{at}/percent",
-                f"a margin of {facts.margin_rate:.0%} cannot bear {incentive.percent} % off and leave "
-                f"{incentive.margin_floor:.0%}: it is never shown",
+                f"a margin of {facts.margin_rate * 100:.4g} % cannot bear {incentive.percent} % off and leave "
+                f"{incentive.margin_floor * 100:.4g} %: it is never shown",
                 "give less, or let less of the margin be left",
             )
         )

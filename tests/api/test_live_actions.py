@@ -304,6 +304,19 @@ async def test_what_could_never_be_shown_is_refused_with_the_reason(
     assert says in answer.text.replace("\\", "")
 
 
+@pytest.mark.parametrize(("margin_rate", "percent", "floor"), [(0.3, 10, 0.2), (0.35, 10, 0.25), (0.6, 15, 0.45)])
+async def test_what_leaves_just_the_margin_it_must_is_shown(
+    api: Api, margin_rate: float, percent: int, floor: float
+) -> None:
+    await ask(api, "PATCH", "/v1/shop", json={"currency": "EUR", "margin_rate": margin_rate})
+    incentive = {"percent": percent, "margin_floor": floor, "per_device": 1000}
+    answer = await ask(api, "POST", "/v1/live-actions", json=discount(incentive=incentive))
+    assert answer.status_code == 201, answer.text
+    action = await leaves_with_a_cart(api)
+    assert action is not None
+    assert action["action"] == "discount_popup"
+
+
 async def test_without_margin_data_nothing_can_be_given_away(api: Api) -> None:
     answer = await ask(api, "POST", "/v1/live-actions", json=discount())
     assert answer.status_code == 400
