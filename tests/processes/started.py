@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
@@ -37,11 +37,17 @@ def environment(urls: DatabaseUrls, data_dir: Path, **settings: str) -> dict[str
 class Started:
     """One started process: ``whyleft COMMAND``, with a port for operators and, if it is an API, one for shops."""
 
-    def __init__(self, environment: dict[str, str], *arguments: str, log: IO[str] | int = subprocess.PIPE) -> None:
-        """``log``: where its lines go."""
+    def __init__(
+        self,
+        environment: dict[str, str],
+        *arguments: str,
+        log: IO[str] | int = subprocess.PIPE,
+        through: Sequence[str] = (),
+    ) -> None:
+        """``log``: where its lines go; ``through``: the command that starts it."""
         self.operators = f"http://127.0.0.1:{free_port()}"
         self.url = f"http://127.0.0.1:{free_port()}"
-        command = [str(WHYLEFT), *arguments]
+        command = [*through, str(WHYLEFT), *arguments]
         if arguments[0] in ("api", "serve"):
             command += ["--port", self.url.rpartition(":")[2]]
         bind = self.operators.removeprefix("http://")

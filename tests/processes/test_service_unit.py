@@ -1,13 +1,18 @@
-"""The unit that docs/operate.md shows: systemd reads it, and finds little that it leaves open."""
+"""The unit that docs/operate.md shows: systemd reads it, finds it closed, and processes live under it."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from tests.processes import confined
+from tests.processes.conftest import Installation
+from tests.processes.started import Started, environment
 
 ANALYZE = shutil.which("systemd-analyze")
 
@@ -39,3 +44,16 @@ def test_systemd_reads_it_and_finds_little_open(unit: Path) -> None:
     level = re.search(r"Overall exposure level for \S+: ([\d.]+)", judged.stdout)
     assert level is not None, judged.stderr
     assert float(level[1]) <= 2.0
+
+
+@pytest.mark.skipif(ANALYZE is None, reason="systemd is not here")
+@pytest.mark.parametrize("command", ["api", "worker"])
+async def test_a_process_starts_and_ends_with_the_system_calls_that_the_unit_leaves(
+    unit: Path, installation: Installation, command: str
+) -> None:
+    """Libraries ask for more than they need: numpy binds memory to a processor, which must not end the process."""
+    given = environment(installation.urls, installation.data_dir)
+    process = Started(given, command, through=(sys.executable, confined.__file__, str(unit)))
+    installation.started.append(process)
+    await process.ready()
+    assert await process.stop() == 0
