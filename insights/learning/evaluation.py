@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.decisions.plan import ARM, ARMS
@@ -22,7 +22,7 @@ from insights.policies.evaluation import ENOUGH, Estimate, Logged, doubly_robust
 from insights.policies.policy import Policy, Settings, mixed, say_of
 from insights.policies.sums import Floats
 from insights.vocabulary.actions import LiveAction
-from insights.vocabulary.withheld import WITHHELD
+from insights.vocabulary.withheld import HOLDOUT, NO_ROOM, WITHHELD
 
 MOST: Final = 200_000
 """Decisions that one evaluation reads; the latest of the window."""
@@ -65,7 +65,7 @@ async def evaluate(
     tx: AsyncSession, project_id: UUID, settings: Settings, since: datetime, until: datetime
 ) -> Evaluation:
     """Evaluates ``settings`` on the decisions from ``since`` up to ``until`` that have a reward."""
-    seen = await _seen(tx, _those(project_id, since, until))
+    seen = await _seen(tx, _drawn(project_id, since, until))
     logged, rules, learned_on = await _read(tx, project_id, settings, since, until, seen)
     unit = await unit_of(tx, project_id)
     known = np.array([seen[ARMS[arm].value] for arm in logged.arms], dtype=float)
@@ -92,26 +92,31 @@ def _verdict(robust: Estimate, earned: Estimate, unit: Unit) -> tuple[str, str]:
     return "not better", f"Its lower bound, {low} a decision, does not beat the {was} that were earned."
 
 
-def _those(project_id: UUID, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+def _drawn(project_id: UUID, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         Decision.project_id == project_id,
         Decision.decided_at >= since,
         Decision.decided_at < until,
         Decision.situation_version == VERSION,
-        Decision.policy.not_in(WITHHELD),
+        Decision.policy != HOLDOUT,
     )
 
 
-async def _seen(tx: AsyncSession, those: tuple[ColumnElement[bool], ...]) -> dict[str, float]:
+_WAS_DRAWN: Final = case((Decision.policy == NO_ROOM, Decision.held_back), else_=Decision.action)
+_HAS_REWARD: Final = and_(Reward.decision_id.is_not(None), Decision.policy != NO_ROOM)
+
+
+async def _seen(tx: AsyncSession, drawn: tuple[ColumnElement[bool], ...]) -> dict[str, float]:
     """Action → how much more often than all decisions together its own have a reward. What nobody saw has none, so
-    the rewarded ones hold fewer of an action that fails to load than were drawn; their chances are less by this."""
+    the rewarded ones hold fewer of an action that fails to load, or finds no room, than were drawn; their chances are
+    less by this."""
     rows = (
         await tx.execute(
-            select(Decision.action, func.count(), func.count(Reward.decision_id))
+            select(_WAS_DRAWN, func.count(), func.count().filter(_HAS_REWARD))
             .join(Session, (Session.project_id == Decision.project_id) & (Session.id == Decision.session_id))
             .outerjoin(Reward, _ITS_REWARD)
-            .where(*those, or_(Session.closed_at.is_not(None), Reward.decision_id.is_not(None)))
-            .group_by(Decision.action)
+            .where(*drawn, or_(Session.closed_at.is_not(None), Reward.decision_id.is_not(None)))
+            .group_by(_WAS_DRAWN)
         )
     ).all()
     decided, rewarded = sum(row[1] for row in rows), sum(row[2] for row in rows)
@@ -132,7 +137,7 @@ async def _read(
                 Reward.value,
             )
             .join(Reward, _ITS_REWARD)
-            .where(*_those(project_id, since, until))
+            .where(*_drawn(project_id, since, until), Decision.policy.not_in(WITHHELD))
             .order_by(Decision.decided_at.desc())
             .limit(MOST)
         )

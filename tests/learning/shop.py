@@ -51,6 +51,7 @@ class MadeShop:
         policy: str = "rules-1",
         closed: bool = True,
         visitor: UUID | None = None,
+        held_back: LiveAction | None = None,
     ) -> Visited:
         """A visit with a decision for ``action``; ``buys``: the value of the order that follows, in minor units."""
         at = at or BEGAN + timedelta(seconds=len(self.visits))
@@ -111,6 +112,7 @@ class MadeShop:
                     situation_version=VERSION,
                     rules=LiveAction.CART_SAVE.value,
                     say=0.0,
+                    held_back=held_back and held_back.value,
                 )
             )
         self.visits.append(made)

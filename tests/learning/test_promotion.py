@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from sqlalchemy import select
 
@@ -13,6 +14,7 @@ from insights.learning.learner import Learner
 from insights.learning.promotion import challenge, judge, promote, roll_back
 from insights.models import Policy
 from insights.vocabulary.actions import LiveAction
+from insights.vocabulary.withheld import NO_ROOM
 from tests.learning.shop import BEGAN, MadeShop
 
 CART_SAVE, NOTHING = LiveAction.CART_SAVE, LiveAction.DO_NOTHING
@@ -84,6 +86,31 @@ async def test_what_nobody_saw_makes_no_estimate_of_another_policy_wrong(shop: M
     robust, normalised, plain = evaluation.estimates
     assert normalised.value == pytest.approx(robust.value, abs=0.03)
     assert plain.value == pytest.approx(robust.value, abs=0.05)
+
+
+async def test_what_found_no_room_makes_no_estimate_of_another_policy_wrong(shop: MadeShop, learner: Learner) -> None:
+    chances = {CART_SAVE.value: 0.8, NOTHING.value: 0.2}
+    for number in np.random.default_rng(1).permutation(600).tolist():
+        # Of five draws four are of what brings nine orders of ten, and of them three find its budget spent.
+        saved, room, buys = number % 5 < 4, number % 5 == 0, (number // 5) % 10
+        shown = saved and room
+        await shop.visit(
+            CART_SAVE if shown else NOTHING,
+            probabilities=chances,
+            policy="learned-1" if room or not saved else NO_ROOM,
+            held_back=CART_SAVE if saved and not room else None,
+            buys=2_000 if (buys < 9 if shown else buys < 1) else None,
+        )
+    await learner.learn(shop.project_id)
+    async with shop.database.transaction(shop.project_id) as tx:
+        rival = await challenge(tx, shop.project_id, "keen", {"gamma": 64.0}, NOW)
+        evaluation = await judge(tx, shop.project_id, rival.id, NOW)
+    assert evaluation.earned.n == 240
+    # It would draw as the rules do nineteen times of twenty: 0.95 * 0.9 + 0.05 * 0.1.
+    assert evaluation.earned.value == pytest.approx(0.8 * 0.9 + 0.2 * 0.1)
+    robust, normalised, plain = evaluation.estimates
+    for one in (robust, normalised, plain):
+        assert one.value == pytest.approx(0.86, abs=0.02)
 
 
 async def test_there_is_nothing_to_go_back_to_at_first(shop: MadeShop) -> None:
