@@ -34,13 +34,15 @@ _LENGTH = TypeAdapter(timedelta)
 
 
 class MessagesOut(BaseModel):
-    """What became of messages. ``sent``: accepted, or nobody can say (``unknown``). ``delivered`` … ``complained`` are
+    """What became of messages. ``sent``: accepted, or nobody can say (``unknown``); ``to_visitors``: how many of these
+    were for visitors, so that an order may follow, and no ticket, task or tag. ``delivered`` … ``complained`` are
     as providers, links and people told, so none may mean that nobody told. ``converted``: messages after which the
     version's goal came true in its window; ``orders``, ``revenue_minor`` (by currency) and ``margin_minor`` are those
     put down to them, less what was given back: an order counts for the last message before it,
     of whatever flow, so that the figures of flows can be added up."""
 
     sent: int
+    to_visitors: int
     unknown: int
     rejected: int
     suppressed: int

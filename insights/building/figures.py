@@ -140,6 +140,7 @@ def _count_message(messages: Messages, row: Any) -> None:
     match row.status:
         case "accepted" | "unknown":
             messages.sent += row.messages
+            messages.to_visitors += row.to_visitors
             if row.status == "unknown":
                 messages.unknown += row.messages
         case "intent" | "retry":

@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Messages:
-    """What became of messages. ``sent``: accepted, or nobody can say (``unknown``). The others are as providers, links
-    and people told; one message may be in several."""
+    """What became of messages. ``sent``: accepted, or nobody can say (``unknown``); ``to_visitors``: how many of these
+    were for visitors, so that an order may follow, and no ticket, task or tag. The others are as providers, links and
+    people told; one message may be in several."""
 
     sent: int = 0
+    to_visitors: int = 0
     unknown: int = 0
     rejected: int = 0
     suppressed: int = 0

@@ -25,7 +25,8 @@ WHERE run.project_id = :project AND run.flow_id = :flow AND run.started_at >= :s
 GROUP BY GROUPING SETS ((1, 2, 3, 4), (1, 2))
 """)
 DELIVERIES: Final = text("""
-SELECT run.version_id, delivery.step, delivery.status, told.kind, count(DISTINCT delivery.id) AS messages
+SELECT run.version_id, delivery.step, delivery.status, told.kind, count(DISTINCT delivery.id) AS messages,
+       count(DISTINCT delivery.id) FILTER (WHERE delivery.action = ANY(:to_visitors)) AS to_visitors
 FROM flow_run AS run
 JOIN delivery ON delivery.project_id = run.project_id AND delivery.run_id = run.id
 LEFT JOIN delivery_event AS told ON told.project_id = delivery.project_id AND told.delivery_id = delivery.id

@@ -17,6 +17,7 @@ from flows.models import Conversion, Delivery, DeliveryEvent, FlowRun, RunEvent
 from insights.models import DiscountCode, SegmentMove, Shop
 from tests.api.conftest import Api
 from tests.segments.people import CART, close_visits, create, visit
+from tests.viewer.conftest import log_in
 
 NOW = datetime.now(UTC)
 MAIL = {"do": "send", "action": "send_email", "params": {"message": "cart_reminder"}}
@@ -55,6 +56,7 @@ async def ran(
     sent: str | None = "accepted",
     told: tuple[str, ...] = (),
     at: datetime = NOW - timedelta(days=3),
+    action: str = "send_email",
 ) -> tuple[UUID, UUID]:
     """A run with its history and message; returns the visitor and the delivery."""
     visitor, run, delivery = visitor or uuid4(), uuid4(), uuid4()
@@ -90,8 +92,8 @@ async def ran(
                     project_id=project,
                     id=delivery,
                     run_id=run,
-                    step="mail",
-                    action="send_email",
+                    step=step,
+                    action=action,
                     visitor_id=visitor,
                     channel="email",
                     dedupe_key=str(run),
@@ -153,7 +155,8 @@ async def test_every_step_says_who_came_by_and_what_became_of_its_messages(api: 
     assert (mail["entered"], mail["skipped"]) == (5, {"no_consent": 1})
     counted = {name: value for name, value in mail["messages"].items() if value}
     assert counted == {
-        "sent": 3, "unknown": 1, "rejected": 1, "delivered": 2, "opened": 2, "clicked": 1, "complained": 1,
+        "sent": 3, "to_visitors": 3, "unknown": 1, "rejected": 1, "delivered": 2, "opened": 2, "clicked": 1,
+        "complained": 1,
     }  # fmt: skip
     assert found["total"] == mail["messages"]
     assert (await figures(api, flow, "?since=2020-01-01T00:00:00Z&until=2020-02-01T00:00:00Z"))["total"]["sent"] == 0
@@ -187,6 +190,21 @@ async def test_an_order_counts_for_the_last_message_before_it_within_the_window(
     total = (await figures(api, flow))["total"]
     # 125.00 at 40 % with 25.00 off leaves 25.00, where 100.00 left 40.00.
     assert (total["revenue_minor"], total["margin_minor"]) == ({"EUR": 17_500}, pytest.approx(5_500))
+
+
+async def test_conversions_are_told_of_what_was_for_visitors_and_tickets_are_sent_too(api: Api) -> None:
+    tell = {"do": "send", "action": "create_ticket", "params": {}}
+    flow = await published(api, steps=PLAN["steps"] | {"mail": MAIL | {"next": "tell"}, "tell": tell})
+    for number in range(4):
+        at = NOW - timedelta(days=3)
+        visitor, _ = await ran(api, flow, at=at)
+        await ran(api, flow, at=at, visitor=visitor, step="tell", action="create_ticket")
+        if number == 0:
+            await bought(api, visitor, at + timedelta(hours=1), "one")
+    total = (await figures(api, flow))["total"]
+    assert (total["sent"], total["to_visitors"], total["converted"]) == (8, 4, 1)
+    await log_in(api.client, api.secret)
+    assert "25 % of the 4 to visitors" in (await api.client.get(f"/app/flows/{flow[0]}")).text
 
 
 async def test_an_order_that_two_flows_reached_for_is_put_down_to_one(api: Api) -> None:
