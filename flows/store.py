@@ -152,21 +152,44 @@ async def list_runs(
     if flow_id is not None:
         query = query.where(Flow.id == flow_id)
     found = (await tx.execute(query)).all()
-    identifiers = [run.id for run, _, _ in found]
-    history: dict[UUID, list[RunLine]] = {identifier: [] for identifier in identifiers}
-    deliveries: dict[UUID, list[DeliveryView]] = {identifier: [] for identifier in identifiers}
+    run_ids = [run.id for run, _, _ in found]
+    history = await _histories(tx, project_id, run_ids)
+    deliveries = await _deliveries(tx, project_id, run_ids)
+    return [
+        RunView(
+            run.id,
+            name,
+            number,
+            run.status,
+            run.step,
+            run.due_at,
+            run.started_at,
+            run.ended_at,
+            run.end_reason,
+            history.get(run.id, []),
+            deliveries.get(run.id, []),
+        )
+        for run, name, number in found
+    ]
+
+
+async def _histories(tx: AsyncSession, project_id: UUID, run_ids: Collection[UUID]) -> dict[UUID, list[RunLine]]:
+    found: dict[UUID, list[RunLine]] = {}
     for event in await tx.scalars(
-        select(RunEvent)
-        .where(RunEvent.project_id == project_id, RunEvent.run_id.in_(identifiers))
-        .order_by(RunEvent.id)
+        select(RunEvent).where(RunEvent.project_id == project_id, RunEvent.run_id.in_(run_ids)).order_by(RunEvent.id)
     ):
-        history[event.run_id].append(RunLine(event.at, event.step, event.what, event.detail))
+        found.setdefault(event.run_id, []).append(RunLine(event.at, event.step, event.what, event.detail))
+    return found
+
+
+async def _deliveries(tx: AsyncSession, project_id: UUID, run_ids: Collection[UUID]) -> dict[UUID, list[DeliveryView]]:
+    found: dict[UUID, list[DeliveryView]] = {}
     for row in await tx.scalars(
         select(Delivery)
-        .where(Delivery.project_id == project_id, Delivery.run_id.in_(identifiers))
+        .where(Delivery.project_id == project_id, Delivery.run_id.in_(run_ids))
         .order_by(Delivery.created_at)
     ):
-        deliveries[row.run_id].append(
+        found.setdefault(row.run_id, []).append(
             DeliveryView(
                 row.id,
                 row.step,
@@ -179,19 +202,4 @@ async def list_runs(
                 row.decided_at,
             )
         )
-    return [
-        RunView(
-            run.id,
-            name,
-            number,
-            run.status,
-            run.step,
-            run.due_at,
-            run.started_at,
-            run.ended_at,
-            run.end_reason,
-            history[run.id],
-            deliveries[run.id],
-        )
-        for run, name, number in found
-    ]
+    return found

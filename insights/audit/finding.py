@@ -15,6 +15,7 @@ from uuid import UUID
 from flows.definition import Branch, FlowDefinition, InsightTrigger, Send
 from insights.audit.visits import Visit
 from insights.classification.evidence.weigh import classify_by_evidence
+from insights.classification.verdict import Verdict
 from insights.decisions.decide import NO_MOMENT, Limits
 from insights.decisions.eligibility import eligible, nobody_to_speak_to
 from insights.decisions.moment import moment_of
@@ -58,6 +59,14 @@ class Flow:
     min_confidence: float
     needs_cart: bool
     gives: float
+
+    def would_write(self, verdict: Verdict, *, cart: bool) -> bool:
+        """Whether a visit that ended like this starts it and gets a message. ``cart``: something was left in one."""
+        return (
+            verdict.reason is self.reason
+            and verdict.confidence >= self.min_confidence
+            and (cart or not self.needs_cart)
+        )
 
 
 def mail_flows() -> tuple[Flow, ...]:
@@ -151,16 +160,7 @@ def look(visit: Visit, flows: tuple[Flow, ...], *, threshold: float, plan: Plan 
     if not profile.bought:
         verdict = classify_by_evidence(timeline, threshold=threshold)
         reason = verdict.reason
-        flow = next(
-            (
-                f
-                for f in flows
-                if f.reason is reason
-                and verdict.confidence >= f.min_confidence
-                and (not f.needs_cart or profile.has_cart)
-            ),
-            None,
-        )
+        flow = next((flow for flow in flows if flow.would_write(verdict, cart=profile.has_cart)), None)
     return Finding(
         visitor=visit.visitor,
         first_ms=visit.first_ms,

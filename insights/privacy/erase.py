@@ -5,11 +5,13 @@ What remains says nothing of anybody: counts in reports that were made before, a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Table, delete, or_, select
+from sqlalchemy import ColumnElement, CursorResult, Table, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.base import Base
@@ -50,7 +52,6 @@ async def erase_visitors(
     Runs of theirs are held until the transaction ends: nothing goes out meanwhile.
     """
     visitors = sorted(set(visitor_ids))
-    counts: dict[str, int] = {}
     # Sessions before visitors and runs, as everybody takes them.
     theirs = select(Session.id).where(Session.project_id == project_id, Session.visitor_id.in_(visitors))
     await tx.execute(theirs.order_by(Session.id).with_for_update())
@@ -63,54 +64,42 @@ async def erase_visitors(
     recipients = set() if faded else {*names, *(await tx.scalars(addresses))}
     if faded:
         names -= await _names_that_stay(tx, project_id, visitors, names)
-    counts["run_event"] = await _count(
-        tx, delete(RunEvent).where(RunEvent.project_id == project_id, RunEvent.run_id.in_(runs))
-    )
-    counts["suppression"] = await _count(
-        tx, delete(Suppression).where(Suppression.project_id == project_id, Suppression.recipient.in_(recipients))
-    )
-    counts["identity_link"] = await _count(
-        tx,
-        delete(IdentityLink).where(
-            IdentityLink.project_id == project_id,
-            or_(
-                IdentityLink.subject.in_([*names, *map(str, visitors)]),
-                IdentityLink.name.in_([*names, *map(str, visitors)]),
-            ),
-        ),
-    )
-    counts["rejected_event"] = await _erase_rejected(tx, project_id, {str(v) for v in visitors}, names)
+    words = [*map(str, visitors), *names]
+    erase = _Eraser(tx, project_id)
+    await erase(RunEvent, RunEvent.run_id.in_(runs))
+    await erase(Suppression, Suppression.recipient.in_(recipients))
+    await erase(IdentityLink, or_(IdentityLink.subject.in_(words), IdentityLink.name.in_(words)))
+    async for rows in rejected_of(tx, project_id, {str(v) for v in visitors}, names):
+        await erase(RejectedEvent, RejectedEvent.id.in_([row.id for row in rows]))
     decisions = select(Decision.id).where(Decision.project_id == project_id, Decision.visitor_id.in_(visitors))
-    counts["reward"] = await _count(
-        tx, delete(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(decisions))
-    )
+    await erase(Reward, Reward.decision_id.in_(decisions))
     # Of a person who is still here one device faded: the others stay together, under the same id.
     if not faded:
-        counts["person"] = await _count(
-            tx, delete(Person).where(Person.project_id == project_id, Person.person_id.in_(visitors))
-        )
-    counts["answered_request"] = await _count(
-        tx,
-        delete(AnsweredRequest).where(
-            AnsweredRequest.project_id == project_id,
-            or_(*(AnsweredRequest.body.contains(word, autoescape=True) for word in [*map(str, visitors), *names])),
-        ),
-    )
-    counts["live_claim"] = await _count(
-        tx,
-        delete(LiveClaim).where(
-            LiveClaim.project_id == project_id,
-            LiveClaim.key.in_(await claim_keys(tx, project_id, visitors, names)),
-        ),
-    )
+        await erase(Person, Person.person_id.in_(visitors))
+    await erase(AnsweredRequest, or_(*(AnsweredRequest.body.contains(word, autoescape=True) for word in words)))
+    await erase(LiveClaim, LiveClaim.key.in_(await claim_keys(tx, project_id, visitors, names)))
     for table in tables_of_visitors():
-        counts[table.name] = counts.get(table.name, 0) + await _count(
-            tx, delete(table).where(table.c.project_id == project_id, table.c.visitor_id.in_(visitors))
-        )
-    counts["visitor"] = await _count(
-        tx, delete(Visitor).where(Visitor.project_id == project_id, Visitor.id.in_(visitors))
-    )
-    return {name: count for name, count in counts.items() if count}
+        await erase(table, table.c.visitor_id.in_(visitors))
+    await erase(Visitor, Visitor.id.in_(visitors))
+    return dict(erase.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Eraser:
+    """Deletes rows of one project and notes how many of which table; a table without any is not named."""
+
+    tx: AsyncSession
+    project_id: UUID
+    counts: Counter[str] = field(default_factory=Counter)
+
+    async def __call__(self, of: type[Base] | Table, *which: ColumnElement[bool]) -> None:
+        """Deletes those that ``which`` holds of; all of them without it."""
+        table = of if isinstance(of, Table) else of.__table__
+        assert isinstance(table, Table)  # noqa: S101  (narrows what SQLAlchemy's type widens)
+        result = await self.tx.execute(delete(of).where(table.c.project_id == self.project_id, *which))
+        assert isinstance(result, CursorResult)  # noqa: S101  (as every deletion has)
+        if result.rowcount:
+            self.counts[table.name] += result.rowcount
 
 
 async def _names_that_stay(
@@ -143,20 +132,13 @@ async def claim_keys(
 
 async def erase_everybody(tx: AsyncSession, project_id: UUID) -> dict[str, int]:
     """Erases all visitors of a project. Its flows, keys and settings stay."""
-    counts: dict[str, int] = {}
-    whole = [
-        AnsweredRequest.__table__,
-        Reward.__table__,
-        LiveClaim.__table__,
-        RunEvent.__table__,
-        Suppression.__table__,
-        IdentityLink.__table__,
-        RejectedEvent.__table__,
-    ]
-    for table in (*whole, *tables_of_visitors(), Visitor.__table__):
-        assert isinstance(table, Table)  # noqa: S101  (narrows what SQLAlchemy's type widens)
-        counts[table.name] = await _count(tx, delete(table).where(table.c.project_id == project_id))
-    return {name: count for name, count in counts.items() if count}
+    erase = _Eraser(tx, project_id)
+    for model in (AnsweredRequest, Reward, LiveClaim, RunEvent, Suppression, IdentityLink, RejectedEvent):
+        await erase(model)
+    for table in tables_of_visitors():
+        await erase(table)
+    await erase(Visitor)
+    return dict(erase.counts)
 
 
 def tables_of_visitors() -> list[Table]:
@@ -181,16 +163,6 @@ async def names_of(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID
     said |= set(await tx.scalars(followed))
     said |= set(asked.names) if asked is not None else set()
     return said | {name.lower() for name in said}
-
-
-async def _erase_rejected(tx: AsyncSession, project_id: UUID, visitors: set[str], names: Collection[str]) -> int:
-    count = 0
-    async for theirs in rejected_of(tx, project_id, visitors, names):
-        identifiers = [row.id for row in theirs]
-        count += await _count(
-            tx, delete(RejectedEvent).where(RejectedEvent.project_id == project_id, RejectedEvent.id.in_(identifiers))
-        )
-    return count
 
 
 async def rejected_of(
@@ -230,8 +202,3 @@ async def rejected_of(
 def _as_json(name: str) -> str:
     # In quotes, so that the customer 1 is not found in every number.
     return f'"{name}"'
-
-
-async def _count(tx: AsyncSession, statement: object) -> int:
-    result = await tx.execute(statement)  # type: ignore[call-overload]
-    return int(result.rowcount)

@@ -111,13 +111,8 @@ def create_viewer(
         StuckPages(desk),
         AccountPages(desk, login_pages, passwords, throttles),
     ]
-
     if api is not None:
-        groups.insert(0, ActionFormPages(desk, OwnApi(api)))  # before the pages of single actions
-        groups.append(FlowPages(desk, OwnApi(api)))
-        groups.append(SegmentPages(desk, OwnApi(api)))
-        groups.append(AccessPages(desk, OwnApi(api)))
-        groups.append(SettingsPages(desk, OwnApi(api), login_pages))
+        groups = _that_change(desk, OwnApi(api), login_pages) + groups
 
     pages_and_files = Starlette(
         routes=[
@@ -133,3 +128,14 @@ def create_viewer(
     pages_and_files.router.redirect_slashes = False
     # Outside of everything, so that the page of an unforeseen fault has them too.
     return Headers(pages_and_files)
+
+
+def _that_change(desk: Desk, api: OwnApi, login_pages: LoginPages) -> list[PageGroup]:
+    """Pages with forms that the API answers. They come first: a form's address is no action's name."""
+    return [
+        ActionFormPages(desk, api),
+        FlowPages(desk, api),
+        SegmentPages(desk, api),
+        AccessPages(desk, api),
+        SettingsPages(desk, api, login_pages),
+    ]

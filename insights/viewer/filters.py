@@ -6,7 +6,7 @@ Odd input never fails: what cannot be read is left out, and a note says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -95,76 +95,86 @@ class ListRequest:
 
 def read_request(query: Mapping[str, str]) -> ListRequest:
     """Reads a query string's parameters. Raises nothing."""
-    notes: list[str] = []
+    asked = _Asked(query)
+    state = asked.choice("state", ("open", "closed"))
+    purchased = asked.choice("purchased", ("yes", "no"))
+    reason = asked.given("reason")
+    filters = Filters(
+        reason=NO_INSIGHT if reason == NO_INSIGHT else asked.word("reason", Reason),
+        kind=asked.word("kind", Kind),
+        state="open" if state == "open" else "closed" if state == "closed" else None,
+        page=asked.text("page"),
+        source=asked.text("source"),
+        device=asked.choice("device", DEVICES),
+        stage=asked.word("stage", Stage),
+        action=asked.word("action", LiveAction),
+        flow=asked.id("flow", "Pick one from the list."),
+        purchased=None if purchased is None else purchased == "yes",
+        left_cart=True if asked.choice("left_cart", ("yes",)) else None,
+        when=asked.choice("when", tuple(PERIODS)),
+        visitor=asked.id("visitor", "Open a visitor from one of their sessions."),
+        text=asked.text("text"),
+    )
+    cursor = asked.cursor()
+    return ListRequest(filters, cursor, tuple(asked.notes))
 
-    def given(name: str) -> str | None:
-        return query.get(name, "").strip() or None
 
-    def refuse(name: str, what: str) -> None:
-        notes.append(f"The {name} filter was left out: {what}")
+class _Asked:
+    """A query string, read by the kinds of filters. What cannot be read is None, and ``notes`` says why."""
 
-    def word(name: str, kind: type[_Word]) -> _Word | None:
-        value = given(name)
-        if value is None:
-            return None
-        try:
-            return kind(value)
-        except ValueError:
-            refuse(name, f"“{_short(value)}” is not one of its choices. Pick one from the list.")
-            return None
+    def __init__(self, query: Mapping[str, str]) -> None:
+        self._query = query
+        self.notes: list[str] = []
 
-    def plain(name: str) -> str | None:
-        value = given(name)
+    def given(self, name: str) -> str | None:
+        """As it was typed, without blanks around it; None where nothing was."""
+        return self._query.get(name, "").strip() or None
+
+    def word(self, name: str, kind: type[_Word]) -> _Word | None:
+        """One of a vocabulary."""
+        value = self.choice(name, [word.value for word in kind])
+        return None if value is None else kind(value)
+
+    def choice(self, name: str, choices: Collection[str]) -> str | None:
+        """One of these."""
+        value = self.given(name)
+        if value is None or value in choices:
+            return value
+        self._refuse(name, f"“{_short(value)}” is not one of its choices. Pick one from the list.")
+        return None
+
+    def text(self, name: str) -> str | None:
+        """What may be searched for."""
+        value = self.given(name)
         if value is None:
             return None
         if any(ord(c) < 32 or 0xD800 <= ord(c) < 0xE000 for c in value):
-            refuse(name, "it holds control characters. Type it again.")
+            self._refuse(name, "it holds control characters. Type it again.")
             return None
         if len(value) > MAX_TEXT:
-            refuse(name, f"it is longer than {MAX_TEXT} characters. Use a shorter part of it.")
+            self._refuse(name, f"it is longer than {MAX_TEXT} characters. Use a shorter part of it.")
             return None
         return value
 
-    def choice(name: str, choices: tuple[str, ...]) -> str | None:
-        value = given(name)
-        if value is None or value in choices:
-            return value
-        refuse(name, f"“{_short(value)}” is not one of its choices. Pick one from the list.")
-        return None
+    def id(self, name: str, advice: str) -> UUID | None:
+        """The id of one of these."""
+        value = self.given(name)
+        found = _uuid(value) if value else None
+        if value and found is None:
+            self._refuse(name, f"it is no {name} id. {advice}")
+        return found
 
-    state = choice("state", ("open", "closed"))
-    purchased = choice("purchased", ("yes", "no"))
-    visitor = given("visitor")
-    visitor_id = _uuid(visitor) if visitor else None
-    if visitor and visitor_id is None:
-        refuse("visitor", "it is no visitor id. Open a visitor from one of their sessions.")
-    flow = given("flow")
-    flow_id = _uuid(flow) if flow else None
-    if flow and flow_id is None:
-        refuse("flow", "it is no flow id. Pick one from the list.")
-    reason = given("reason")
-    filters = Filters(
-        reason=NO_INSIGHT if reason == NO_INSIGHT else word("reason", Reason),
-        kind=word("kind", Kind),
-        state="open" if state == "open" else "closed" if state == "closed" else None,
-        page=plain("page"),
-        source=plain("source"),
-        device=choice("device", DEVICES),
-        stage=word("stage", Stage),
-        action=word("action", LiveAction),
-        flow=flow_id,
-        purchased=None if purchased is None else purchased == "yes",
-        left_cart=True if choice("left_cart", ("yes",)) else None,
-        when=choice("when", tuple(PERIODS)),
-        visitor=visitor_id,
-        text=plain("text"),
-    )
-    cursor = None
-    for name, older in (("after", True), ("before", False)):
-        value = given(name)
-        if value is not None and (cursor := _cursor(value, older)) is None:
-            notes.append("That page of the list is not known: this is its beginning.")
-    return ListRequest(filters, cursor, tuple(notes))
+    def cursor(self) -> Cursor | None:
+        """Where the page begins; with both, ``before`` counts."""
+        cursor = None
+        for name, older in (("after", True), ("before", False)):
+            value = self.given(name)
+            if value is not None and (cursor := _cursor(value, older)) is None:
+                self.notes.append("That page of the list is not known: this is its beginning.")
+        return cursor
+
+    def _refuse(self, name: str, what: str) -> None:
+        self.notes.append(f"The {name} filter was left out: {what}")
 
 
 def like_pattern(page: str) -> str:
