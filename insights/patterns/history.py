@@ -178,9 +178,10 @@ class Today:
 
 
 async def so_far_by_day(tx: AsyncSession, project_id: UUID, now: datetime, before: int) -> list[Today]:
-    """Today since midnight (UTC), and the same hours of each of the days ``before``; the oldest first, today last."""
+    """Today since midnight (UTC), and the same hours of each of the days ``before``, from the first visit of all on: a
+    day without visits counts, one before there could be any does not. The oldest first, today last."""
     midnight = datetime.combine(now.astimezone(UTC).date(), time(), UTC)
-    first = midnight - timedelta(days=before)
+    first, so_far = midnight - timedelta(days=before), now - midnight
     days_since = func.date_part("epoch", Session.closed_at - first) / DAY_SECONDS
     rows = await tx.execute(
         select(
@@ -197,14 +198,17 @@ async def so_far_by_day(tx: AsyncSession, project_id: UUID, now: datetime, befor
             Session.closed_at >= first,
             Session.closed_at < now,
             Session.reason.is_not(None),
-            days_since - func.floor(days_since) < (now - midnight) / timedelta(days=1),
+            days_since - func.floor(days_since) < so_far / timedelta(days=1),
         )
         .group_by(text("1, 2, 3, 4"))
     )
     days: list[list[Any]] = [[] for _ in range(before + 1)]
     for day, *rest in rows:
         days[int(day)].append(rest)
-    return [_total(one) for one in days]
+    closed = (Session.project_id == project_id, Session.closed_at < now, Session.reason.is_not(None))
+    began = await tx.scalar(select(func.min(Session.closed_at)).where(*closed)) or now
+    unknown = min(before, max(0, (began - first - so_far) // timedelta(days=1) + 1))
+    return [_total(one) for one in days[unknown:]]
 
 
 def _total(rows: Any) -> Today:

@@ -33,6 +33,8 @@ from insights.vocabulary.shares import percent
 DAYS_BEFORE: Final = 7
 MOST_PATTERNS: Final = 5
 MOST_REASONS: Final = 5
+MANY: Final = 10
+"""Usual visits from which on tenths tell nothing."""
 LEAST_VISITS: Final = 5
 """Fewer with a reason are called neither more nor less than usual."""
 
@@ -113,7 +115,7 @@ class HomePages(PageGroup):
             needs=needs,
             elsewhere=elsewhere,
             days_before=DAYS_BEFORE,
-            usual=any(day.sessions for day in before),
+            usual=bool(before),
             late=today.late,
         )
 
@@ -121,10 +123,12 @@ class HomePages(PageGroup):
 def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
     since = first_day(now, 1)
     whole = ReportQuery(both=True, since=since, until=now)
-    usual = [day for day in before if day.sessions]
-    count = len(usual)
-    visits = sum(day.sessions for day in usual)
-    bought = sum(day.bought for day in usual)
+    count = len(before)
+    visits = sum(day.sessions for day in before)
+    bought = sum(day.bought for day in before)
+
+    def mean(of: float) -> str:
+        return f"{of:,.1f}" if 0 < of < MANY else f"{of:,.0f}"
 
     def share(part: int, of: int) -> str:
         return percent(part / of, 1) if of else "–"
@@ -143,12 +147,12 @@ def _numbers(today: Today, before: list[Today], now: datetime) -> list[Number]:
     carts = ReportQuery(kind=Kind.ABANDONED, since=since, until=now, left_cart=True)
     orders = ReportQuery(kind=Kind.CONVERTED, since=since, until=now)
     return [
-        Number("Visits", f"{today.sessions:,}", f"{visits / count:,.0f}" if count else "", whole.link()),
+        Number("Visits", f"{today.sessions:,}", mean(visits / count) if count else "", whole.link()),
         Number("Bought", share(today.bought, today.sessions), share(bought, visits) if count else "", orders.link()),
         Number(
             "Left in carts",
             in_carts([today], 1) or "nothing",
-            (in_carts(usual, count) or "nothing") if count else "",
+            (in_carts(before, count) or "nothing") if count else "",
             carts.link(),
         ),
     ]

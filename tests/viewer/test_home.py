@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, select, update
 
 from adapters.postgres.engine import Database
 from flows.models import Conversion, Delivery
@@ -69,6 +69,26 @@ async def test_today_stands_beside_the_same_hours_of_the_days_before(database: D
     assert f"<b>{len(today):,}</b>" in page and f"usually {usual / 7:,.0f}" in page
     bought = sum(row["kind"] == "converted" for row in today)
     assert f"<b>{100 * bought / len(today):.1f} %</b>" in page
+
+
+async def test_days_without_visits_are_among_the_usual_ones_and_those_before_the_first_visit_are_not(
+    database: Database, shop: Shop
+) -> None:
+    weeks = past.Weeks(shop.project_id)
+    weeks.page("/", rate=1)
+    await weeks.shifted(NOW - past.NOW).store(database)
+    midnight, day = NOW.replace(hour=0, minute=0, second=0), timedelta(days=1)
+    visits = 0
+    async with database.transaction(shop.project_id) as tx:
+        await tx.execute(delete(Session).where(Session.closed_at < midnight - 6 * day))
+        for ago in (2, 3, 5):
+            since = midnight - ago * day
+            await tx.execute(delete(Session).where(Session.closed_at >= since, Session.closed_at < since + day))
+        for ago in (1, 4, 6):
+            in_time = (Session.closed_at >= midnight - ago * day, Session.closed_at < NOW - ago * day)
+            visits += await tx.scalar(select(func.count()).where(*in_time)) or 0
+    assert 0 < visits < 60
+    assert f"usually {visits / 6:.1f}" in await shop.see("/")
 
 
 async def test_on_the_first_day_nothing_is_called_usual(database: Database, shop: Shop) -> None:
