@@ -21,6 +21,9 @@ ASK_AGAIN: Final = 1.0
 CLOCKS_APART: Final = 10.0
 """Seconds from which on a machine's clock is wrong, and not the answer late: a lease lasts a minute."""
 NO_TABLE, NOT_ALLOWED = "42P01", "42501"
+_LOOK: Final = text(
+    "SELECT version_num, clock_timestamp(), current_setting('transaction_read_only') = 'on' FROM alembic_version"
+)
 
 
 class Readiness:
@@ -81,9 +84,10 @@ class Readiness:
         ours = self._revisions[-1]
         try:
             async with asyncio.timeout(ANSWER_WITHIN), self._database.transaction(None) as tx:
-                asked = await tx.execute(text("SELECT version_num, clock_timestamp() FROM alembic_version"))
+                asked = await tx.execute(_LOOK)
                 row = asked.one_or_none()
                 found = None if row is None else row[0]
+                read_only = row is not None and row[2]
                 self._ahead = 0.0 if row is None else (self._clock() - row[1]).total_seconds()
                 self._follow(timedelta(seconds=self._ahead if abs(self._ahead) >= CLOCKS_APART else 0))
         except DBAPIError as error:
@@ -91,14 +95,14 @@ class Readiness:
             if getattr(error.orig, "sqlstate", None) not in (NO_TABLE, NOT_ALLOWED):
                 log.warning("database_not_reached", error=first_line(error.orig or error))
                 return "the database cannot be reached"
-            found = None
+            found, read_only = None, False
         except TimeoutError:
             return "the database does not answer in time"
         except (SQLAlchemyError, OSError):
             return "the database cannot be reached"
         self.other_schema = found != ours
         if found == ours:
-            return None
+            return "the database takes no writes: it is a standby, or set to read only" if read_only else None
         if found is None or found in self._revisions:
             return f"starting: the schema is older than this code ({ours}); run `whyleft migrate`"
         return f"the schema ({found}) is newer than this code ({ours}); start the version that it belongs to"

@@ -15,7 +15,7 @@ import psycopg
 
 from adapters.postgres.engine import DatabaseUrls, connect_options, conninfo
 from adapters.postgres.exchange import Exchange, Statement
-from adapters.postgres.faults import DISK_FULL
+from adapters.postgres.faults import DISK_FULL, takes_nothing
 
 TENANT: Final = "SELECT set_config('whyleft.project_id', %(project)s, true)"
 
@@ -36,6 +36,11 @@ class NoRoomLeft(PipeBroken):
     """The server's disk is full. Nothing was committed."""
 
     sqlstate = DISK_FULL
+
+
+class NotTaken(PipeBroken):
+    """The server takes nothing as it is: it is a standby, its schema is another, a right is missing. Nothing was
+    committed."""
 
 
 class StatementRefused(Exception):
@@ -68,7 +73,7 @@ class Pipe:
         """Commits ``statements`` together, with row-level security showing only ``project_id``.
 
         Returns the first row of each, None where there is none. Raises PipeBroken (ServerAway where it did not even
-        begin, NoRoomLeft), AlreadyStored, StatementRefused.
+        begin, NoRoomLeft, NotTaken), AlreadyStored, StatementRefused.
         """
         async with self._turn:
             return await self._run(project_id, statements)
@@ -92,7 +97,7 @@ class Pipe:
             raise AlreadyStored(type(error).__name__) from error
         except psycopg.Error as error:
             await self._drop()
-            raise StatementRefused(type(error).__name__) from error
+            raise (NotTaken if takes_nothing(error) else StatementRefused)(type(error).__name__) from error
         except BaseException:
             # Cut off half-way: what is left in the connection belongs to nobody.
             await self._drop()

@@ -7,11 +7,11 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 import structlog
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from adapters.postgres.engine import Database
-from adapters.postgres.faults import is_duplicate
-from adapters.postgres.pipe import AlreadyStored, NoRoomLeft, ServerAway, StatementRefused
+from adapters.postgres.faults import is_duplicate, takes_nothing
+from adapters.postgres.pipe import AlreadyStored, NoRoomLeft, NotTaken, ServerAway, StatementRefused
 from adapters.postgres.pipes import Pipes
 from insights.events.aftermath import has_aftermath, write_aftermath
 from insights.events.entry import Entry
@@ -64,7 +64,8 @@ class Writing:
     async def write(self, entries: Sequence[Entry]) -> News:
         """Commits entries of one project together. Returns what of them is new.
 
-        Raises CUT_OFF when the database cannot be reached; StatementRefused and DBAPIError when it will not have them.
+        Raises CUT_OFF when the database cannot be reached or takes nothing; StatementRefused and DBAPIError when it
+        refuses these.
         """
         if self.away:
             raise ServerAway("known to be")
@@ -103,9 +104,11 @@ class Writing:
         await self._pipes.run(project_id, [])
         try:
             news, affected = await self._commit_with_aftermath(project_id, entries, flush)
-        except IntegrityError as error:
+        except DBAPIError as error:
             if is_duplicate(error):
                 raise AlreadyStored(type(error).__name__) from error
+            if takes_nothing(error):
+                raise NotTaken(type(error.orig).__name__) from error
             raise
         self._counted(news)
         if affected:

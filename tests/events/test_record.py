@@ -228,6 +228,30 @@ async def test_a_full_disk_is_named_and_goes_by(
     assert await stored(database, project_id) == 1
 
 
+@pytest.mark.parametrize("state", ["read_only_sql_transaction", "insufficient_privilege", "undefined_column"])
+async def test_a_server_that_takes_nothing_costs_no_event(
+    recorder: Recorder, database: Database, database_urls: DatabaseUrls, project_id: UUID, state: str
+) -> None:
+    """A standby, a right that is missing, another schema: no fault of the batch, which is to be sent again."""
+    name = f"nothing_{project_id.hex}"
+    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner), autocommit=True) as owner:
+        await owner.execute(
+            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$BEGIN RAISE EXCEPTION USING ERRCODE = '{state}'; END$$"
+        )
+        await owner.execute(
+            f"CREATE TRIGGER {name} BEFORE INSERT ON session FOR EACH ROW"
+            f" WHEN (NEW.project_id = '{project_id}') EXECUTE FUNCTION {name}()"
+        )
+        try:
+            for types in (["clicked"], ["purchased"]):
+                with pytest.raises(Unavailable, match="Nothing was stored"):
+                    await recorder.record(visit(project_id, types, order_id="o-5"))
+        finally:
+            await owner.execute(f"DROP FUNCTION {name} CASCADE")
+    assert await recorder.record(visit(project_id, ["clicked"])) == 1
+
+
 async def test_an_acknowledged_batch_is_on_the_disk_of_a_server_that_syncs(database: Database) -> None:
     async with database.transaction(None) as tx:
         connection = await tx.connection()

@@ -97,6 +97,16 @@ async def test_a_database_that_is_not_there_is_said() -> None:
     ]
 
 
+async def test_a_server_that_takes_no_writes_is_not_ready(database_urls: DatabaseUrls) -> None:
+    """As a standby does, or a server that its provider set to read only for want of room."""
+    reads = "options=-c%20default_transaction_read_only%3Don"
+    app = f"{database_urls.app}{'&' if '?' in database_urls.app else '?'}{reads}"
+    database = Database(DatabaseUrls(owner=database_urls.owner, app=app))
+    said = await Readiness(database, REVISIONS).missing()
+    assert said == "the database takes no writes: it is a standby, or set to read only"
+    await database.close()
+
+
 async def test_a_pool_without_a_free_connection_is_not_ready_and_does_not_hang(database_urls: DatabaseUrls) -> None:
     database = Database(database_urls, pool_size=1)
     async with database.transaction(None) as one, database.transaction(None) as other:
