@@ -47,6 +47,9 @@ class Exchange:
     ``prepares``: the server keeps a plan of each text that it was ever asked. So texts must be few.
     """
 
+    _all_came: asyncio.Future[None]
+    """Done once the server has said all that it was asked for."""
+
     def __init__(self, connection: psycopg.AsyncConnection[Any], *, prepares: bool) -> None:
         self._server = connection.pgconn
         self._server.enter_pipeline_mode()
@@ -55,6 +58,7 @@ class Exchange:
         self._prepares = prepares
         self._prepared: dict[_Plan, bytes] = {}
         self._names = count()
+        self._came: list[PGresult] = []
 
     async def run(self, statements: Sequence[Statement]) -> list[tuple[Any, ...] | None]:
         """Commits ``statements`` together; returns the first row of each, None where there is none.
@@ -110,43 +114,46 @@ class Exchange:
         """One of each thing that was asked since the last time, once the server has said all of them."""
         loop = asyncio.get_running_loop()
         descriptor = self._server.socket
-        done: asyncio.Future[None] = loop.create_future()
-        results: list[PGresult] = []
-
-        def read() -> None:
-            try:
-                if not self._more(results):
-                    # Of a socket that was cut off with something unread uvloop tells once, and much may be left to
-                    # take: it is asked anew.
-                    loop.remove_reader(descriptor)
-                    loop.add_reader(descriptor, read)
-                elif not done.done():
-                    done.set_result(None)
-            except psycopg.Error as error:
-                loop.remove_reader(descriptor)
-                if not done.done():
-                    done.set_exception(error)
-
-        def write() -> None:
-            try:
-                if not self._server.flush():
-                    loop.remove_writer(descriptor)
-            except psycopg.Error as error:
-                loop.remove_writer(descriptor)
-                if not done.done():
-                    done.set_exception(error)
-
+        self._came, self._all_came = [], loop.create_future()
         if self._server.flush():
-            loop.add_writer(descriptor, write)
-        loop.add_reader(descriptor, read)
+            loop.add_writer(descriptor, self._write)
+        loop.add_reader(descriptor, self._read)
         try:
-            await done
+            await self._all_came
         finally:
             loop.remove_reader(descriptor)
             loop.remove_writer(descriptor)
-        return results
+        return self._came
 
-    def _more(self, results: list[PGresult]) -> bool:
+    # Methods and no functions within ``_results``: one that has itself called again refers to itself, and what it holds
+    # (the answers) stays until the garbage collector comes, which stops all requests for milliseconds.
+    def _read(self) -> None:
+        loop, descriptor = asyncio.get_running_loop(), self._server.socket
+        try:
+            if not self._more():
+                # Of a socket that was cut off with something unread uvloop tells once, and much may be left to take: it
+                # is asked anew.
+                loop.remove_reader(descriptor)
+                loop.add_reader(descriptor, self._read)
+            elif not self._all_came.done():
+                self._all_came.set_result(None)
+        except psycopg.Error as error:
+            loop.remove_reader(descriptor)
+            self._failed(error)
+
+    def _write(self) -> None:
+        try:
+            if not self._server.flush():
+                asyncio.get_running_loop().remove_writer(self._server.socket)
+        except psycopg.Error as error:
+            asyncio.get_running_loop().remove_writer(self._server.socket)
+            self._failed(error)
+
+    def _failed(self, error: psycopg.Error) -> None:
+        if not self._all_came.done():
+            self._all_came.set_exception(error)
+
+    def _more(self) -> bool:
         """Takes what has come; returns whether that was all of it. Raises OperationalError when no more can come."""
         self._server.consume_input()
         while not self._server.is_busy():
@@ -158,7 +165,7 @@ class Exchange:
             elif result.status == ExecStatus.PIPELINE_SYNC:
                 return True
             else:
-                results.append(result)
+                self._came.append(result)
         return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 
@@ -84,3 +85,16 @@ def test_what_is_cut_off_while_the_server_has_not_read_all_of_it_ends(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
+
+
+async def test_what_is_over_leaves_nothing_that_the_garbage_collector_must_look_for(exchange: Exchange) -> None:
+    ask: Statement = ("SELECT %(text)s", {"text": "kettle"})
+    await exchange.run([ask])
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(50):
+            await exchange.run([ask])
+        assert gc.collect() < 50
+    finally:
+        gc.enable()
