@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, Text, cast, exists, false, func, or_, select
@@ -48,7 +47,7 @@ async def standing(
     return stored_policy(row[0], row[1]), bool(row[2])
 
 
-def devices_of(known: Mapping[str, Any], visitor_id: UUID) -> tuple[UUID, list[UUID]]:
+def devices_of(known: Mapping[str, object], visitor_id: UUID) -> tuple[UUID, list[UUID]]:
     """Who the visitor is as a person, and all their devices, as the facts say; alone where they say nothing."""
     person, devices = lookup(known, "person.id"), lookup(known, "person.devices")
     return (
@@ -83,7 +82,7 @@ async def over_a_cap(
     action: str,
     channel: str,
     recipient: str | None,
-    known: Mapping[str, Any],
+    known: Mapping[str, object],
     now: datetime,
 ) -> Full | None:
     """The cap that keeps this message back. Until the transaction ends no other message to the person is counted: of

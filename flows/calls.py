@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -39,7 +38,7 @@ async def start_by_call(
     visitor_id: UUID,
     *,
     key: str,
-    data: Mapping[str, Any],
+    data: Mapping[str, object],
     now: datetime,
     knowledge: Knowledge,
     scene: Scene,

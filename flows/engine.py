@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -106,7 +106,7 @@ def advance(
     flow: FlowDefinition,
     position: Position,
     occurrence: Occurrence,
-    facts: Mapping[str, Any],
+    facts: Mapping[str, object],
     now: datetime,
     judge: Judge = knows_nothing,
     who: Traveller = SOMEBODY,
@@ -158,7 +158,7 @@ def advance(
     return Advance(position, Finish("loop"), tuple(passed))
 
 
-def _begin(step: Wait, facts: Mapping[str, Any], now: datetime, who: Traveller) -> WaitUntil:
+def _begin(step: Wait, facts: Mapping[str, object], now: datetime, who: Traveller) -> WaitUntil:
     due_at = now + (step.for_ or timedelta(0))
     if step.at is not None:
         weekdays = [WEEKDAYS.index(day) for day in step.at.weekdays]

@@ -186,7 +186,9 @@ async def _way(due: _Due, composed: Composed) -> _Way | Skip:
     )
 
 
-async def _forbidden(due: _Due, way: _Way, known: Mapping[str, Any], *, needs_consent: bool) -> Skip | Postpone | None:
+async def _forbidden(
+    due: _Due, way: _Way, known: Mapping[str, object], *, needs_consent: bool
+) -> Skip | Postpone | None:
     """What consent, the suppression list, quiet hours and caps say against it; None: nothing."""
     if needs_consent and lookup(known, f"consent.{way.word}") is not True:
         return Skip("no_consent", f"The visitor has not agreed to messages by {way.word}.")
@@ -198,7 +200,7 @@ async def _forbidden(due: _Due, way: _Way, known: Mapping[str, Any], *, needs_co
     return await _bounded(due, way, policy, known) if needs_consent else None
 
 
-async def _bounded(due: _Due, way: _Way, policy: ProjectPolicy, known: Mapping[str, Any]) -> Skip | Postpone | None:
+async def _bounded(due: _Due, way: _Way, policy: ProjectPolicy, known: Mapping[str, object]) -> Skip | Postpone | None:
     """What quiet hours and caps say to a message; None: nothing against it."""
     settings = due.flow.settings
     there = zone(lookup(known, "visitor.time_zone"))
@@ -225,7 +227,7 @@ async def _bounded(due: _Due, way: _Way, policy: ProjectPolicy, known: Mapping[s
     return Skip("capped", f"They got {held_by.words()} already.")
 
 
-async def _flow_holds_out(due: _Due, known: Mapping[str, Any]) -> bool:
+async def _flow_holds_out(due: _Due, known: Mapping[str, object]) -> bool:
     flow, run = due.flow, due.run
     if flow.settings.holdout <= 0:
         return False

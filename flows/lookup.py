@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def lookup(facts: Mapping[str, Any], path: str) -> Any:
+def lookup(facts: Mapping[str, object], path: str) -> Any:
     """What stands at a dotted path, or None."""
     value: Any = facts
     for part in path.split("."):

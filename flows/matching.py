@@ -65,7 +65,7 @@ def condition_of(rule: Trigger) -> Condition | None:
     return All(tuple(asked)) if len(asked) > 1 else next(iter(asked), None)
 
 
-def is_event(kind: str, name: str | None, props: Mapping[str, Scalar], facts: Mapping[str, Any]) -> bool:
+def is_event(kind: str, name: str | None, props: Mapping[str, Scalar], facts: Mapping[str, object]) -> bool:
     """Whether an event, told as {"type", "props"}, is of a type, of a name of your own, and has these props."""
     had = facts.get("props")
     held: Mapping[str, Any] = had if isinstance(had, Mapping) else {}

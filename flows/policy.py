@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -102,7 +102,7 @@ def before(
     return {channel: due, "": due}
 
 
-def stored_policy(caps: Any, quiet_hours: Any) -> ProjectPolicy:
+def stored_policy(caps: object, quiet_hours: object) -> ProjectPolicy:
     """The policy of a project's row; without one there are no bounds."""
     return ProjectPolicy.model_validate({"caps": caps or [], "quiet_hours": quiet_hours})
 

@@ -166,7 +166,7 @@ class Knowledge(Protocol):
         project_id: UUID,
         visitor_id: UUID,
         wanted: Iterable[Condition],
-        trigger: Mapping[str, Any],
+        trigger: Mapping[str, object],
         now: datetime,
     ) -> conditions.Facts:
         """The facts for evaluating ``wanted`` now; ``trigger`` is the facts stored with the run."""

@@ -15,11 +15,11 @@ class SettingInvalid(ValueError):
     """A setting's text cannot be read; the message names it and says what it takes."""
 
 
-def _setting(default: Any, sentence: str, *, secret: bool = False) -> Any:
+def _setting(default: object, sentence: str, *, secret: bool = False) -> Any:
     return field(default=default, metadata={"sentence": sentence, "secret": secret})
 
 
-def _secret(default: Any, sentence: str) -> Any:
+def _secret(default: object, sentence: str) -> Any:
     return _setting(default, sentence, secret=True)
 
 
@@ -236,7 +236,7 @@ def _from_file(name: str, path: str) -> str:
         raise SettingInvalid(f"{name}: {path} cannot be read ({type(error).__name__}).") from None
 
 
-def _read(name: str, text: str, default: Any) -> Any:
+def _read(name: str, text: str, default: object) -> Any:
     if isinstance(default, bool):
         if text.lower() in ("1", "yes", "true", "on"):
             return True

@@ -11,7 +11,7 @@ from adapters.channels.line import Answer, Request, json_request
 def graphql(
     url: str,
     document: str,
-    variables: Mapping[str, Any],
+    variables: Mapping[str, object],
     headers: Mapping[str, str],
     *,
     harmless: bool = False,

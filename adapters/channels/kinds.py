@@ -72,7 +72,7 @@ KINDS: Final[Mapping[str, type[AnyChannel]]] = {kind.kind: kind for kind in _ALL
 
 
 def open_channel(
-    kind: str, settings: Mapping[str, Any], credentials: Mapping[str, Any], line: Line, *, id: UUID | None = None
+    kind: str, settings: Mapping[str, object], credentials: Mapping[str, object], line: Line, *, id: UUID | None = None
 ) -> Channel:
     """A channel made of its row. Raises ChannelMisconfigured, naming the field."""
     found = kind_of(kind)
@@ -86,7 +86,7 @@ def kind_of(kind: str) -> type[AnyChannel]:
     return KINDS[kind]
 
 
-def read_settings(kind: type[AnyChannel], given: Mapping[str, Any]) -> ChannelSettings:
+def read_settings(kind: type[AnyChannel], given: Mapping[str, object]) -> ChannelSettings:
     """Settings as the kind has them. Raises FormRefused."""
     try:
         return kind.settings_model.model_validate(dict(given))
@@ -94,7 +94,7 @@ def read_settings(kind: type[AnyChannel], given: Mapping[str, Any]) -> ChannelSe
         raise _refused("settings", error, kind.settings_model) from None
 
 
-def read_credentials(kind: type[AnyChannel], given: Mapping[str, Any]) -> ChannelCredentials:
+def read_credentials(kind: type[AnyChannel], given: Mapping[str, object]) -> ChannelCredentials:
     """Credentials as the kind has them. Raises FormRefused, which never repeats what was given."""
     try:
         return kind.credentials_model.model_validate(dict(given))

@@ -41,7 +41,7 @@ class Request:
 
 
 def json_request(
-    method: str, url: str, body: Any, *, headers: Mapping[str, str] | None = None, harmless: bool = False
+    method: str, url: str, body: object, *, headers: Mapping[str, str] | None = None, harmless: bool = False
 ) -> Request:
     """A request with a JSON body. Raises ValueError or TypeError for what JSON cannot say."""
     content = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
@@ -125,7 +125,7 @@ class Line:
     async def _once(self, request: Request) -> Answer | Broken:
         left = False
 
-        async def watch(name: str, info: Mapping[str, Any]) -> None:
+        async def watch(name: str, info: Mapping[str, object]) -> None:
             nonlocal left
             # The first byte of the request may be on its way from here on.
             left = left or name.endswith("send_request_headers.started")

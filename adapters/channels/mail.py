@@ -15,7 +15,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import parseaddr
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 MOST_ADDRESS: Final = 254
@@ -74,7 +74,7 @@ def message_id(key: str, sender: str) -> str:
     return f"<{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}@{sender.rpartition('@')[2]}>"
 
 
-def build(key: str, recipient: str | None, content: Mapping[str, Any], *, sender: Address, at: datetime) -> Mail:
+def build(key: str, recipient: str | None, content: Mapping[str, object], *, sender: Address, at: datetime) -> Mail:
     """The mail for ``content`` {subject, text, html?, from?, reply_to?, unsubscribe_url?}. Raises MailInvalid."""
     if not recipient:
         raise MailInvalid("There is no recipient.")
@@ -103,7 +103,7 @@ def build(key: str, recipient: str | None, content: Mapping[str, Any], *, sender
     return Mail(identifier, author.addr_spec, to, _unsubscribe_headers(content) + raw)
 
 
-def _unsubscribe_headers(content: Mapping[str, Any]) -> bytes:
+def _unsubscribe_headers(content: Mapping[str, object]) -> bytes:
     if not content.get("unsubscribe_url"):
         return b""
     link = _text(content, "unsubscribe_url", MOST_LINK)
@@ -113,7 +113,7 @@ def _unsubscribe_headers(content: Mapping[str, Any]) -> bytes:
     return f"List-Unsubscribe: <{link}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n".encode("ascii")
 
 
-def _text(content: Mapping[str, Any], name: str, most: int) -> str:
+def _text(content: Mapping[str, object], name: str, most: int) -> str:
     value = content.get(name)
     if not isinstance(value, str):
         raise MailInvalid(f"The mail's {name} is missing.")

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
 from adapters.channels.contract import Accepted, Rejected, Result, Retry, Unknown
 from adapters.channels.line import Answer
@@ -83,7 +83,7 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
     return min(max(until - now, timedelta()), LONGEST_PAUSE)
 
 
-def _words(found: Any, depth: int = 0) -> str:
+def _words(found: object, depth: int = 0) -> str:
     if depth > 3:
         return ""
     if isinstance(found, str):

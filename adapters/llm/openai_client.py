@@ -192,11 +192,11 @@ def first_request(model: str, prompt: Prompt, schema: type[BaseModel]) -> dict[s
     }
 
 
-def _tokens(completion: Any) -> Usage:
+def _tokens(completion: object) -> Usage:
     """What the server says it took. One that says nothing, or nonsense, is believed to have taken nothing."""
     usage = getattr(completion, "usage", None)
 
-    def count(name: str, of: Any = usage) -> int:
+    def count(name: str, of: object = usage) -> int:
         value = getattr(of, name, None)
         return value if isinstance(value, int) and 0 <= value < 10**9 else 0
 
@@ -234,7 +234,7 @@ def _response_format(schema: type[BaseModel]) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": json_schema}
 
 
-def _compact(schema: Any, *, names: bool = False) -> Any:
+def _compact(schema: object, *, names: bool = False) -> Any:
     """``schema`` without titles and descriptions, which cost tokens and say nothing. ``names``: keys are properties."""
     if isinstance(schema, list):
         return [_compact(item) for item in schema]

@@ -87,7 +87,7 @@ class Exchange:
             raise refused
         return rows
 
-    def _send(self, sql: str, values: Mapping[str, Any]) -> tuple[_Plan, bytes] | None:
+    def _send(self, sql: str, values: Mapping[str, object]) -> tuple[_Plan, bytes] | None:
         """Returns what is being prepared for it, and its name there, if that is not there yet."""
         text, names = _numbered(sql)
         parameters = self._values.dump_sequence([values[name] for name in names], [PyFormat.AUTO] * len(names))

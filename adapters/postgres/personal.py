@@ -102,11 +102,11 @@ class Ring:
             found = dict(self._ciphers).get(name)
         return found
 
-    def seal_json(self, value: Any, nth: int = 0) -> Any:
+    def seal_json(self, value: object, nth: int = 0) -> Any:
         """A JSON value as a sealed JSON string; empty ones as they are, for there is nothing to hide."""
         return self.seal(json.dumps(value, sort_keys=True), nth) if value and self._ciphers else value
 
-    def open_json(self, value: Any) -> Any:
+    def open_json(self, value: object) -> Any:
         """What ``seal_json`` was given. Raises KeyUnknown."""
         return json.loads(self.open(value)) if isinstance(value, str) and value.startswith(PREFIX) else value
 
@@ -169,7 +169,7 @@ class PersonalText(TypeDecorator[str]):
 
     comparator_factory = Comparator
 
-    def lookups(self, texts: Iterable[Any]) -> list[Any]:
+    def lookups(self, texts: Iterable[object]) -> list[Any]:
         """Every form in which one of these texts may be stored."""
         ways: list[int | None] = [-1, None] if self.fixed else [*range(VARIANTS), None]
         forms = [PersonalText(fixed=self.fixed, addresses=self.addresses, nth=way) for way in ways]
@@ -195,11 +195,11 @@ class PersonalJson(TypeDecorator[Any]):
         super().__init__()
         self.holding = holding
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: object, dialect: Dialect) -> Any:
         spared = self.holding is not None and not (isinstance(value, dict) and self.holding in value)
         return value if spared else _of(dialect).seal_json(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+    def process_result_value(self, value: object, dialect: Dialect) -> Any:
         return _of(dialect).open_json(value)
 
 

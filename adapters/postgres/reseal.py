@@ -121,11 +121,11 @@ def _bound(key: Key) -> dict[str, Any]:
     return {f"key{nth}": value for nth, value in enumerate(key)}
 
 
-def _fixed(kind: Any) -> bool:
+def _fixed(kind: object) -> bool:
     return isinstance(kind, PersonalText) and kind.fixed
 
 
-def _spared(kind: Any, column: str) -> str:
+def _spared(kind: object, column: str) -> str:
     if isinstance(kind, PersonalJson):
         # What need not be sealed is an object still; what was is a text.
         holding = (
@@ -137,7 +137,7 @@ def _spared(kind: Any, column: str) -> str:
     return f"AND \"{column}\" !~ '{_UUIDS}'" if _fixed(kind) else ""
 
 
-async def _replace(tx: AsyncSession, project_id: UUID, table: Table, column: str, key: Key, old: Any) -> None:
+async def _replace(tx: AsyncSession, project_id: UUID, table: Table, column: str, key: Key, old: object) -> None:
     kind: Any = table.c[column].type
     opened = kind.process_result_value(old, tx.get_bind().dialect)
     keys = ", ".join(f'"{name}"' for name in _key(table))
@@ -158,7 +158,7 @@ async def _replace(tx: AsyncSession, project_id: UUID, table: Table, column: str
         await tx.execute(table.delete().where(*where))
 
 
-def _is(column: str, kind: Any, old: Any) -> Any:
+def _is(column: str, kind: object, old: object) -> Any:
     if isinstance(kind, PersonalJson):
         return text(f'"{column}" = CAST(:old AS jsonb)').bindparams(old=json.dumps(old))
     return text(f'"{column}" = :old').bindparams(old=old)

@@ -42,12 +42,12 @@ _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _KINDS: Final = ("all", "any", "not", "field")
 
 
-def read(document: Any) -> Condition:
+def read(document: object) -> Condition:
     """The condition that a JSON document stands for. Raises ConditionInvalid with every fault and its pointer."""
     return read_with_origins(document)[0]
 
 
-def read_with_origins(document: Any) -> tuple[Condition, dict[str, str]]:
+def read_with_origins(document: object) -> tuple[Condition, dict[str, str]]:
     """``read``, and for each node of the condition (its pointer) the pointer it has in ``document``.
 
     They differ below a group of one part, which is read as that part.
@@ -97,7 +97,7 @@ def write_value(value: Value) -> Any:
             return {"clock": value.isoformat("minutes")}
 
 
-def is_field_name(name: Any) -> bool:
+def is_field_name(name: object) -> bool:
     """Whether a field may be called that: words of small letters joined by dots, not a word of the language."""
     if not isinstance(name, str) or len(name) > LONGEST_NAME or name in RESERVED:
         return False
@@ -114,7 +114,7 @@ class _Reader:
         if len(self.faults) < MOST_FAULTS:
             self.faults.append(Fault(pointer, problem, fix))
 
-    def condition(self, document: Any, pointer: str, own: str, depth: int) -> Condition | None:
+    def condition(self, document: object, pointer: str, own: str, depth: int) -> Condition | None:
         """``pointer``: where this stands in the document; ``own``: where it will stand in the condition."""
         self.origins[own] = pointer
         if depth > MOST_DEPTH:
@@ -137,7 +137,7 @@ class _Reader:
             return None if part is None else Not(part)
         return self.group(kind, document[kind], f"{pointer}/{kind}", own, depth)
 
-    def group(self, kind: str, documents: Any, pointer: str, own: str, depth: int) -> Condition | None:
+    def group(self, kind: str, documents: object, pointer: str, own: str, depth: int) -> Condition | None:
         if not isinstance(documents, list) or not documents:
             self.fault(pointer, "is not a list of conditions", "write a list of two or more conditions")
             return None
@@ -189,14 +189,14 @@ class _Reader:
             self.fault(pointer, shown, did_you_mean(str(word), [op.value for op in Op]))
             return None
 
-    def values(self, documents: Any, pointer: str, *, most: int, least: int) -> tuple[Value, ...]:
+    def values(self, documents: object, pointer: str, *, most: int, least: int) -> tuple[Value, ...]:
         if not isinstance(documents, list) or not least <= len(documents) <= most:
             self.fault(pointer, "is not a list that fits", f"write a list of {least} to {most} values")
             return ()
         found = [self.value(one, f"{pointer}/{index}") for index, one in enumerate(documents)]
         return tuple(value for value in found if value is not None)
 
-    def value(self, document: Any, pointer: str) -> Value | None:
+    def value(self, document: object, pointer: str) -> Value | None:
         value = document if isinstance(document, bool | int | float | str) else self.special(document)
         if value is None:
             self.fault(
@@ -210,7 +210,7 @@ class _Reader:
             return None
         return value
 
-    def special(self, document: Any) -> Value | None:
+    def special(self, document: object) -> Value | None:
         if not isinstance(document, dict):
             return None
         read_one = _SPECIALS.get(frozenset(document))

@@ -247,12 +247,12 @@ def _amount(op: Op, wanted: Money, read: Callable[[S], Any]) -> Callable[[S], Tr
     return judged
 
 
-def _judge(op: Op, wanted: Any) -> Callable[[Any], bool]:
+def _judge(op: Op, wanted: object) -> Callable[[Any], bool]:
     """What decides over a known value. Texts are compared without regard to capital letters."""
     return _OF_TEXT[op](wanted) if op in _OF_TEXT and _about_text(wanted) else _OF_ANY[op](wanted)
 
 
-def _about_text(wanted: Any) -> bool:
+def _about_text(wanted: object) -> bool:
     return isinstance(wanted[0] if isinstance(wanted, tuple) and wanted else wanted, str)
 
 

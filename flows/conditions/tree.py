@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
 MOST_DEPTH: Final = 12
 """Levels of all, any and not. Everything that walks a tree may recurse this deep."""
@@ -115,7 +115,7 @@ def nodes_of(condition: Condition, pointer: str = "") -> Iterator[tuple[str, Con
             yield from nodes_of(part, f"{pointer}/not")
 
 
-def misfit(value: Any) -> str | None:
+def misfit(value: object) -> str | None:
     """Why a value cannot stand in a condition, whatever field it is compared with; None when it can."""
     match value:
         case bool():

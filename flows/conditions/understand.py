@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from flows.conditions.document import read_with_origins
 from flows.conditions.faults import ConditionInvalid
@@ -14,7 +13,7 @@ from flows.conditions.typecheck import type_faults
 from flows.errors import Fault
 
 
-def understand(written: Any, fields: Fields | None = None, place: str | None = None) -> Condition:
+def understand(written: object, fields: Fields | None = None, place: str | None = None) -> Condition:
     """The condition that a text (str) or the JSON form (anything else) stands for.
 
     With ``fields`` it is checked against them, and for ``place`` if one is given. Raises ConditionInvalid with

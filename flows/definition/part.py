@@ -16,7 +16,7 @@ PLACE: Final = "flow"
 LONGEST: Final = timedelta(days=365)
 
 
-def _written(value: Any) -> Condition:
+def _written(value: object) -> Condition:
     return value if isinstance(value, Check | All | AnyOf | Not) else understand(value)
 
 

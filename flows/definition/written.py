@@ -11,13 +11,13 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, StrictBool
 
 
-def _is_a_number(value: Any) -> Any:
+def _is_a_number(value: object) -> Any:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError("write a number alone, such as 5, without quotes")
     return value
 
 
-def _says_its_unit(value: Any) -> Any:
+def _says_its_unit(value: object) -> Any:
     if isinstance(value, bool | int | float):
         raise ValueError('write a duration such as "PT1H" (an hour) or "P2D" (two days)')
     return value

@@ -259,7 +259,7 @@ def _ga4(text: str) -> list[Happening | str]:
     return _translated(ga4.translate, message, {name: value for name, value in who.items() if value})
 
 
-def _params(said: Any) -> dict[str, Any]:
+def _params(said: object) -> dict[str, Any]:
     """BigQuery's list of {key, value: {string_value, …}} as one object; numbers in texts become numbers."""
     found: dict[str, Any] = {}
     for one in said if isinstance(said, list) else []:
@@ -277,7 +277,7 @@ def _item(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _translated(
-    translate: Callable[[Any, Envelope], list[Translated]], message: dict[str, Any], context: Any
+    translate: Callable[[Any, Envelope], list[Translated]], message: dict[str, Any], context: object
 ) -> list[Happening | str]:
     if (problem := unstorable(message) or unstorable(context)) is not None:
         raise _Unreadable(problem)

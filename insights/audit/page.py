@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -28,7 +28,7 @@ STEPS: Final = {
 _WIDTH: Final = 480
 
 
-def page(found: Mapping[str, Any]) -> str:
+def page(found: Mapping[str, object]) -> str:
     """The page of ``report.document``. Every text in it was written by strangers and is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

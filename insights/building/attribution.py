@@ -134,7 +134,7 @@ def _put_down_goals(
         messages.converted += bool(theirs)
 
 
-def _goal(definition: Mapping[str, Any]) -> _Success | None:
+def _goal(definition: Mapping[str, object]) -> _Success | None:
     """What counts as a conversion of a version; None for one that cannot be read any more."""
     try:
         success = FlowDefinition.model_validate(definition).settings.success

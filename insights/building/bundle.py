@@ -31,7 +31,7 @@ async def bundle(tx: AsyncSession, project_id: UUID, built: BuiltFlow) -> dict[s
     return {"format": FORMAT, "version": VERSION, "flow": built.definition, "messages": messages}
 
 
-def flow_in(document: Any) -> dict[str, Any]:
+def flow_in(document: object) -> dict[str, Any]:
     """The definition in such a file, or in a bare definition. Raises Refused."""
     if isinstance(document, dict) and document.get("format") == FORMAT:
         if document.get("version") != VERSION:
@@ -49,7 +49,7 @@ def flow_in(document: Any) -> dict[str, Any]:
 
 
 async def read_in(
-    tx: AsyncSession, project_id: UUID, document: Any, definition: dict[str, Any], now: datetime
+    tx: AsyncSession, project_id: UUID, document: object, definition: dict[str, Any], now: datetime
 ) -> BuiltFlow:
     """A new draft of ``definition``, and drafts of the messages in the file that this project has none of. Raises
     Refused, InUse."""
@@ -60,7 +60,7 @@ async def read_in(
     return await drafts.create(tx, project_id, definition, now)
 
 
-def _messages_in(document: Any) -> dict[str, dict[str, Any]]:
+def _messages_in(document: object) -> dict[str, dict[str, Any]]:
     given = document.get("messages", {}) if isinstance(document, dict) and document.get("format") == FORMAT else {}
     if not isinstance(given, dict) or len(given) > MOST_MESSAGES:
         raise Refused(f"messages: must be an object of at most {MOST_MESSAGES} messages by name.", field="messages")

@@ -36,7 +36,7 @@ class Difference:
         return not (self.added or self.removed or self.changed or self.around)
 
 
-def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Difference:
+def difference(before: Mapping[str, object], after: Mapping[str, object]) -> Difference:
     """What leads from one definition to another, both in their JSON form."""
     old, new = _mapping(before.get("steps")), _mapping(after.get("steps"))
     changed = {
@@ -52,7 +52,7 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> Differenc
     )
 
 
-def _changes(before: Any, after: Any, pointer: str) -> Iterator[Change]:
+def _changes(before: object, after: object, pointer: str) -> Iterator[Change]:
     if before == after:
         return
     if pointer.endswith("/when"):
@@ -74,11 +74,11 @@ def _changes(before: Any, after: Any, pointer: str) -> Iterator[Change]:
         yield Change("changed", pointer, before, after)
 
 
-def _told(pointer: str, value: Any) -> Any:
+def _told(pointer: str, value: object) -> Any:
     return _words(value) if pointer.endswith("/when") else value
 
 
-def _words(condition: Any) -> Any:
+def _words(condition: object) -> Any:
     if condition is None or isinstance(condition, str):
         return condition
     try:
@@ -87,9 +87,9 @@ def _words(condition: Any) -> Any:
         return condition
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _without(definition: Mapping[str, Any]) -> dict[str, Any]:
+def _without(definition: Mapping[str, object]) -> dict[str, Any]:
     return {key: value for key, value in definition.items() if key != "steps"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -24,7 +23,7 @@ from insights.recovery.publish import faults_of, publish_flow
 
 
 async def check(
-    tx: AsyncSession, project_id: UUID, document: Any, keep_days: int
+    tx: AsyncSession, project_id: UUID, document: object, keep_days: int
 ) -> tuple[FlowDefinition | None, list[Fault]]:
     """The flow that a document stands for if it is fit to be published, and all that is wrong with it otherwise.
 

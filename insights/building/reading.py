@@ -28,7 +28,7 @@ class Reading:
     doubtful: frozenset[str] = frozenset()
 
 
-def read(document: Any) -> Reading:
+def read(document: object) -> Reading:
     """The flow that a JSON document stands for, or all that cannot be read in it."""
     if not isinstance(document, dict):
         return Reading(None, [Fault("", "is not a flow", "write an object with name, trigger, start and steps")])
@@ -42,7 +42,7 @@ def read(document: Any) -> Reading:
 
 
 def _as_far_as_readable(
-    document: Mapping[str, Any], faults: Sequence[Fault]
+    document: Mapping[str, object], faults: Sequence[Fault]
 ) -> tuple[FlowDefinition | None, frozenset[str]]:
     """The rest of a flow, with what cannot be read left out or replaced, so that it can be looked at as well."""
     broken = [fault.pointer.split("/")[1:] for fault in faults]

@@ -147,7 +147,7 @@ class _Checked:
     credentials: dict[str, Any] = field(repr=False)
 
 
-def _checked(kind: str, settings: Mapping[str, Any], credentials: Mapping[str, Any]) -> _Checked:
+def _checked(kind: str, settings: Mapping[str, object], credentials: Mapping[str, object]) -> _Checked:
     try:
         of = kind_of(kind)
         # As the form has them: what it fills in by itself (a key that is made here) stays the same from now on.
@@ -160,7 +160,7 @@ def _checked(kind: str, settings: Mapping[str, Any], credentials: Mapping[str, A
         raise Refused(in_words(error), field=str(error).partition(":")[0]) from None
 
 
-def _check_given_anew(stored: Mapping[str, Any], given: Mapping[str, Any], leads_to: str) -> None:
+def _check_given_anew(stored: Mapping[str, object], given: Mapping[str, object], leads_to: str) -> None:
     """Raises Refused if stored credentials would go to somebody whom they were not given for."""
     if kept := sorted(name for name, value in stored.items() if value and name not in given):
         raise Refused(
@@ -170,9 +170,9 @@ def _check_given_anew(stored: Mapping[str, Any], given: Mapping[str, Any], leads
         )
 
 
-def _partial(kind: str, given: Mapping[str, Any]) -> bool:
+def _partial(kind: str, given: Mapping[str, object]) -> bool:
     return not set(KINDS[kind].credentials_model.model_fields) <= set(given) if kind in KINDS else True
 
 
-def _sealed(sealer: Sealer, credentials: Mapping[str, Any], project_id: UUID, channel_id: UUID) -> bytes:
+def _sealed(sealer: Sealer, credentials: Mapping[str, object], project_id: UUID, channel_id: UUID) -> bytes:
     return sealer.seal(json.dumps(dict(credentials)), SEALED_FOR, project_id, channel_id)

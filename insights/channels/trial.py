@@ -65,7 +65,7 @@ async def send_test(
     name: str,
     to: str | None,
     now: datetime,
-    content: Mapping[str, Any] | None = None,
+    content: Mapping[str, object] | None = None,
 ) -> Trial:
     """Sends a test through the project's channel ``name``, or the server's own of that word, whether it is enabled or
     not. ``content`` takes the place of the sample. Raises NotFound, Refused."""
@@ -94,7 +94,7 @@ async def send_through(
     channel: Channel,
     name: str,
     to: str | None,
-    content: Mapping[str, Any],
+    content: Mapping[str, object],
     now: datetime,
 ) -> Trial:
     """Sends ``content`` to ``to`` through a channel that goes by ``name``, under a key of its own. It counts nowhere

@@ -228,7 +228,7 @@ class _Answered(Classifier):
         self.__dict__.update(classifier.__dict__)
         self._book = _Here(answers)
 
-    async def _ask(self, *_: Any) -> Classified:
+    async def _ask(self, *_: object) -> Classified:
         # The visit changed between two looks at it.
         raise SessionStillOpen("Events came in for this session. It can be asked about again later.")
 

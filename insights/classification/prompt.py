@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -156,7 +156,7 @@ def _details(event: TimelineEvent, withheld: frozenset[str]) -> str:
     return " ".join(f"{name}={_value(value)}" for name, value in kept.items())
 
 
-def _value(value: Any) -> str:
+def _value(value: object) -> str:
     if isinstance(value, str):
         return value if _PLAIN.fullmatch(value) else _quoted(value)
     return msgspec.json.encode(value).decode()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import typer
@@ -71,7 +72,7 @@ def backfill(
 
 
 class _Backfill:
-    def __init__(self, database: Database, settings: Settings, project_id: Any) -> None:
+    def __init__(self, database: Database, settings: Settings, project_id: UUID) -> None:
         self._database = database
         self._project_id = project_id
         _, self._classifiers = classifiers_of(settings, database)

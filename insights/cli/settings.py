@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -27,6 +26,6 @@ def settings() -> None:
             screen.print(Padding(field.metadata["sentence"], (0, 0, 0, 4)))
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     """A value as it is set in the environment."""
     return ("no", "yes")[value] if isinstance(value, bool) else str(value)

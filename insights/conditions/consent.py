@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 ADS: Final = "ads"
 """Asked for by name: who agreed to be written to has not agreed that others learn of them."""
 
 
-def consents(consent: Mapping[str, Any], channel: str) -> bool:
+def consents(consent: Mapping[str, object], channel: str) -> bool:
     """Whether marketing was agreed to, for this channel too where channels were named. Silence is a no."""
     if consent.get("marketing") is not True:
         return False

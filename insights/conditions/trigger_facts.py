@@ -23,18 +23,18 @@ OF_A_TRIGGER: Final = frozenset(
 """Fields that a trigger answers alone: what it does not know of them is unknown, whatever came later."""
 
 
-def known_of_trigger(facts: Mapping[str, Any]) -> dict[Asked, Known]:
+def known_of_trigger(facts: Mapping[str, object]) -> dict[Asked, Known]:
     """The fields that a trigger's facts hold. Money is in minor units there, times are ISO 8601."""
     return {(name, ()): value for name, value in _values(facts) if value is not None}
 
 
-def answered_by_trigger(facts: Mapping[str, Any], name: str) -> bool:
+def answered_by_trigger(facts: Mapping[str, object], name: str) -> bool:
     """Whether a field speaks of the visit that started the run, when these are its facts."""
     group = name.partition(".")[0]
     return name in OF_A_TRIGGER and group in facts
 
 
-def _values(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _values(facts: Mapping[str, object]) -> Iterator[tuple[str, Any]]:
     insight, cart, error = _part(facts, "insight"), _part(facts, "cart"), _part(facts, "error")
     for name in ("kind", "reason"):
         yield f"insight.{name}", insight.get(name)
@@ -48,7 +48,7 @@ def _values(facts: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield f"error.{name}", error.get(name)
 
 
-def _part(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(facts: Mapping[str, object], name: str) -> Mapping[str, Any]:
     part = facts.get(name)
     return part if isinstance(part, Mapping) else {}
 

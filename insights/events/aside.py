@@ -6,7 +6,7 @@ It brings nobody to the shop. A session that holds nothing else is no visit: it 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from insights.events.dialects.names import TABS
 from insights.vocabulary.events import AFTERWARDS
@@ -15,7 +15,7 @@ OF_AN_ORDER: Final = ("purchased", "identified", "consent_changed", *sorted(AFTE
 """What is said of an order, and beside it of whoever placed it."""
 
 
-def is_aside(tab: str, type: str, props: Mapping[str, Any]) -> bool:
+def is_aside(tab: str, type: str, props: Mapping[str, object]) -> bool:
     """Whether an event of this tab is none of a visit."""
     if tab not in TABS:
         return False

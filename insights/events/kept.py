@@ -121,7 +121,7 @@ def _identification(props: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def without_addresses(value: Any) -> Any:
+def without_addresses(value: object) -> Any:
     """A value of JSON whose texts have ``[email]`` where e-mail addresses stood."""
     if isinstance(value, str):
         return _ADDRESS.sub(EMAIL, value) if "@" in value or "%40" in value else value

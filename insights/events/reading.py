@@ -112,7 +112,7 @@ def _read_apart(body: bytes, limits: Limits, received_ms: int) -> Reading:
     return Reading(batch, rejected, skew, behind)
 
 
-def read_event(item: Any, limits: Limits) -> WireEvent:
+def read_event(item: object, limits: Limits) -> WireEvent:
     """One event out of parsed JSON. Raises EventRefused."""
     check_values(item, "", 0)
     if len(json.dumps(item, ensure_ascii=False).encode()) > limits.event_bytes:
@@ -131,7 +131,7 @@ def read_again(raw: bytes, limits: Limits, skew_ms: int, received_ms: int) -> Wi
         return f"event: is not JSON: {error}"
 
 
-def event_or_reason(item: Any, limits: Limits, skew_ms: int, received_ms: int) -> WireEvent | str:
+def event_or_reason(item: object, limits: Limits, skew_ms: int, received_ms: int) -> WireEvent | str:
     """An event out of parsed JSON with its time corrected, or why it is refused."""
     try:
         event = read_event(item, limits)

@@ -6,7 +6,6 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -86,7 +85,7 @@ async def replay_one(
     project_id: UUID,
     rejected_id: UUID,
     limits: Limits,
-    corrected: Any = None,
+    corrected: object = None,
 ) -> Replayed:
     """Tries one again, in the words of ``corrected`` if given. Whoever asks for one vouches for it.
 

@@ -65,7 +65,7 @@ def is_claimed(visitor_id: UUID, proof: Proof) -> bool:
     return proof.mode is Mode.REQUIRED and visitor_id.version == _FOLLOWS
 
 
-def _proved(props: Mapping[str, Any], signatures: object, proof: Proof) -> tuple[dict[str, Any], dict[str, str]]:
+def _proved(props: Mapping[str, object], signatures: object, proof: Proof) -> tuple[dict[str, Any], dict[str, str]]:
     thought = verdicts(props, signatures, proof)
     left = {name: value for name, value in believed(props, thought, proof).items() if name not in (SIGNATURES, PROOF)}
     return (left | {PROOF: thought} if thought else left), thought

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 MAX_DEPTH = 16
 MAX_INTEGER = 2**63
 
@@ -12,7 +10,7 @@ class EventRefused(Exception):
     """This event cannot be accepted; the text names the field."""
 
 
-def unstorable(value: Any) -> str | None:
+def unstorable(value: object) -> str | None:
     """Why a value of parsed JSON cannot be kept, naming the field: NUL, half a character, NaN, too deep; else None."""
     try:
         check_values(value, "", 0)
@@ -21,7 +19,7 @@ def unstorable(value: Any) -> str | None:
     return None
 
 
-def check_values(value: Any, path: str, depth: int) -> None:
+def check_values(value: object, path: str, depth: int) -> None:
     """Refuses what PostgreSQL or JSON cannot hold: NUL, half a surrogate pair, NaN, infinity, numbers past a double.
 
     ``path``: what the value is called; ``depth``: how deep it lies. Raises EventRefused.
@@ -49,7 +47,7 @@ def check_values(value: Any, path: str, depth: int) -> None:
         raise EventRefused(f"{path}: is too large a number")
 
 
-def unfit(value: Any, levels: int) -> str | None:
+def unfit(value: object, levels: int) -> str | None:
     """Why a value cannot be kept: too deep to be read again, or a number past what a double holds."""
     if isinstance(value, int):
         return None if abs(value) <= MAX_INTEGER else "is too large a number"

@@ -57,7 +57,7 @@ def told_in(traits: object) -> Told | None:
     return None
 
 
-def without_subscription(traits: Mapping[str, Any]) -> dict[str, Any]:
+def without_subscription(traits: Mapping[str, object]) -> dict[str, Any]:
     """Traits as they are kept with the visitor: an address to push to is no trait of a person."""
     return {name: value for name, value in traits.items() if name not in TRAITS}
 
@@ -95,7 +95,7 @@ async def write_subscriptions(tx: AsyncSession, project_id: UUID, said: Iterable
         )
 
 
-def _of_browser(found: Mapping[str, Any]) -> Told | None:
+def _of_browser(found: Mapping[str, object]) -> Told | None:
     endpoint, keys = found.get("endpoint"), found.get("keys")
     if not isinstance(endpoint, str) or len(endpoint) > MOST_ADDRESS or not isinstance(keys, Mapping):
         return None

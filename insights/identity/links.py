@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from insights.identity import names
@@ -65,7 +65,7 @@ def visitor_node(visitor_id: UUID) -> Node:
 
 
 def links_said(
-    visitor_id: UUID, props: Mapping[str, Any], *, at: datetime, event_id: UUID, session_id: UUID | None
+    visitor_id: UUID, props: Mapping[str, object], *, at: datetime, event_id: UUID, session_id: UUID | None
 ) -> list[Link]:
     """The links in one identification: ``user_id``, ``email`` and ``phone`` of ``props``; what names nobody is left
     out. ``previous_id`` says that the customer went by that id before (an alias)."""

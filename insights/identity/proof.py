@@ -58,7 +58,7 @@ def sign(secret: bytes, kind: str, name: str) -> str:
     return hmac.digest(secret, f"{kind}:{name}".encode(), "sha256").hex()
 
 
-def verdicts(said: Mapping[str, Any], signatures: object, proof: Proof) -> dict[str, str]:
+def verdicts(said: Mapping[str, object], signatures: object, proof: Proof) -> dict[str, str]:
     """What is to be thought of each name in ``said``; nothing of what names nobody ("guest"), and nothing where the
     project does not ask."""
     if proof.mode is Mode.OFF:
@@ -77,7 +77,7 @@ def _verdict(kind: str, name: str, given: object, proof: Proof) -> Verdict:
     return Verdict.SIGNED if any(fits) else Verdict.WRONG
 
 
-def believed(said: Mapping[str, Any], thought: Mapping[str, str], proof: Proof) -> dict[str, Any]:
+def believed(said: Mapping[str, object], thought: Mapping[str, str], proof: Proof) -> dict[str, Any]:
     """``said`` without the names that are not believed."""
     if proof.mode is not Mode.REQUIRED:
         return dict(said)

@@ -23,7 +23,7 @@ WINDOW: Final = timedelta(days=14)
 
 
 async def challenge(
-    tx: AsyncSession, project_id: UUID, name: str, settings: Mapping[str, Any], now: datetime
+    tx: AsyncSession, project_id: UUID, name: str, settings: Mapping[str, object], now: datetime
 ) -> Policy:
     """A new challenger. Raises Refused for settings that make no policy, Conflict when the name is taken."""
     checked(settings)
@@ -39,7 +39,7 @@ async def challenge(
     return made
 
 
-def checked(settings: Mapping[str, Any]) -> Settings:
+def checked(settings: Mapping[str, object]) -> Settings:
     """The settings of a policy. Raises Refused naming what is wrong."""
     try:
         made = Settings.of(settings)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import floor, isfinite, log10
-from typing import Any, Final
+from typing import Final
 
 from insights.decisions.outcomes import Outcome
 from insights.vocabulary.actions import LiveAction
@@ -120,7 +120,7 @@ def reward_of(
     )
 
 
-def refund_of(props: Mapping[str, Any], event_id: str) -> GivenBack | None:
+def refund_of(props: Mapping[str, object], event_id: str) -> GivenBack | None:
     """The refund that a ``refunded`` event tells of; None when it names no order."""
     order = props.get("order_id")
     if not isinstance(order, str) or not order:

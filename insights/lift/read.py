@@ -208,7 +208,7 @@ async def read_people(
     return Read(Question(begin, end, now, horizon, share, detect, currency), unit, rows, orders, refunds, percents)
 
 
-async def _in_parts(tx: AsyncSession, query: TextClause, values: Mapping[str, Any]) -> AsyncIterator[Any]:
+async def _in_parts(tx: AsyncSession, query: TextClause, values: Mapping[str, object]) -> AsyncIterator[Any]:
     """The rows of a query, read so that visitors are answered in between."""
     async for part in (await tx.stream(query, values)).partitions(AT_ONCE):
         for row in part:

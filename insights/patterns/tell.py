@@ -151,7 +151,7 @@ def facts_of(row: Pattern) -> Facts:
     )
 
 
-def material(facts: Facts, language: str, actions: tuple[AggregateAction, ...], params: Mapping[str, Any]) -> str:
+def material(facts: Facts, language: str, actions: tuple[AggregateAction, ...], params: Mapping[str, object]) -> str:
     """The data of one pattern as JSON, one fact a line. Paths are redacted as in the questions about sessions."""
 
     def place(dimension: str, label: str) -> str:

@@ -21,7 +21,7 @@ NOBODY: Final = UUID(int=0)
 
 
 async def start_flows(
-    tx: AsyncSession, project_id: UUID, pattern: Mapping[str, Any], evidence: Evidence, now: datetime
+    tx: AsyncSession, project_id: UUID, pattern: Mapping[str, object], evidence: Evidence, now: datetime
 ) -> list[UUID]:
     """Starts the runs of a pattern's flows; the new ones. ``pattern``: the values of its row."""
     triggers = triggers_of(pattern, evidence, now)

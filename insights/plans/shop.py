@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -42,7 +42,7 @@ async def shop_of(tx: AsyncSession, project_id: UUID) -> Shop:
 
 
 async def change_shop(
-    tx: AsyncSession, project_id: UUID, values: Mapping[str, Any], now: datetime, version: int | None = None
+    tx: AsyncSession, project_id: UUID, values: Mapping[str, object], now: datetime, version: int | None = None
 ) -> Shop:
     """Changes what ``values`` name. ``version``: only if it is still that one, else Changed.
 

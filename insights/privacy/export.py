@@ -52,7 +52,7 @@ async def export_visitors(
     return {**found, "rejected_event": refused} if refused else found
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, bytes):

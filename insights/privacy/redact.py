@@ -92,7 +92,7 @@ _ESCAPED = re.compile(r"[^\s\"'<>]{0,512}%[0-9A-Fa-f]{2}[^\s\"'<>]{0,512}")
 _IDENTIFIER = re.compile(r"\d+|[0-9a-fA-F-]{16,}|(?=[\w~=+.-]*\d)[\w~=+.-]{20,}")
 
 
-def redact_props(type: str, props: Mapping[str, Any], withheld: frozenset[str] = frozenset()) -> dict[str, Any]:
+def redact_props(type: str, props: Mapping[str, object], withheld: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The props of this event that may leave: known fields of the known type, shortened, with people masked.
 
     ``withheld``: names of ``WITHHOLDABLE`` that stay in the house too.
@@ -109,7 +109,7 @@ def is_about_the_visitor(path: str) -> bool:
     return bool(_ABOUT_THE_VISITOR.search(path))
 
 
-def _allowed(type: str, props: Mapping[str, Any]) -> dict[str, Any]:
+def _allowed(type: str, props: Mapping[str, object]) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name in _PATHS.get(type, ()):
         if isinstance(value := props.get(name), str) and value:

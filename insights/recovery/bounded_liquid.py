@@ -124,14 +124,14 @@ class _Context(RenderContext):
 class _Range(RangeLiteral):
     """A range that is no longer than a loop may be: one that is gone through backwards is written out first."""
 
-    def _make_range(self, start: Any, stop: Any) -> range:
+    def _make_range(self, start: object, stop: object) -> range:
         made = super()._make_range(start, stop)
         if made.stop - made.start > MOST_RANGE:
             raise TooLong(f"a range of more than {MOST_RANGE:,} numbers", token=self.token)
         return made
 
 
-def _bounded_loop(node: Any) -> Any:
+def _bounded_loop(node: object) -> Any:
     loop = getattr(node, "expression", None)
     if isinstance(loop, LoopExpression) and type(loop.iterable) is RangeLiteral:
         loop.iterable = _Range(loop.iterable.token, loop.iterable.start, loop.iterable.stop)

@@ -62,11 +62,11 @@ def viewed_products(events: Iterable[TimelineEvent]) -> list[Item]:
     return list(reversed(seen.values()))[:MOST_VIEWED]
 
 
-def _product_id(props: Mapping[str, Any]) -> str:
+def _product_id(props: Mapping[str, object]) -> str:
     return unlinked(props.get("product_id"), 128)
 
 
-def _remember(known: dict[str, Item], props: Mapping[str, Any]) -> None:
+def _remember(known: dict[str, Item], props: Mapping[str, object]) -> None:
     if product_id := _product_id(props):
         known[product_id] = {
             "name": unlinked(props.get("name"), MOST_NAME),
@@ -75,7 +75,7 @@ def _remember(known: dict[str, Item], props: Mapping[str, Any]) -> None:
         }
 
 
-def _add(cart: dict[str, Item], known: Mapping[str, Item], props: Mapping[str, Any]) -> None:
+def _add(cart: dict[str, Item], known: Mapping[str, Item], props: Mapping[str, object]) -> None:
     product_id = _product_id(props)
     if not product_id:
         return
@@ -95,7 +95,7 @@ def _add(cart: dict[str, Item], known: Mapping[str, Item], props: Mapping[str, A
         del cart[product_id]
 
 
-def _remove(cart: dict[str, Item], props: Mapping[str, Any]) -> None:
+def _remove(cart: dict[str, Item], props: Mapping[str, object]) -> None:
     item = cart.get(_product_id(props))
     if item is None:
         return

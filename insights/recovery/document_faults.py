@@ -24,7 +24,7 @@ _PATTERNS: Final = {"^/": 'write a path such as "/cart"', "^[A-Z]{3}$": 'write t
 Loc = Sequence[int | str]
 
 
-def faults_of(error: ValidationError, document: Any, model: type[BaseModel], at: str = "") -> list[Fault]:
+def faults_of(error: ValidationError, document: object, model: type[BaseModel], at: str = "") -> list[Fault]:
     """Pydantic's errors as faults. ``document`` is what was validated, ``at`` the pointer at which it stands."""
     found: dict[tuple[str, str], Fault] = {}
     for one in error.errors(include_url=False):
@@ -71,7 +71,7 @@ def escaped(part: str) -> str:
     return part.replace("~", "~0").replace("/", "~1")
 
 
-def _fields_at(loc: Loc, document: Any, model: type[BaseModel]) -> dict[str, str]:
+def _fields_at(loc: Loc, document: object, model: type[BaseModel]) -> dict[str, str]:
     """The fields that there may be where ``loc`` ends, each with its sentence."""
     parent: Any = model
     for part in loc[:-1]:
@@ -85,7 +85,7 @@ def _fields_at(loc: Loc, document: Any, model: type[BaseModel]) -> dict[str, str
     }  # fmt: skip
 
 
-def _inside(parent: Any, part: int | str) -> Any:
+def _inside(parent: object, part: int | str) -> Any:
     if isinstance(parent, type) and issubclass(parent, BaseModel):
         for name, field in parent.model_fields.items():
             if part in (name, field.alias):
@@ -104,7 +104,7 @@ def _inside(parent: Any, part: int | str) -> Any:
     return arguments[-1] if arguments else None
 
 
-def _members(annotation: Any) -> list[Any]:
+def _members(annotation: object) -> list[Any]:
     """The members of a union, also of an annotated one."""
     inner = getattr(annotation, "__origin__", None)
     if hasattr(annotation, "__metadata__"):

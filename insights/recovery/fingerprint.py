@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from insights.recovery.plain import one_line, whole
@@ -44,13 +44,13 @@ _MESSAGE_PARTS: Final = (
 )
 
 
-def method_of(value: Any) -> str:
+def method_of(value: object) -> str:
     """An HTTP method in capitals; GET when ``value`` is none."""
     name = value.upper() if isinstance(value, str) else ""
     return name if _METHOD.fullmatch(name) else "GET"
 
 
-def path_shape(value: Any) -> str:
+def path_shape(value: object) -> str:
     """``/api/carts/8841/items?x=1`` → ``/api/carts/:id/items``: no host, no query, no ids; "/" for nothing."""
     if not isinstance(value, str):
         return "/"
@@ -65,7 +65,7 @@ def path_shape(value: Any) -> str:
     return one_line("/" + "/".join(shape), MOST_PATH)
 
 
-def message_shape(value: Any) -> str:
+def message_shape(value: object) -> str:
     """``No 'price' in 'Mug, 2 l' of item 17`` → ``No 'price' in <text> of item <n>``; "" when there is no message."""
     line = one_line(value, 500)
     for pattern, stand_in in _MESSAGE_PARTS:
@@ -73,7 +73,7 @@ def message_shape(value: Any) -> str:
     return one_line(line, 200)
 
 
-def source_shape(value: Any) -> str:
+def source_shape(value: object) -> str:
     """A script's path without its build hash: ``https://x/assets/app.3f9a2c1d.js`` → ``/assets/app.js``."""
     if not isinstance(value, str) or not value:
         return ""
@@ -84,7 +84,7 @@ def source_shape(value: Any) -> str:
     return path_shape(_BUILD_HASH.sub("", path))
 
 
-def stack_shape(value: Any) -> list[str] | None:
+def stack_shape(value: object) -> list[str] | None:
     """The first lines of a stack trace without query strings; None when there is none. Not part of a fingerprint."""
     if not isinstance(value, str):
         return None
@@ -92,12 +92,12 @@ def stack_shape(value: Any) -> list[str] | None:
     return [line for line in lines if line][:MOST_STACK_LINES] or None
 
 
-def request_fingerprint(method: Any, path: Any, status: Any) -> str:
+def request_fingerprint(method: object, path: object, status: object) -> str:
     """16 hex digits, the same for every failure of one endpoint with one status (0: no answer came)."""
     return _digest("request", method_of(method), path_shape(path), str(whole(status) or 0))
 
 
-def script_fingerprint(message: Any, source: Any) -> str:
+def script_fingerprint(message: object, source: object) -> str:
     """16 hex digits, the same for one script error whoever meets it."""
     return _digest("script", message_shape(message), source_shape(source))
 

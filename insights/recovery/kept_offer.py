@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -23,7 +23,7 @@ _ANY_TIME: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """A kept offer has no dates of its own that could lie in the past."""
 
 
-def offer_in(params: Mapping[str, Any], step_id: str, code: Mapping[str, str]) -> Entry:
+def offer_in(params: Mapping[str, object], step_id: str, code: Mapping[str, str]) -> Entry:
     """The offer as a catalogue entry; ``code``: {code, percent} of the discount that it gives. Raises
     msgspec.ValidationError."""
     given = {name: params[name] for name in _FIELDS if params.get(name) is not None}

@@ -20,7 +20,7 @@ MOST_ANSWERS: Final = 6
 MOST_NAME: Final = 80
 
 
-def things_of_cart(trigger: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+def things_of_cart(trigger: Mapping[str, object]) -> tuple[list[dict[str, Any]], str]:
     """The lines of the cart and its total ("" when it is not known, or not that of the lines shown)."""
     cart = _mapping(trigger.get("cart"))
     code = currency(cart.get("currency"))
@@ -30,12 +30,12 @@ def things_of_cart(trigger: Mapping[str, Any]) -> tuple[list[dict[str, Any]], st
     return lines[:MOST_THINGS], money(value, code) if value and lines else ""
 
 
-def things_seen(trigger: Mapping[str, Any]) -> list[dict[str, Any]]:
+def things_seen(trigger: Mapping[str, object]) -> list[dict[str, Any]]:
     """The products looked at, each with its price."""
     return [_line(item, currency(item.get("currency")), 1) for item in _items(trigger.get("products"))][:MOST_THINGS]
 
 
-def answers_of(params: Mapping[str, Any]) -> list[dict[str, str]]:
+def answers_of(params: Mapping[str, object]) -> list[dict[str, str]]:
     """The step's own question-and-answer pairs; what is none of that shape is left out."""
     given = params.get("answers")
     pairs = [
@@ -47,7 +47,7 @@ def answers_of(params: Mapping[str, Any]) -> list[dict[str, str]]:
 
 
 def way_back(
-    trigger: Mapping[str, Any], shop_url: str, allowed_origins: Sequence[str], medium: str = "email"
+    trigger: Mapping[str, object], shop_url: str, allowed_origins: Sequence[str], medium: str = "email"
 ) -> str | None:
     """Where the button leads: ``shop_url``, or without one the page they left, if it lies in the shop.
 
@@ -66,7 +66,7 @@ def way_back(
     return _tagged(left, reason, medium)
 
 
-def cart_link(link: str, pattern: Any, token: str, trigger: Mapping[str, Any]) -> str:
+def cart_link(link: str, pattern: object, token: str, trigger: Mapping[str, object]) -> str:
     """The way back to the cart as it was left: the step's own ``pattern`` with {items} and {token} filled in, or
     ``link`` with whyleft_cart=<token>, which the shop's page reads the cart with (GET /v1/carts/{token})."""
     if isinstance(pattern, str) and pattern.startswith(("http://", "https://")):
@@ -81,12 +81,12 @@ def cart_link(link: str, pattern: Any, token: str, trigger: Mapping[str, Any]) -
     return urlunsplit(parts._replace(query=urlencode(query)))
 
 
-def kept_values(trigger: Mapping[str, Any]) -> Kept:
+def kept_values(trigger: Mapping[str, object]) -> Kept:
     """What the visitor wrote into the fields that were to be kept; "" for any other."""
     return Kept({name: one_line(value, 200) for name, value in _mapping(trigger.get("form")).items()})
 
 
-def first_name(traits: Mapping[str, Any]) -> str:
+def first_name(traits: Mapping[str, object]) -> str:
     """The visitor's first name as the shop told it, "" where it did not."""
     for key in ("first_name", "firstName", "firstname"):
         if name := unlinked(traits.get(key), 60):
@@ -94,7 +94,7 @@ def first_name(traits: Mapping[str, Any]) -> str:
     return ""
 
 
-def reason_of(trigger: Mapping[str, Any]) -> str:
+def reason_of(trigger: Mapping[str, object]) -> str:
     """Why they left, "" where no insight started it."""
     return one_line(_mapping(trigger.get("insight")).get("reason"), 40)
 
@@ -105,7 +105,7 @@ def until(expires_at: datetime, zone: tzinfo) -> str:
     return f"{local:%A} {local.day} {local:%B, %H:%M} {local.tzname() or ''}".rstrip()
 
 
-def _line(item: Mapping[str, Any], code: str | None, quantity: int) -> dict[str, Any]:
+def _line(item: Mapping[str, object], code: str | None, quantity: int) -> dict[str, Any]:
     price = whole(item.get("price_minor"))
     name = unlinked(item.get("name"), MOST_NAME) or unlinked(item.get("product_id"), MOST_NAME)
     return {
@@ -116,12 +116,12 @@ def _line(item: Mapping[str, Any], code: str | None, quantity: int) -> dict[str,
     }
 
 
-def _items(value: Any) -> list[Mapping[str, Any]]:
+def _items(value: object) -> list[Mapping[str, Any]]:
     items = value if isinstance(value, list) else []
     return [item for item in items if isinstance(item, Mapping) and (item.get("name") or item.get("product_id"))]
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 

@@ -49,5 +49,5 @@ async def add_to_segment(tx: AsyncSession, request: SendRequest) -> Done | Skip:
     return Done(f"{'added to' if added else 'was already added to'} {name}")
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[Any]:
     return list(value) if isinstance(value, list) else []

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from liquid import BoundTemplate, DictLoader, StrictUndefined
 from liquid.exceptions import LiquidError
@@ -71,7 +71,7 @@ class MessageTemplates:
             self._parsed[key] = found
         return found
 
-    def render(self, content: MessageContent, locale: str | None, values: Mapping[str, Any]) -> Rendered:
+    def render(self, content: MessageContent, locale: str | None, values: Mapping[str, object]) -> Rendered:
         """The message for somebody who reads ``locale``. Raises MessageBroken."""
         name = content.locale_for(locale)
         words = content.locales[name]
@@ -88,7 +88,7 @@ class MessageTemplates:
             raise MessageBroken(f"cannot be rendered: {error}"[:300]) from error
         return Rendered(subject=subject, text=text, html=html)
 
-    def line(self, source: str, values: Mapping[str, Any]) -> str:
+    def line(self, source: str, values: Mapping[str, object]) -> str:
         """A short text that a step brings along, as plain text. Raises MessageBroken."""
         try:
             return self._say(source[:MOST_SOURCE], values).strip()
@@ -97,11 +97,11 @@ class MessageTemplates:
         except _OF_FILTERS as error:
             raise MessageBroken(f"cannot be rendered: {error}"[:300]) from error
 
-    def _say(self, source: str, values: Mapping[str, Any], *, html: bool = False) -> str:
+    def _say(self, source: str, values: Mapping[str, object], *, html: bool = False) -> str:
         return self.parse(source, html=html).render(**values) if source else ""
 
     def _html_of(
-        self, words: Words, kind: Format, locale: str, subject: str, preview: str, values: Mapping[str, Any]
+        self, words: Words, kind: Format, locale: str, subject: str, preview: str, values: Mapping[str, object]
     ) -> str:
         if not words.html:
             return ""
@@ -118,7 +118,7 @@ class MessageTemplates:
             **around,
         )
 
-    def _text_of(self, words: Words, kind: Format, html: str, values: Mapping[str, Any]) -> str:
+    def _text_of(self, words: Words, kind: Format, html: str, values: Mapping[str, object]) -> str:
         text = _GAP.sub("\n\n", self._say(words.text, values).strip())
         if not text:
             return text_of(html)

@@ -196,7 +196,7 @@ async def names_of_messages(tx: AsyncSession, project_id: UUID, shipped: Message
 
 
 def check_message(
-    document: Any, templates: MessageTemplates, patience: Patience | None = None
+    document: object, templates: MessageTemplates, patience: Patience | None = None
 ) -> tuple[MessageContent | None, list[Fault]]:
     """The message that a document stands for, None where it cannot be read, and everything wrong with it.
 
@@ -209,7 +209,7 @@ def check_message(
     return content, faults_of_message(content, templates, patience)
 
 
-def look_over(document: Any, templates: MessageTemplates) -> tuple[MessageContent | None, list[Fault], set[str]]:
+def look_over(document: object, templates: MessageTemplates) -> tuple[MessageContent | None, list[Fault], set[str]]:
     """As ``check_message``, with the parameters that a step must have to send it: none where it has faults."""
     content, faults = check_message(document, templates)
     return content, faults, needs_of_message(content, templates) if content is not None and not faults else set()

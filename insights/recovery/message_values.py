@@ -138,7 +138,7 @@ def _loops(nodes: Iterable[Node]) -> dict[str, list[list[Any]]]:
     return found
 
 
-def _look(segments: Sequence[Any], known: Mapping[str, Value]) -> tuple[str, str] | None:
+def _look(segments: Sequence[object], known: Mapping[str, Value]) -> tuple[str, str] | None:
     """The name that is not there, as it is written, and a fix; None for a value that is."""
     name = str(segments[0])
     value = known.get(name)

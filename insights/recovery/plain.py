@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, Final
+from typing import Final
 
 from insights.vocabulary.joiners import JOINERS, joins
 
@@ -24,7 +24,7 @@ _HOST_DOT = re.compile(rf"(?<=\w)[.。．｡](?=[^\W\d_][{JOINERS}]?[^\W\d_])")
 _END: Final = f" {JOINERS}"
 
 
-def one_line(value: Any, most: int) -> str:
+def one_line(value: object, most: int) -> str:
     """``value`` as one line of at most ``most`` characters; "" when it is no text or nothing is left of it."""
     if not isinstance(value, str):
         return ""
@@ -39,7 +39,7 @@ def one_line(value: Any, most: int) -> str:
     return line if len(line) <= most else line[: most - 1].rstrip(_END) + "…"
 
 
-def unlinked(value: Any, most: int) -> str:
+def unlinked(value: object, most: int) -> str:
     """``one_line`` with every address taken apart, so that no mail program makes a link of it."""
     line = one_line(value, most)
     if line.isascii() and "." not in line and ":/" not in line:
@@ -47,7 +47,7 @@ def unlinked(value: Any, most: int) -> str:
     return one_line(_HOST_DOT.sub(". ", _SCHEME.sub(" ", line)), most)
 
 
-def whole(value: Any) -> int | None:
+def whole(value: object) -> int | None:
     """``value`` when it is a count or an amount from 0 to 2^53, else None. 5.0 is 5."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -56,7 +56,7 @@ def whole(value: Any) -> int | None:
     return None
 
 
-def currency(value: Any) -> str | None:
+def currency(value: object) -> str | None:
     """``value`` when it looks like an ISO 4217 code, else None."""
     return value if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
 

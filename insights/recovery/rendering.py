@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -33,12 +33,12 @@ class Rendering:
         self._lines: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def message(
-        self, project_id: UUID, content: MessageContent, locale: str | None, values: Mapping[str, Any]
+        self, project_id: UUID, content: MessageContent, locale: str | None, values: Mapping[str, object]
     ) -> Rendered:
         """The message for somebody who reads ``locale``. Raises MessageBroken."""
         return await self.beside(project_id, self.templates.render, content, locale, values)
 
-    async def texts(self, project_id: UUID, sources: Sequence[str], values: Mapping[str, Any]) -> list[str]:
+    async def texts(self, project_id: UUID, sources: Sequence[str], values: Mapping[str, object]) -> list[str]:
         """The short texts of a step, each as plain text. Raises MessageBroken."""
         return await self.beside(project_id, lambda: [self.templates.line(source, values) for source in sources])
 

@@ -45,7 +45,7 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
 WAY_OUT: Final = " Reply STOP to end."
 
 
-def number_of(phone: str | None, params: Mapping[str, Any]) -> str | Skip:
+def number_of(phone: str | None, params: Mapping[str, object]) -> str | Skip:
     """The number to write to; ``region`` of ``params``: where a number without a country code is dialled."""
     if not phone:
         return Skip("no_address", "The visitor gave no phone number.")
@@ -56,7 +56,9 @@ def number_of(phone: str | None, params: Mapping[str, Any]) -> str | Skip:
         return Skip("no_address", f"What the visitor gave cannot be written to: {error}")
 
 
-async def sms_of(rendering: Rendering, request: SendRequest, number: str, values: Mapping[str, Any]) -> Composed | Skip:
+async def sms_of(
+    rendering: Rendering, request: SendRequest, number: str, values: Mapping[str, object]
+) -> Composed | Skip:
     """``params``: {"text": words} or {"message": name}, "region"?."""
     source = _words(request.params, "text", TEXTS)
     if isinstance(source, Skip):
@@ -74,7 +76,7 @@ async def sms_of(rendering: Rendering, request: SendRequest, number: str, values
 
 
 async def push_of(
-    tx: AsyncSession, rendering: Rendering, request: SendRequest, values: Mapping[str, Any]
+    tx: AsyncSession, rendering: Rendering, request: SendRequest, values: Mapping[str, object]
 ) -> Composed | Skip:
     """``params``: {"title", "body"} or {"message": name}, "url"?, "hours"?."""
     ways = await _ways(tx, request)
@@ -94,7 +96,7 @@ async def push_to(
     tx: AsyncSession,
     rendering: Rendering,
     request: SendRequest,
-    values: Mapping[str, Any],
+    values: Mapping[str, object],
     subscription: PushSubscription,
 ) -> Composed | Skip:
     """As ``push_of``, to this one subscription."""
@@ -106,7 +108,9 @@ async def push_to(
     return Composed(channel=PUSH, recipient=str(subscription.id), content=content, via=ways.get(subscription.kind))
 
 
-async def _push_content(rendering: Rendering, request: SendRequest, values: Mapping[str, Any]) -> dict[str, Any] | Skip:
+async def _push_content(
+    rendering: Rendering, request: SendRequest, values: Mapping[str, object]
+) -> dict[str, Any] | Skip:
     named = _words(request.params, "title", {name: title for name, (title, _) in TITLES.items()})
     if isinstance(named, Skip):
         return named
@@ -167,7 +171,7 @@ def told_of(found: PushSubscription) -> dict[str, Any]:
     return {"endpoint": found.address, "keys": {"p256dh": found.p256dh, "auth": found.auth}}
 
 
-def _words(params: Mapping[str, Any], field: str, texts: Mapping[str, str]) -> str | Skip:
+def _words(params: Mapping[str, object], field: str, texts: Mapping[str, str]) -> str | Skip:
     own, name = params.get(field), params.get("message")
     if isinstance(own, str) and own.strip():
         return own

@@ -32,7 +32,7 @@ async def discount(tx: AsyncSession, request: SendRequest) -> dict[str, Any] | S
     return await _code(tx, request, percent)
 
 
-def sample_code(params: Mapping[str, Any]) -> dict[str, Any]:
+def sample_code(params: Mapping[str, object]) -> dict[str, Any]:
     """What stands for the code of a step while none is issued."""
     given = (("percent", "discount_percent"), ("hours", "discount_hours"))
     return {**SAMPLE["code"], **{name: params[param] for name, param in given if params.get(param) is not None}}

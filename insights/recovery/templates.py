@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from liquid.exceptions import LiquidError
 
@@ -38,7 +37,7 @@ class Messages:
         """What a message says; None for one that does not come along."""
         return self._contents.get(name)
 
-    def render(self, name: str, values: Mapping[str, Any]) -> Rendered:
+    def render(self, name: str, values: Mapping[str, object]) -> Rendered:
         """The message ``name``; ``values`` hold at least shop and unsubscribe_url. Raises MessageBroken."""
         content = self._contents.get(name)
         if content is None:

@@ -14,7 +14,7 @@ from insights.recovery.plain import one_line, whole
 PRIORITIES: Final = ("low", "normal", "high")
 
 
-def dedupe_key(error: Mapping[str, Any], now: datetime) -> str:
+def dedupe_key(error: Mapping[str, object], now: datetime) -> str:
     """The same for every session that meets this error on one day (UTC)."""
     return f"{error['fingerprint']}:{now.astimezone(UTC):%Y-%m-%d}"
 
@@ -40,7 +40,7 @@ def ticket(trigger: Mapping[str, Any], *, public_url: str, priority: str = "norm
     }
 
 
-def title(error: Mapping[str, Any]) -> str:
+def title(error: Mapping[str, object]) -> str:
     """One line that names the error: ``POST /api/cart answers 500``."""
     if error.get("kind") == "request":
         status = error.get("status")
@@ -51,13 +51,13 @@ def title(error: Mapping[str, Any]) -> str:
     return one_line(message + where, 240)
 
 
-def _request(error: Mapping[str, Any]) -> dict[str, Any] | None:
+def _request(error: Mapping[str, object]) -> dict[str, Any] | None:
     if error.get("kind") != "request":
         return None
     return {"method": error.get("method"), "path": error.get("path"), "status": error.get("status")}
 
 
-def _script(error: Mapping[str, Any]) -> dict[str, Any] | None:
+def _script(error: Mapping[str, object]) -> dict[str, Any] | None:
     if error.get("kind") != "script":
         return None
     return {

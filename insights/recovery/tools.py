@@ -53,7 +53,7 @@ def retargeting(request: SendRequest, contact: Contact | None) -> Composed | Ski
     )
 
 
-def told_ads(request: SendRequest, who: Mapping[str, str], consent: Mapping[str, Any]) -> dict[str, Any]:
+def told_ads(request: SendRequest, who: Mapping[str, str], consent: Mapping[str, object]) -> dict[str, Any]:
     """What an ad platform is told of somebody: ``who`` they are to it, and what they agreed to."""
     params = request.params
     session, cart = _mapping(request.trigger, "session"), _mapping(request.trigger, "cart")
@@ -74,7 +74,7 @@ def told_ads(request: SendRequest, who: Mapping[str, str], consent: Mapping[str,
 
 
 async def crm(
-    rendering: Rendering, request: SendRequest, contact: Contact | None, values: Mapping[str, Any]
+    rendering: Rendering, request: SendRequest, contact: Contact | None, values: Mapping[str, object]
 ) -> Composed | Skip:
     """``params``: {"title", "body", "priority", "due_hours", "due_at"} of a task, or {"properties": {…}} of the
     contact. Texts are Liquid; ``values``: what they may use."""
@@ -182,15 +182,15 @@ def _who(contact: Contact | None) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def _mapping(facts: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(facts: Mapping[str, object], name: str) -> Mapping[str, Any]:
     found = facts.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
-def _text(params: Mapping[str, Any], name: str, otherwise: str) -> str:
+def _text(params: Mapping[str, object], name: str, otherwise: str) -> str:
     found = params.get(name)
     return found if isinstance(found, str) and found.strip() else otherwise
 
 
-def _listed(value: Any) -> list[str]:
+def _listed(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -34,7 +34,7 @@ class VisitorKnowledge:
         project_id: UUID,
         visitor_id: UUID,
         wanted: Iterable[Condition],
-        trigger: Mapping[str, Any],
+        trigger: Mapping[str, object],
         now: datetime,
     ) -> Facts:
         """The facts for evaluating ``wanted``. ``trigger``: the facts stored with a run, {} without one."""

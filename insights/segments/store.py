@@ -63,7 +63,7 @@ async def conditions_of_segments(tx: AsyncSession, project_id: UUID) -> dict[str
     return {name: stored(document) for name, document in rows}
 
 
-def stored(document: Mapping[str, Any] | None) -> Condition | None:
+def stored(document: Mapping[str, object] | None) -> Condition | None:
     """A condition as it was stored; it was checked then."""
     return understand(dict(document)) if document is not None else None
 

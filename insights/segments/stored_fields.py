@@ -30,29 +30,29 @@ class Said:
     ended_at: datetime
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _country(traits: Mapping[str, Any]) -> str | None:
+def _country(traits: Mapping[str, object]) -> str | None:
     address = traits.get("address")
     nested = address.get("country") if isinstance(address, dict) else None
     return _text(traits.get("country")) or _text(nested)
 
 
-def _trait(traits: Mapping[str, Any], args: tuple[Value, ...]) -> str | None:
+def _trait(traits: Mapping[str, object], args: tuple[Value, ...]) -> str | None:
     value = traits.get(str(args[0]))
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else _text(value)
 
 
-def _trait_number(traits: Mapping[str, Any], args: tuple[Value, ...]) -> float | None:
+def _trait_number(traits: Mapping[str, object], args: tuple[Value, ...]) -> float | None:
     value = traits.get(str(args[0]))
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def device_of(client: Mapping[str, Any]) -> str | None:
+def device_of(client: Mapping[str, object]) -> str | None:
     """phone, tablet or desktop, by the width of the window that a visit began in."""
     found = _VIEWPORT.fullmatch(str(client.get("viewport")))
     if found is None:

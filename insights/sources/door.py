@@ -121,14 +121,14 @@ class Door:
             key = (webhook.project_id, webhook.source_id, webhook.genuine.id)
             return await tx.get(WebhookReceipt, key) is not None
 
-    async def _take(self, webhook: _Webhook, document: Any) -> Heard:
+    async def _take(self, webhook: _Webhook, document: object) -> Heard:
         if webhook.provider in ("klaviyo", "braze"):
             return await self._suppress(webhook, document)
         if webhook.provider == "shopify" and webhook.genuine.topic in _PRIVACY:
             return await self._ask(webhook, document)
         return await self._report(webhook, document)
 
-    async def _report(self, webhook: _Webhook, document: Any) -> Heard:
+    async def _report(self, webhook: _Webhook, document: object) -> Heard:
         topic = webhook.genuine.topic
         if webhook.provider == "shopify":
             if topic not in shopify.TOPICS:
@@ -183,7 +183,7 @@ class Door:
         }
         return known | ({"session": str(first.session_id)} if first.session_id is not None else {})
 
-    async def _suppress(self, webhook: _Webhook, document: Any) -> Heard:
+    async def _suppress(self, webhook: _Webhook, document: object) -> Heard:
         found, others = opt_outs(webhook.provider, document)
         at = ms_to_datetime(webhook.received_ms)
         rows = {
@@ -201,7 +201,7 @@ class Door:
             await _receipt(tx, webhook)
         return Heard(ignored=others)
 
-    async def _ask(self, webhook: _Webhook, document: Any) -> Heard:
+    async def _ask(self, webhook: _Webhook, document: object) -> Heard:
         kind = _PRIVACY[webhook.genuine.topic]
         who = _asked(document) if kind != "erase_shop" else {}
         async with self._database.transaction(webhook.project_id) as tx:
@@ -243,7 +243,7 @@ async def _receipt(tx: AsyncSession, webhook: _Webhook) -> bool:
     return added is not None
 
 
-def _asked(document: Any) -> dict[str, Any]:
+def _asked(document: object) -> dict[str, Any]:
     """Who Shopify asks about. Raises Refused."""
     body = document if isinstance(document, dict) else {}
     customer = body.get("customer")

@@ -196,5 +196,5 @@ def _at(written: str | None) -> str:
     return f"{at:%Y-%m-%dT%H:%M:%S}".removesuffix(":00")
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     return "" if value is None else str(value)

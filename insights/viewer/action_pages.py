@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -175,7 +175,7 @@ def _look(request: Request, faces: list[Painted]) -> Painted:
     return next((face for face in faces if face.name == wanted), faces[0])
 
 
-def _said(value: Any) -> str:
+def _said(value: object) -> str:
     """A part of the content as text."""
     if isinstance(value, dict):
         return " · ".join(str(part) for name, part in value.items() if part and name not in ("href", "kind"))

@@ -77,7 +77,7 @@ def built_in(action: str) -> LiveOffer | None:
     return next((offer for offer in DEFAULT_CATALOGUE.offers if str(offer.action) == action), None)
 
 
-def _example(content: Mapping[str, Any], template: str, offer: LiveOffer) -> dict[str, Any]:
+def _example(content: Mapping[str, object], template: str, offer: LiveOffer) -> dict[str, Any]:
     words = EXAMPLES | {"percent": str(offer.incentive.percent) if offer.incentive is not None else "10"}
     filled: dict[str, Any] = dict(content)
     for part in ("title", "body", "thanks"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 from unicodedata import bidirectional
 from urllib.parse import urlsplit
 
@@ -49,7 +49,7 @@ def fields_of(event: TimelineEvent) -> tuple[tuple[str, str], ...]:
     return tuple((name, _shown(value)) for name, value in event.props.items())
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -53,7 +53,7 @@ class Tree:
     faults: tuple[Mapping[str, Any], ...] = field(default=())
 
 
-def tree_of(definition: Mapping[str, Any], faults: Sequence[Mapping[str, Any]] = ()) -> Tree:
+def tree_of(definition: Mapping[str, object], faults: Sequence[Mapping[str, object]] = ()) -> Tree:
     """The tree of a definition; ``faults`` as the API tells them, each at its JSON pointer."""
     steps = definition.get("steps")
     known: dict[str, Any] = dict(list(steps.items())[:MOST_STEPS]) if isinstance(steps, dict) else {}
@@ -113,7 +113,7 @@ class _Drawer:
         return tuple(nodes)
 
 
-def _ways(step: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+def _ways(step: Mapping[str, object]) -> list[tuple[str, str, Any]]:
     """(key, label, step) of each way on; none for a step that has one successor."""
     kind = step.get("do")
     if kind == "branch":
@@ -154,7 +154,7 @@ def step_words(step: Mapping[str, Any]) -> tuple[str, str]:
     return "Unfinished step", "choose what it does"
 
 
-def _wait_words(step: Mapping[str, Any]) -> tuple[str, str]:
+def _wait_words(step: Mapping[str, object]) -> tuple[str, str]:
     at, until, event = step.get("at"), step.get("until"), step.get("event")
     longest = duration_words(step.get("for"))
     if isinstance(until, dict):
@@ -169,7 +169,7 @@ def _wait_words(step: Mapping[str, Any]) -> tuple[str, str]:
     return f"Wait {longest or '…'}", ""
 
 
-def trigger_words(trigger: Any) -> tuple[str, str]:
+def trigger_words(trigger: object) -> tuple[str, str]:
     """What starts the flow, and the conditions on it."""
     if not isinstance(trigger, dict):
         return "Choose what starts it", ""
@@ -195,7 +195,7 @@ def trigger_words(trigger: Any) -> tuple[str, str]:
     return title, "; ".join(details)
 
 
-def condition_words(condition: Any) -> str:
+def condition_words(condition: object) -> str:
     """A condition as text, however it was written."""
     if isinstance(condition, str):
         return _short(condition, 200)
@@ -207,7 +207,7 @@ def condition_words(condition: Any) -> str:
     return ""
 
 
-def duration_words(value: Any) -> str:
+def duration_words(value: object) -> str:
     """An ISO 8601 duration in words: PT4H → 4 hours."""
     found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?", str(value or ""))
     if found is None or not any(found.groups()):
@@ -219,11 +219,11 @@ def duration_words(value: Any) -> str:
     return " ".join(parts)
 
 
-def _number(value: Any) -> float:
+def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
-def _short(value: Any, longest: int = 60) -> str:
+def _short(value: object, longest: int = 60) -> str:
     text = " ".join(str(value).split())
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

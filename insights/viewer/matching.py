@@ -202,6 +202,6 @@ def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
     return or_(*conditions)
 
 
-def _holds(column: Any, words: str) -> ColumnElement[bool]:
+def _holds(column: object, words: str) -> ColumnElement[bool]:
     # What ILIKE finds, in two thirds of its time: every row of a large shop is looked at.
     return func.strpos(func.lower(column), func.lower(words)) > 0

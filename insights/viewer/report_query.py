@@ -126,5 +126,5 @@ def _moment(text: str) -> datetime | None:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)

@@ -82,7 +82,7 @@ class SegmentPages(PageGroup):
         await self._api.asked(request, viewer, "DELETE", self._where(request), if_match=looked_at(form))
         return self._to(request, "/segments", done="removed")
 
-    async def _all(self, request: Request, viewer: Viewer, typed: Mapping[str, str], tried: Any = None) -> Response:
+    async def _all(self, request: Request, viewer: Viewer, typed: Mapping[str, str], tried: object = None) -> Response:
         found = (await self._api.asked(request, viewer, "GET", "/v1/segments"))["segments"]
         return self._page(
             request,
@@ -96,7 +96,7 @@ class SegmentPages(PageGroup):
         )
 
     def _one(
-        self, request: Request, viewer: Viewer, stored: dict[str, Any], typed: Mapping[str, str], tried: Any
+        self, request: Request, viewer: Viewer, stored: dict[str, Any], typed: Mapping[str, str], tried: object
     ) -> Response:
         as_stored = {"name": stored["name"], "description": stored["description"], "when": stored["text"] or ""}
         return self._page(
@@ -115,7 +115,7 @@ class SegmentPages(PageGroup):
     async def _stored(self, request: Request, viewer: Viewer) -> Any:
         return await self._api.asked(request, viewer, "GET", self._where(request))
 
-    async def _tried(self, request: Request, viewer: Viewer, when: Any) -> Any:
+    async def _tried(self, request: Request, viewer: Viewer, when: object) -> Any:
         if when is None:
             return None
         return await self._api.asked(request, viewer, "POST", "/v1/segments/preview", {"when": when})

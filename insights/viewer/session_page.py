@@ -171,7 +171,7 @@ def facts(read: OneSession) -> list[tuple[str, str]]:
     return told
 
 
-def why_nothing(decisions: int, client: Mapping[str, Any], consent: Mapping[str, Any]) -> str:
+def why_nothing(decisions: int, client: Mapping[str, object], consent: Mapping[str, object]) -> str:
     """Why nothing was shown in a visit with so many decisions to do nothing."""
     if decisions:
         return f"Nothing was shown: in {decisions} decision{'s' if decisions != 1 else ''} doing nothing was chosen."

@@ -21,7 +21,7 @@ COOKIE: Final = "whyleft_made"
 SECONDS: Final = 60
 
 
-def hand_over(gate: Gate, request: Request, answer: Response, made: Any) -> Response:
+def hand_over(gate: Gate, request: Request, answer: Response, made: object) -> Response:
     """``answer``, which leads to the page that shows ``made`` (JSON)."""
     packed = base64.urlsafe_b64encode(json.dumps(made).encode()).decode()
     gate.set_cookie(request, answer, COOKIE, f"{packed}.{gate.token(request, _purpose(packed))}", SECONDS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from insights.decisions.plan import ARM
@@ -190,7 +189,7 @@ def suggestions(insight: Insight) -> tuple[tuple[str, str], ...]:
     return tuple(told)
 
 
-def _details(suggested: Mapping[str, Any]) -> Iterator[str]:
+def _details(suggested: Mapping[str, object]) -> Iterator[str]:
     for name, value in suggested.items():
         if isinstance(value, dict):
             yield from _details(value)
@@ -199,7 +198,7 @@ def _details(suggested: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: {words}".replace("_", " ")
 
 
-def _event_id(cited: Any) -> UUID | None:
+def _event_id(cited: object) -> UUID | None:
     value = cited.get("event_id") if isinstance(cited, dict) else cited
     try:
         return UUID(str(value))

@@ -117,7 +117,7 @@ def visitor_context(read: VisitorRead) -> dict[str, Any]:
     }
 
 
-def consent_words(consent: Mapping[str, Any]) -> list[tuple[str, str]]:
+def consent_words(consent: Mapping[str, object]) -> list[tuple[str, str]]:
     """What was said of consent, as (name, words)."""
     told = []
     for name in ("analytics", "marketing"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Final
 
 from flows.conditions.amounts import digits_of
 
@@ -16,7 +16,7 @@ def minor_digits(currency: str | None) -> int:
     return digits_of(currency or "")
 
 
-def to_minor(amount: Any, currency: str | None) -> int:
+def to_minor(amount: object, currency: str | None) -> int:
     """An amount in major units (``12.5``, ``"12.50"``) as integer minor units; half a unit goes away from zero.
 
     A float counts as the shortest decimal that reads back as it, which is what was written: 19.99 is 1999, not 1998.

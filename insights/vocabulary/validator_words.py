@@ -50,7 +50,7 @@ def length(error: Mapping[str, Any]) -> str | None:
     return f"write {side} {most} character{'' if most == 1 else 's'}"
 
 
-def written_as(error: Mapping[str, Any]) -> str | None:
+def written_as(error: Mapping[str, object]) -> str | None:
     """How a value of the type that is asked for is written; None where the type is not what is wrong."""
     return next((says for begin, says in _WRITTEN_AS.items() if str(error["type"]).startswith(f"{begin}_")), None)
 

@@ -117,7 +117,7 @@ def without_dots(email: str, *, everywhere: bool) -> str:
     return f"{local.partition('+')[0].replace('.', '')}@{domain}"
 
 
-def _check_consent(content: Mapping[str, Any]) -> None:
+def _check_consent(content: Mapping[str, object]) -> None:
     # Leaving an audience needs no consent: it is what somebody gets who took it back.
     if content.get("do") == "remove":
         return
@@ -130,7 +130,7 @@ def _check_consent(content: Mapping[str, Any]) -> None:
         )
 
 
-def _time(given: Any, now: datetime) -> datetime:
+def _time(given: object, now: datetime) -> datetime:
     if given is None:
         return now
     try:

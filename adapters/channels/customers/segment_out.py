@@ -106,7 +106,7 @@ class SegmentOut(HttpChannel[SegmentOutSettings, SegmentOutCredentials]):
         return None
 
 
-def _track(given: Any, key: str, now: datetime) -> dict[str, Any]:
+def _track(given: object, key: str, now: datetime) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise ContentInvalid("Each of events must be an object.")
     properties = given.get("properties") or {}

@@ -241,6 +241,6 @@ def _draft(intent: SendIntent) -> dict[str, Any]:
     return made
 
 
-def _drafted(draft: Mapping[str, Any]) -> Accepted:
+def _drafted(draft: Mapping[str, object]) -> Accepted:
     url = draft.get("invoiceUrl")
     return Accepted(str(draft.get("id")), url if isinstance(url, str) else None)

@@ -91,6 +91,6 @@ def mail_parts(intent: SendIntent, sender: str) -> MailParts:
     )
 
 
-def without_empty(body: Mapping[str, Any]) -> dict[str, Any]:
+def without_empty(body: Mapping[str, object]) -> dict[str, Any]:
     """``body`` without what is empty: services refuse an empty html."""
     return {name: value for name, value in body.items() if value not in ("", None, {}, [])}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from adapters.channels.contract import EventKind, ProviderEvent
 from adapters.channels.email_services.message import KEY_NAME
@@ -29,7 +29,7 @@ _COMPLAINT: Final = frozenset({"SpamComplaint"})
 _LATER: Final = frozenset({"Transient", "SoftBounce", "DnsError", "SMTPApiError"})
 
 
-def events(body: Any, now: datetime) -> list[ProviderEvent]:
+def events(body: object, now: datetime) -> list[ProviderEvent]:
     """The event of one verified call, or none."""
     if not isinstance(body, Mapping):
         return []
@@ -61,7 +61,7 @@ def events(body: Any, now: datetime) -> list[ProviderEvent]:
     ]
 
 
-def _narrowed(kind: EventKind, body: Mapping[str, Any]) -> EventKind | None:
+def _narrowed(kind: EventKind, body: Mapping[str, object]) -> EventKind | None:
     if kind == "bounced":
         name = str(body.get("Type"))
         if name in _COMPLAINT:

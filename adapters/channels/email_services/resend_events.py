@@ -52,12 +52,12 @@ def events(identifier: str, body: Any, now: datetime) -> list[ProviderEvent]:
     ]
 
 
-def _part(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(data: Mapping[str, object], name: str) -> Mapping[str, Any]:
     found = data.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
-def _tag(tags: Any) -> str | None:
+def _tag(tags: object) -> str | None:
     if isinstance(tags, Mapping):
         found = tags.get(KEY_NAME)
     elif isinstance(tags, list):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from adapters.channels.contract import EventKind, ProviderEvent
 from adapters.channels.email_services.message import KEY_NAME
@@ -36,13 +36,13 @@ _DROPPED: Final[Mapping[str, EventKind]] = {
 }
 
 
-def events(body: Any, now: datetime) -> list[ProviderEvent]:
+def events(body: object, now: datetime) -> list[ProviderEvent]:
     """The events of one verified call; what says nothing to us is left out."""
     found = (_event(item, now) for item in (body if isinstance(body, list) else [])[:MOST_EVENTS])
     return [event for event in found if event is not None]
 
 
-def _event(item: Any, now: datetime) -> ProviderEvent | None:
+def _event(item: object, now: datetime) -> ProviderEvent | None:
     if not isinstance(item, Mapping):
         return None
     kind = _kind(item)
@@ -67,7 +67,7 @@ def _event(item: Any, now: datetime) -> ProviderEvent | None:
     )
 
 
-def _kind(item: Mapping[str, Any]) -> EventKind | None:
+def _kind(item: Mapping[str, object]) -> EventKind | None:
     name = item.get("event")
     if name == "bounce" and item.get("type") == "blocked":
         return "rejected"

@@ -10,7 +10,7 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from pydantic import Field, SecretStr
 
@@ -141,7 +141,7 @@ class Ses(HttpChannel[SesSettings, SesCredentials]):
         return events(str(body.get("MessageId")), report, call.at) if isinstance(report, Mapping) else []
 
 
-def events(identifier: str, report: Mapping[str, Any], now: datetime) -> list[ProviderEvent]:
+def events(identifier: str, report: Mapping[str, object], now: datetime) -> list[ProviderEvent]:
     """The events of one report of SES, one a recipient. Pure."""
     name = str(report.get("eventType") or report.get("notificationType"))
     kind = _KINDS.get(name)

@@ -60,7 +60,7 @@ async def message(call: Callback, line: Line, topic: str) -> Mapping[str, Any]:
     return body
 
 
-async def confirm(body: Mapping[str, Any], line: Line) -> None:
+async def confirm(body: Mapping[str, object], line: Line) -> None:
     """Agrees to a subscription of our own topic. Raises CallbackRefused."""
     url = str(body.get("SubscribeURL", ""))
     if not of_sns(url):

@@ -64,7 +64,7 @@ def subscription_of(intent: SendIntent) -> Mapping[str, Any]:
     return found
 
 
-def _address(content: Mapping[str, Any], name: str) -> str:
+def _address(content: Mapping[str, object], name: str) -> str:
     url = text_of(content, name, MOST_URL, required=False)
     if not url:
         return ""
@@ -77,7 +77,7 @@ def _address(content: Mapping[str, Any], name: str) -> str:
     return url
 
 
-def _hours(given: Any) -> int:
+def _hours(given: object) -> int:
     if given is None:
         return HOURS
     if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= MOST_HOURS:

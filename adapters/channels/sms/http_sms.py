@@ -156,5 +156,5 @@ def _check_age(timestamp: str, now: datetime) -> None:
         raise ValueError
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     return value[:300] if isinstance(value, str) else None

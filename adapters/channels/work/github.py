@@ -95,7 +95,7 @@ class Github(Tracker[GithubSettings, GithubCredentials]):
         state = answer.object.get("state") if isinstance(answer, Answer) and answer.status == 200 else None
         return state == "open" if isinstance(state, str) else None
 
-    def _call(self, method: str, path: str, body: Any) -> Request:
+    def _call(self, method: str, path: str, body: object) -> Request:
         headers = {
             "accept": "application/vnd.github+json",
             "authorization": f"Bearer {self.credentials.token.get_secret_value()}",

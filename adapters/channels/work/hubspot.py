@@ -173,7 +173,7 @@ def _is_odd(asked: object) -> bool:
     return isinstance(asked, Answer) and 200 <= asked.status < 300
 
 
-def _time(given: Any) -> datetime | None:
+def _time(given: object) -> datetime | None:
     if given is None:
         return None
     try:

@@ -109,7 +109,7 @@ class Jira(Tracker[JiraSettings, JiraCredentials]):
             found = found.get(name) if isinstance(found, dict) else None
         return found != "done" if isinstance(found, str) else None
 
-    def _call(self, method: str, path: str, body: Any) -> Request:
+    def _call(self, method: str, path: str, body: object) -> Request:
         login = f"{self.settings.email}:{self.credentials.token.get_secret_value()}"
         headers = {
             "accept": "application/json",
@@ -121,7 +121,7 @@ class Jira(Tracker[JiraSettings, JiraCredentials]):
         return json_request(method, address, body, headers=headers)
 
 
-def _leads_to_done(way: Any) -> bool:
+def _leads_to_done(way: object) -> bool:
     if not isinstance(way, dict) or not isinstance(way.get("id"), str):
         return False
     target = way.get("to")

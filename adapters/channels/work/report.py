@@ -103,12 +103,12 @@ def plain(report: Report) -> str:
     return "\n".join(line for line in lines if line)[:MOST_BODY]
 
 
-def _mapping(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(content: Mapping[str, object], name: str) -> Mapping[str, Any]:
     found = content.get(name)
     return found if isinstance(found, Mapping) else {}
 
 
-def _line(value: Any, most: int = 500, *, lines: bool = False) -> str:
+def _line(value: object, most: int = 500, *, lines: bool = False) -> str:
     text = str(value).encode("utf-8", "replace").decode()
     return text[:most] if lines else " ".join(text.split())[:most]
 

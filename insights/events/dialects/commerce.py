@@ -30,7 +30,7 @@ class ProductFields:
     quantity: tuple[str, ...]
 
 
-def first(source: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
+def first(source: Mapping[str, object], names: Sequence[str]) -> tuple[str, Any]:
     """The first of ``names`` that says something, with its value; the last name and None if none does."""
     for name in names:
         if source.get(name) not in (None, ""):
@@ -38,7 +38,7 @@ def first(source: Mapping[str, Any], names: Sequence[str]) -> tuple[str, Any]:
     return names[-1], None
 
 
-def currency(source: Mapping[str, Any], path: str) -> str | None:
+def currency(source: Mapping[str, object], path: str) -> str | None:
     """A three-letter code in capitals."""
     code = text(source.get("currency"), f"{path}currency")
     if code is None:
@@ -49,7 +49,7 @@ def currency(source: Mapping[str, Any], path: str) -> str | None:
     return code
 
 
-def amount(source: Mapping[str, Any], names: Sequence[str], code: str | None, path: str) -> int | None:
+def amount(source: Mapping[str, object], names: Sequence[str], code: str | None, path: str) -> int | None:
     """The first of ``names`` that is there, in minor units."""
     name, value = first(source, names)
     if value is None:
@@ -60,7 +60,7 @@ def amount(source: Mapping[str, Any], names: Sequence[str], code: str | None, pa
         raise Untranslatable(f"{path}{name}: {error}") from None
 
 
-def quantity(source: Mapping[str, Any], names: Sequence[str], path: str) -> int | None:
+def quantity(source: Mapping[str, object], names: Sequence[str], path: str) -> int | None:
     """A whole number from 0 up; texts of digits count."""
     number = _number(source, names, path)
     if number is not None and number != int(number):
@@ -68,7 +68,7 @@ def quantity(source: Mapping[str, Any], names: Sequence[str], path: str) -> int 
     return None if number is None else int(number)
 
 
-def _number(source: Mapping[str, Any], names: Sequence[str], path: str) -> float | None:
+def _number(source: Mapping[str, object], names: Sequence[str], path: str) -> float | None:
     name, value = first(source, names)
     if value is None:
         return None
@@ -81,14 +81,14 @@ def _number(source: Mapping[str, Any], names: Sequence[str], path: str) -> float
     return number
 
 
-def product(source: Mapping[str, Any], fields: ProductFields, code: str | None, path: str) -> dict[str, Any] | None:
+def product(source: Mapping[str, object], fields: ProductFields, code: str | None, path: str) -> dict[str, Any] | None:
     """Our props of a product; None when nothing tells which product it is. ``code``: the currency of what it is told
     in; one of its own goes before it. What is sold by weight or length is one piece of what its weight costs."""
     read = _parts(source, fields, code, path)
     return read if "product_id" in read else None
 
 
-def products(source: Any, fields: ProductFields, code: str | None, path: str) -> list[dict[str, Any]]:
+def products(source: object, fields: ProductFields, code: str | None, path: str) -> list[dict[str, Any]]:
     """All products of an order or a cart, also those that cannot be told apart: they cost something, too. What cannot
     be read of one is left out: that is no reason to refuse a whole order."""
     if source is None:
@@ -105,7 +105,11 @@ Worth = Callable[
 
 
 def given_back(
-    source: Mapping[str, Any], names: Sequence[str], code: str | None, items: Sequence[Mapping[str, Any]], path: str
+    source: Mapping[str, object],
+    names: Sequence[str],
+    code: str | None,
+    items: Sequence[Mapping[str, object]],
+    path: str,
 ) -> tuple[int | None, str | None]:
     """How much of an order was given back, as ``total`` has it, and in which currency; None: all of it. Who lists
     ``items`` means those: what they come to must be known, or the whole order would be taken back."""
@@ -152,7 +156,7 @@ def _readable(item: Mapping[str, Any], fields: ProductFields, code: str | None) 
         return _parts(said, fields, _own_currency(item) or code, "")
 
 
-def _parts(source: Mapping[str, Any], fields: ProductFields, code: str | None, path: str) -> dict[str, Any]:
+def _parts(source: Mapping[str, object], fields: ProductFields, code: str | None, path: str) -> dict[str, Any]:
     code = _own_currency(source) or code
     name, value = first(source, fields.id)
     identifier = text(value, f"{path}{name}")
@@ -174,7 +178,7 @@ def _parts(source: Mapping[str, Any], fields: ProductFields, code: str | None, p
     )
 
 
-def _own_currency(source: Mapping[str, Any]) -> str | None:
+def _own_currency(source: Mapping[str, object]) -> str | None:
     """What cannot be read is no reason to refuse a whole order."""
     try:
         return currency(source, "")
@@ -187,7 +191,7 @@ def next_step(step: str) -> str:
     return CHECKOUT_STEPS[min(CHECKOUT_STEPS.index(step) + 1, len(CHECKOUT_STEPS) - 1)]
 
 
-def checkout_step(value: Any) -> str:
+def checkout_step(value: object) -> str:
     """Our word for a step that is a number from 1 up or a name of the shop's own."""
     said = str(value).strip().lower()
     if said.isdecimal() and len(said) < 6:
@@ -223,12 +227,12 @@ _PROMOTION_HINTS: Final = {
 }
 
 
-def props_of(type: str, said: Mapping[str, Any], used: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
+def props_of(type: str, said: Mapping[str, object], used: Sequence[str], known: Mapping[str, object]) -> dict[str, Any]:
     """The props of an event of ``type``: those ``known``, and whatever else was said under names that are not ours."""
     ours = PROPS[type].__struct_encode_fields__
     rest = {name: value for name, value in said.items() if name not in used and name not in ours}
     return {**rest, **_without_none(known)}
 
 
-def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+def _without_none(values: Mapping[str, object]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}

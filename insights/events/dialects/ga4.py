@@ -35,7 +35,7 @@ _Props = list[dict[str, Any]]
 """The props of each event that one message is: an add_to_cart of two items is two."""
 
 
-def translate(message: Any, envelope: Envelope) -> list[Translated]:
+def translate(message: object, envelope: Envelope) -> list[Translated]:
     """One event. ``envelope.context`` is what stands beside the list of events: ``client_id``, ``user_id``, ….
 
     Raises Untranslatable, naming the field.
@@ -77,7 +77,7 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
     ]
 
 
-def _pushed(message: Any) -> Mapping[str, Any] | None:
+def _pushed(message: object) -> Mapping[str, Any] | None:
     """An event as Tag Manager has it. ``gtag("event", name, parameters)`` pushes its arguments, which are a list or an
     object of 0, 1, 2 in JSON. None for what says nothing of anybody: gtag's other commands, and the push that clears
     the last ``ecommerce``."""
@@ -97,14 +97,14 @@ _CLEARS: Final = {"ecommerce", "_clear", "gtm.uniqueEventId", "client_id", "user
 _WHO: Final = ("client_id", "user_id", "visitor", "timestamp_micros", "signatures")
 
 
-def _said(event: Mapping[str, Any]) -> dict[str, Any]:
+def _said(event: Mapping[str, object]) -> dict[str, Any]:
     """The parameters wherever they stand: in ``params``, in ``ecommerce``, or beside the name."""
     beside = {name: value for name, value in event.items() if name not in _AROUND}
     ecommerce = mapping(event.get("ecommerce"), "ecommerce")
     return {**beside, **ecommerce, **mapping(event.get("params"), "params")}
 
 
-def _who(around: Mapping[str, Any]) -> Who:
+def _who(around: Mapping[str, object]) -> Who:
     who = Who(
         anonymous_id=text(around.get("client_id"), "client_id") or text(around.get("visitor"), "visitor"),
         user_id=text(around.get("user_id"), "user_id"),
@@ -114,7 +114,7 @@ def _who(around: Mapping[str, Any]) -> Who:
     return who
 
 
-def _at(event: Mapping[str, Any], around: Mapping[str, Any], envelope: Envelope) -> int:
+def _at(event: Mapping[str, object], around: Mapping[str, object], envelope: Envelope) -> int:
     for source in (event, around):
         if (micros := source.get("timestamp_micros")) is not None:
             if isinstance(micros, bool) or not isinstance(micros, str | int | float):
@@ -126,7 +126,7 @@ def _at(event: Mapping[str, Any], around: Mapping[str, Any], envelope: Envelope)
     return epoch_ms(event["t"], "t") if event.get("t") is not None else envelope.received_ms
 
 
-def _key(event: Mapping[str, Any], envelope: Envelope) -> str:
+def _key(event: Mapping[str, object], envelope: Envelope) -> str:
     own = text(event.get("event_id"), "event_id")
     if own is not None:
         return own
@@ -135,12 +135,12 @@ def _key(event: Mapping[str, Any], envelope: Envelope) -> str:
     return content_key([event, around], envelope, dated=dated)
 
 
-def _items(said: Mapping[str, Any], code: str | None) -> list[dict[str, Any]]:
+def _items(said: Mapping[str, object], code: str | None) -> list[dict[str, Any]]:
     return commerce.products(said.get("items"), ITEM, code, "items")
 
 
 def _products(type_: str) -> Callable[[Mapping[str, Any], str], _Props]:
-    def read(said: Mapping[str, Any], name: str) -> _Props:
+    def read(said: Mapping[str, object], name: str) -> _Props:
         code = commerce.currency(said, "")
         items = commerce.named(_items(said, code)) or []
         viewed = type_ == "product_viewed"
@@ -151,7 +151,7 @@ def _products(type_: str) -> Callable[[Mapping[str, Any], str], _Props]:
     return read
 
 
-def _checkout_started(said: Mapping[str, Any], name: str) -> _Props:
+def _checkout_started(said: Mapping[str, object], name: str) -> _Props:
     code = commerce.currency(said, "")
     items = _items(said, code)
     value, code = commerce.total(said, ("value",), code, items, "")
@@ -165,18 +165,18 @@ def _checkout_started(said: Mapping[str, Any], name: str) -> _Props:
     return [props_of("checkout_started", {}, (), known)]
 
 
-def _step(said: Mapping[str, Any], name: str) -> _Props:
+def _step(said: Mapping[str, object], name: str) -> _Props:
     return [{"step": GA4_STEPS[name]}]
 
 
-def _order_id(said: Mapping[str, Any]) -> str:
+def _order_id(said: Mapping[str, object]) -> str:
     order_id = text(said.get("transaction_id"), "transaction_id")
     if order_id is None:
         raise Untranslatable("transaction_id: is missing; it tells this order from others")
     return order_id
 
 
-def _purchased(said: Mapping[str, Any], name: str) -> _Props:
+def _purchased(said: Mapping[str, object], name: str) -> _Props:
     code = commerce.currency(said, "")
     items = _items(said, code)
     value, code = commerce.total(said, ("value",), code, items, "")
@@ -190,7 +190,7 @@ def _purchased(said: Mapping[str, Any], name: str) -> _Props:
     return [props_of("purchased", {}, (), known)]
 
 
-def _refunded(said: Mapping[str, Any], name: str) -> _Props:
+def _refunded(said: Mapping[str, object], name: str) -> _Props:
     code = commerce.currency(said, "")
     value, code = commerce.given_back(said, ("value",), code, _items(said, code), "")
     known = {
@@ -202,7 +202,7 @@ def _refunded(said: Mapping[str, Any], name: str) -> _Props:
     return [props_of("refunded", {}, (), known)]
 
 
-def _searched(said: Mapping[str, Any], name: str) -> _Props:
+def _searched(said: Mapping[str, object], name: str) -> _Props:
     return [props_of("searched", {}, (), {"query": text(said.get("search_term"), "search_term")})]
 
 
@@ -216,7 +216,7 @@ def _promotion(said: Mapping[str, Any], name: str) -> _Props:
     return [] if kind is None else [{"kind": kind, "text": words[0]}]
 
 
-def _page(said: Mapping[str, Any], name: str) -> _Props:
+def _page(said: Mapping[str, object], name: str) -> _Props:
     known = {
         "url": text(said.get("page_location"), "page_location"),
         "title": text(said.get("page_title"), "page_title"),

@@ -25,7 +25,7 @@ _OF_ORDERS: Final = ("purchased", *AFTERWARDS)
 _WHO: Final = ("visitor", "anonymous_id", "user_id", "email", "phone")
 
 
-def translate(message: Any, envelope: Envelope) -> list[Translated]:
+def translate(message: object, envelope: Envelope) -> list[Translated]:
     """``envelope.type`` is the webhook's id; ``envelope.context`` may say whose order it is, and of which visit. Raises
     Untranslatable."""
     body = mapping(message, "body")
@@ -83,7 +83,7 @@ def order_of(message: Any) -> str | None:
     return str(order).strip() or None
 
 
-def placed_at(message: Any, received_ms: int) -> int | None:
+def placed_at(message: object, received_ms: int) -> int | None:
     """When the order was placed that a webhook tells of, epoch milliseconds; None where it tells of none."""
     if not isinstance(message, dict) or message.get("type") != "purchased":
         return None

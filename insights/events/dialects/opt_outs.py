@@ -19,7 +19,7 @@ class OptOut:
     reason: str
 
 
-def opt_outs(provider: str, document: Any) -> tuple[list[OptOut], int]:
+def opt_outs(provider: str, document: object) -> tuple[list[OptOut], int]:
     """Who is to be left alone by a body of ``provider``, and how many of its events say nothing of that."""
     found: list[OptOut] = []
     others = 0
@@ -34,25 +34,25 @@ def opt_outs(provider: str, document: Any) -> tuple[list[OptOut], int]:
 _LONGEST: Final = 320
 
 
-def _recipient(*values: Any) -> str | None:
+def _recipient(*values: object) -> str | None:
     for value in values:
         if isinstance(value, str) and value.strip() and len(value) <= _LONGEST and value.isprintable():
             return value.strip()
     return None
 
 
-def _dict(value: Any) -> Mapping[str, Any]:
+def _dict(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 # --- Klaviyo: system webhooks, {"meta": …, "data": [{"topic": …, "payload": {"data": …, "included": […]}}]} ---------
 
 
-def _klaviyo(document: Any) -> Iterator[OptOut | None]:
+def _klaviyo(document: object) -> Iterator[OptOut | None]:
     for item in _list(_dict(document).get("data")):
         entry = _dict(item)
         topic = entry.get("topic")
@@ -104,7 +104,7 @@ _BRAZE_STATE: Final = "users.behaviors.subscription.globalstatechange"
 """Who leaves by a preference centre, a list-unsubscribe header or somebody's hand is told by this alone."""
 
 
-def _braze(document: Any) -> Iterator[OptOut | None]:
+def _braze(document: object) -> Iterator[OptOut | None]:
     for item in _list(_dict(document).get("events")):
         event = _dict(item)
         kind, properties = event.get("event_type"), _dict(event.get("properties"))
@@ -113,7 +113,7 @@ def _braze(document: Any) -> Iterator[OptOut | None]:
         yield OptOut(meaning[0], address, meaning[1]) if meaning is not None and address is not None else None
 
 
-def _braze_meaning(kind: str, properties: Mapping[str, Any]) -> tuple[str, str] | None:
+def _braze_meaning(kind: str, properties: Mapping[str, object]) -> tuple[str, str] | None:
     if kind != _BRAZE_STATE:
         return _BRAZE.get(kind)
     status, channel = (str(properties.get(name)).lower() for name in ("subscription_status", "channel"))

@@ -25,7 +25,7 @@ from insights.events.dialects.translation import (
 TYPES: Final = ("identify", "track", "page", "screen", "group", "alias")
 
 
-def translate(message: Any, envelope: Envelope) -> list[Translated]:
+def translate(message: object, envelope: Envelope) -> list[Translated]:
     """One message in our words. Raises Untranslatable, naming the field."""
     message = mapping(message, "message")
     if not message:
@@ -52,7 +52,7 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
     return [said]
 
 
-def _at(message: Mapping[str, Any], envelope: Envelope) -> tuple[int, int]:
+def _at(message: Mapping[str, object], envelope: Envelope) -> tuple[int, int]:
     """When it happened, and how far the clock that says so is behind ours: not at all where it is far off, for then
     its times were moved."""
     said = next((name for name in ("originalTimestamp", "timestamp") if message.get(name) is not None), None)
@@ -70,7 +70,7 @@ def _at(message: Mapping[str, Any], envelope: Envelope) -> tuple[int, int]:
     return at + skew_ms, behind_ms
 
 
-def _key(message: Mapping[str, Any], envelope: Envelope) -> str:
+def _key(message: Mapping[str, object], envelope: Envelope) -> str:
     identifier = text(message.get("messageId"), "messageId")
     if identifier is not None:
         return identifier
@@ -78,7 +78,7 @@ def _key(message: Mapping[str, Any], envelope: Envelope) -> str:
     return content_key(message, envelope, dated=dated)
 
 
-def _who(message: Mapping[str, Any]) -> Who:
+def _who(message: Mapping[str, object]) -> Who:
     who = Who(
         anonymous_id=text(message.get("anonymousId"), "anonymousId"), user_id=text(message.get("userId"), "userId")
     )
@@ -87,7 +87,7 @@ def _who(message: Mapping[str, Any]) -> Who:
     return who
 
 
-def _session(message: Mapping[str, Any], context: Mapping[str, Any]) -> str | None:
+def _session(message: Mapping[str, object], context: Mapping[str, object]) -> str | None:
     said = message.get("properties")
     for source in (context, said if isinstance(said, dict) else {}):
         for name in ("sessionId", "session_id"):
@@ -97,7 +97,7 @@ def _session(message: Mapping[str, Any], context: Mapping[str, Any]) -> str | No
     return None
 
 
-def _url(message: Mapping[str, Any], page: Mapping[str, Any]) -> str | None:
+def _url(message: Mapping[str, object], page: Mapping[str, object]) -> str | None:
     said = message.get("properties")
     for value in (said.get("url") if isinstance(said, dict) else None, page.get("url")):
         if isinstance(value, str) and value:
@@ -111,7 +111,7 @@ _NONE: Final = "$direct"
 _Reader = Callable[[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]], tuple[str, dict[str, Any], Who]]
 
 
-def _identify(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[str, Any]) -> Any:
+def _identify(message: Mapping[str, object], context: Mapping[str, object], page: Mapping[str, object]) -> Any:
     # RudderStack's clients put them into the context.
     traits = {**mapping(context.get("traits"), "context.traits"), **mapping(message.get("traits"), "traits")}
     who = _who(message)
@@ -124,7 +124,7 @@ def _identify(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapp
     return "identified", {name: value for name, value in known.items() if value is not None}, who
 
 
-def _alias(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[str, Any]) -> Any:
+def _alias(message: Mapping[str, object], context: Mapping[str, object], page: Mapping[str, object]) -> Any:
     previous = text(message.get("previousId"), "previousId")
     user_id = text(message.get("userId"), "userId")
     if previous is None or user_id is None:
@@ -132,7 +132,7 @@ def _alias(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping
     return "identified", {"user_id": user_id, "previous_id": previous}, Who(anonymous_id=previous, user_id=user_id)
 
 
-def _page(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[str, Any]) -> Any:
+def _page(message: Mapping[str, object], context: Mapping[str, object], page: Mapping[str, object]) -> Any:
     said = mapping(message.get("properties"), "properties")
     known: dict[str, Any] = {
         name: text(said.get(name) if said.get(name) is not None else page.get(name), f"properties.{name}")
@@ -147,13 +147,13 @@ def _page(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[
     return "page_viewed", props_of("page_viewed", said, (), known), _who(message)
 
 
-def _source(context: Mapping[str, Any], page: Mapping[str, Any]) -> dict[str, Any] | None:
+def _source(context: Mapping[str, object], page: Mapping[str, object]) -> dict[str, Any] | None:
     campaign = mapping(context.get("campaign"), "context.campaign")
     names = {"name": "campaign"}
     return {f"utm_{names.get(name, name)}": value for name, value in campaign.items()} or None
 
 
-def _client(context: Mapping[str, Any]) -> dict[str, Any] | None:
+def _client(context: Mapping[str, object]) -> dict[str, Any] | None:
     client = {
         ours: context[theirs]
         for ours, theirs in (("language", "locale"), ("time_zone", "timezone"))
@@ -165,7 +165,7 @@ def _client(context: Mapping[str, Any]) -> dict[str, Any] | None:
 def _named(kind: str) -> _Reader:
     """A call that shops have no word for: kept whole as a custom event of the call's name."""
 
-    def read(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[str, Any]) -> Any:
+    def read(message: Mapping[str, object], context: Mapping[str, object], page: Mapping[str, object]) -> Any:
         kept = {
             "screen": ("name", "category", "properties"),
             "group": ("groupId", "traits"),
@@ -175,7 +175,7 @@ def _named(kind: str) -> _Reader:
     return read
 
 
-def _track(message: Mapping[str, Any], context: Mapping[str, Any], page: Mapping[str, Any]) -> Any:
+def _track(message: Mapping[str, object], context: Mapping[str, object], page: Mapping[str, object]) -> Any:
     name = text(message.get("event"), "event")
     if name is None:
         raise Untranslatable("event: is missing; track needs the event's name")

@@ -29,7 +29,7 @@ _EventReader = Callable[[Mapping[str, Any], Mapping[str, Any]], _Event]
 _PATH: Final = "properties."
 
 
-def read(name: str, said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def read(name: str, said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     """Our type and props of a tracked event with the properties ``said``.
 
     None where the spec has no such name, or too little is said for our event. Raises Untranslatable.
@@ -44,7 +44,7 @@ def normal(name: str) -> str:
 
 
 def _product_event(type_: str) -> _EventReader:
-    def read(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+    def read(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
         code = commerce.currency(said, _PATH)
         known = commerce.product(said, _PRODUCT, code, _PATH)
         if known is None:
@@ -56,7 +56,7 @@ def _product_event(type_: str) -> _EventReader:
     return read
 
 
-def _checkout_started(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def _checkout_started(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     code = commerce.currency(said, _PATH)
     items = commerce.products(said.get("products"), _PRODUCT, code, "properties.products")
     value, code = commerce.total(said, ("value", "total", "revenue", "subtotal"), code, items, _PATH)
@@ -69,7 +69,7 @@ def _checkout_started(said: Mapping[str, Any], message: Mapping[str, Any]) -> _E
     return "checkout_started", props_of("checkout_started", said, ("products", *_TOTAL), known)
 
 
-def _checkout_step(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def _checkout_step(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     _, value = commerce.first(said, ("step_name", "step"))
     if value is None:
         return None
@@ -77,16 +77,16 @@ def _checkout_step(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Even
     return "checkout_step", props_of("checkout_step", said, (), known)
 
 
-def _checkout_step_done(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def _checkout_step_done(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     read = _checkout_step(said, message)
     return None if read is None else (read[0], {**read[1], "step": commerce.next_step(read[1]["step"])})
 
 
-def _payment_entered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def _payment_entered(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     return "checkout_step", props_of("checkout_step", said, (), {"step": "review"})
 
 
-def _ordered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def _ordered(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     code = commerce.currency(said, _PATH)
     items = commerce.products(said.get("products"), _PRODUCT, code, "properties.products")
     value, code = commerce.total(said, _TOTAL, code, items, _PATH)
@@ -101,16 +101,16 @@ def _ordered(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
     return "purchased", props_of("purchased", said, used, known)
 
 
-def _refunded(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def _refunded(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     return _taken_back(said, message, commerce.given_back)
 
 
-def _cancelled(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def _cancelled(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     # All of it, where nothing says what it came to.
     return _taken_back(said, message, commerce.total)
 
 
-def _taken_back(said: Mapping[str, Any], message: Mapping[str, Any], worth: commerce.Worth) -> _Event:
+def _taken_back(said: Mapping[str, object], message: Mapping[str, object], worth: commerce.Worth) -> _Event:
     code = commerce.currency(said, _PATH)
     items = commerce.products(said.get("products"), _PRODUCT, code, "properties.products")
     value, code = worth(said, _TOTAL, code, items, _PATH)
@@ -124,7 +124,7 @@ def _taken_back(said: Mapping[str, Any], message: Mapping[str, Any], worth: comm
     return "refunded", props_of("refunded", said, ("orderId", *_TOTAL), known)
 
 
-def _order_id(said: Mapping[str, Any], message: Mapping[str, Any]) -> str:
+def _order_id(said: Mapping[str, object], message: Mapping[str, object]) -> str:
     name, value = commerce.first(said, ("order_id", "orderId", "id", "checkout_id"))
     # An order without a number is still an order: its message names it.
     order_id = text(value, f"{_PATH}{name}") or text(message.get("messageId"), "messageId")
@@ -133,7 +133,7 @@ def _order_id(said: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     return order_id
 
 
-def _searched(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+def _searched(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
     known = {
         "query": text(said.get("query"), "properties.query"),
         "results": commerce.quantity(said, ("results", "results_count"), _PATH),
@@ -142,7 +142,7 @@ def _searched(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
 
 
 def _coupon(accepted: bool) -> _EventReader:
-    def read(said: Mapping[str, Any], message: Mapping[str, Any]) -> _Event:
+    def read(said: Mapping[str, object], message: Mapping[str, object]) -> _Event:
         return "coupon_tried", props_of("coupon_tried", said, (), {"accepted": accepted})
 
     return read

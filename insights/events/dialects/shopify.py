@@ -49,13 +49,13 @@ SESSION_ATTRIBUTE: Final = "whyleft_session"
 """Cart attributes in which a theme may pass on whose cart it is, and of which visit."""
 
 
-def translate(message: Any, envelope: Envelope) -> list[Translated]:
+def translate(message: object, envelope: Envelope) -> list[Translated]:
     """What one webhook says; nothing where its topic says nothing of a visit. Raises Untranslatable."""
     reader = _READERS.get(envelope.type or "")
     return reader(mapping(message, "body"), envelope) if reader is not None else []
 
 
-def order_of(topic: str, message: Any) -> str | None:
+def order_of(topic: str, message: object) -> str | None:
     """The order that a webhook is about."""
     field = {"orders/create": "id", "orders/paid": "id", "orders/cancelled": "id", "refunds/create": "order_id"}.get(
         topic
@@ -66,7 +66,7 @@ def order_of(topic: str, message: Any) -> str | None:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
 
 
-def placed_at(topic: str, message: Any, received_ms: int) -> int | None:
+def placed_at(topic: str, message: object, received_ms: int) -> int | None:
     """When the order was placed that a webhook tells of, epoch milliseconds; None where it tells of none."""
     if topic not in ("orders/create", "orders/paid") or not isinstance(message, dict) or message.get("test") is True:
         return None
@@ -89,7 +89,7 @@ def _number(source: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _attributes(source: Mapping[str, Any]) -> dict[str, str]:
+def _attributes(source: Mapping[str, object]) -> dict[str, str]:
     """The cart attributes, which Shopify has as a list of names and values."""
     said = source.get("note_attributes")
     if not isinstance(said, list):
@@ -101,7 +101,7 @@ def _attributes(source: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _who(source: Mapping[str, Any], envelope: Envelope, otherwise: str) -> Who:
+def _who(source: Mapping[str, object], envelope: Envelope, otherwise: str) -> Who:
     context = mapping(envelope.context, "context")
     customer = mapping(source.get("customer"), "customer")
     visitor = None
@@ -125,14 +125,14 @@ def _who(source: Mapping[str, Any], envelope: Envelope, otherwise: str) -> Who:
     )
 
 
-def _at(source: Mapping[str, Any], envelope: Envelope) -> int:
+def _at(source: Mapping[str, object], envelope: Envelope) -> int:
     for name in ("created_at", "processed_at", "updated_at"):
         if source.get(name) is not None:
             return epoch_ms(source[name], name)
     return envelope.received_ms
 
 
-def _ordered(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
+def _ordered(order: Mapping[str, object], envelope: Envelope) -> list[Translated]:
     order_id = _number(order, "id")
     if order.get("test") is True:
         # Nobody bought. A page cannot tell, so what it said of this order, or is about to say, is taken back.
@@ -167,7 +167,7 @@ def _ordered(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
     return said + _consent(order, who, at_ms, session)
 
 
-def _consent(source: Mapping[str, Any], who: Who, at_ms: int, session: str | None) -> list[Translated]:
+def _consent(source: Mapping[str, object], who: Who, at_ms: int, session: str | None) -> list[Translated]:
     """What the customer agreed to, where Shopify says so outright. A box left empty at checkout withdraws nothing."""
     customer = mapping(source.get("customer"), "customer")
     states = {
@@ -182,7 +182,7 @@ def _consent(source: Mapping[str, Any], who: Who, at_ms: int, session: str | Non
     return [Translated(key, "consent_changed", props, who, at_ms, session=session)]
 
 
-def _cancelled(order: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
+def _cancelled(order: Mapping[str, object], envelope: Envelope) -> list[Translated]:
     order_id = _number(order, "id")
     cancelled_at = order.get("cancelled_at")
     at_ms = epoch_ms(cancelled_at, "cancelled_at") if cancelled_at is not None else envelope.received_ms
@@ -194,7 +194,7 @@ def _taken_back(order_id: str, why: str, at_ms: int, envelope: Envelope) -> Tran
     return Translated(why, "refunded", props, _buyer(order_id, envelope), at_ms)
 
 
-def _refunded(refund: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
+def _refunded(refund: Mapping[str, object], envelope: Envelope) -> list[Translated]:
     refund_id, order_id = _number(refund, "id"), _number(refund, "order_id")
     back: dict[str | None, int | None] = {None: None}
     if isinstance(refund.get("transactions"), list):
@@ -220,7 +220,7 @@ def _buyer(order_id: str, envelope: Envelope) -> Who:
     return Who(visitor=UUID(visitor)) if isinstance(visitor, str) else Who(anonymous_id=f"order/{order_id}")
 
 
-def _checkout(checkout: Mapping[str, Any], envelope: Envelope) -> list[Translated]:
+def _checkout(checkout: Mapping[str, object], envelope: Envelope) -> list[Translated]:
     token = text(checkout.get("token"), "token") or _number(checkout, "id")
     if checkout.get("completed_at") is not None:
         # The order tells of it.

@@ -41,7 +41,7 @@ def given_back(refund: Mapping[str, Any], ordered: str | None) -> dict[str | Non
 
 
 def _as_the_order_counts(
-    refund: Mapping[str, Any], paid: int, code: str | None, ordered: str | None
+    refund: Mapping[str, object], paid: int, code: str | None, ordered: str | None
 ) -> tuple[int, str | None]:
     """``paid`` minor units of ``code`` in the currency of the order, by the refund's own rate.
 
@@ -62,7 +62,7 @@ def _as_the_order_counts(
     return round(Fraction(paid * ours, theirs)), currency
 
 
-def _amounts(refund: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _amounts(refund: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, fields in _PARTS.items():
         items = refund.get(name)
         for index, item in enumerate(items[: commerce.MOST_ITEMS] if isinstance(items, list) else ()):
@@ -71,7 +71,7 @@ def _amounts(refund: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]
                 yield path, mapping(mapping(item, f"{name}.{index}").get(field), path)
 
 
-def _money(amounts: Mapping[str, Any], kind: str, path: str) -> tuple[int, str | None]:
+def _money(amounts: Mapping[str, object], kind: str, path: str) -> tuple[int, str | None]:
     money = mapping(amounts.get(kind), f"{path}.{kind}")
     code = text(money.get("currency_code"), f"{path}.{kind}.currency_code")
     return abs(commerce.amount(money, ("amount",), code, f"{path}.{kind}.") or 0), code

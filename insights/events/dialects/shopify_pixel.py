@@ -29,7 +29,7 @@ _FLAT: Final = ProductFields(
 )
 
 
-def translate(message: Any, envelope: Envelope) -> list[Translated]:
+def translate(message: object, envelope: Envelope) -> list[Translated]:
     """One event. ``envelope.context``: ``visitor`` and ``session`` of ours, where the pixel found them; ``signatures``.
 
     Raises Untranslatable, naming the field.
@@ -65,13 +65,13 @@ def translate(message: Any, envelope: Envelope) -> list[Translated]:
     ]
 
 
-def order_key(value: Any, name: str) -> str | None:
+def order_key(value: object, name: str) -> str | None:
     """The bare number of an order or product: ``gid://shopify/Order/42`` is ``42``, as webhooks say it."""
     said = text(value, name)
     return said.rpartition("/")[2].partition("?")[0] or None if said is not None else None
 
 
-def _who(event: Mapping[str, Any], data: Mapping[str, Any], around: Mapping[str, Any]) -> Who:
+def _who(event: Mapping[str, object], data: Mapping[str, object], around: Mapping[str, object]) -> Who:
     client_id = text(event.get("clientId"), "clientId")
     checkout = mapping(data.get("checkout"), "data.checkout")
     ours = text(around.get("visitor"), "visitor")
@@ -95,19 +95,19 @@ def _who(event: Mapping[str, Any], data: Mapping[str, Any], around: Mapping[str,
     )
 
 
-def _url(document: Mapping[str, Any]) -> str | None:
+def _url(document: Mapping[str, object]) -> str | None:
     href = mapping(document.get("location"), "context.document.location").get("href")
     return href[:4096] if isinstance(href, str) and href else None
 
 
-def _money(value: Any, name: str) -> tuple[Any, str | None]:
+def _money(value: object, name: str) -> tuple[Any, str | None]:
     """Amount and currency of ``{"amount": 12.5, "currencyCode": "EUR"}``."""
     said = mapping(value, name)
     return said.get("amount"), text(said.get("currencyCode"), f"{name}.currencyCode")
 
 
 def _variant(
-    variant: Mapping[str, Any], quantity: Any, price: Any, code: str | None, path: str
+    variant: Mapping[str, object], quantity: object, price: object, code: str | None, path: str
 ) -> dict[str, Any] | None:
     product = mapping(variant.get("product"), f"{path}.product")
     flat = {
@@ -127,14 +127,14 @@ def _code(said: str | None, path: str) -> str | None:
 _Props = dict[str, Any] | None
 
 
-def _viewed(data: Mapping[str, Any], document: Mapping[str, Any], name: str) -> _Props:
+def _viewed(data: Mapping[str, object], document: Mapping[str, object], name: str) -> _Props:
     variant = mapping(data.get("productVariant"), "data.productVariant")
     amount, code = _money(variant.get("price"), "data.productVariant.price")
     known = _variant(variant, None, amount, code, "data.productVariant")
     return None if known is None else props_of("product_viewed", {}, (), known)
 
 
-def _cart_changed(data: Mapping[str, Any], document: Mapping[str, Any], name: str) -> _Props:
+def _cart_changed(data: Mapping[str, object], document: Mapping[str, object], name: str) -> _Props:
     line = mapping(data.get("cartLine"), "data.cartLine")
     variant = mapping(line.get("merchandise"), "data.cartLine.merchandise")
     amount, code = _money(variant.get("price"), "data.cartLine.merchandise.price")
@@ -142,7 +142,7 @@ def _cart_changed(data: Mapping[str, Any], document: Mapping[str, Any], name: st
     return None if known is None else props_of("cart_added", {}, (), known)
 
 
-def _lines(checkout: Mapping[str, Any], code: str | None) -> list[dict[str, Any]]:
+def _lines(checkout: Mapping[str, object], code: str | None) -> list[dict[str, Any]]:
     lines = checkout.get("lineItems")
     if lines is None:
         return []
@@ -160,7 +160,7 @@ def _lines(checkout: Mapping[str, Any], code: str | None) -> list[dict[str, Any]
     return found
 
 
-def _checkout_started(data: Mapping[str, Any], document: Mapping[str, Any], name: str) -> _Props:
+def _checkout_started(data: Mapping[str, object], document: Mapping[str, object], name: str) -> _Props:
     checkout = mapping(data.get("checkout"), "data.checkout")
     amount, code = _money(checkout.get("totalPrice"), "data.checkout.totalPrice")
     code = _code(code or text(checkout.get("currencyCode"), "data.checkout.currencyCode"), "data.checkout")
@@ -174,11 +174,11 @@ def _checkout_started(data: Mapping[str, Any], document: Mapping[str, Any], name
     return props_of("checkout_started", {}, (), known)
 
 
-def _step(data: Mapping[str, Any], document: Mapping[str, Any], name: str) -> _Props:
+def _step(data: Mapping[str, object], document: Mapping[str, object], name: str) -> _Props:
     return {"step": SHOPIFY_STEPS[name]}
 
 
-def _purchased(data: Mapping[str, Any], document: Mapping[str, Any], name: str) -> _Props:
+def _purchased(data: Mapping[str, object], document: Mapping[str, object], name: str) -> _Props:
     checkout = mapping(data.get("checkout"), "data.checkout")
     order = mapping(checkout.get("order"), "data.checkout.order")
     order_id = order_key(order.get("id"), "data.checkout.order.id") or text(
@@ -197,7 +197,7 @@ def _purchased(data: Mapping[str, Any], document: Mapping[str, Any], name: str) 
     return props_of("purchased", {}, (), known)
 
 
-def _searched(data: Mapping[str, Any], document: Mapping[str, Any], name: str) -> _Props:
+def _searched(data: Mapping[str, object], document: Mapping[str, object], name: str) -> _Props:
     result = mapping(data.get("searchResult"), "data.searchResult")
     found = result.get("productVariants")
     known = {
@@ -207,7 +207,7 @@ def _searched(data: Mapping[str, Any], document: Mapping[str, Any], name: str) -
     return props_of("searched", {}, (), known)
 
 
-def _page(data: Mapping[str, Any], document: Mapping[str, Any], name: str) -> _Props:
+def _page(data: Mapping[str, object], document: Mapping[str, object], name: str) -> _Props:
     location = mapping(document.get("location"), "context.document.location")
     known = {
         "url": _url(document),

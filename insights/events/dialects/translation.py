@@ -79,7 +79,7 @@ class Translated:
     """An order that no page of the shop was bought on, as its sender says."""
 
 
-def epoch_ms(value: Any, name: str) -> int:
+def epoch_ms(value: object, name: str) -> int:
     """An ISO 8601 time (UTC where no zone is named) or a number of epoch milliseconds or seconds, in milliseconds.
 
     Raises Untranslatable.
@@ -96,7 +96,7 @@ def epoch_ms(value: Any, name: str) -> int:
         raise Untranslatable(advice) from None
 
 
-def clock_of(sent_at: Any, received_ms: int, name: str) -> tuple[int, int]:
+def clock_of(sent_at: object, received_ms: int, name: str) -> tuple[int, int]:
     """(how far to move the sender's times, how far its clock is then still behind ours), by what it read at
     ``sent_at``: nothing, where that is None. Raises Untranslatable."""
     if sent_at is None:
@@ -110,7 +110,7 @@ def is_fresh(at_ms: int, received_ms: int) -> bool:
     return abs(received_ms - at_ms) <= FRESH_MS
 
 
-def content_key(message: Any, envelope: Envelope, *, dated: bool) -> str:
+def content_key(message: object, envelope: Envelope, *, dated: bool) -> str:
     """The key of a message that has no id of its own.
 
     With a time of its own (``dated``) a copy of it is the same one. Without, it happens anew whenever it comes.
@@ -120,7 +120,7 @@ def content_key(message: Any, envelope: Envelope, *, dated: bool) -> str:
     return what if dated else f"{envelope.received_ms}/{what}"
 
 
-def mapping(value: Any, name: str) -> Mapping[str, Any]:
+def mapping(value: object, name: str) -> Mapping[str, Any]:
     """A JSON object; an absent one is empty. Raises Untranslatable for anything else."""
     if value is None:
         return {}
@@ -129,7 +129,7 @@ def mapping(value: Any, name: str) -> Mapping[str, Any]:
     return value
 
 
-def text(value: Any, name: str) -> str | None:
+def text(value: object, name: str) -> str | None:
     """A text; numbers are ids and are written out; "" and null are None. Raises Untranslatable for anything else."""
     if value is None or value == "":
         return None
