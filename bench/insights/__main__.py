@@ -37,7 +37,7 @@ class Plan:
     slow: int
 
 
-SHORT = Plan(faults=860, sessions=400, slow=5)
+SHORT = Plan(faults=645, sessions=400, slow=5)
 LONG = Plan(faults=3_000, sessions=1_500, slow=10)
 
 
