@@ -141,11 +141,9 @@ def test_each_page_and_each_picture_is_linked_from_another_page(pages: list[Path
         for link in LINK.findall(page.read_text())
         if not link.startswith("#") and "://" not in link
     }
-    folders = {path for path in linked if path.is_dir()}
+    linked |= {path / "README.md" for path in linked if path.is_dir()}
     lonely = [
-        file.name
-        for file in files
-        if "docs" in file.parts and file.suffix in (".md", ".jpg") and file not in linked and file.parent not in folders
+        file.name for file in files if "docs" in file.parts and file.suffix in (".md", ".jpg") and file not in linked
     ]
     assert not lonely
 
