@@ -11,6 +11,7 @@ from typing import Final
 from insights.audit.exports import Format, Happening, Unread, detect, read
 from insights.audit.finding import look, mail_flows
 from insights.audit.lines import Lines
+from insights.audit.orders import told_once
 from insights.audit.returning import Returning
 from insights.audit.stakes import NOTHING_GIVEN, Given, Stakes, stakes
 from insights.audit.tally import Tally
@@ -104,7 +105,7 @@ def _run(wish: Wish, format: Format, told: Told, *, sort: bool) -> Audit:
             yield one
 
     stream = counted(in_order(happenings())) if sort else happenings()
-    for visit in cutter.visits(stream):
+    for visit in cutter.visits(told_once(stream, wish.gap_ms)):
         reading.left_out += visit.left_out
         finding = look(visit, flows, threshold=threshold, plan=plan)
         tally.add(finding)

@@ -5,11 +5,12 @@ It is folded, scored and explained by the code that runs in the shop; only what 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from flows.definition import Branch, FlowDefinition, InsightTrigger, Send
@@ -93,16 +94,17 @@ def _mail_flow(flow: FlowDefinition) -> Flow | None:
 class Finding:
     """One visit. ``stage`` and ``place`` are those of its end; ``cart_minor`` is what it left behind, None if unknown.
 
-    ``pages``: the pages it saw. ``reason``: why it ended without an order; None when it has one, or nothing to go by.
-    ``flow``: the flow that would have written; ``address``: there was one to write to, and no "no". ``actions``: the
-    live actions that made sense at some moment of it.
+    ``orders_minor``: what was ordered, by the currency of each order. ``pages``: the pages it saw. ``reason``: why it
+    ended without an order; None when it has one, or nothing to go by. ``flow``: the flow that would have written;
+    ``address``: there was one to write to, and no "no". ``actions``: the live actions that made sense at some moment of
+    it.
     """
 
     visitor: str
     first_ms: int
     last_ms: int
     bought: bool
-    order_minor: int
+    orders_minor: Mapping[str, int]
     stage: Stage
     step: Step
     checkout: int
@@ -127,7 +129,7 @@ def look(visit: Visit, flows: tuple[Flow, ...], *, threshold: float, plan: Plan 
     events: list[TimelineEvent] = []
     pages: dict[str, None] = {}
     place = ""
-    order_minor = 0
+    orders: list[Mapping[str, Any]] = []
     for number, one in enumerate(visit.happenings):
         types[one.type] = types.get(one.type, 0) + 1
         path = event_path(one.type, one.url, one.props.get("path"))
@@ -147,15 +149,16 @@ def look(visit: Visit, flows: tuple[Flow, ...], *, threshold: float, plan: Plan 
             pages[place] = None
         elif one.type == "product_viewed" and not pages and isinstance(shelf := one.props.get("category"), str):
             place = f"products in {shelf[:80]}"
-        if one.type == "purchased" and isinstance(value := one.props.get("value_minor"), int):
-            order_minor += value
+        if one.type == "purchased":
+            orders.append(one.props)
         if one.type not in NO_MOMENT and len(actions) < len(LiveAction) - 1:
             actions.update(_eligible(profile, one.type, path, one.at_ms, plan))
     if profile.bot:
         return None
     intent = score(profile, visit.last_ms)
     timeline = Timeline(_NOBODY, session, _NOBODY, tuple(events))
-    cart_minor, currency = cart_after(events)
+    cart_minor, cart_currency = cart_after(events)
+    currency = cart_currency or profile.currency or _currency(events)
     reason = flow = None
     if not profile.bought:
         verdict = classify_by_evidence(timeline, threshold=threshold)
@@ -166,7 +169,7 @@ def look(visit: Visit, flows: tuple[Flow, ...], *, threshold: float, plan: Plan 
         first_ms=visit.first_ms,
         last_ms=visit.last_ms,
         bought=profile.bought,
-        order_minor=order_minor,
+        orders_minor=_worth(orders, currency),
         stage=stage_of(profile, intent),
         step=_step(types, profile),
         checkout=profile.checkout,
@@ -174,7 +177,7 @@ def look(visit: Visit, flows: tuple[Flow, ...], *, threshold: float, plan: Plan 
         place=place,
         cart=profile.has_cart,
         cart_minor=cart_minor if profile.has_cart and cart_minor else None,
-        currency=(currency or profile.currency or _currency(events)),
+        currency=currency,
         reason=reason,
         flow=flow,
         address=profile.has_email and profile.marketing is not False,
@@ -216,6 +219,16 @@ def _step(types: Mapping[str, int], profile: Profile) -> Step:
     if "cart_added" in types:
         return Step.CART
     return Step.PRODUCT if "product_viewed" in types else Step.LOOKED
+
+
+def _worth(orders: Iterable[Mapping[str, Any]], usual: str) -> Mapping[str, int]:
+    """By currency; ``usual`` is that of orders that name none."""
+    worth: Counter[str] = Counter()
+    for props in orders:
+        named = props.get("currency")
+        if isinstance(value := props.get("value_minor"), int):
+            worth[named if isinstance(named, str) else usual] += value
+    return worth
 
 
 def _currency(events: list[TimelineEvent]) -> str:

@@ -88,7 +88,7 @@ class Tally:
         self.by_page = self.by_page or bool(finding.pages)
         if finding.bought:
             self.bought += 1
-            self.orders_minor[finding.currency] += finding.order_minor
+            self.orders_minor.update(finding.orders_minor)
         else:
             self._lose(finding)
 

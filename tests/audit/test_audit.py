@@ -16,7 +16,7 @@ from insights.audit.page import page
 from insights.audit.report import document
 from insights.audit.stakes import Given
 from insights.cli import app
-from tests.audit.exports import DAY, LEAVES_CART, LOOKS, MINUTE, ORDERS, START, own_lines, three_visits, written
+from tests.audit.exports import DAY, LEAVES_CART, LOOKS, MINUTE, ORDERS, START, Step, own_lines, three_visits, written
 
 
 def _audit(path: Path, **wish: Any) -> dict[str, Any]:
@@ -37,6 +37,27 @@ def test_visits_are_counted_by_stage_page_and_how_far_they_came(tmp_path: Path) 
     ]
     assert [(one["page"], one["visits"], one["seen"]) for one in found["pages"]] == [("/products/*", 2, 3)]
     assert found["left_in_carts"]["cart_value_minor"] == {"EUR": 5000}
+
+
+def _order(minutes: int, order: str, currency: str, value: int | None = 5000) -> Step:
+    worth = {} if value is None else {"value_minor": value}
+    return minutes, "purchased", {"order_id": order, "currency": currency, **worth}
+
+
+def test_an_order_counts_once_and_in_its_own_currency(tmp_path: Path) -> None:
+    thanks: Step = (0, "page_viewed", {"url": "https://shop.example/thanks", "path": "/thanks"})
+    visits = [
+        ("ann", START, [*LEAVES_CART, _order(4, "a", "USD"), _order(5, "a", "USD")]),
+        ("ann", START + DAY, [thanks, _order(1, "a", "USD")]),
+        # Of one the page says nothing of its worth, and a server tells of another from elsewhere.
+        ("bob", START + MINUTE, [*LEAVES_CART, _order(4, "b", "EUR", None), _order(5, "b", "EUR")]),
+        ("cat", START + 2 * MINUTE, [*LEAVES_CART, _order(4, "c", "EUR"), _order(6, "d", "JPY", 700)]),
+        ("a server", START + 3 * MINUTE, [_order(4, "c", "EUR")]),
+    ]
+    found = _audit(written(tmp_path, own_lines(visits)))
+    assert found["orders_value_minor"] == {"EUR": 10_000, "USD": 5_000, "JPY": 700}
+    assert (found["visits"], found["visits_with_an_order"]) == (5, 4)
+    assert found["left_in_carts"]["carts"] == 0
 
 
 def test_the_range_is_what_its_assumptions_make_of_the_carts(tmp_path: Path) -> None:
