@@ -20,7 +20,7 @@ from insights.patterns.history import Today, so_far_by_day
 from insights.patterns.read import patterns_before
 from insights.patterns.tell import facts_of
 from insights.patterns.words import headline
-from insights.reports.mix import wilson
+from insights.reports.before_after import Difference, difference
 from insights.viewer.gate import Viewer
 from insights.viewer.lift_standing import LiftStanding
 from insights.viewer.page_group import Desk, PageGroup
@@ -51,22 +51,20 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class ReasonToday:
-    """A reason's share today with its interval, and its usual share (None without usual visits); all 0..1."""
+    """A reason's share today (0..1), and how it differs from its usual one (None without usual visits)."""
 
     reason: Reason
     visits: int
     share: float
-    low: float
-    high: float
-    usual: float | None
+    change: Difference | None
     link: str
 
     @property
     def unusual(self) -> str:
-        """ "more" or "less" than usual by more than chance explains, or ""."""
-        if self.usual is None or self.low <= self.usual <= self.high or self.visits < LEAST_VISITS:
+        """ "more" or "less" than usual by more than chance explains, in what is usual as well, or ""."""
+        if self.change is None or not self.change.differs or self.visits < LEAST_VISITS:
             return ""
-        return "more" if self.low > self.usual else "less"
+        return "more" if self.change.value > 0 else "less"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +163,9 @@ def _reasons(kind: Kind, today: Today, before: list[Today], now: datetime) -> li
     for (its, reason), count in sorted(today.reasons.items(), key=lambda item: (-item[1], item[0][1])):
         if its is not kind:
             continue
-        low, high = wilson(count / total, total)
         was = sum(day.reasons.get((kind, reason), 0) for day in before)
         link = ReportQuery(kind=kind, reason=reason, since=first_day(now, 1), until=now).link()
-        made.append(ReasonToday(reason, count, count / total, low, high, was / usual if usual else None, link))
+        made.append(ReasonToday(reason, count, count / total, difference(was, usual, count, total), link))
     return made[:MOST_REASONS]
 
 

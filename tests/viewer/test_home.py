@@ -169,6 +169,24 @@ async def test_what_changed_is_there_and_what_is_unusual_says_so(
     assert 'class="tag bad">more' in page
 
 
+@pytest.mark.parametrize(("yesterday", "said"), [(20, False), (400, True)])
+async def test_what_is_unusual_beside_few_visits_may_be_chance(
+    database: Database, shop: Shop, yesterday: int, said: bool
+) -> None:
+    weeks = past.Weeks(shop.project_id)
+    weeks.page("/cart", rate=400, since_hours=2)
+    some = weeks.rows[: yesterday + 20]
+    for number, row in enumerate(some):
+        today = number < 20
+        # Nine of twenty today, and a fifth of those before.
+        hit = number < 9 if today else number % 5 == 0
+        row["at"] = past.NOW - timedelta(hours=1 if today else 25)
+        row["reason"] = "technical_error" if hit else "distraction"
+    weeks.rows = some
+    await weeks.shifted(NOW - past.NOW).store(database)
+    assert ('class="tag bad">more' in await shop.see("/")) is said
+
+
 async def test_what_only_a_human_can_settle_comes_first(database: Database, shop: Shop) -> None:
     await some_weeks(database, shop)
     assert "Needs you" not in await shop.see("/")
