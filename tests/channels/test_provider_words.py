@@ -26,7 +26,7 @@ from tests.channels.bounces import KEY, NOW, POSTMARK, RESEND, SENDGRID, SES
         ([], None),
     ],
 )
-def test_resends_words(body: Any, said: str | None) -> None:
+def test_what_resend_reports_is_read_in_our_words(body: Any, said: str | None) -> None:
     found = resend_events.events("id", body, NOW)
     assert [event.kind for event in found] == ([] if said is None else [said])
     assert all(event.key == KEY for event in found)
@@ -51,7 +51,7 @@ def test_resends_words(body: Any, said: str | None) -> None:
         ({"event": "click", "url": "https://shop.example/cart"}, "clicked"),
     ],
 )
-def test_sendgrids_words(change: dict[str, Any], said: str | None) -> None:
+def test_what_sendgrid_reports_is_read_in_our_words(change: dict[str, Any], said: str | None) -> None:
     found = sendgrid_events.events([{**SENDGRID[0], **change}], NOW)
     assert [event.kind for event in found] == ([] if said is None else [said])
 
@@ -80,7 +80,7 @@ def test_sendgrids_words(change: dict[str, Any], said: str | None) -> None:
         ({"RecordType": "Inbound"}, None),
     ],
 )
-def test_postmarks_words(change: dict[str, Any], said: str | None) -> None:
+def test_what_postmark_reports_is_read_in_our_words(change: dict[str, Any], said: str | None) -> None:
     found = postmark_events.events({**POSTMARK, **change}, NOW)
     assert [event.kind for event in found] == ([] if said is None else [said])
 
@@ -102,7 +102,7 @@ def test_postmarks_words(change: dict[str, Any], said: str | None) -> None:
         ({"eventType": "Send", "send": {}}, None),
     ],
 )
-def test_amazons_words(change: dict[str, Any], said: str | None) -> None:
+def test_what_amazon_reports_is_read_in_our_words(change: dict[str, Any], said: str | None) -> None:
     found = ses_events("id", {**SES, **change}, NOW)
     assert [event.kind for event in found] == ([] if said is None else [said])
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from adapters.postgres.engine import Database
 from flows.models import Flow, FlowRun, FlowVersion
@@ -70,6 +70,9 @@ class Shop:
 
     async def stop(self) -> None:
         await self._recorder.stop()
+        # Whatever a test left open must not be due in the next one.
+        async with self.database.transaction(self.project_id) as tx:
+            await tx.execute(update(Session).values(close_at=None))
 
     async def record(self, entry: Entry) -> int:
         return await self._recorder.record(entry)

@@ -12,10 +12,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 
 from adapters.llm.openai_batch import BatchFailed
-from adapters.postgres.engine import Database
 from flows.models import FlowRun
 from insights.classification.backfill import name_again, sessions_to_name
 from insights.classification.batches import Batches
@@ -128,13 +127,9 @@ async def provider() -> AsyncIterator[Provider]:
 
 
 @pytest.fixture
-async def shop(database: Database, project_id: UUID) -> AsyncIterator[Shop]:
-    shop = Shop(database, project_id)
+async def shop(shop: Shop) -> Shop:
     await shop.publish_flows()
-    yield shop
-    await shop.stop()
-    async with database.transaction(project_id) as tx:
-        await tx.execute(update(Session).values(close_at=None))
+    return shop
 
 
 def classifiers(shop: Shop, provider: Provider, ceiling: float | None = None) -> ProjectClassifiers:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import delete, select, update
 
-from adapters.postgres.engine import Database
 from insights.classification.classify import Classified, Classifier
 from insights.errors import NotFound
 from insights.models import Event, Project, Session
@@ -19,16 +17,6 @@ from tests.classification.shop import FAILING, GRACE, QUIET, Interrupted, Shop
 from tests.classification.visits import add, checkout, does, leaves, order, page, product
 
 CART = (page("/"), *product("mug", "cups", 1450), add("mug", 1450))
-
-
-@pytest.fixture
-async def shop(database: Database, project_id: UUID) -> AsyncIterator[Shop]:
-    shop = Shop(database, project_id)
-    yield shop
-    await shop.stop()
-    # Whatever a test left open must not be due in the next one.
-    async with database.transaction(project_id) as tx:
-        await tx.execute(update(Session).values(close_at=None))
 
 
 async def test_a_session_that_ended_closes_after_the_grace(shop: Shop) -> None:

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 from contextlib import redirect_stdout
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from adapters.llm.scripted import ScriptedModel
-from adapters.postgres.engine import Database
 from insights.classification.classify import Classifier
 from insights.errors import SessionStillOpen
-from insights.models import Session
 from tests.classification.shop import FAILING, GRACE, Interrupted, Shop
 from tests.classification.visits import does, order, page
-
-
-@pytest.fixture
-async def shop(database: Database, project_id: UUID) -> AsyncIterator[Shop]:
-    shop = Shop(database, project_id)
-    yield shop
-    await shop.stop()
-    async with database.transaction(project_id) as tx:
-        await tx.execute(update(Session).values(close_at=None))
 
 
 async def test_an_event_received_in_the_same_millisecond_is_not_lost(shop: Shop) -> None:

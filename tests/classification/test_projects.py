@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,7 +24,7 @@ from insights.classification.projects import KEPT_S, ProjectClassifiers
 from insights.classification.wish_store import WishStore
 from insights.classification.wishes import Endpoint, InsightWishes
 from insights.errors import Refused
-from insights.models import Insight, InsightSetting, ModelSpend, Session
+from insights.models import Insight, InsightSetting, ModelSpend
 from insights.sealing import Sealer
 from insights.timeline.assemble import assemble
 from insights.timeline.timeline import Timeline
@@ -117,15 +117,6 @@ async def test_a_ceiling_of_nothing_asks_nothing(database: Database, project_id:
     model = Metered()
     said = await classifier(database, model, ceiling=0.0).classify(visit(project_id))
     assert (said.fallback, model.prompts) == ("ceiling", [])
-
-
-@pytest.fixture
-async def shop(database: Database, project_id: UUID) -> AsyncIterator[Shop]:
-    shop = Shop(database, project_id)
-    yield shop
-    await shop.stop()
-    async with database.transaction(project_id) as tx:
-        await tx.execute(update(Session).values(close_at=None))
 
 
 async def closed_with(shop: Shop, database: Database, names: NamesReasons) -> UUID:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
-from adapters.postgres.engine import Database
 from insights.classification.classify import Classified, Classifier
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.reasons import Reason
@@ -30,11 +28,9 @@ class Opinionated(Classifier):
 
 
 @pytest.fixture
-async def shop(database: Database, project_id: UUID) -> AsyncIterator[Shop]:
-    shop = Shop(database, project_id)
+async def shop(shop: Shop) -> Shop:
     await shop.publish_flows()
-    yield shop
-    await shop.stop()
+    return shop
 
 
 async def planned(shop: Shop) -> list[tuple[str, str]]:

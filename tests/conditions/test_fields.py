@@ -66,7 +66,7 @@ def happened(hours: float, **props: Any) -> HappenedEvent:
         (("events.tab_returned.last.away", ()), timedelta(seconds=1)),
     ],
 )
-def test_events_answer(asked: Asked, expected: Any) -> None:
+def test_a_question_about_events_is_answered_by_those_in_its_time(asked: Asked, expected: Any) -> None:
     events = {
         "purchased": [happened(2, value_minor=900, currency="EUR", margin_minor="x"), happened(5, value_minor=1)],
         "custom": [happened(2, name="newsletter"), happened(3, name="other"), happened(4)],

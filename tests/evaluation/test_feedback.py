@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import update
 
-from adapters.postgres.engine import Database
 from insights.errors import NotFound, Refused
 from insights.evaluation.feedback import gold_of, only_called_wrong, say
 from insights.evaluation.gold import as_file, read_stories
-from insights.models import Session
 from insights.vocabulary.reasons import Reason
+from tests.classification.conftest import shop
 from tests.classification.shop import FAILING, Shop
 from tests.classification.visits import order
 
-
-@pytest.fixture
-async def shop(database: Database, project_id: UUID) -> AsyncIterator[Shop]:
-    shop = Shop(database, project_id)
-    yield shop
-    await shop.stop()
-    async with database.transaction(project_id) as tx:
-        await tx.execute(update(Session).values(close_at=None))
+__all__ = ["shop"]
 
 
 async def closed(shop: Shop) -> UUID:

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from adapters.postgres.engine import Database
 from flows.triggers import UNFINISHED
@@ -63,8 +63,6 @@ async def shops(database: Database) -> AsyncIterator[tuple[Shop, Shop]]:
     yield made[0], made[1]
     for shop in made:
         await shop.stop()
-        async with database.transaction(shop.project_id) as tx:
-            await tx.execute(update(Session).values(close_at=None))
 
 
 @pytest.fixture

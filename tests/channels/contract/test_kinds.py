@@ -29,6 +29,7 @@ from tests.channels.contract.examples import EXAMPLES
 from tests.channels.contract.examples.example import Example
 from tests.channels.contract.far_side import Reply, line_to, provider
 from tests.channels.contract.matrix import FAULTS, answered, sends, struck
+from tests.channels.hostile import HOSTILE
 
 RESULTS = (Accepted, Retry, Rejected, Suppress, Unknown)
 DOCS = Path(__file__).parents[3] / "docs" / "channels"
@@ -188,13 +189,6 @@ def test_every_kind_has_its_page(example: Example) -> None:
         assert heading in page, f"docs/channels/{example.kind}.md lacks {heading!r}"
 
 
-hostile = st.recursive(
-    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(), inner, max_size=3)),
-    max_leaves=6,
-)
-
-
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     key=st.text(min_size=1, max_size=40),
@@ -204,13 +198,13 @@ hostile = st.recursive(
 async def test_whatever_it_is_handed_a_kind_answers_and_never_raises(
     example: Example, key: str, recipient: str | None, data: st.DataObject
 ) -> None:
-    content: dict[str, Any] = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(example.content, hostile)))
+    content: dict[str, Any] = data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(example.content, HOSTILE)))
     result = await example.open(line_to(1)).send(SendIntent(key, recipient, {**example.content, **content}))
     assert isinstance(result, RESULTS)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(status=st.integers(200, 599), body=st.one_of(st.binary(max_size=80), hostile.map(lambda x: json.dumps(x))))
+@given(status=st.integers(200, 599), body=st.one_of(st.binary(max_size=80), HOSTILE.map(lambda x: json.dumps(x))))
 async def test_whatever_the_provider_answers_a_kind_makes_one_of_the_results_of_it(
     example: Example, status: int, body: bytes | str
 ) -> None:
