@@ -75,61 +75,80 @@ def draw(
     total = sum(bucket.sessions for bucket in buckets)
     if not total or not reasons:
         return None
-    length = len(buckets) * step
-    span = WIDTH - LEFT - RIGHT
+    scale = _Scale(since, len(buckets) * step, _top(buckets, reasons, total))
+    rows = []
+    for place, reason in enumerate(reasons):
+        base = TOP + (place + 1) * (ROW + GAP) - GAP
+        dots, band = _dots(buckets, reason, scale, base, step)
+        hits = sum(bucket.reasons.get(reason, 0) for bucket in buckets)
+        rows.append(
+            Row(
+                reason.value,
+                base,
+                band,
+                "M" + " L".join(f"{x} {y}" for x, y, _ in dots) if len(dots) > 1 else "",
+                dots,
+                tuple(Mark(scale.x_at(one.at), one.title) for one in happened if one.reason is reason),
+                percent(hits / total) if totals else "",
+            )
+        )
+    some = max(1, len(buckets) // 7)
+    starts = [since + number * step for number in range(0, len(buckets), some)]
+    return Chart(
+        tuple(rows),
+        tuple((scale.x_at(at + step / 2), f"{at:%-d %b}") for at in starts),
+        scale.top,
+        TOP + len(reasons) * (ROW + GAP) + BOTTOM,
+        tuple(Mark(scale.x_at(one.at), one.title) for one in happened if one.reason is None),
+    )
 
-    def x_at(at: datetime) -> float:
-        return round(LEFT + min(1.0, max(0.0, (at - since) / length)) * span, 1)
 
-    middles = [since + (number + 0.5) * step for number in range(len(buckets))]
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """Where a time and a share lie. ``top``: the share, 0..1, at the upper end of each row."""
+
+    since: datetime
+    length: timedelta
+    top: float
+
+    def x_at(self, at: datetime) -> float:
+        span = WIDTH - LEFT - RIGHT
+        return round(LEFT + min(1.0, max(0.0, (at - self.since) / self.length)) * span, 1)
+
+    def y_at(self, share: float, base: float) -> float:
+        return round(base - min(1.0, share / self.top) * ROW, 1)
+
+
+def _top(buckets: Sequence[Bucket], reasons: Sequence[Reason], total: int) -> float:
+    """A round share above all that are drawn, but those of a few sessions."""
     highest = max(
         bucket.reasons.get(reason, 0) / bucket.sessions
         for bucket in buckets
         for reason in reasons
         if bucket.sessions >= min(20, total / len(buckets))
     )
-    top = next(one for one in (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0) if one >= min(1.0, highest * 1.1))
-    rows = []
-    for place, reason in enumerate(reasons):
-        base = TOP + (place + 1) * (ROW + GAP) - GAP
+    return next(one for one in (0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0) if one >= min(1.0, highest * 1.1))
 
-        def y_at(share: float, base: float = base) -> float:
-            return round(base - min(1.0, share / top) * ROW, 1)
 
-        dots, upper, lower = [], [], []
-        for at, bucket in zip(middles, buckets, strict=True):
-            if not bucket.sessions:
-                continue
-            hits = bucket.reasons.get(reason, 0)
-            share = hits / bucket.sessions
-            low, high = wilson(share, bucket.sessions)
-            x = x_at(at)
-            upper.append(f"{x} {y_at(high)}")
-            lower.append(f"{x} {y_at(low)}")
-            said = f"{_when(at - step / 2, step)}: {percent(share)} ({percent(low)} to {percent(high)}), "
-            dots.append((x, y_at(share), said + f"{hits} of {bucket.sessions}"))
-        hits = sum(bucket.reasons.get(reason, 0) for bucket in buckets)
-        rows.append(
-            Row(
-                reason.value,
-                base,
-                "M" + " L".join([*upper, *reversed(lower)]) + "Z" if len(dots) > 1 else "",
-                "M" + " L".join(f"{x} {y}" for x, y, _ in dots) if len(dots) > 1 else "",
-                tuple(dots),
-                tuple(Mark(x_at(one.at), one.title) for one in happened if one.reason is reason),
-                percent(hits / total) if totals else "",
-            )
-        )
-    everywhere = tuple(Mark(x_at(one.at), one.title) for one in happened if one.reason is None)
-    some = max(1, len(buckets) // 7)
-    starts = [since + number * step for number in range(0, len(buckets), some)]
-    return Chart(
-        tuple(rows),
-        tuple((x_at(at + step / 2), f"{at:%-d %b}") for at in starts),
-        top,
-        TOP + len(reasons) * (ROW + GAP) + BOTTOM,
-        everywhere,
-    )
+def _dots(
+    buckets: Sequence[Bucket], reason: Reason, scale: _Scale, base: float, step: timedelta
+) -> tuple[tuple[tuple[float, float, str], ...], str]:
+    """A reason's share in each bucket that has sessions, with what it says, and the band of its intervals."""
+    dots, upper, lower = [], [], []
+    for number, bucket in enumerate(buckets):
+        if not bucket.sessions:
+            continue
+        begins = scale.since + number * step
+        hits = bucket.reasons.get(reason, 0)
+        share = hits / bucket.sessions
+        low, high = wilson(share, bucket.sessions)
+        x = scale.x_at(begins + step / 2)
+        upper.append(f"{x} {scale.y_at(high, base)}")
+        lower.append(f"{x} {scale.y_at(low, base)}")
+        said = f"{_when(begins, step)}: {percent(share)} ({percent(low)} to {percent(high)}), "
+        dots.append((x, scale.y_at(share, base), said + f"{hits} of {bucket.sessions}"))
+    band = "M" + " L".join([*upper, *reversed(lower)]) + "Z" if len(dots) > 1 else ""
+    return tuple(dots), band
 
 
 def _when(at: datetime, step: timedelta) -> str:
