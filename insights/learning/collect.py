@@ -139,6 +139,45 @@ async def _count(tx: AsyncSession, project_id: UUID, ids: Collection[UUID], now:
     """Works out the rewards of these decisions and writes those that differ from what is stored."""
     if not ids:
         return 0
+    worked_out = await _worked_out(tx, project_id, ids)
+    stored = {
+        row.decision_id: row
+        for row in await tx.scalars(select(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(ids)))
+    }
+    fresh, gone, dirty = [], [], set()
+    changed = 0
+    for decision, earned in worked_out:
+        known = stored.get(decision.id)
+        if earned is None:
+            if known is not None:
+                gone.append(decision.id)
+                dirty.add(known.bucket)
+            continue
+        value, outcome = earned[0], earned[1].value
+        if known is None:
+            fresh.append((decision, value, outcome))
+        elif known.value != value or known.outcome != outcome:
+            known.value, known.outcome, known.counted_at = value, outcome, now
+            dirty.add(known.bucket)
+            changed += 1
+    if gone:
+        await tx.execute(delete(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(gone)))
+    await tx.flush()
+    dirty |= await _add(tx, project_id, fresh, now)
+    if dirty:
+        await tx.execute(
+            update(PolicyBucket)
+            .where(PolicyBucket.project_id == project_id, PolicyBucket.number.in_(dirty))
+            .values(sums=None)
+        )
+    return changed + len(fresh) + len(gone)
+
+
+async def _worked_out(
+    tx: AsyncSession, project_id: UUID, ids: Collection[UUID]
+) -> list[tuple[Decision, tuple[float, Outcome] | None]]:
+    """Those of these decisions whose visits are over, the oldest first, with their reward and what came of them; None:
+    nothing is to be learned from it."""
     decisions = (
         await tx.scalars(
             select(Decision)
@@ -156,51 +195,17 @@ async def _count(tx: AsyncSession, project_id: UUID, ids: Collection[UUID], now:
     percents: dict[str, int] = {}
     if decisions and unit.margin_rate is not None:
         percents = await percents_of(tx, project_id, decisions[0].decided_at, decisions[-1].decided_at + WINDOW)
-    stored = {
-        row.decision_id: row
-        for row in await tx.scalars(select(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(ids)))
-    }
-    fresh, gone, dirty = [], [], set()
-    changed = 0
+    found: list[tuple[Decision, tuple[float, Outcome] | None]] = []
     for decision in decisions:
         timeline = timelines.get(decision.session_id)
         if timeline is None:
             continue
         action = LiveAction(decision.action)
         outcome = outcome_of(timeline, decision_id=decision.id, event_id=decision.event_id, action=action, closed=True)
-        value = reward_of(
-            decision.decided_at,
-            action,
-            outcome,
-            orders.get(decision.visitor_id, ()),
-            refunds,
-            unit,
-            percents,
-        )
-        known = stored.get(decision.id)
-        if value is None:
-            if known is not None:
-                gone.append(decision.id)
-                dirty.add(known.bucket)
-            continue
-        words = (outcome or _unseen(value)).value
-        if known is None:
-            fresh.append((decision, value, words))
-        elif known.value != value or known.outcome != words:
-            known.value, known.outcome, known.counted_at = value, words, now
-            dirty.add(known.bucket)
-            changed += 1
-    if gone:
-        await tx.execute(delete(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(gone)))
-    await tx.flush()
-    dirty |= await _add(tx, project_id, fresh, now)
-    if dirty:
-        await tx.execute(
-            update(PolicyBucket)
-            .where(PolicyBucket.project_id == project_id, PolicyBucket.number.in_(dirty))
-            .values(sums=None)
-        )
-    return changed + len(fresh) + len(gone)
+        theirs = orders.get(decision.visitor_id, ())
+        value = reward_of(decision.decided_at, action, outcome, theirs, refunds, unit, percents)
+        found.append((decision, None if value is None else (value, outcome or _unseen(value))))
+    return found
 
 
 def _unseen(value: float) -> Outcome:
