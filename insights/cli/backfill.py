@@ -124,7 +124,7 @@ class _Backfill:
             bar.reset(task, total=len(batch.sessions), description="Writing insights")
             return await self._batches.collect(self._project_id, batch, state, told=lambda: bar.advance(task))
 
-    async def _to_name(self, since: datetime | None, limit: int) -> list[Any]:
+    async def _to_name(self, since: datetime | None, limit: int) -> list[UUID]:
         classifier = await self._classifiers.of(self._project_id)
         async with self._database.transaction(self._project_id) as tx:
             return list(await sessions_to_name(tx, self._project_id, classifier.name, since=since, limit=limit))

@@ -60,7 +60,7 @@ class Letters:
                     return None
                 if channel == "webhook":
                     return {"type": "pattern.found", "project": project, "pattern": self.pattern_json(row)}
-                subject, context = self._pattern(row), {"pattern": self._shown(row)}
+                subject, context = _headline(row), {"pattern": self._shown(row)}
             else:
                 day = datetime.fromisoformat(which).replace(tzinfo=UTC)
                 digest = await read_digest(tx, project_id, day, LENGTHS[what])
@@ -99,13 +99,9 @@ class Letters:
             "url": f"{self._url}/app/patterns/{row.id}",
         }
 
-    @staticmethod
-    def _pattern(row: Pattern) -> str:
-        return unlinked(headline(facts_of(row)), 180)
-
     def _shown(self, row: Pattern) -> dict[str, Any]:
         return {
-            "headline": unlinked(headline(facts_of(row)), 180),
+            "headline": _headline(row),
             "narrative": unlinked(row.narrative, 2000),
             "before": row.before,
             "after": row.after,
@@ -168,6 +164,10 @@ class Letters:
             ],
             "patterns": [self.pattern_json(row) for row in digest.patterns],
         }
+
+
+def _headline(row: Pattern) -> str:
+    return unlinked(headline(facts_of(row)), 180)
 
 
 def _environment() -> Environment:
