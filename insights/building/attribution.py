@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import FlowDefinition, Goal
@@ -85,7 +86,7 @@ async def _put_down_orders(
             reached.add(row.delivery_id)
 
 
-def _count_order(messages: Messages, row: Any, refunds: Sequence[GivenBack], unit: Unit, percent: int) -> None:
+def _count_order(messages: Messages, row: Row[Any], refunds: Sequence[GivenBack], unit: Unit, percent: int) -> None:
     order = Order(row.key, row.occurred_at, row.value_minor, row.currency)
     messages.orders += int(Unit().worth(order, refunds))
     if row.value_minor is not None and row.currency is not None:
@@ -113,7 +114,7 @@ async def _came_true(
 
 
 def _put_down_goals(
-    sent: Sequence[Any],
+    sent: Sequence[Row[Any]],
     came_true: Mapping[UUID, Sequence[tuple[object, datetime]]],
     within: Mapping[UUID, timedelta],
     steps: Steps,

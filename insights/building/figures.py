@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.building import questions
@@ -101,7 +102,7 @@ async def figures_of(
     return Figures(since, until, shown, sum_of(one.messages for one in shown), currency)
 
 
-def _count_runs(figures: VersionFigures, row: Any) -> None:
+def _count_runs(figures: VersionFigures, row: Row[Any]) -> None:
     # A run that was over at once carries only the word; one that was cancelled later says what by.
     if row.status == "cancelled" and row.reason in ("too_old", "reentry"):
         figures.not_started[row.reason] += row.runs
@@ -117,12 +118,12 @@ def _count_runs(figures: VersionFigures, row: Any) -> None:
         figures.ended[row.reason] += row.runs
 
 
-def _step(found: Mapping[UUID, VersionFigures], row: Any) -> StepFigures | None:
+def _step(found: Mapping[UUID, VersionFigures], row: Row[Any]) -> StepFigures | None:
     version = found.get(row.version_id)
     return version.steps.get(row.step) if version is not None else None
 
 
-def _count_line(step: StepFigures, row: Any) -> None:
+def _count_line(step: StepFigures, row: Row[Any]) -> None:
     match row.what:
         case None:
             step.entered = row.runs
@@ -136,7 +137,7 @@ def _count_line(step: StepFigures, row: Any) -> None:
             step.ways[row.detail] += row.runs
 
 
-def _count_message(messages: Messages, row: Any) -> None:
+def _count_message(messages: Messages, row: Row[Any]) -> None:
     match row.status:
         case "accepted" | "unknown":
             messages.sent += row.messages

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import select, text, update
+from sqlalchemy import Row, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from adapters.channels.contract import Accepted, Channel, SendIntent
@@ -130,7 +130,7 @@ def _of(project_id: UUID, channel: Channel, what: str) -> tuple[Any, ...]:
     )
 
 
-def _event(what: str, row: Any) -> dict[str, Any]:
+def _event(what: str, row: Row[Any]) -> dict[str, Any]:
     return {
         "message_id": f"whyleft-{what}-{row.id}",
         "event": _NAMES[what],

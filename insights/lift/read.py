@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import TextClause, select, text
+from sqlalchemy import Row, TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.errors import Refused
@@ -123,7 +123,7 @@ class Read:
 
     question: Question
     unit: Unit = field(default_factory=Unit)
-    rows: Sequence[Any] = ()
+    rows: Sequence[Row[Any]] = ()
     orders: Mapping[UUID, Sequence[Order]] = field(default_factory=dict)
     refunds: Mapping[str, Sequence[GivenBack]] = field(default_factory=dict)
     percents: Mapping[str, int] = field(default_factory=dict)
@@ -133,7 +133,7 @@ class Read:
         visitors."""
         return [self._person(row) for row in self.rows]
 
-    def _person(self, row: Any) -> Person:
+    def _person(self, row: Row[Any]) -> Person:
         until = row.at + self.question.horizon
         counted = [order for order in self.orders.get(row.person, ()) if row.at < order.at <= until]
         return Person(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CursorResult, Table, delete, or_, select
+from sqlalchemy import ColumnElement, CursorResult, Row, Table, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.base import Base
@@ -167,7 +167,7 @@ async def names_of(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID
 
 async def rejected_of(
     tx: AsyncSession, project_id: UUID, visitors: set[str], names: Collection[str]
-) -> AsyncIterator[list[Any]]:
+) -> AsyncIterator[list[Row[Any]]]:
     """The refused messages that are of these visitors or name them, in parts: id, received_at, raw and error.
 
     What was refused is kept as it came, sealed whole: a name may stand anywhere in it, so each is opened.
