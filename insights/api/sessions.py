@@ -13,6 +13,7 @@ from sqlalchemy import Select, func, select, tuple_
 from insights.api.caller import SecretCaller
 from insights.api.paging import Cursor, page_end
 from insights.api.services import FromRequest
+from insights.api.whole_names import props_shown_to
 from insights.errors import NotFound, SessionStillOpen
 from insights.evaluation.feedback import Said, say
 from insights.models import Insight, Session
@@ -128,7 +129,15 @@ async def get_session(session_id: UUID, caller: SecretCaller, services: FromRequ
             raise NotFound(f"There is no session {session_id} in this project.")
         timeline = await read_timeline(tx, caller.project_id, session_id)
     events = [
-        EventOut(id=e.id, at=e.at, type=e.type, tab=e.tab, seq=e.seq, url=e.url, props=dict(e.props))
+        EventOut(
+            id=e.id,
+            at=e.at,
+            type=e.type,
+            tab=e.tab,
+            seq=e.seq,
+            url=e.url,
+            props=props_shown_to(caller, e.type, e.props),
+        )
         for e in timeline.events
     ]
     return SessionWithTimeline(**session_out(*row).model_dump(), events=events)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from insights.access.keys import ResolvedKey
@@ -10,6 +11,8 @@ from insights.access.roles import Role
 from insights.api.run_shapes import DeliveryOut
 from insights.events.kept import without_addresses
 from insights.identity import names
+from insights.identity.links import Kind
+from insights.identity.masks import mask as masked_name
 from insights.identity.masks import masked_address
 from insights.privacy.redact import mask
 
@@ -35,6 +38,14 @@ def shown_to(caller: ResolvedKey, content: Any) -> Any:
 
 
 _NUMBER: Final = re.compile(r"\+[0-9]+")
+
+
+def props_shown_to(caller: ResolvedKey, type_: str, props: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event of a timeline says, as the key may see it: the user id that somebody gave is masked for readers."""
+    user_id = props.get("user_id") if type_ == "identified" else None
+    if sees_names(caller) or not isinstance(user_id, str):
+        return dict(props)
+    return {**props, "user_id": masked_name(Kind.USER_ID, user_id)}
 
 
 def as_seen_by(caller: ResolvedKey, delivery: Shown) -> Shown:

@@ -101,3 +101,16 @@ def test_whatever_shape_it_has_what_would_be_sent_is_shown_without_addresses() -
 
 def key_of(role: Role) -> ResolvedKey:
     return ResolvedKey(uuid4(), uuid4(), "shop", "secret", role, frozenset(), frozenset(), False, "k")
+
+
+async def test_a_timeline_tells_readers_who_is_who_and_no_whole_user_id(api: Api) -> None:
+    batch = api.batch(api.event("page_viewed"), api.event("identified", {"user_id": "customer-181599"}))
+    await api.send(batch)
+    told: dict[Role, Any] = {}
+    for role in (Role.READER, Role.EDITOR):
+        async with api.services.database.transaction(api.project_id) as tx:
+            _, key = make_key(tx, api.project_id, "secret", role=role)
+        headers = {"authorization": f"Bearer {key}"}
+        answer = await api.client.get(f"/v1/sessions/{batch['session']}", headers=headers)
+        [told[role]] = [one["props"]["user_id"] for one in answer.json()["events"] if one["type"] == "identified"]
+    assert told == {Role.READER: "cu•••99", Role.EDITOR: "customer-181599"}
