@@ -13,6 +13,7 @@ from sqlalchemy import select
 from flows.conditions import Explanation, fields_document, json_schema, known_words, to_words, write
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
+from insights.api.whole_names import may_ask
 from insights.conditions.fields import FIELDS, condition
 from insights.conditions.places import Place
 from insights.errors import NotFound
@@ -90,6 +91,8 @@ async def fields(
 async def check(body: CheckIn, caller: SecretCaller, services: FromRequest) -> CheckOut:
     """Both forms of a condition, or everything wrong with it; with a visitor, whether it is true of them and why."""
     found = condition(body.when, body.place)
+    if body.visitor is not None:
+        may_ask(caller, [found])
     async with services.database.transaction(caller.project_id) as tx:
         refuse_unknown_segments(found, await conditions_of_segments(tx, caller.project_id))
         answer = None

@@ -9,11 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from flows.definition import conditions_of
+from insights.access.keys import ResolvedKey
 from insights.api.caller import SecretCaller
 from insights.api.flow_named import FlowNamed, flow_named
 from insights.api.given import Flag, Moment, Whole
 from insights.api.services import FromRequest
-from insights.api.whole_names import shown_to
+from insights.api.whole_names import may_ask, shown_to
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
 from insights.building.rehearsed import Rehearsed
@@ -133,10 +135,12 @@ async def preview(body: FlowPreviewIn, caller: SecretCaller, services: FromReque
     if not timedelta(0) < until - since <= LONGEST:
         raise Refused(f"since: must lie before until, by {LONGEST.days} days at most.", field="since")
     flow = await flow_named(services, caller, body)
+    if body.definition is not None:
+        may_ask(caller, conditions_of(flow).values())
     found = await _previewer(services).preview(
         caller.project_id, flow, since, until, now, body.most, to_the_end=body.to_the_end
     )
-    return _preview_out(found)
+    return _preview_out(found, caller)
 
 
 @router.post("/step-through", response_model=SteppedOut)
@@ -147,6 +151,8 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
     if (body.session is None) == (body.visitor is None):
         raise Refused("session: give either session or visitor.", field="session")
     flow = await flow_named(services, caller, body)
+    if body.definition is not None:
+        may_ask(caller, conditions_of(flow).values())
     async with services.database.transaction(caller.project_id) as tx:
         session_id = body.session
         if session_id is None and body.visitor is not None:
@@ -155,7 +161,7 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
     ran, asked, assumed = await _previewer(services).step_through(
         caller.project_id, flow, session_id, body.clock, datetime.now(UTC)
     )
-    sample = _sample(ran)
+    sample = _sample(ran, caller)
     for send, rehearsed in zip(sample.sends, ran.sends, strict=True):
         send.content = shown_to(caller, dict(rehearsed.content))
     return SteppedOut(**sample.model_dump(), asked_for=asked, assumed=assumed)
@@ -171,7 +177,7 @@ def _previewer(services: Services) -> Previewer:
     )
 
 
-def _preview_out(found: Preview) -> FlowPreviewOut:
+def _preview_out(found: Preview, caller: ResolvedKey) -> FlowPreviewOut:
     return FlowPreviewOut(
         since=found.since,
         until=found.until,
@@ -188,7 +194,7 @@ def _preview_out(found: Preview) -> FlowPreviewOut:
         ended=dict(found.ended),
         sends=dict(found.sends),
         steps={name: _step(count) for name, count in found.steps.items()},
-        sample=[_sample(run) for run in found.sample],
+        sample=[_sample(run, caller) for run in found.sample],
     )
 
 
@@ -203,7 +209,7 @@ def _step(count: StepCount) -> StepOut:
     )
 
 
-def _sample(ran: Rehearsed) -> SampleOut:
+def _sample(ran: Rehearsed, caller: ResolvedKey) -> SampleOut:
     return SampleOut(
         visitor=ran.case.trigger.visitor_id,
         session=ran.case.session_id,
@@ -211,7 +217,10 @@ def _sample(ran: Rehearsed) -> SampleOut:
         status=ran.status,
         reason=ran.reason,
         step=ran.step,
-        lines=[LineOut(at=line.at, step=line.step, what=line.what, detail=line.detail) for line in ran.lines],
+        lines=[
+            LineOut(at=line.at, step=line.step, what=line.what, detail=shown_to(caller, line.detail))
+            for line in ran.lines
+        ],
         sends=[
             SendOut(
                 step=send.step,

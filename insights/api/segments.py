@@ -17,6 +17,7 @@ from insights.api.conditions import Written
 from insights.api.etag import IfMatch, etag_of, version_of
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
+from insights.api.whole_names import may_ask
 from insights.conditions.fields import condition
 from insights.conditions.places import Place
 from insights.errors import Refused
@@ -146,6 +147,7 @@ async def preview_segment(body: SegmentPreviewIn, caller: SecretCaller, services
             wanted = condition({"field": store.IN_SEGMENT, "op": "has", "value": segment.name}, Place.SEGMENT)
         else:
             wanted = condition(body.when, Place.SEGMENT)
+            may_ask(caller, [wanted])
             store.refuse_unknown_segments(wanted, await store.conditions_of_segments(tx, caller.project_id))
         found = await preview(tx, caller.project_id, wanted, datetime.now(UTC))
     return SegmentPreviewOut(

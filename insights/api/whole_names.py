@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
+from flows.conditions import Condition, checks_of
 from insights.access.keys import ResolvedKey
 from insights.access.roles import Role
 from insights.api.run_shapes import DeliveryOut
+from insights.errors import NotAllowed
 from insights.events.kept import without_addresses
 from insights.identity import names
 from insights.identity.links import Kind
@@ -22,6 +24,23 @@ Shown = TypeVar("Shown", bound=DeliveryOut)
 def sees_names(caller: ResolvedKey) -> bool:
     """Whether names are whole for this key."""
     return caller.role is not None and caller.role.includes(Role.EDITOR)
+
+
+def may_ask(caller: ResolvedKey, conditions: Iterable[Condition]) -> None:
+    """Raises NotAllowed where a reader's own condition asks what the shop told of people: the answer says what was
+    found, and a mere yes or no lets it be guessed piece by piece."""
+    if sees_names(caller):
+        return
+    for condition in conditions:
+        for pointer, check in checks_of(condition):
+            if check.field in _TOLD:
+                raise NotAllowed(
+                    f"A reader's key may not ask {check.field} of people ({pointer or 'the whole condition'}): the "
+                    "answer would tell names and addresses. Use an editor's, or a segment that an editor made of it."
+                )
+
+
+_TOLD: Final = frozenset({"visitor.trait", "visitor.trait_number"})
 
 
 def shown_to(caller: ResolvedKey, content: Any) -> Any:

@@ -114,3 +114,29 @@ async def test_a_timeline_tells_readers_who_is_who_and_no_whole_user_id(api: Api
         answer = await api.client.get(f"/v1/sessions/{batch['session']}", headers=headers)
         [told[role]] = [one["props"]["user_id"] for one in answer.json()["events"] if one["type"] == "identified"]
     assert told == {Role.READER: "cu•••99", Role.EDITOR: "customer-181599"}
+
+
+async def test_readers_may_not_ask_what_the_shop_told_of_people_and_editors_may(api: Api) -> None:
+    batch = api.batch(api.event("page_viewed"), api.event("identified", {"traits": {"email": ADDRESS, "age": 36}}))
+    await api.send(batch)
+    asks = ('visitor.trait("email") is known', 'visitor.tags has "a" or visitor.trait_number("age") > 30')
+    branch = {"do": "branch", "when": asks[0], "then": "b", "otherwise": "b"}
+    plan = {"name": "ask", "trigger": {"on": "api"}, "start": "a", "steps": {"a": branch, "b": {"do": "exit"}}}
+    bodies: list[tuple[str, dict[str, Any]]] = [
+        ("/v1/flows/step-through", {"definition": plan, "visitor": batch["visitor"]}),
+        ("/v1/flows/preview", {"definition": plan}),
+    ]
+    for when in asks:
+        bodies.append(("/v1/conditions/check", {"when": when, "visitor": batch["visitor"]}))
+        bodies.append(("/v1/segments/preview", {"when": when}))
+    for role, status in ((Role.READER, 403), (Role.EDITOR, 200)):
+        async with api.services.database.transaction(api.project_id) as tx:
+            _, key = make_key(tx, api.project_id, "secret", role=role)
+        headers = {"authorization": f"Bearer {key}"}
+        for path, body in bodies:
+            answer = await api.client.post(path, json=body, headers=headers)
+            assert answer.status_code == status, (role, path, answer.text)
+            assert status == 200 or ADDRESS not in answer.text
+        # What it means, and what asks nothing of them, everybody may know.
+        for body in ({"when": asks[0]}, {"when": "visitor.sessions >= 1", "visitor": batch["visitor"]}):
+            assert (await api.client.post("/v1/conditions/check", json=body, headers=headers)).status_code == 200
