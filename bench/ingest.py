@@ -9,7 +9,6 @@ million events: what is quoted comes from it.
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import statistics
 import sys
@@ -152,8 +151,7 @@ async def live_stores(path: str, plan: Plan, environment: dict[str, str], cores:
         "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", stdout=asyncio.subprocess.DEVNULL
     )
     try:
-        if cores.database:
-            os.sched_setaffinity(redis.pid, cores.database)
+        cores.put(redis.pid, cores.database)
         shared = {"WHYLEFT_REDIS_URL": f"redis://127.0.0.1:{port}", "WHYLEFT_REDIS_TIMEOUT_SECONDS": "2"}
         memory, stored = (Server("whyleft", environment | more, cores.server) for more in ({}, shared))
         async with up(memory, stored):

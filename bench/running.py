@@ -38,8 +38,13 @@ class Cores:
     @staticmethod
     def take(cores: frozenset[int]) -> None:
         """Moves this process, and those it will start, to ``cores``."""
+        Cores.put(0, cores)
+
+    @staticmethod
+    def put(pid: int, cores: frozenset[int]) -> None:
+        """Moves another process there."""
         if cores:
-            os.sched_setaffinity(0, cores)
+            os.sched_setaffinity(pid, cores)
 
 
 class Server:
@@ -59,8 +64,7 @@ class Server:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.server", self.kind, "--port", str(self.port), env=self._environment
         )
-        if self._cores:
-            os.sched_setaffinity(self._process.pid, self._cores)
+        Cores.put(self._process.pid, self._cores)
         self._seen = psutil.Process(self._process.pid)
         await until_up(self.port)
 

@@ -18,12 +18,14 @@ import sys
 import tempfile
 from asyncio.subprocess import PIPE
 from asyncio.subprocess import Process as Client
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import permutations
 from pathlib import Path
 
 import numpy as np
+import uvloop
 
 from adapters.postgres import embedded, migrate
 from adapters.postgres.engine import Database, DatabaseUrls
@@ -32,6 +34,7 @@ from bench.batches import bodies
 from bench.load import Run, open_loop, without_collecting
 from bench.processes import Process, environment
 from bench.report import Figure, report
+from bench.running import Cores
 from bench.wear import wear_in
 from insights.access.keys import create_key
 from insights.shipped import shipped
@@ -56,6 +59,9 @@ WINDOW = 0.5
 DRAWN = 500
 SEED = 20261121
 
+
+Shop = Callable[..., Awaitable[Client]]
+"""Starts the loud shop, for so many seconds, at a rate or all it can."""
 
 Turn = list[float]
 """The p99 in milliseconds of each window of a turn."""
@@ -165,9 +171,16 @@ def _between(found: Added) -> str:
 
 
 async def measure(folder: Path, *, rounds: int, seconds: float) -> dict[str, Neighbour]:
-    """Each kind of neighbour (``KEYS``), with ``rounds`` turns of each kind, ``seconds`` each."""
-    server = await asyncio.to_thread(embedded.start, folder / "postgres")
+    """Each kind of neighbour (``KEYS``), with ``rounds`` turns of each kind, ``seconds`` each.
+
+    The server, PostgreSQL and the neighbour have cores of their own where there are enough; the loud shop, which gives
+    way, is beside PostgreSQL.
+    """
+    cores = Cores.of_this_machine()
+    cores.take(cores.database)
+    server = embedded.start(folder / "postgres")
     try:
+        cores.take(cores.client)
         migrate.upgrade(server.owner_url, shipped("migrations"))
         urls = DatabaseUrls(owner=server.owner_url, app=server.app_url)
         await asyncio.to_thread(wear_in, urls)
@@ -177,21 +190,24 @@ async def measure(folder: Path, *, rounds: int, seconds: float) -> dict[str, Nei
         given = environment(urls, folder, WHYLEFT_KEY_REQUESTS_PER_SECOND=str(ALLOWED), WHYLEFT_BURST_SECONDS="1")
         api = Process(given, "api")
         api.start()
+        cores.put(api.pid, cores.server)
         try:
             await api.ready()
             port = int(api.url.rpartition(":")[2])
-            return {kind: await _rounds(port, keys[:most], loud, rounds, seconds) for kind, most in KEYS.items()}
+            shop = partial(_client, port, loud, cores.database)
+            return {kind: await _rounds(port, keys[:most], shop, rounds, seconds) for kind, most in KEYS.items()}
         finally:
             await asyncio.to_thread(api.stop)
             await database.close()
     finally:
         await asyncio.to_thread(server.stop)
+        cores.take(cores.all)
 
 
-async def _rounds(port: int, keys: Sequence[str], loud: str, rounds: int, seconds: float) -> Neighbour:
+async def _rounds(port: int, keys: Sequence[str], shop: Shop, rounds: int, seconds: float) -> Neighbour:
     found = Neighbour()
     lasts = LEAD + seconds + LONGER
-    flood, within = await _client(port, loud, lasts), await _client(port, loud, lasts, WITHIN)
+    flood, within = await shop(lasts), await shop(lasts, WITHIN)
     turns = [(None, found.alone), (within, found.within), (flood, found.beside)]
     orders = list(permutations(turns))
     await _visits(port, keys, 2.0)
@@ -219,11 +235,12 @@ async def _rounds(port: int, keys: Sequence[str], loud: str, rounds: int, second
     return found
 
 
-async def _client(port: int, key: str, seconds: float, *rate: float) -> Client:
+async def _client(port: int, key: str, cores: frozenset[int], seconds: float, *rate: float) -> Client:
     words = [str(port), key, str(seconds), *map(str, rate)]
     client = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bench.attack.loud", *words, stdin=PIPE, stdout=PIPE
     )
+    Cores.put(client.pid, cores)
     assert client.stdout is not None
     await client.stdout.readline()
     return client
@@ -270,4 +287,6 @@ async def _visits(port: int, keys: Sequence[str], seconds: float) -> list[Run]:
 if __name__ == "__main__":
     wanted = next((int(word) for word in sys.argv[1:] if word.isdigit()), 12)
     # Turns alone are compared among themselves, too.
-    report("attack-neighbour", asyncio.run(figures(max(wanted, 2))))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        found = runner.run(figures(max(wanted, 2)))
+    report("attack-neighbour", found)
