@@ -15,7 +15,7 @@ from insights.viewer.faulty_fields import labelled
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import path_id
 from insights.viewer.settings_section import FORM, SettingsSection
-from insights.viewer.shown_once import hand_over, handed_over, take_away
+from insights.viewer.shown_once import hand_over, take_away
 
 HOUR: Final = 3600
 
@@ -120,8 +120,3 @@ class AccessPages(SettingsSection):
         path = f"/v1/members/invitations/{path_id(request, 'invitation_id', 'invitation')}"
         await self._api.asked(request, viewer, "DELETE", path)
         return self._to(request, "/settings/members", done="uninvited")
-
-    def _made(self, request: Request, what: str) -> Any:
-        """What the form before this page made, if it has a ``what``."""
-        made = handed_over(self._desk.gate, request)
-        return made if made is not None and what in made else None

@@ -25,6 +25,7 @@ from insights.viewer.faults import Faults
 from insights.viewer.flow_pages import FlowPages
 from insights.viewer.gate import Gate
 from insights.viewer.home_pages import HomePages
+from insights.viewer.identity_pages import IdentityPages
 from insights.viewer.insight_pages import InsightPages, Previews
 from insights.viewer.lift_pages import LiftPages
 from insights.viewer.link_pages import LinkPages
@@ -137,5 +138,6 @@ def _that_change(desk: Desk, api: OwnApi, login_pages: LoginPages) -> list[PageG
         FlowPages(desk, api),
         SegmentPages(desk, api),
         AccessPages(desk, api),
+        IdentityPages(desk, api),
         SettingsPages(desk, api, login_pages),
     ]

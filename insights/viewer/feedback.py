@@ -11,6 +11,10 @@ from starlette.requests import Request
 DONE: Final = {
     "saved": "Saved.",
     "key_revoked": "The key is revoked: it opens nothing any more.",
+    "not_asked": "Whoever has the write key may say who somebody is.",
+    "observed": "What is signed is counted; everybody is believed as before.",
+    "required": "Names that are not signed are not believed any more.",
+    "secret_ended": "What was signed with it is not believed any more.",
     "role_given": "They have their new role; they log in again for it.",
     "member_out": "They are out of the project, and their logins into it are over.",
     "uninvited": "The invitation is revoked: its link works no more.",

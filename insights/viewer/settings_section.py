@@ -11,6 +11,7 @@ from insights.access.roles import Role
 from insights.viewer.gate import Viewer
 from insights.viewer.own_api import OwnApi
 from insights.viewer.page_group import Desk, PageGroup
+from insights.viewer.shown_once import handed_over
 
 FORM: Final = "settings"
 """What these forms are signed for."""
@@ -29,3 +30,8 @@ class SettingsSection(PageGroup):
         return self._page(
             request, viewer, f"settings_{section}", section=section, token=token, roles=list(Role), **context
         )
+
+    def _made(self, request: Request, what: str) -> Any:
+        """What the form before this page made, if it has a ``what``."""
+        made = handed_over(self._desk.gate, request)
+        return made if made is not None and what in made else None

@@ -12,7 +12,10 @@ from insights.access.keys import make_key
 from insights.access.roles import Role
 from insights.channels.store import Wanted, create
 from insights.decisions.entries import Entry
+from insights.identity.proof import Mode
+from insights.identity.secrets import make_secret, set_mode
 from insights.learning.promotion import challenge
+from insights.models import IdentityClaim
 from insights.patterns.subscribers import subscribe_mail
 from insights.plans.entries import create_entry
 from insights.plans.shop import change_shop
@@ -59,6 +62,7 @@ async def furnish(services: Services, project_id: UUID, now: datetime) -> Furnis
     """Makes all of it, through the code that makes it for real."""
     invitation = await _people(services.database, project_id, now)
     await _channels(services, project_id, now)
+    await _signed(services, project_id, now)
     entry = Entry(
         "Free delivery, in our words",
         LiveAction.FREE_SHIPPING_BANNER,
@@ -111,3 +115,17 @@ async def _channels(services: Services, project_id: UUID, now: datetime) -> None
         ill = await create(tx, services.sealer, project_id, "postmark", "spare-mail", mail, now)
         ill.last_error = "The provider refuses the credentials (401): make a new key, or give this one the rights."
         ill.last_error_at, ill.failures = now - timedelta(minutes=2), 3
+
+
+async def _signed(services: Services, project_id: UUID, now: datetime) -> None:
+    """A shop that looks on: its server signs most, by the second of two secrets."""
+    async with services.database.transaction(project_id) as tx:
+        for _ in range(2):
+            await make_secret(tx, services.sealer, project_id, overlap=timedelta(days=7), now=now)
+        await set_mode(tx, project_id, Mode.OBSERVE, now)
+        for days in range(3):
+            for name, signed, unsigned, wrong in (("user_id", 412, 3, days), ("email", 380, 35 + 9 * days, 0)):
+                for verdict, claims in (("signed", signed), ("unsigned", unsigned), ("wrong", wrong)):
+                    if claims:
+                        day = (now - timedelta(days=days)).date()
+                        tx.add(IdentityClaim(project_id=project_id, day=day, name=name, verdict=verdict, claims=claims))

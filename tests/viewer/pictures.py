@@ -88,6 +88,7 @@ def places(filled: Filled) -> dict[str, str]:
         "channels": "/channels",
         "policy": f"/policies/{filled.furnished.policy_id}",
         "keys": "/settings/keys",
+        "identity": "/settings/identity",
         "members": "/settings/members",
         "project": "/settings/project",
         "model": "/settings/model",
