@@ -138,7 +138,7 @@ async def _read(
             )
             .join(Reward, _ITS_REWARD)
             .where(*_drawn(project_id, since, until), Decision.policy.not_in(WITHHELD))
-            .order_by(Decision.decided_at.desc())
+            .order_by(Decision.decided_at.desc(), Decision.id)
             .limit(MOST)
         )
     ).all()
