@@ -118,7 +118,12 @@ async def test_actions_that_ask_for_an_address_are_warned_of(admin: Person, serv
     await admin.send(PAGE, PAGE, mode="required")
     assert '<p class="note bad"' in await admin.see(PAGE)
     now = datetime.now(UTC)
-    words = {"title": "Ten percent", "consent_label": "Yes, write to me", "cta_label": "Send", "body": "For your first order."}
+    words = {
+        "title": "Ten percent",
+        "consent_label": "Yes, write to me",
+        "cta_label": "Send",
+        "body": "For your first order.",
+    }
     asking = Entry(
         "<b>Voucher</b>", LiveAction.IDENTITY_CAPTURE, "popup", {"default": words}, tuple(Stage), enabled=False
     )
