@@ -15,7 +15,7 @@ from insights.api.caller import SecretCaller
 from insights.api.flow_named import FlowNamed, flow_named
 from insights.api.given import Flag, Moment, Whole
 from insights.api.services import FromRequest
-from insights.api.whole_names import may_ask, shown_to
+from insights.api.whole_names import may_ask, may_fill_in, shown_to
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
 from insights.building.rehearsed import Rehearsed
@@ -60,7 +60,7 @@ class LineOut(BaseModel):
 
 
 class SendOut(BaseModel):
-    """A message that would have gone out."""
+    """A message that would have gone out. ``content`` is not told of a template that a reader's key brings itself."""
 
     step: str
     action: str
@@ -162,8 +162,9 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
         caller.project_id, flow, session_id, body.clock, datetime.now(UTC)
     )
     sample = _sample(ran, caller)
-    for send, rehearsed in zip(sample.sends, ran.sends, strict=True):
-        send.content = shown_to(caller, dict(rehearsed.content))
+    if body.definition is None or may_fill_in(caller, body.definition):
+        for send, rehearsed in zip(sample.sends, ran.sends, strict=True):
+            send.content = shown_to(caller, dict(rehearsed.content))
     return SteppedOut(**sample.model_dump(), asked_for=asked, assumed=assumed)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
@@ -38,6 +39,13 @@ def may_ask(caller: ResolvedKey, conditions: Iterable[Condition]) -> None:
                     f"A reader's key may not ask {check.field} of people ({pointer or 'the whole condition'}): the "
                     "answer would tell names and addresses. Use an editor's, or a segment that an editor made of it."
                 )
+
+
+def may_fill_in(caller: ResolvedKey, written: Mapping[str, object]) -> bool:
+    """Whether the key may see what comes of the templates in a definition of its own, if it has any: a reader's could
+    spell an address so that no mask finds it."""
+    text = json.dumps(written)
+    return sees_names(caller) or not ("{{" in text or "{%" in text)
 
 
 _TOLD: Final = frozenset({"visitor.trait", "visitor.trait_number"})

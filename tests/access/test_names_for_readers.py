@@ -116,6 +116,26 @@ async def test_a_timeline_tells_readers_who_is_who_and_no_whole_user_id(api: Api
     assert told == {Role.READER: "cu•••99", Role.EDITOR: "customer-181599"}
 
 
+async def test_a_template_of_a_readers_own_spells_no_address_out(api: Api) -> None:
+    told = {"kind": "hubspot", "name": "tasks", "settings": {}, "credentials": {"token": "pat-eu1-0123456789"}}
+    await api.client.post("/v1/channels", json=told, headers=api.headers)
+    batch = api.batch(api.event("page_viewed"), api.event("identified", {"email": ADDRESS}))
+    await api.send(batch)
+    step = {"do": "send", "action": "create_crm_task", "params": {"title": "{{ who | replace: '@', ' at ' }}"}}
+    plan = {"name": "ask", "trigger": {"on": "api"}, "start": "a", "steps": {"a": step}}
+    for role in (Role.READER, Role.EDITOR):
+        async with api.services.database.transaction(api.project_id) as tx:
+            _, key = make_key(tx, api.project_id, "secret", role=role)
+        answer = await api.client.post(
+            "/v1/flows/step-through",
+            json={"definition": plan, "visitor": batch["visitor"]},
+            headers={"authorization": f"Bearer {key}"},
+        )
+        assert answer.status_code == 200, answer.text
+        assert ("lovelace at shop.example" in answer.text) == (role is Role.EDITOR)
+        assert "lovelace" not in answer.text or role is Role.EDITOR
+
+
 async def test_readers_may_not_ask_what_the_shop_told_of_people_and_editors_may(api: Api) -> None:
     batch = api.batch(api.event("page_viewed"), api.event("identified", {"traits": {"email": ADDRESS, "age": 36}}))
     await api.send(batch)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
 
 import psycopg
@@ -202,38 +204,10 @@ async def test_a_database_that_is_not_there_is_named_and_nothing_counts_as_store
     await nowhere.close()
 
 
-async def test_a_full_disk_is_named_and_goes_by(
-    recorder: Recorder, database: Database, database_urls: DatabaseUrls, project_id: UUID
-) -> None:
-    """What PostgreSQL says of a full disk, said for one project's rows: other tests share the disk."""
-    name = f"full_{project_id.hex}"
-    async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner), autocommit=True) as owner:
-        await owner.execute(
-            f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
-            " $$BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full'; END$$"
-        )
-        await owner.execute(
-            f"CREATE TRIGGER {name} BEFORE INSERT ON session FOR EACH ROW"
-            f" WHEN (NEW.project_id = '{project_id}') EXECUTE FUNCTION {name}()"
-        )
-        try:
-            for types in (["clicked"], ["purchased"]):
-                with pytest.raises(Unavailable, match="disk of the database is full"):
-                    await recorder.record(visit(project_id, types, order_id="o-4"))
-                assert "the disk of the database is full" in (recorder.trouble or "")
-        finally:
-            await owner.execute(f"DROP FUNCTION {name} CASCADE")
-    assert await recorder.record(visit(project_id, ["clicked"])) == 1
-    assert recorder.trouble is None
-    assert await stored(database, project_id) == 1
-
-
-@pytest.mark.parametrize("state", ["read_only_sql_transaction", "insufficient_privilege", "undefined_column"])
-async def test_a_server_that_takes_nothing_costs_no_event(
-    recorder: Recorder, database: Database, database_urls: DatabaseUrls, project_id: UUID, state: str
-) -> None:
-    """A standby, a right that is missing, another schema: no fault of the batch, which is to be sent again."""
-    name = f"nothing_{project_id.hex}"
+@asynccontextmanager
+async def refusing(database_urls: DatabaseUrls, project_id: UUID, state: str) -> AsyncIterator[None]:
+    """PostgreSQL refuses one project's sessions with this state: other tests share the server."""
+    name = f"refused_{project_id.hex}"
     async with await psycopg.AsyncConnection.connect(conninfo(database_urls.owner), autocommit=True) as owner:
         await owner.execute(
             f"CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS"
@@ -244,11 +218,33 @@ async def test_a_server_that_takes_nothing_costs_no_event(
             f" WHEN (NEW.project_id = '{project_id}') EXECUTE FUNCTION {name}()"
         )
         try:
-            for types in (["clicked"], ["purchased"]):
-                with pytest.raises(Unavailable, match="Nothing was stored"):
-                    await recorder.record(visit(project_id, types, order_id="o-5"))
+            yield
         finally:
             await owner.execute(f"DROP FUNCTION {name} CASCADE")
+
+
+async def test_a_full_disk_is_named_and_goes_by(
+    recorder: Recorder, database: Database, database_urls: DatabaseUrls, project_id: UUID
+) -> None:
+    async with refusing(database_urls, project_id, "disk_full"):
+        for types in (["clicked"], ["purchased"]):
+            with pytest.raises(Unavailable, match="disk of the database is full"):
+                await recorder.record(visit(project_id, types, order_id="o-4"))
+            assert "the disk of the database is full" in (recorder.trouble or "")
+    assert await recorder.record(visit(project_id, ["clicked"])) == 1
+    assert recorder.trouble is None
+    assert await stored(database, project_id) == 1
+
+
+@pytest.mark.parametrize("state", ["read_only_sql_transaction", "insufficient_privilege", "undefined_column"])
+async def test_a_server_that_takes_nothing_costs_no_event(
+    recorder: Recorder, database_urls: DatabaseUrls, project_id: UUID, state: str
+) -> None:
+    """A standby, a right that is missing, another schema: no fault of the batch, which is to be sent again."""
+    async with refusing(database_urls, project_id, state):
+        for types in (["clicked"], ["purchased"]):
+            with pytest.raises(Unavailable, match="Nothing was stored"):
+                await recorder.record(visit(project_id, types, order_id="o-5"))
     assert await recorder.record(visit(project_id, ["clicked"])) == 1
 
 
