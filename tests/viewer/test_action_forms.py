@@ -196,8 +196,12 @@ async def test_it_is_written_seen_and_kept_on_a_phone_by_keyboard(whole: Whole, 
         await page.get_by_label("Name", exact=True).fill("leavers")
         await page.get_by_label("Headline").first.fill("Stay: {percent} % off")
         await page.get_by_role("button", name="See it as it is typed").first.press("Enter")
+        # A popup takes the focus of the page that it is shown on; who writes it goes on typing.
+        await page.get_by_label("Percent off the cart").focus()
         frame = page.frame_locator("iframe")
         await expect(frame.get_by_text("Stay: 10 % off")).to_be_visible()
+        await expect(frame.locator("dialog:modal")).to_be_visible()
+        await expect(page.get_by_label("Percent off the cart")).to_be_focused()
         assert await page.evaluate("document.documentElement.scrollWidth") <= 360
         await page.get_by_label("Percent off the cart").fill("60")
         await page.get_by_role("button", name="Keep it switched off").press("Enter")
@@ -208,4 +212,7 @@ async def test_it_is_written_seen_and_kept_on_a_phone_by_keyboard(whole: Whole, 
         await page.get_by_role("button", name="Keep it switched off").press("Enter")
         await expect(page.get_by_role("heading", level=1)).to_have_text("leavers")
         await expect(page.frame_locator("iframe").first.get_by_text("Stay: 5 % off")).to_be_visible()
+        for frame in await page.locator("iframe").all():
+            await expect(frame.content_frame.locator("dialog:modal")).to_be_visible()
+        assert await page.evaluate("document.activeElement === document.body")
         await page.close()

@@ -13,4 +13,18 @@ again.onclick = draw;
 document.addEventListener("click", (event) => {
   if (event.composedPath().some(({ tagName }) => tagName === "A")) event.preventDefault();
 }, true);
-if (action) draw();
+// A popup takes the focus, two frames after it is shown. This one was not asked for: who types beside it goes on typing.
+const twoFramesOn = (then) => requestAnimationFrame(() => requestAnimationFrame(then));
+const drawUnasked = () => {
+  let held;
+  twoFramesOn(() => {
+    held = parent.document.activeElement;
+  });
+  draw();
+  twoFramesOn(() => {
+    if (parent.document.activeElement === held) return;
+    if (held === parent.document.body) parent.document.activeElement.blur();
+    else held.focus({ preventScroll: true });
+  });
+};
+if (action) drawUnasked();
