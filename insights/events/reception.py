@@ -20,7 +20,7 @@ from insights.errors import Unavailable
 from insights.events import attach
 from insights.events.belonging import Home, ToldOrder, homes_of
 from insights.events.dialects import ga4, generic, segment, shopify, shopify_pixel
-from insights.events.dialects.translation import Envelope, Translated, Untranslatable
+from insights.events.dialects.translation import ONLINE, Envelope, Translated, Untranslatable
 from insights.events.entry import Entry
 from insights.events.places import place
 from insights.events.reading import event_or_reason
@@ -195,7 +195,7 @@ def _orders(reads: Iterable[Read]) -> list[ToldOrder]:
             trusted=read.trusted,
             value_minor=read.event.props.get("value_minor"),
             currency=read.event.props.get("currency"),
-            elsewhere=read.said.elsewhere,
+            elsewhere=read.event.props.get(ONLINE) is False,
         )
         for read in reads
         if read.event.type == "purchased"

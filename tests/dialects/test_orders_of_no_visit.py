@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,7 +26,7 @@ from insights.segments.knowledge import VisitorKnowledge
 from tests.api.conftest import Api, api
 from tests.dialects.test_orders_of_servers import HOUR_MS, by_user, rows, visit, visits
 from tests.dialects.test_segment_http import close
-from tests.sources.test_webhooks import SECRET, make, order, shopify
+from tests.sources.test_webhooks import SECRET, generic, make, order, shopify
 
 __all__ = ["api"]
 
@@ -84,6 +85,40 @@ async def test_who_looks_at_the_shop_on_the_way_to_its_till_did_not_buy_in_that_
     await sells(api, source)
     await close(api)
     assert await visits(api) == {looked["session"]: converted}
+    assert await bought(api, UUID(looked["visitor"])) == 1
+
+
+async def by_segment(api: Api) -> None:
+    said = {"order_id": "T-1", "total": 12.5, "currency": "EUR", "online": False}
+    told = {"event": "Order Completed", "messageId": "t", "userId": CUSTOMER["user_id"], "properties": said}
+    assert (await api.client.post("/v1/track", auth=(api.secret, ""), json=told)).json() == {"success": True}
+
+
+async def by_the_measurement_protocol(api: Api) -> None:
+    params = {"transaction_id": "T-1", "value": 12.5, "currency": "EUR", "online": False}
+    body = {"client_id": "till.1", **CUSTOMER, "events": [{"name": "purchase", "params": params}]}
+    told = await api.client.post("/v1/ga4", params={"api_secret": api.secret}, json=body)
+    assert told.json() == {"success": True}
+
+
+async def by_a_webhook(api: Api) -> None:
+    path, secret = await make(api, "generic")
+    data = {**CUSTOMER, "order_id": "T-1", "value_minor": 1250, "currency": "EUR", "online": False}
+    told = {"type": "purchased", "timestamp": datetime.now(UTC).isoformat(), "data": data}
+    assert (await generic(api, path, secret, told)).json()["success"] is True
+
+
+@pytest.mark.parametrize("tell", [by_segment, by_the_measurement_protocol, by_a_webhook])
+async def test_a_till_of_any_make_says_that_no_page_was_bought_on(
+    api: Api, tell: Callable[[Api], Awaitable[None]]
+) -> None:
+    looked = visit(api, ("identified", CUSTOMER), ("cart_added", {"product_id": "tee"}), ago_ms=10 * MINUTE_MS)
+    await api.send(looked)
+    await tell(api)
+    await close(api)
+    assert await visits(api) == {looked["session"]: False}
+    [sold] = await rows(api, Conversion)
+    assert (sold.key, sold.value_minor) == ("T-1", 1250)
     assert await bought(api, UUID(looked["visitor"])) == 1
 
 

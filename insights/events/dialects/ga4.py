@@ -12,6 +12,7 @@ from insights.events.dialects import commerce
 from insights.events.dialects.commerce import ProductFields, props_of
 from insights.events.dialects.names import GA4, GA4_STEPS
 from insights.events.dialects.translation import (
+    ONLINE,
     Envelope,
     Translated,
     Untranslatable,
@@ -186,6 +187,7 @@ def _purchased(said: Mapping[str, object], name: str) -> _Props:
         "currency": code,
         "items": commerce.named(items),
         "coupon": text(said.get("coupon"), "coupon"),
+        ONLINE: said.get(ONLINE),
     }
     return [props_of("purchased", {}, (), known)]
 

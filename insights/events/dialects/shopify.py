@@ -15,6 +15,7 @@ from insights.events.dialects import commerce
 from insights.events.dialects.commerce import ProductFields, props_of
 from insights.events.dialects.shopify_money import given_back
 from insights.events.dialects.translation import (
+    ONLINE,
     Envelope,
     Translated,
     Untranslatable,
@@ -149,6 +150,7 @@ def _ordered(order: Mapping[str, object], envelope: Envelope) -> list[Translated
             "currency": code,
             "items": commerce.named(items),
             "order_name": text(order.get("name"), "name"),
+            ONLINE: False if order.get("source_name") in ELSEWHERE else None,
         }
         said.append(
             Translated(
@@ -158,7 +160,6 @@ def _ordered(order: Mapping[str, object], envelope: Envelope) -> list[Translated
                 who,
                 at_ms,
                 session=session,
-                elsewhere=order.get("source_name") in ELSEWHERE,
             )
         )
     elif names := {name: getattr(who, name) for name in ("user_id", "email", "phone") if getattr(who, name)}:

@@ -18,6 +18,10 @@ MOST_SKEW_MS: Final = 600_000
 """A sender's clock further off than this is corrected by its sent-at time: transit is not skew."""
 
 
+ONLINE: Final = "online"
+"""The prop of an order that is false where no page of the shop was bought on, as its sender says."""
+
+
 FRESH_MS: Final = 60_000
 """What is not older than this has just happened, as far as two clocks agree."""
 
@@ -75,8 +79,6 @@ class Translated:
     signatures: Mapping[str, Any] = field(default_factory=dict)
     says_who: bool = field(default=False)
     """The event itself tells who the visitor is; nothing needs to be added."""
-    elsewhere: bool = False
-    """An order that no page of the shop was bought on, as its sender says."""
 
 
 def epoch_ms(value: object, name: str) -> int:
