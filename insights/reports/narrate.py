@@ -13,9 +13,10 @@ def mix_words(mix: Mix, kind: Kind) -> str:
     if not mix.shares:
         return f"No session with an insight {outcome} here in this time."
     first = mix.shares[0]
+    count = "the one session" if mix.n == 1 else f"{mix.n} sessions"
     said = (
         f"{first.reason.replace('_', ' ')} is named most: {percent(first.share)} "
-        f"({percent(first.low)} to {percent(first.high)}) of {mix.n} sessions that {outcome}; newer ones count more."
+        f"({percent(first.low)} to {percent(first.high)}) of {count} that {outcome}; newer ones count more."
     )
     if mix.leads:
         return said

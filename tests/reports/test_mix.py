@@ -74,4 +74,5 @@ def test_words_are_never_surer_than_the_numbers() -> None:
     tied = reason_mix([told(Reason.URGENCY), told(Reason.VALUE_FIT)], Kind.CONVERTED, NOW, DAY)
     assert "not surely ahead" in mix_words(tied, Kind.CONVERTED)
     alone = reason_mix([told(Reason.URGENCY)], Kind.CONVERTED, NOW, DAY)
+    assert "of the one session that bought" in mix_words(alone, Kind.CONVERTED)
     assert "Too few" in mix_words(alone, Kind.CONVERTED)
