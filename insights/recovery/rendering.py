@@ -14,8 +14,9 @@ from typing import Final, ParamSpec, TypeVar
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from insights.recovery.bounded_liquid import TooSlow
 from insights.recovery.message_content import MessageContent
-from insights.recovery.message_render import MessageTemplates, Rendered
+from insights.recovery.message_render import MessageBroken, MessageTemplates, Rendered
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -43,7 +44,19 @@ class Rendering:
         return await self.beside(project_id, lambda: [self.templates.line(source, values) for source in sources])
 
     async def beside(self, project_id: UUID, work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
-        """What ``work`` returns, done in a thread once nothing else of the project is. Raises what it raises."""
+        """What ``work`` returns, done in a thread once nothing else of the project is. Raises what it raises.
+
+        What was too slow is done once more: who collects garbage or fetches a page from the disk just then makes any
+        template slow, and a message that is skipped for it is never sent.
+        """
         line = self._lines.setdefault(project_id, asyncio.Lock())
         async with line:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, partial(work, *given, **named))
+            try:
+                return await self._done(partial(work, *given, **named))
+            except MessageBroken as error:
+                if not isinstance(error.__cause__, TooSlow):
+                    raise
+                return await self._done(partial(work, *given, **named))
+
+    async def _done(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from flows.runner import Runner
 from flows.store import list_runs, publish
 from insights.conditions.fields import FIELDS
 from insights.models import Project
+from insights.recovery.bounded_liquid import LONGEST_SECONDS
 from insights.recovery.compose import MessageComposer
 from insights.recovery.message_render import MessageBroken, MessageTemplates
 from insights.recovery.rendering import Rendering
@@ -60,6 +62,27 @@ async def test_another_projects_text_is_ready_before_one_that_loops() -> None:
     assert not looping.done()
     with pytest.raises(MessageBroken, match="too long"):
         await looping
+
+
+class SlowAtFirst:
+    """A value that takes more than a template's time to write out, once."""
+
+    asked = 0
+
+    def __str__(self) -> str:
+        self.asked += 1
+        until = time.thread_time() + (LONGEST_SECONDS if self.asked == 1 else 0)
+        while time.thread_time() <= until:
+            pass
+        return "Ada"
+
+
+async def test_a_message_that_is_slow_once_is_sent() -> None:
+    who = SlowAtFirst()
+    said = await Rendering(MessageTemplates()).texts(
+        uuid4(), ["Hello {{ who }}, {{ what }}"], {"who": who, "what": "hi"}
+    )
+    assert (said, who.asked) == (["Hello Ada, hi"], 2)
 
 
 async def test_of_a_project_one_thing_is_rendered_at_a_time_and_of_two_projects_two() -> None:
