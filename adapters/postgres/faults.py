@@ -21,10 +21,15 @@ def gone(error: BaseException) -> bool:
         if error.connection_invalidated or isinstance(error, InterfaceError):
             return True
         state = getattr(error.orig, "sqlstate", None)
-        return state == READ_ONLY or (
+        return is_read_only(error) or (
             isinstance(error, OperationalError) and (state is None or state.startswith(_GONE))
         )
     return isinstance(error, PoolTimeout)
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Whether the server takes no writes: it is a standby, or set to read only."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) == READ_ONLY
 
 
 def held_up(error: BaseException) -> bool:

@@ -10,8 +10,11 @@ import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from adapters.postgres.faults import first_line, gone, is_read_only
 from adapters.postgres.personal import KeyUnknown
 from flows.conditions import ConditionInvalid
 from flows.errors import Fault, FlowInvalid
@@ -21,6 +24,15 @@ from insights.vocabulary.validator_words import asked
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
+
+AWAY: Final = (
+    "The database cannot be reached. Send the same request again in a moment; if it was to change something, look "
+    "first whether it did."
+)
+ONLY_READS: Final = (
+    "The database takes no writes: it is a standby, or set to read only. Nothing was changed. Have it take writes, or "
+    "name the server that does in WHYLEFT_DATABASE_URL; then send the same request again."
+)
 
 _NO_TEXT: Final = "There was an error parsing the body"
 """FastAPI's word for a body that is no text at all."""
@@ -96,6 +108,15 @@ def install(app: FastAPI) -> None:
         return Response(
             problem(422, "The request is malformed", f"{field}: {said}.", field), 422, media_type=MEDIA_TYPE
         )
+
+    async def _database(request: Request, error: Exception) -> Response:
+        if not gone(error):
+            raise error
+        log.warning("operation_without_database", path=request.url.path, error=first_line(error))
+        return refusal(Unavailable(ONLY_READS if is_read_only(error) else AWAY, retry_after=5))
+
+    for kind in (DBAPIError, PoolTimeout):
+        app.add_exception_handler(kind, _database)
 
     @app.exception_handler(KeyUnknown)
     async def _sealed(request: Request, error: Exception) -> Response:
