@@ -46,7 +46,7 @@ def _face(
 
 
 def _may_ask_for_address(moment: Moment, facts: ShopFacts) -> bool:
-    return not moment.profile.has_email and moment.profile.marketing is not False
+    return facts.believes_typed and not moment.profile.has_email and moment.profile.marketing is not False
 
 
 def _threshold_known(moment: Moment, facts: ShopFacts) -> bool:

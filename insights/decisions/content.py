@@ -26,6 +26,8 @@ class ShopFacts:
     currency: str = ""
     margin_rate: float | None = None
     shipping_cost_minor: int | None = None
+    believes_typed: bool = True
+    """Whether an address that a visitor types is believed: not where the shop's server is to sign it."""
 
 
 @dataclass(frozen=True, slots=True)

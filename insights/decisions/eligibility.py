@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from insights.decisions.guardrails import Limits, refusal, silence
 from insights.decisions.incentives import NO_MARGIN, cannot_bear
 from insights.decisions.moment import Moment
 from insights.decisions.offer import Catalogue, LiveOffer, Standing
 from insights.profiles.profile import Profile
+
+NOT_BELIEVED: Final = "an address that is typed is not believed where signatures are required"
 
 
 def nobody_to_speak_to(moment: Moment) -> bool:
@@ -54,6 +58,8 @@ def _unfit(standing: Standing, moment: Moment, catalogue: Catalogue) -> str | No
         return reason
     if not offer.faces:
         return NO_MARGIN if catalogue.facts.margin_rate is None else "the shop set up none"
+    if not catalogue.facts.believes_typed and all(face.asks_for_address for face in offer.faces):
+        return NOT_BELIEVED
     for holds, unmet in requirements:
         if holds(moment) is not True:
             return unmet

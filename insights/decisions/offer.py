@@ -28,6 +28,12 @@ class Face:
     fits: Callable[[Moment, ShopFacts], bool] = lambda moment, facts: True
     locales: Mapping[str, Content] = field(default_factory=dict)
 
+    @property
+    def asks_for_address(self) -> bool:
+        """Whether it has a field for an address, in whatever language."""
+        contents = (self.content, *self.locales.values())
+        return any((content.get("input") or {}).get("kind") == "email" for content in contents)
+
     def content_for(self, locale: str) -> Content:
         """In the visitor's language, else in the language of their region, else as it is for everybody."""
         if not self.locales:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
+from insights.decisions.content import ShopFacts
 from insights.decisions.entries import offer_of
 from insights.decisions.offer import Catalogue, LiveOffer
 from insights.decisions.plan import ARMS, Learned, Plan
 from insights.decisions.situation import NAMES, VERSION
-from insights.models import LiveActionEntry, Policy, PolicySnapshot, Shop
+from insights.identity.proof import Mode
+from insights.models import LiveActionEntry, Policy, PolicySnapshot, Project, Shop
 from insights.plans.entries import entry_of
 from insights.plans.shop import facts_of
 from insights.policies.policy import Policy as LearnedPolicy
@@ -32,6 +34,7 @@ class Stamp:
     snapshot: int
     policy: UUID | None
     intent: int
+    identity: str
 
 
 async def read_stamp(tx: AsyncSession, project_id: UUID) -> Stamp:
@@ -44,20 +47,25 @@ async def read_stamp(tx: AsyncSession, project_id: UUID) -> Stamp:
         select(func.sum(LiveActionEntry.version)).where(LiveActionEntry.project_id == project_id).scalar_subquery()
     )
     intent = incumbent_version(project_id).scalar_subquery()
-    row = (await tx.execute(select(shop, actions, snapshot, policy, intent))).one()
-    return Stamp(row[0] or 0, int(row[1] or 0), row[2] or 0, row[3], row[4] or 0)
+    identity = select(Project.identity_mode).where(Project.id == project_id).scalar_subquery()
+    row = (await tx.execute(select(shop, actions, snapshot, policy, intent, identity))).one()
+    return Stamp(row[0] or 0, int(row[1] or 0), row[2] or 0, row[3], row[4] or 0, row[5] or Mode.OFF)
 
 
 async def read_plan(tx: AsyncSession, project_id: UUID) -> Plan:
     """The plan that the database holds now."""
     shop = await tx.scalar(select(Shop).where(Shop.project_id == project_id))
     intent = await read_intent(tx, project_id)
+    mode = await tx.scalar(select(Project.identity_mode).where(Project.id == project_id))
+    believes_typed = mode != Mode.REQUIRED
     if shop is None:
-        return Plan(intent=intent)
+        return Plan(
+            catalogue=Catalogue(DEFAULT_CATALOGUE.offers, ShopFacts(believes_typed=believes_typed)), intent=intent
+        )
     return Plan(
         salt=shop.salt.bytes,
         holdout=shop.holdout,
-        catalogue=Catalogue(await _offers(tx, project_id), facts_of(shop)),
+        catalogue=Catalogue(await _offers(tx, project_id), replace(facts_of(shop), believes_typed=believes_typed)),
         learned=await _learned(tx, project_id),
         intent=intent,
     )

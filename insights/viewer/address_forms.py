@@ -21,13 +21,11 @@ def address_forms(entries: Sequence[LiveActionEntry], now: datetime) -> list[tup
     offers += [
         (label(kind), kind, offer) for offer in DEFAULT_CATALOGUE.offers if (kind := offer.action.value) not in own
     ]
-    return [(name, where) for name, where, offer in offers if asks_for_address(offer) and not _is_over(offer, now)]
+    return [(name, where) for name, where, offer in offers if _asks(offer) and not _is_over(offer, now)]
 
 
-def asks_for_address(offer: LiveOffer) -> bool:
-    """Whether it has a field for an address, in whatever language."""
-    contents = [content for face in offer.faces for content in (face.content, *face.locales.values())]
-    return any((content.get("input") or {}).get("kind") == "email" for content in contents)
+def _asks(offer: LiveOffer) -> bool:
+    return any(face.asks_for_address for face in offer.faces)
 
 
 def _is_over(offer: LiveOffer, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from adapters.postgres.engine import DatabaseUrls
 from insights.decisions.plan import ARMS, Learned
 from insights.decisions.situation import NAMES
 from insights.models import Decision, DiscountCode, LiveClaim, LiveSpend
+from insights.plans.load import Stamp, read_stamp
 from insights.policies.policy import Policy, Settings
 from insights.policies.sums import Sums
 from insights.privacy.erase import erase_visitors
@@ -73,6 +74,25 @@ async def leaves_with_a_cart(
     assert answer.status_code == 200, answer.text
     action: dict[str, Any] | None = answer.json()["action"]
     return action
+
+
+async def stamp_of(api: Api) -> Stamp:
+    async with api.services.database.transaction(api.project_id) as tx:
+        return await read_stamp(tx, api.project_id)
+
+
+async def test_where_names_must_be_signed_nobody_is_asked_to_type_one(api: Api) -> None:
+    own = {"title": "Ten percent", "consent_label": "Yes, write to me", "cta_label": "Send", "body": "For your order."}
+    entry = discount(name="letter", action="identity_capture", content={"default": own}, incentive=None)
+    assert (await ask(api, "POST", "/v1/live-actions", json=entry)).status_code == 201
+    believing = await stamp_of(api)
+    await ask(api, "POST", "/v1/identity/secrets", json={})
+    assert (await ask(api, "PATCH", "/v1/identity", json={"mode": "required"})).status_code == 200
+    # Processes that have a plan at hand make another.
+    assert await stamp_of(api) != believing
+    shown = await leaves_with_a_cart(api)
+    assert shown is not None
+    assert (shown["action"], shown["content"]["input"]) == ("cart_save", None)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from insights.decisions.catalogue import DEFAULT_CATALOGUE
 from insights.decisions.content import ShopFacts
 from insights.decisions.decide import Choice
+from insights.decisions.eligibility import NOT_BELIEVED
 from insights.decisions.offer import Catalogue
 from insights.decisions.plan import Plan
 from insights.vocabulary.actions import LiveAction
@@ -66,6 +67,16 @@ def test_a_visitor_who_declined_marketing_is_never_asked_for_an_address() -> Non
     choice = given(visit.event("exit_intent"))
     assert choice.offer is not None
     assert choice.offer.content["input"] is None
+
+
+def test_nobody_is_asked_for_an_address_that_would_not_be_believed() -> None:
+    plan = Plan(catalogue=Catalogue(DEFAULT_CATALOGUE.offers, ShopFacts(believes_typed=False)))
+    visit = shopper()
+    choice = given(visit.event("exit_intent", kind="pointer"), plan=plan)
+    assert choice.action is LiveAction.CART_SAVE
+    assert choice.offer is not None
+    assert choice.offer.content["input"] is None
+    assert choice.excluded["short_form"] == NOT_BELIEVED
 
 
 def test_a_visitor_who_stops_moving_on_the_cart_page_is_asked_too() -> None:
