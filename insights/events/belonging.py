@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.triggers import are_in_runs, record_conversion
 from insights.events.dialects.translation import Who
-from insights.events.order_claims import believed
-from insights.events.orders import Placed, confirm, placed
+from insights.events.order_claims import AFTER, BEFORE, believed
+from insights.events.orders import Placed, confirm, is_by_server, placed
 from insights.identity.named import visitors_named
 from insights.identity.together import visitors_together
 from insights.models import Session, Visitor
@@ -66,7 +66,8 @@ async def homes_of(
         if before is not None and order.trusted and not before.by_server:
             before = await _as_claimed(tx, project_id, order, before)
         if before is not None:
-            homes[order.event_id] = Home(before.visitor_id, before.session_id, before.worth_known)
+            if not await _tells_its_visit(tx, project_id, order, before, gap_ms):
+                homes[order.event_id] = Home(before.visitor_id, before.session_id, before.worth_known)
             if not order.trusted:
                 await _end_runs(tx, project_id, order)
         elif order.elsewhere:
@@ -81,6 +82,23 @@ async def homes_of(
             if theirs and (found := await _nearest(tx, project_id, theirs, order.at_ms, gap_ms)) is not None:
                 homes[order.event_id] = found
     return homes
+
+
+async def _tells_its_visit(tx: AsyncSession, project_id: UUID, order: ToldOrder, before: Placed, gap_ms: int) -> bool:
+    """Whether an order that is in no visit so far is told by a device that is in one, at its time: it is told there, as
+    by a page, and counts there if that is believed (``count_once``)."""
+    if order.elsewhere or before.session_id is None or (order.who.visitor or order.who.anonymous_id) is None:
+        return False
+    # Whoever proves nothing may say any time.
+    told_at = ms_to_datetime(order.at_ms if order.trusted else order.received_ms)
+    if not before.at - BEFORE <= told_at <= before.at + AFTER:
+        return False
+    if not await is_by_server(tx, project_id, before.session_id):
+        return False
+    visit = await _nearest(tx, project_id, [order.visitor_id], order.at_ms, gap_ms)
+    return (
+        visit is not None and visit.session_id is not None and not await is_by_server(tx, project_id, visit.session_id)
+    )
 
 
 async def _as_claimed(tx: AsyncSession, project_id: UUID, order: ToldOrder, before: Placed) -> Placed | None:

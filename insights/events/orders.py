@@ -135,7 +135,8 @@ WHERE project_id = :project AND id = :session
 @dataclass(frozen=True, slots=True)
 class Placed:
     """An order that is stored, by the name it was first told under. ``session_id``: the visit that it counts in, where
-    that is known. ``worth_known``: what it came to is told, too. ``by_server``: not by pages alone."""
+    that is known. ``worth_known``: what it came to is told, too. ``by_server``: not by pages alone. ``at``: when it was
+    placed."""
 
     key: str
     visitor_id: UUID
@@ -143,6 +144,7 @@ class Placed:
     currency: str | None
     worth_known: bool
     by_server: bool
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ async def placed(tx: AsyncSession, project_id: UUID, keys: Collection[str]) -> l
             Conversion.currency,
             Conversion.value_minor.is_not(None) & Conversion.currency.is_not(None),
             Conversion.by_server,
+            Conversion.occurred_at,
         )
         .where(Conversion.project_id == project_id, Conversion.key.in_(keys))
         .order_by(Conversion.occurred_at, Conversion.key)
@@ -200,9 +203,9 @@ async def count_once(tx: AsyncSession, project_id: UUID, told: Collection[Told],
     around = {"now": now, "before": BEFORE, "after": AFTER}
     elsewhere = (await tx.execute(_ELSEWHERE, {"project": project_id, "rows": rows, **around})).all()
     for key, session_id, visitor_id, holds, buyer, moves in elsewhere:
-        if await _is_by_server(tx, project_id, session_id):
+        if await is_by_server(tx, project_id, session_id):
             less |= await _forget(tx, project_id, key, session_id, visitor_id)
-        elif moves and await _is_by_server(tx, project_id, holds):
+        elif moves and await is_by_server(tx, project_id, holds):
             moved = {"project": project_id, "key": key, "session": session_id, "visitor": visitor_id}
             await tx.execute(_MOVE, moved)
             less |= await _forget(tx, project_id, key, holds, buyer)
@@ -213,7 +216,7 @@ async def count_once(tx: AsyncSession, project_id: UUID, told: Collection[Told],
     return less
 
 
-async def _is_by_server(tx: AsyncSession, project_id: UUID, session_id: UUID) -> bool:
+async def is_by_server(tx: AsyncSession, project_id: UUID, session_id: UUID) -> bool:
     """Whether all that is known of a visit is what a server says of an order."""
     values = {"project": project_id, "session": session_id, "order": list(OF_AN_ORDER), "servers": list(TABS)}
     return bool(await tx.scalar(_BY_SERVER, values))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -27,6 +27,7 @@ from insights.segments.knowledge import VisitorKnowledge
 from insights.timeline.read import read_timeline
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api, api
+from tests.dialects.test_segment_http import close
 
 __all__ = ["api"]
 
@@ -142,6 +143,53 @@ async def test_only_a_server_that_proves_itself_says_who_placed_an_order(api: Ap
     await api.send(batch)
     await segment(api, key=api.secret if trusted else api.write, userId="u-1")
     assert [link.subject for link in await rows(api, IdentityLink)] == [batch["visitor"]] * trusted
+
+
+@pytest.mark.parametrize("device", ["write", "secret"])
+@pytest.mark.parametrize("server", ["write", "secret"])
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_clients_page_that_tells_after_the_server_is_the_orders_visit(
+    api: Api, device: str, server: str, late: bool
+) -> None:
+    """Segment's own script in the page, and the shop's server, which was faster and knows no device."""
+    page = {"type": "page", "anonymousId": "d-1", "messageId": "p", "properties": {"path": "/"}}
+    await api.client.post("/v1/page", auth=(api.write, ""), json=page)
+    await segment(api, userId="u-1", key=getattr(api, server))
+    if late:
+        await close(api)
+    for _ in range(2):
+        await segment(api, userId="u-1", anonymousId="d-1", key=getattr(api, device))
+    await close(api)
+    assert list((await visits(api)).values()) == [True]
+    [session] = await rows(api, Session)
+    [sold] = await rows(api, Conversion)
+    assert (sold.session_id, sold.value_minor, sold.by_server) == (session.id, 1250, "secret" in (device, server))
+    profiles = [event.visitor_id for event in await rows(api, Event) if event.type == "page_viewed"]
+    async with api.services.database.transaction(api.project_id) as tx:
+        assert (await rebuild(tx, api.project_id, profiles[0])).purchases == 1
+
+
+async def test_a_servers_old_orders_find_their_visits_in_whatever_order_they_are_told(api: Api) -> None:
+    """A back-fill: the order by its customer, then the visit, then the order again with its device."""
+    at = (datetime.now(UTC) - timedelta(days=30)).isoformat()
+    await segment(api, userId="u-1", key=api.secret, timestamp=at)
+    await close(api)
+    page = {"type": "page", "anonymousId": "d-1", "messageId": "p", "timestamp": at, "properties": {"path": "/"}}
+    await api.client.post("/v1/page", auth=(api.secret, ""), json=page)
+    await segment(api, userId="u-1", anonymousId="d-1", key=api.secret, timestamp=at)
+    await close(api)
+    assert list((await visits(api)).values()) == [True]
+    [sold] = await rows(api, Conversion)
+    assert [sold.session_id] == [session.id for session in await rows(api, Session)]
+
+
+async def test_a_clients_page_that_names_anothers_order_of_another_day_did_not_buy(api: Api) -> None:
+    await segment(api, userId="u-1", key=api.secret, timestamp=(datetime.now(UTC) - timedelta(days=3)).isoformat())
+    page = {"type": "page", "anonymousId": "d-9", "messageId": "p", "properties": {"path": "/"}}
+    await api.client.post("/v1/page", auth=(api.write, ""), json=page)
+    await segment(api, anonymousId="d-9")
+    await close(api)
+    assert list((await visits(api)).values()) == [False]
 
 
 async def test_whoever_a_server_says_bought_is_written_to_no_more_whosever_page_told_of_it(api: Api) -> None:
