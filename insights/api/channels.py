@@ -10,10 +10,12 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from adapters.channels.kinds import KINDS
+from insights.access.keys import ResolvedKey
 from insights.api.caller import SecretCaller
 from insights.api.given import Flag
 from insights.api.services import FromRequest
 from insights.api.stored import StoredBody
+from insights.api.whole_names import heard_shown_to
 from insights.channels import store
 from insights.channels.trial import send_test
 from insights.models import ChannelSetup
@@ -131,7 +133,7 @@ async def list_channels(caller: SecretCaller, services: FromRequest) -> ChannelL
         rows = await store.listed(tx, caller.project_id)
     public_url = services.settings.public_url
     return ChannelList(
-        channels=[_out(row, rows, public_url) for row in rows], servers=sorted(services.channels.servers)
+        channels=[_out(row, rows, public_url, caller) for row in rows], servers=sorted(services.channels.servers)
     )
 
 
@@ -144,7 +146,7 @@ async def create_channel(given: ChannelIn, caller: SecretCaller, services: FromR
             tx, services.sealer, caller.project_id, given.kind, given.name, wanted, datetime.now(UTC)
         )
         rows = await store.listed(tx, caller.project_id)
-        return _out(row, rows, services.settings.public_url)
+        return _out(row, rows, services.settings.public_url, caller)
 
 
 @router.get("/{channel_id}", response_model=ChannelOut)
@@ -153,7 +155,7 @@ async def get_channel(channel_id: UUID, caller: SecretCaller, services: FromRequ
     async with services.database.transaction(caller.project_id) as tx:
         row = await store.one(tx, caller.project_id, channel_id)
         rows = await store.listed(tx, caller.project_id)
-        return _out(row, rows, services.settings.public_url)
+        return _out(row, rows, services.settings.public_url, caller)
 
 
 @router.patch("/{channel_id}", response_model=ChannelOut)
@@ -167,7 +169,7 @@ async def change_channel(
         row = await store.change(tx, services.sealer, caller.project_id, channel_id, wanted, datetime.now(UTC))
         await tx.flush()
         rows = await store.listed(tx, caller.project_id)
-        return _out(row, rows, services.settings.public_url)
+        return _out(row, rows, services.settings.public_url, caller)
 
 
 class ChannelTestIn(StoredBody):
@@ -209,7 +211,7 @@ def _plain(given: dict[str, SecretStr | None]) -> dict[str, Any]:
     return {name: None if value is None else value.get_secret_value() for name, value in given.items()}
 
 
-def _out(row: ChannelSetup, rows: list[ChannelSetup], public_url: str) -> ChannelOut:
+def _out(row: ChannelSetup, rows: list[ChannelSetup], public_url: str, caller: ResolvedKey) -> ChannelOut:
     first = next((other.id for other in rows if other.enabled and other.word == row.word), None)
     return ChannelOut(
         id=row.id,
@@ -225,7 +227,7 @@ def _out(row: ChannelSetup, rows: list[ChannelSetup], public_url: str) -> Channe
         health=ChannelHealth(
             last_ok_at=row.last_ok_at,
             last_error_at=row.last_error_at,
-            last_error=row.last_error,
+            last_error=None if row.last_error is None else heard_shown_to(caller, row.last_error),
             failures=row.failures,
         ),
     )

@@ -15,7 +15,7 @@ from insights.api.caller import SecretCaller
 from insights.api.flow_named import FlowNamed, flow_named
 from insights.api.given import Flag, Moment, Whole
 from insights.api.services import FromRequest
-from insights.api.whole_names import may_ask, may_fill_in, shown_to
+from insights.api.whole_names import line_shown_to, may_ask, may_fill_in, sees_names
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
 from insights.building.rehearsed import Rehearsed
@@ -60,7 +60,8 @@ class LineOut(BaseModel):
 
 
 class SendOut(BaseModel):
-    """A message that would have gone out. ``content`` is not told of a template that a reader's key brings itself."""
+    """A message that would have gone out. A reader's key is not told its ``content``: it is written to
+    somebody, in their name, and links in it say who they are."""
 
     step: str
     action: str
@@ -137,6 +138,7 @@ async def preview(body: FlowPreviewIn, caller: SecretCaller, services: FromReque
     flow = await flow_named(services, caller, body)
     if body.definition is not None:
         may_ask(caller, conditions_of(flow).values())
+        may_fill_in(caller, body.definition)
     found = await _previewer(services).preview(
         caller.project_id, flow, since, until, now, body.most, to_the_end=body.to_the_end
     )
@@ -153,6 +155,7 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
     flow = await flow_named(services, caller, body)
     if body.definition is not None:
         may_ask(caller, conditions_of(flow).values())
+        may_fill_in(caller, body.definition)
     async with services.database.transaction(caller.project_id) as tx:
         session_id = body.session
         if session_id is None and body.visitor is not None:
@@ -162,9 +165,9 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
         caller.project_id, flow, session_id, body.clock, datetime.now(UTC)
     )
     sample = _sample(ran, caller)
-    if body.definition is None or may_fill_in(caller, body.definition):
+    if sees_names(caller):
         for send, rehearsed in zip(sample.sends, ran.sends, strict=True):
-            send.content = shown_to(caller, dict(rehearsed.content))
+            send.content = dict(rehearsed.content)
     return SteppedOut(**sample.model_dump(), asked_for=asked, assumed=assumed)
 
 
@@ -219,7 +222,7 @@ def _sample(ran: Rehearsed, caller: ResolvedKey) -> SampleOut:
         reason=ran.reason,
         step=ran.step,
         lines=[
-            LineOut(at=line.at, step=line.step, what=line.what, detail=shown_to(caller, line.detail))
+            LineOut(at=line.at, step=line.step, what=line.what, detail=line_shown_to(caller, line.detail))
             for line in ran.lines
         ],
         sends=[

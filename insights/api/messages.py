@@ -37,6 +37,7 @@ from insights.api.message_shapes import (
 )
 from insights.api.once import Answer, OnceOnly
 from insights.api.services import FromRequest
+from insights.api.whole_names import sees_names
 from insights.building.cases import last_session_of, trigger_of_session
 from insights.errors import Conflict, Refused
 from insights.models import Message
@@ -260,7 +261,8 @@ async def _example(
                 trigger=trigger.facts,
                 now=datetime.now(UTC),
             )
-            return await composer.example(tx, request, content, body.locale), content, session_id
+            known_as = None if sees_names(caller) else SAMPLE
+            return await composer.example(tx, request, content, body.locale, known_as), content, session_id
         except MessageBroken as error:
             raise MessageInvalid([Fault("", f"the message {error}", "mend it there")]) from error
 

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
-from insights.api.whole_names import sees_names
+from insights.api.whole_names import heard_shown_to, sees_names
 from insights.events.rejected import list_rejected, replay_one, replay_rejected
 
 router = APIRouter(prefix="/v1", tags=["rejected events"])
@@ -68,7 +68,7 @@ async def get_rejected(
             RejectedEventOut(
                 id=row.id,
                 received_at=row.received_at,
-                error=row.error,
+                error=heard_shown_to(caller, row.error),
                 dialect=row.envelope.get("dialect"),
                 event=row.raw.decode(errors="replace") if sees_names(caller) else None,
             )

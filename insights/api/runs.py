@@ -30,7 +30,7 @@ from insights.api.run_shapes import (
     StartOut,
 )
 from insights.api.services import FromRequest
-from insights.api.whole_names import as_seen_by, shown_to
+from insights.api.whole_names import as_seen_by, line_shown_to
 from insights.errors import Conflict, NotFound
 from insights.identity.together import hold_people
 from insights.models import Visitor
@@ -211,8 +211,7 @@ async def list_deliveries(
 
 def _run(found: store.RunView, caller: ResolvedKey) -> RunOut:
     run = RunOut.model_validate(found, from_attributes=True)
-    # Why a branch led where it did quotes what was found.
-    history = [line.model_copy(update={"detail": shown_to(caller, line.detail)}) for line in run.history]
+    history = [line.model_copy(update={"detail": line_shown_to(caller, line.detail)}) for line in run.history]
     return run.model_copy(
         update={"history": history, "deliveries": [as_seen_by(caller, one) for one in run.deliveries]}
     )

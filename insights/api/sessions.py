@@ -13,7 +13,7 @@ from sqlalchemy import Select, func, select, tuple_
 from insights.api.caller import SecretCaller
 from insights.api.paging import Cursor, page_end
 from insights.api.services import FromRequest
-from insights.api.whole_names import props_shown_to
+from insights.api.whole_names import event_shown_to
 from insights.errors import NotFound, SessionStillOpen
 from insights.evaluation.feedback import Said, say
 from insights.models import Insight, Session
@@ -135,10 +135,11 @@ async def get_session(session_id: UUID, caller: SecretCaller, services: FromRequ
             type=e.type,
             tab=e.tab,
             seq=e.seq,
-            url=e.url,
-            props=props_shown_to(caller, e.type, e.props),
+            url=url,
+            props=props,
         )
         for e in timeline.events
+        for url, props in [event_shown_to(caller, e.type, e.url, e.props)]
     ]
     return SessionWithTimeline(**session_out(*row).model_dump(), events=events)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -12,12 +11,8 @@ from insights.access.keys import ResolvedKey
 from insights.access.roles import Role
 from insights.api.run_shapes import DeliveryOut
 from insights.errors import NotAllowed
-from insights.events.kept import without_addresses
-from insights.identity import names
-from insights.identity.links import Kind
-from insights.identity.masks import mask as masked_name
 from insights.identity.masks import masked_address
-from insights.privacy.redact import mask
+from insights.privacy import readers
 
 Shown = TypeVar("Shown", bound=DeliveryOut)
 
@@ -41,48 +36,45 @@ def may_ask(caller: ResolvedKey, conditions: Iterable[Condition]) -> None:
                 )
 
 
-def may_fill_in(caller: ResolvedKey, written: Mapping[str, object]) -> bool:
-    """Whether the key may see what comes of the templates in a definition of its own, if it has any: a reader's could
-    spell an address so that no mask finds it."""
-    text = json.dumps(written)
-    return sees_names(caller) or not ("{{" in text or "{%" in text)
+def may_fill_in(caller: ResolvedKey, written: Mapping[str, object]) -> None:
+    """Raises NotAllowed where a reader's own flow has templates: whether one can be filled in lets a name be guessed
+    piece by piece, too."""
+    text = json.dumps(written, ensure_ascii=False)
+    if not sees_names(caller) and ("{{" in text or "{%" in text):
+        raise NotAllowed(
+            "A reader's key may not try a flow of its own with templates ({{ … }}) on people: what comes of them "
+            "would tell names. Use an editor's, or a flow that an editor stored."
+        )
 
 
 _TOLD: Final = frozenset({"visitor.trait", "visitor.trait_number"})
 
 
-def shown_to(caller: ResolvedKey, content: Any) -> Any:
-    """What would be sent, as the key may see it: JSON, its addresses and numbers of people masked for readers."""
-    if sees_names(caller):
-        return content
-    if isinstance(content, dict):
-        return {name: shown_to(caller, value) for name, value in content.items()}
-    if isinstance(content, list):
-        return [shown_to(caller, value) for value in content]
-    if not isinstance(content, str):
-        return content
-    return masked_address(content) if names.email(content) or _NUMBER.fullmatch(content) else without_addresses(content)
+def event_shown_to(
+    caller: ResolvedKey, type_: str, url: str | None, props: Mapping[str, Any]
+) -> tuple[str | None, dict[str, Any]]:
+    """The address and the props of an event of a timeline, as the key may see them."""
+    return (url, dict(props)) if sees_names(caller) else (readers.words(url), readers.props(type_, props))
 
 
-_NUMBER: Final = re.compile(r"\+[0-9]+")
+def line_shown_to(caller: ResolvedKey, line: str) -> str:
+    """A line of a run's history: why a branch led where it did quotes what was found."""
+    return line if sees_names(caller) else readers.run_words(line)
 
 
-def props_shown_to(caller: ResolvedKey, type_: str, props: Mapping[str, Any]) -> dict[str, Any]:
-    """What an event of a timeline says, as the key may see it: the user id that somebody gave is masked for readers."""
-    user_id = props.get("user_id") if type_ == "identified" else None
-    if sees_names(caller) or not isinstance(user_id, str):
-        return dict(props)
-    return {**props, "user_id": masked_name(Kind.USER_ID, user_id)}
+def heard_shown_to(caller: ResolvedKey, error: str) -> str:
+    """What a provider said of a message, or this server of an event that it refused."""
+    return error if sees_names(caller) else readers.provider_words(error)
 
 
 def as_seen_by(caller: ResolvedKey, delivery: Shown) -> Shown:
-    """A message as the key may see it. What a provider said of it may quote the address."""
+    """A message as the key may see it."""
     if sees_names(caller):
         return delivery
     recipient, error = delivery.recipient, delivery.error
     return delivery.model_copy(
         update={
             "recipient": None if recipient is None else masked_address(recipient),
-            "error": None if error is None else mask(error, len(error)),
+            "error": None if error is None else readers.provider_words(error),
         }
     )

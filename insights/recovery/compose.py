@@ -23,6 +23,7 @@ from insights.recovery.links import Links, Target
 from insights.recovery.message_content import MessageContent
 from insights.recovery.message_render import MessageBroken, MessageTemplates, Rendered
 from insights.recovery.message_store import names_of_messages, published_message
+from insights.recovery.message_values import OF_PEOPLE
 from insights.recovery.own_addresses import check_base
 from insights.recovery.plain import one_line
 from insights.recovery.rendering import Rendering
@@ -172,11 +173,19 @@ class MessageComposer:
         return await next_visit.keep_for_next_visit(tx, request, given)
 
     async def example(
-        self, tx: AsyncSession, request: SendRequest, content: MessageContent, locale: str | None
+        self,
+        tx: AsyncSession,
+        request: SendRequest,
+        content: MessageContent,
+        locale: str | None,
+        known_as: Mapping[str, Any] | None = None,
     ) -> Rendered:
         """The message as this visitor would get it, whether or not they may be written to: nothing is issued, the code
-        and the link to unsubscribe are samples. Raises MessageBroken."""
+        and the link to unsubscribe are samples. ``known_as``: values that stand for what the visitor or the shop said
+        of them (OF_PEOPLE), where theirs must not be shown. Raises MessageBroken."""
         values = await self.values.sample(tx, request)
+        if known_as is not None:
+            values |= {name: known_as[name] for name in OF_PEOPLE}
         chosen = locale or await self.locale(tx, request)
         return await self.rendering.message(request.project_id, content, chosen, values)
 

@@ -64,6 +64,9 @@ VALUES: Final[Mapping[str, Value]] = MappingProxyType(
 )
 """Name → value. What is rendered has all of these, but for those that a parameter of the step brings."""
 
+OF_PEOPLE: Final = ("form", "first_name")
+"""Values in somebody's own words, or with their name."""
+
 TASK_VALUES: Final[Mapping[str, Value]] = MappingProxyType(
     {
         "who": Value("the visitor's first name or address; A visitor where neither is known"),

@@ -38,6 +38,8 @@ class Filters:
 
     ``left_cart``: something was in the cart when the session closed. ``source``: what brought them, as the session's
     page says it (utm_source, or else the referring host). ``flow``: one that the session set going.
+    ``names``: the text is looked for among names of people, too; who may see none would find them piece by piece. It
+    belongs to who looks, and to no link.
     """
 
     reason: str | None = None
@@ -54,6 +56,7 @@ class Filters:
     when: str | None = None
     visitor: UUID | None = None
     text: str | None = None
+    names: bool = True
 
     def but(self, **changes: Any) -> Filters:
         """The same filters with some of them changed."""
@@ -67,7 +70,8 @@ class Filters:
 
     def active(self) -> dict[str, Any]:
         """Name → value of the filters that narrow."""
-        return {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        named = (f.name for f in fields(self) if f.name != "names")
+        return {name: value for name in named if (value := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,8 @@ class ListRequest:
     notes: tuple[str, ...]
 
 
-def read_request(query: Mapping[str, str]) -> ListRequest:
-    """Reads a query string's parameters. Raises nothing."""
+def read_request(query: Mapping[str, str], *, names: bool = True) -> ListRequest:
+    """Reads a query string's parameters, for somebody who may see whole ``names`` or not. Raises nothing."""
     asked = _Asked(query)
     state = asked.choice("state", ("open", "closed"))
     purchased = asked.choice("purchased", ("yes", "no"))
@@ -114,6 +118,7 @@ def read_request(query: Mapping[str, str]) -> ListRequest:
         when=asked.choice("when", tuple(PERIODS)),
         visitor=asked.id("visitor", "Open a visitor from one of their sessions."),
         text=asked.text("text"),
+        names=names,
     )
     cursor = asked.cursor()
     return ListRequest(filters, cursor, tuple(asked.notes))

@@ -65,7 +65,7 @@ def matching(filters: Filters, project_id: UUID, now: datetime) -> list[ColumnEl
     if filters.action is not None:
         conditions.append(_was_shown(filters.action, project_id))
     if filters.text is not None:
-        conditions.append(_mentions(filters.text, project_id))
+        conditions.append(_mentions(filters.text, project_id, names=filters.names))
     return conditions
 
 
@@ -164,7 +164,7 @@ def _was_shown(action: LiveAction, project_id: UUID) -> ColumnElement[bool]:
     return and_(_of_unknown_share(shown), decided)
 
 
-def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
+def _mentions(words: str, project_id: UUID, *, names: bool) -> ColumnElement[bool]:
     its_visitor = (
         select(Visitor.id)
         .where(
@@ -188,7 +188,7 @@ def _mentions(words: str, project_id: UUID) -> ColumnElement[bool]:
         .correlate(None)
     )
     conditions = [
-        Session.visitor_id.in_(its_visitor),
+        *([Session.visitor_id.in_(its_visitor)] if names else []),
         Session.id.in_(said_so),
         _holds(Session.landing_path, words),
         _holds(Session.exit_path, words),

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from adapters.postgres.acting import acting
 from insights.identity.masks import masked_address
+from insights.privacy.readers import provider_words
 from insights.viewer import wording
 from insights.viewer.feedback import done, refusal
 from insights.viewer.places import PLACES
@@ -54,6 +55,7 @@ def environment() -> Environment:
         "short_id": wording.short_id,
         "masked": wording.masked,
         "masked_address": masked_address,
+        "provider_words": provider_words,
     }
     made.globals |= {
         "money": wording.money,

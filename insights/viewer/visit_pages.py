@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 from flows.store import list_runs
 from insights.errors import NotFound, Unavailable
 from insights.models import SavedView
+from insights.viewer import as_readers_see
 from insights.viewer.filters import Filters, ListRequest, read_request
 from insights.viewer.flow_reads import flow_names
 from insights.viewer.gate import Viewer
@@ -56,7 +57,7 @@ class VisitPages(PageGroup):
     async def sessions(self, request: Request, viewer: Viewer) -> Response:
         """The list, newest first."""
         now = self._now()
-        asked = read_request(request.query_params)
+        asked = read_request(request.query_params, names=viewer.may("editor"))
         # Side by side: either may have to look at every session.
         mix, (known, listed, views, flows) = await asyncio.gather(
             self._mix(viewer.project_id, asked.filters, now), self._listed(viewer.project_id, asked, now)
@@ -99,7 +100,7 @@ class VisitPages(PageGroup):
         """Server-sent events: sessions that match the filters, as they come and change."""
         if self._tails.full(viewer.project_id):
             raise Unavailable("So many lists are followed live that there is no room for another one.", retry_after=60)
-        filters = read_request(request.query_params).filters
+        filters = read_request(request.query_params, names=viewer.may("editor")).filters
         row_of = self._desk.templates.get_template("session_row.html").module.session_row  # type: ignore[attr-defined]
 
         async def read(since: datetime) -> list[str]:
@@ -146,6 +147,8 @@ class VisitPages(PageGroup):
                 "stored event, and goes when its visitor is erased. If it belongs to another project, log out and "
                 "log in with that project's secret key."
             ) from None
+        if not viewer.may("editor"):
+            read, runs = as_readers_see.visit(read), [as_readers_see.run(one) for one in runs]
         return self._page(
             request,
             viewer,

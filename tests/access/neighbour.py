@@ -7,8 +7,10 @@ sense to the code that reads it, ``SENSIBLE`` says what does.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
@@ -99,11 +101,17 @@ class Neighbour:
 
 
 async def fill(
-    database: Database, project_id: UUID, *, same_ids_as: Neighbour | None = None, furnished: bool = False
+    database: Database,
+    project_id: UUID,
+    *,
+    same_ids_as: Neighbour | None = None,
+    furnished: bool = False,
+    said: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> Neighbour:
     """Gives a project one row in each table of its own. ``same_ids_as``: with the ids of another project's rows.
 
-    ``furnished``: the project has rows already; where there is room for one only, its own stays.
+    ``furnished``: the project has rows already; where there is room for one only, its own stays. ``said``: table →
+    column → what stands there instead of something made up.
     """
     made = Neighbour(project_id, f"leak{uuid4().hex}")
     space = uuid4()
@@ -129,7 +137,7 @@ async def fill(
         )
         for table in Base.metadata.sorted_tables:
             if "project_id" in table.c and table.name not in MADE_FOR_REAL:
-                row = insert_new(table).values(_row(table, made))
+                row = insert_new(table).values(_row(table, made) | said.get(table.name, {}))
                 await tx.execute(row.on_conflict_do_nothing() if furnished else row)
         rejected = await tx.scalar(select(Base.metadata.tables["rejected_event"].c.id))
     ids = {name: str(value) for name, value in made.ids.items()}

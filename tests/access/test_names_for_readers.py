@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
+import httpx
+import pytest
+
 from flows.models import Delivery
-from insights.access.keys import ResolvedKey, make_key
+from insights.access.keys import make_key
 from insights.access.roles import Role
-from insights.api.whole_names import shown_to
-from tests.api.conftest import Api, api
+from tests.api.conftest import SHOP, Api, api
 from tests.api.test_runs import publish
+from tests.segments.people import close_visits
 
 __all__ = ["api"]
 
-ADDRESS, NUMBER = "ada.lovelace@shop.example", "+4917112345678"
+ADDRESS, NUMBER, USER_ID = "ada.lovelace@people.example", "+4917112345678", "customer-181599"
+SECRET = "whsec_" + b64encode(b"whyleft " * 4).decode()
 PATHS = ("/v1/runs", "/v1/deliveries", "/v1/rejected")
 
 
@@ -60,51 +65,54 @@ async def test_readers_are_told_no_address_and_editors_are(api: Api) -> None:
         assert ADDRESS in str(editors[path])
         assert not [name for name in (ADDRESS, NUMBER, "lovelace", "12345678") if name in str(readers[path])], path
     told = readers["/v1/deliveries"]["deliveries"]
-    assert {one["recipient"] for one in told} == {"a•••@shop.example", "+49•••78"}
+    assert {one["recipient"] for one in told} == {"a•••@people.example", "+49•••78"}
     assert all("nobody of this name" in one["error"] for one in told)
     [refused] = readers["/v1/rejected"]["rejected"]
     assert (refused["event"], refused["error"][:12]) == (None, "props.phone:")
 
 
-async def test_what_a_flow_would_say_of_somebody_is_shown_to_readers_without_their_address(api: Api) -> None:
-    told = {"kind": "hubspot", "name": "tasks", "settings": {}, "credentials": {"token": "pat-eu1-0123456789"}}
-    made = await api.client.post("/v1/channels", json=told, headers=api.headers)
-    assert made.status_code == 201, made.text
-    batch = api.batch(api.event("page_viewed"), api.event("identified", {"email": ADDRESS, "phone": NUMBER}))
-    await api.send(batch)
-    step = {"do": "send", "action": "create_crm_task"}
-    plan = {"name": "ask", "trigger": {"on": "api"}, "start": "a", "steps": {"a": step}}
-    shown: dict[Role, str] = {}
-    for role in (Role.READER, Role.EDITOR):
-        async with api.services.database.transaction(api.project_id) as tx:
-            _, key = make_key(tx, api.project_id, "secret", role=role)
-        answer = await api.client.post(
-            "/v1/flows/step-through",
-            json={"definition": plan, "visitor": batch["visitor"]},
-            headers={"authorization": f"Bearer {key}"},
-        )
-        [send] = answer.json()["sends"]
-        shown[role] = str(send["content"])
-    assert ADDRESS in shown[Role.EDITOR]
-    assert not [name for name in (ADDRESS, NUMBER, "lovelace", "12345678") if name in shown[Role.READER]]
-    assert "left: nobody knows why" in shown[Role.READER]
-
-
-def test_whatever_shape_it_has_what_would_be_sent_is_shown_without_addresses() -> None:
-    content = {"to": [ADDRESS, NUMBER, 7, None], "html": f"<a href='https://shop.example/?e={ADDRESS}'>{ADDRESS}</a>"}
-    assert shown_to(key_of(Role.EDITOR), content) == content
-    assert shown_to(key_of(Role.READER), content) == {
-        "to": ["a•••@shop.example", "+49•••78", 7, None],
-        "html": "<a href='https://shop.example/?e=[email]'>[email]</a>",
+async def test_what_a_flow_would_say_to_somebody_readers_are_not_told(api: Api) -> None:
+    batch = await asked_for_a_task(api)
+    steps = {
+        "a": {"do": "send", "action": "create_crm_task", "next": "b"},
+        "b": {"do": "send", "action": "call_webhook"},
     }
+    plan = {"name": "ask", "trigger": {"on": "api"}, "start": "a", "steps": steps}
+    for role in (Role.READER, Role.EDITOR):
+        answer = await tried(api, role, plan, batch["visitor"])
+        assert len(answer.json()["sends"]) >= 1, answer.text
+        for told in (ADDRESS, USER_ID, NUMBER):
+            assert (told in answer.text) == (role is Role.EDITOR and told != NUMBER)
 
 
-def key_of(role: Role) -> ResolvedKey:
-    return ResolvedKey(uuid4(), uuid4(), "shop", "secret", role, frozenset(), frozenset(), False, "k")
+async def asked_for_a_task(api: Api) -> dict[str, Any]:
+    """A visitor with all their names, and channels that could tell of them."""
+    for kind, name, settings, credentials in (
+        ("hubspot", "tasks", {}, {"token": "pat-eu1-0123456789"}),
+        ("webhook", "calls", {"url": "https://hooks.example/whyleft"}, {"secret": SECRET}),
+    ):
+        told = {"kind": kind, "name": name, "settings": settings, "credentials": credentials}
+        made = await api.client.post("/v1/channels", json=told, headers=api.headers)
+        assert made.status_code == 201, made.text
+    said = {"user_id": USER_ID, "email": ADDRESS, "phone": NUMBER}
+    batch = api.batch(api.event("page_viewed"), api.event("identified", said))
+    await api.send(batch)
+    return batch
+
+
+async def tried(api: Api, role: Role, plan: dict[str, Any], visitor: str) -> httpx.Response:
+    """A flow of one's own, stepped through with a key of this role."""
+    async with api.services.database.transaction(api.project_id) as tx:
+        _, key = make_key(tx, api.project_id, "secret", role=role)
+    return await api.client.post(
+        "/v1/flows/step-through",
+        json={"definition": plan, "visitor": visitor},
+        headers={"authorization": f"Bearer {key}"},
+    )
 
 
 async def test_a_timeline_tells_readers_who_is_who_and_no_whole_user_id(api: Api) -> None:
-    batch = api.batch(api.event("page_viewed"), api.event("identified", {"user_id": "customer-181599"}))
+    batch = api.batch(api.event("page_viewed"), api.event("identified", {"user_id": USER_ID}))
     await api.send(batch)
     told: dict[Role, Any] = {}
     for role in (Role.READER, Role.EDITOR):
@@ -113,27 +121,21 @@ async def test_a_timeline_tells_readers_who_is_who_and_no_whole_user_id(api: Api
         headers = {"authorization": f"Bearer {key}"}
         answer = await api.client.get(f"/v1/sessions/{batch['session']}", headers=headers)
         [told[role]] = [one["props"]["user_id"] for one in answer.json()["events"] if one["type"] == "identified"]
-    assert told == {Role.READER: "cu•••99", Role.EDITOR: "customer-181599"}
+    assert told == {Role.READER: "cu•••99", Role.EDITOR: USER_ID}
 
 
-async def test_a_template_of_a_readers_own_spells_no_address_out(api: Api) -> None:
-    told = {"kind": "hubspot", "name": "tasks", "settings": {}, "credentials": {"token": "pat-eu1-0123456789"}}
-    await api.client.post("/v1/channels", json=told, headers=api.headers)
-    batch = api.batch(api.event("page_viewed"), api.event("identified", {"email": ADDRESS}))
-    await api.send(batch)
-    step = {"do": "send", "action": "create_crm_task", "params": {"title": "{{ who | replace: '@', ' at ' }}"}}
+@pytest.mark.parametrize(
+    "title",
+    ["{{ who | replace: '@', ' at ' }}", "{% if who contains 'lovelace' %}{{ 1 | divided_by: 0 }}{% endif %}Call them"],
+)
+async def test_a_template_of_a_readers_own_finds_nobody_out(api: Api, title: str) -> None:
+    """Neither what comes of it, nor that nothing can come of it."""
+    batch = await asked_for_a_task(api)
+    step = {"do": "send", "action": "create_crm_task", "params": {"title": title}}
     plan = {"name": "ask", "trigger": {"on": "api"}, "start": "a", "steps": {"a": step}}
-    for role in (Role.READER, Role.EDITOR):
-        async with api.services.database.transaction(api.project_id) as tx:
-            _, key = make_key(tx, api.project_id, "secret", role=role)
-        answer = await api.client.post(
-            "/v1/flows/step-through",
-            json={"definition": plan, "visitor": batch["visitor"]},
-            headers={"authorization": f"Bearer {key}"},
-        )
-        assert answer.status_code == 200, answer.text
-        assert ("lovelace at shop.example" in answer.text) == (role is Role.EDITOR)
-        assert "lovelace" not in answer.text or role is Role.EDITOR
+    assert (await tried(api, Role.READER, plan, batch["visitor"])).status_code == 403
+    editors = await tried(api, Role.EDITOR, plan, batch["visitor"])
+    assert "lovelace at people.example" in editors.text or "message_broken" in editors.text, editors.text
 
 
 async def test_readers_may_not_ask_what_the_shop_told_of_people_and_editors_may(api: Api) -> None:
@@ -160,3 +162,25 @@ async def test_readers_may_not_ask_what_the_shop_told_of_people_and_editors_may(
         # What it means, and what asks nothing of them, everybody may know.
         for body in ({"when": asks[0]}, {"when": "visitor.sessions >= 1", "visitor": batch["visitor"]}):
             assert (await api.client.post("/v1/conditions/check", json=body, headers=headers)).status_code == 200
+
+
+async def test_a_message_is_previewed_for_readers_with_names_that_are_nobodys(api: Api) -> None:
+    field = {"form": "f", "field": "name", "kind": "text", "value": "Countess"}
+    batch = api.batch(
+        api.event("page_viewed", {"url": f"{SHOP}/", "path": "/"}, url=f"{SHOP}/"),
+        api.event("form_field", field),
+        api.event("identified", {"traits": {"first_name": "Augusta"}}),
+    )
+    await api.send(batch)
+    await close_visits(api)
+    words = {"subject": "To {{ first_name }}, {{ form.name }}", "html": "", "text": "{{ unsubscribe_url }}"}
+    body = {"content": {"locales": {"en": words}}, "session": batch["session"]}
+    for role, subject in ((Role.READER, "To Ada, "), (Role.EDITOR, "To Augusta, Countess")):
+        async with api.services.database.transaction(api.project_id) as tx:
+            _, key = make_key(tx, api.project_id, "secret", role=role)
+        headers = {"authorization": f"Bearer {key}"}
+        answer = await api.client.post("/v1/messages/preview", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["subject"].strip() == subject.strip()
+        timeline = await api.client.get(f"/v1/sessions/{batch['session']}", headers=headers)
+        assert ("Countess" in timeline.text) == (role is Role.EDITOR)
