@@ -3,7 +3,7 @@
 ``triggers``, ``steps`` and ``settings`` are the parts, ``flow`` the whole.
 """
 
-from flows.definition.flow import FlowDefinition, conditions_of, segments_of
+from flows.definition.flow import FlowDefinition, conditions_of, props_of, segments_of
 from flows.definition.part import PLACE, VISITOR_ZONE, WEEKDAYS, WrittenCondition
 from flows.definition.settings import Cap, FlowSettings, Goal, QuietHours, Success
 from flows.definition.steps import (
@@ -69,6 +69,7 @@ __all__ = [
     "Wait",
     "WrittenCondition",
     "conditions_of",
+    "props_of",
     "segments_of",
     "validate",
     "ways_of",

@@ -1,4 +1,4 @@
-"""A whole flow, and what stands in it: its conditions and the segments it names, by JSON pointer."""
+"""A whole flow, and what stands in it by JSON pointer: conditions, segments, and events whose props it asks for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from pydantic import Field
 from flows.conditions import Condition
 from flows.definition.part import Part, StepId
 from flows.definition.settings import FlowSettings
-from flows.definition.steps import Branch, Send, Step
-from flows.definition.triggers import InsightTrigger, ScheduleTrigger, SegmentTrigger, TriggerRule
+from flows.definition.steps import Branch, Send, Step, Wait
+from flows.definition.triggers import (
+    EventTrigger,
+    InsightTrigger,
+    Scalar,
+    ScheduleTrigger,
+    SegmentTrigger,
+    TriggerRule,
+)
 
 MOST_STEPS = 100
 
@@ -48,3 +55,17 @@ def segments_of(flow: FlowDefinition) -> dict[str, str]:
     goals = {f"/settings/goals/{n}/segment": goal.segment for n, goal in enumerate(flow.settings.goals)}
     goals["/settings/success/goal/segment"] = flow.settings.success.goal.segment
     return named | {pointer: name for pointer, name in goals.items() if name is not None}
+
+
+def props_of(flow: FlowDefinition) -> dict[str, str]:
+    """The types of the events of which a flow asks for props, by the pointer of those props."""
+    asked: dict[str, tuple[str | None, dict[str, Scalar]]] = {}
+    if isinstance(flow.trigger, EventTrigger):
+        asked["/trigger/props"] = flow.trigger.event, flow.trigger.props
+    for name, step in flow.steps.items():
+        if isinstance(step, Wait) and step.event is not None:
+            asked[f"/steps/{name}/event/props"] = step.event.type, step.event.props
+    goals = {f"/settings/goals/{n}": goal for n, goal in enumerate(flow.settings.goals)}
+    goals["/settings/success/goal"] = flow.settings.success.goal
+    asked |= {f"{pointer}/props": (goal.event, goal.props) for pointer, goal in goals.items()}
+    return {pointer: type_ for pointer, (type_, props) in asked.items() if type_ is not None and props}

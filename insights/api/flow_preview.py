@@ -9,13 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from flows.definition import conditions_of
 from insights.access.keys import ResolvedKey
 from insights.api.caller import SecretCaller
 from insights.api.flow_named import FlowNamed, flow_named
 from insights.api.given import Flag, Moment, Whole
 from insights.api.services import FromRequest
-from insights.api.whole_names import line_shown_to, may_ask, may_fill_in, sees_names
+from insights.api.whole_names import line_shown_to, may_try, sees_names
 from insights.building.cases import last_session_of
 from insights.building.preview import Preview, Previewer, StepCount
 from insights.building.rehearsed import Rehearsed
@@ -137,8 +136,7 @@ async def preview(body: FlowPreviewIn, caller: SecretCaller, services: FromReque
         raise Refused(f"since: must lie before until, by {LONGEST.days} days at most.", field="since")
     flow = await flow_named(services, caller, body)
     if body.definition is not None:
-        may_ask(caller, conditions_of(flow).values())
-        may_fill_in(caller, body.definition)
+        may_try(caller, flow, body.definition)
     found = await _previewer(services).preview(
         caller.project_id, flow, since, until, now, body.most, to_the_end=body.to_the_end
     )
@@ -154,8 +152,7 @@ async def step_through(body: StepThroughIn, caller: SecretCaller, services: From
         raise Refused("session: give either session or visitor.", field="session")
     flow = await flow_named(services, caller, body)
     if body.definition is not None:
-        may_ask(caller, conditions_of(flow).values())
-        may_fill_in(caller, body.definition)
+        may_try(caller, flow, body.definition)
     async with services.database.transaction(caller.project_id) as tx:
         session_id = body.session
         if session_id is None and body.visitor is not None:

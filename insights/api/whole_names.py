@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from flows.conditions import Condition, checks_of
+from flows.definition import FlowDefinition, conditions_of, props_of
 from insights.access.keys import ResolvedKey
 from insights.access.roles import Role
 from insights.api.run_shapes import DeliveryOut
@@ -36,11 +37,20 @@ def may_ask(caller: ResolvedKey, conditions: Iterable[Condition]) -> None:
                 )
 
 
-def may_fill_in(caller: ResolvedKey, written: Mapping[str, object]) -> None:
-    """Raises NotAllowed where a reader's own flow has templates: whether one can be filled in lets a name be guessed
-    piece by piece, too."""
+def may_try(caller: ResolvedKey, flow: FlowDefinition, written: Mapping[str, object]) -> None:
+    """Raises NotAllowed where a reader's own flow, as it was ``written``, asks what names people: by a condition, by
+    the props of an event, or by a template; whether one can be filled in lets a name be guessed piece by piece, too."""
+    if sees_names(caller):
+        return
+    may_ask(caller, conditions_of(flow).values())
+    for pointer, type_ in props_of(flow).items():
+        if type_ in readers.MASKED:
+            raise NotAllowed(
+                f"A reader's key may not ask for props of {type_} ({pointer}): whether they fit would tell names. Use "
+                "an editor's, or a flow that an editor stored."
+            )
     text = json.dumps(written, ensure_ascii=False)
-    if not sees_names(caller) and ("{{" in text or "{%" in text):
+    if "{{" in text or "{%" in text:
         raise NotAllowed(
             "A reader's key may not try a flow of its own with templates ({{ … }}) on people: what comes of them "
             "would tell names. Use an editor's, or a flow that an editor stored."

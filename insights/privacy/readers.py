@@ -14,6 +14,9 @@ from insights.privacy.redact import mask
 KEPT_FIELD: Final = "[kept]"
 """Stands for what somebody wrote into a form field whose value the shop keeps."""
 
+MASKED: Final = frozenset({"identified", "form_field"})
+"""Events of which ``props`` does not tell readers all."""
+
 _NUMBER: Final = re.compile(r"(?:\+|%2[bB])\d(?:[ ().-]?\d){6,}")
 _TRAIT: Final = re.compile(r"(visitor\.trait(?:_number)?\(.*?\)) is .*", re.DOTALL)
 """What was found of a trait, and all behind it: a value may hold any words."""

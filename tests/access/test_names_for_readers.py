@@ -138,6 +138,34 @@ async def test_a_template_of_a_readers_own_finds_nobody_out(api: Api, title: str
     assert "lovelace at people.example" in editors.text or "message_broken" in editors.text, editors.text
 
 
+@pytest.mark.parametrize("where", ["trigger", "wait", "goal", "success"])
+async def test_a_flow_of_a_readers_own_confirms_no_guessed_name(api: Api, where: str) -> None:
+    batch = await asked_for_a_task(api)
+    props = {"user_id": USER_ID}
+    plan: dict[str, Any] = {
+        "name": "ask",
+        "trigger": {"on": "event", "event": "identified"},
+        "start": "a",
+        "steps": {
+            "a": {"do": "wait", "for": "P1D", "event": {"type": "identified"}, "next": "b", "otherwise": "b"},
+            "b": {"do": "exit"},
+        },
+        "settings": {"goals": [{"event": "identified"}], "success": {"goal": {"event": "identified"}}},
+    }
+    assert (await tried(api, Role.READER, plan, batch["visitor"])).status_code == 200
+    asks = {
+        "trigger": plan["trigger"],
+        "wait": plan["steps"]["a"]["event"],
+        "goal": plan["settings"]["goals"][0],
+        "success": plan["settings"]["success"]["goal"],
+    }
+    asks[where]["props"] = props
+    refused = await tried(api, Role.READER, plan, batch["visitor"])
+    assert refused.status_code == 403, refused.text
+    assert "/props" in refused.json()["detail"]
+    assert (await tried(api, Role.EDITOR, plan, batch["visitor"])).status_code == 200
+
+
 async def test_readers_may_not_ask_what_the_shop_told_of_people_and_editors_may(api: Api) -> None:
     batch = api.batch(api.event("page_viewed"), api.event("identified", {"traits": {"email": ADDRESS, "age": 36}}))
     await api.send(batch)
