@@ -214,6 +214,8 @@ async def test_tabs_that_keep_at_once_lose_nothing_of_each_other(site: Site, vis
             for number, tab in enumerate(tabs)
         )
     )
+    # A browser takes its time to show one tab what another stored.
+    await tabs[0].wait_for_function("JSON.stringify({...localStorage}).match(/results[^:]*:[0-9]/g)?.length >= 30")
     await asyncio.gather(*(tab.goto("about:blank") for tab in tabs))
     site.status = 200
     await tabs[0].goto(site.origin + "/later")
