@@ -211,7 +211,8 @@ async def test_what_was_done_beside_somebody_elses_change_is_not_lost(page: Page
     await expect(theirs.locator("[data-step=exit_1]")).to_have_count(0)
 
 
-async def test_a_drawing_that_comes_after_the_save_leaves_it_said(page: Page) -> None:
+@pytest.mark.parametrize("typed", ["PT7H", "a while"], ids=["right", "wrong"])
+async def test_a_drawing_that_comes_after_the_save_leaves_it_said(page: Page, typed: str) -> None:
     said, drawn = page.locator("[data-builder-said]"), asyncio.Event()
 
     async def late(route: Route) -> None:
@@ -219,7 +220,7 @@ async def test_a_drawing_that_comes_after_the_save_leaves_it_said(page: Page) ->
         await route.continue_()
 
     await page.locator("[data-builder-tree] [data-add=wait]").click()
-    await page.get_by_label("For", exact=True).fill("PT7H")
+    await page.get_by_label("For", exact=True).fill(typed)
     await page.route("**/flows/*/drawn", late)
     async with page.expect_request("**/flows/*/drawn"):
         await page.get_by_role("button", name="Save draft").click()

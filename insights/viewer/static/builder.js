@@ -172,9 +172,9 @@ async function draw() {
   else if (told.preview)
     say(`Last week: ${told.preview.matched} of ${told.preview.examined} visits fit, ${told.preview.started} runs would have begun, ${told.preview.reached} people been reached.`);
   else if (preview) say("A flow with faults cannot be previewed: mend them first.", true);
+  else if (clean() && said.textContent === SAVED) return; // the drawing of what was saved meanwhile takes nothing back
   else if (faults.length) say(`${faults.length} ${faults.length === 1 ? "thing is" : "things are"} wrong: see the marked places.`);
-  else if (!clean()) say("Nothing is wrong with it. It is not saved yet.");
-  else if (said.textContent !== SAVED) say(""); // the drawing of what was saved meanwhile takes nothing back
+  else say(clean() ? "" : "Nothing is wrong with it. It is not saved yet.");
 }
 
 function mark() {
