@@ -84,6 +84,11 @@ async def visit(browser: Browser, world: World, path: str = "/") -> Page:
     return page
 
 
+async def watched(world: World, page: Page) -> None:
+    """Waits until the signals watch the page: it is the same module that the SDK loads."""
+    await page.evaluate("url => import(url).then(() => {})", f"{world.server.url}/sdk/whyleft-signals.js")
+
+
 async def product_path(page: Page, number: int) -> str:
     """The path of the catalogue's product number ``number``."""
     links = await page.locator("a[href^='/product']").evaluate_all(
@@ -104,6 +109,7 @@ async def test_a_visitor_is_served_meets_failing_calls_and_leaves_another_buys_a
     await first.locator("article [data-add-to-cart]").click()
     await expect(first.locator("#basket-count")).to_have_text("1")
     await first.goto(world.shop + "/returns")
+    await watched(world, first)
     # A headless pointer cannot leave the window; the browser's event for it is sent by hand.
     await first.evaluate(
         "() => document.dispatchEvent(new MouseEvent('mouseout', {clientY: 1, relatedTarget: null, bubbles: true}))"
@@ -116,6 +122,7 @@ async def test_a_visitor_is_served_meets_failing_calls_and_leaves_another_buys_a
     await first.goto(world.shop + path)
     await first.evaluate("() => localStorage.setItem('shop.broken', JSON.stringify(['cart-fails']))")
     await first.reload()
+    await watched(world, first)
     button = first.locator("article [data-add-to-cart]")
     for _ in range(3):
         async with first.expect_response(lambda answer: answer.url.endswith("/api/cart") and answer.status == 500):
