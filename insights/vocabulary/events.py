@@ -159,11 +159,14 @@ class CouponTried(Props):
 
 
 class Purchased(Props):
+    """An order. ``online`` is false where no page of the shop was bought on, as other dialects' senders say."""
+
     order_id: OrderId
     value_minor: Minor | None = None
     margin_minor: Minor | None = None
     currency: Currency | None = None
     items: Count | list[Any] | None = None
+    online: bool | None = None
 
 
 class Refunded(Props):

@@ -18,7 +18,7 @@ from flows.store import publish
 from insights.conditions.fields import FIELDS
 from insights.identity.named import visitors_named
 from insights.identity.together import person_of
-from insights.models import Event, Insight, Session
+from insights.models import Event, Insight, RejectedEvent, Session
 from insights.profiles.rebuild import rebuild
 from insights.profiles.rebuild_many import rebuild_many
 from insights.segments.crowd import Crowd
@@ -120,6 +120,15 @@ async def test_a_till_of_any_make_says_that_no_page_was_bought_on(
     [sold] = await rows(api, Conversion)
     assert (sold.key, sold.value_minor) == ("T-1", 1250)
     assert await bought(api, UUID(looked["visitor"])) == 1
+
+
+async def test_an_order_that_says_oddly_whether_it_was_online_is_kept_aside(api: Api) -> None:
+    said = {"order_id": "T-1", "total": 12.5, "currency": "EUR", "online": "no"}
+    told = {"event": "Order Completed", "messageId": "t", "userId": CUSTOMER["user_id"], "properties": said}
+    await api.client.post("/v1/track", auth=(api.secret, ""), json=told)
+    assert await rows(api, Conversion) == []
+    [refused] = await rows(api, RejectedEvent)
+    assert "online" in refused.error
 
 
 async def test_what_is_sold_at_a_till_ends_what_was_to_win_its_buyer_back(api: Api) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from insights.events.dialects import commerce
 from insights.events.dialects.commerce import ProductFields, props_of
 from insights.events.dialects.names import SEGMENT
-from insights.events.dialects.translation import Untranslatable, text
+from insights.events.dialects.translation import ONLINE, Untranslatable, text
 
 _PRODUCT: Final = ProductFields(
     id=("product_id", "productId", "id", "sku"),
@@ -96,6 +96,7 @@ def _ordered(said: Mapping[str, object], message: Mapping[str, object]) -> _Even
         "margin_minor": commerce.amount(said, ("margin", "profit"), code, _PATH),
         "currency": code,
         "items": commerce.named(items),
+        ONLINE: said.get(ONLINE),
     }
     used = ("orderId", "products", "margin", "profit", *_TOTAL)
     return "purchased", props_of("purchased", said, used, known)
