@@ -18,7 +18,7 @@ LONGEST_HOLD_SECONDS: Final = 5.0
 LONGEST_WHO_WILL_NOT_HEAR_SECONDS: Final = 30.0
 """For who never waits as told. Balancers give up an answer after a minute."""
 
-TURNED_AWAY_A_SECOND: Final = 100
+TURNED_AWAY_A_SECOND: Final = 200
 """How many are told that they are turned away, however many more ask: the more of them wait, the longer each does. A
 crowd would otherwise take all of a process just by being refused."""
 

@@ -20,11 +20,11 @@ from insights.traffic.limits import Traffic
 
 
 def test_a_few_wait_a_moment() -> None:
-    assert hold_of(1) == hold_of(25) == HOLD_SECONDS
+    assert hold_of(1) == hold_of(50) == HOLD_SECONDS
 
 
 def test_a_crowd_is_told_no_faster_than_so_many_a_second() -> None:
-    for crowd in (50, 100, 200, 500):
+    for crowd in (100, 200, 500, 1_000):
         assert crowd / hold_of(crowd) == pytest.approx(TURNED_AWAY_A_SECOND)
 
 
