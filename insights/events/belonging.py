@@ -15,12 +15,13 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.triggers import are_in_runs, record_conversion
+from insights.events.attach import visitor_id
 from insights.events.dialects.translation import Who
 from insights.events.order_claims import AFTER, BEFORE, believed
 from insights.events.orders import Placed, confirm, is_by_server, placed
 from insights.identity.named import visitors_named
 from insights.identity.together import visitors_together
-from insights.models import Session, Visitor
+from insights.models import Event, Session, Visitor
 from insights.vocabulary.ids import ms_to_datetime, uuid7_from_key
 
 
@@ -86,7 +87,8 @@ async def homes_of(
 
 async def _tells_its_visit(tx: AsyncSession, project_id: UUID, order: ToldOrder, before: Placed, gap_ms: int) -> bool:
     """Whether an order that is in no visit so far is told by a device that is in one, at its time: it is told there, as
-    by a page, and counts there if that is believed (``count_once``)."""
+    by a page, and counts there if that is believed (``count_once``). Also by the first device of its customer, whose
+    visit may only be told later."""
     if order.elsewhere or before.session_id is None or (order.who.visitor or order.who.anonymous_id) is None:
         return False
     # Whoever proves nothing may say any time.
@@ -96,9 +98,19 @@ async def _tells_its_visit(tx: AsyncSession, project_id: UUID, order: ToldOrder,
     if not await is_by_server(tx, project_id, before.session_id):
         return False
     visit = await _nearest(tx, project_id, [order.visitor_id], order.at_ms, gap_ms)
-    return (
-        visit is not None and visit.session_id is not None and not await is_by_server(tx, project_id, visit.session_id)
+    if visit is None or visit.session_id is None:
+        return await _is_of_no_device(tx, project_id, before.session_id, order.who)
+    return not await is_by_server(tx, project_id, visit.session_id)
+
+
+async def _is_of_no_device(tx: AsyncSession, project_id: UUID, session_id: UUID, who: Who) -> bool:
+    """Whether a session is no device's: it is of one of these names alone."""
+    names = [Who(user_id=who.user_id), Who(email=who.email), Who(phone=who.phone)]
+    named = [visitor_id(project_id, name) for name in names if name != Who()]
+    told = select(Event.id).where(
+        Event.project_id == project_id, Event.session_id == session_id, Event.visitor_id.in_(named)
     )
+    return await tx.scalar(told.limit(1)) is not None
 
 
 async def _as_claimed(tx: AsyncSession, project_id: UUID, order: ToldOrder, before: Placed) -> Placed | None:

@@ -203,12 +203,12 @@ async def count_once(tx: AsyncSession, project_id: UUID, told: Collection[Told],
     around = {"now": now, "before": BEFORE, "after": AFTER}
     elsewhere = (await tx.execute(_ELSEWHERE, {"project": project_id, "rows": rows, **around})).all()
     for key, session_id, visitor_id, holds, buyer, moves in elsewhere:
-        if await is_by_server(tx, project_id, session_id):
-            less |= await _forget(tx, project_id, key, session_id, visitor_id)
-        elif moves and await is_by_server(tx, project_id, holds):
+        if moves and await is_by_server(tx, project_id, holds):
             moved = {"project": project_id, "key": key, "session": session_id, "visitor": visitor_id}
             await tx.execute(_MOVE, moved)
             less |= await _forget(tx, project_id, key, holds, buyer)
+        elif await is_by_server(tx, project_id, session_id):
+            less |= await _forget(tx, project_id, key, session_id, visitor_id)
     await tx.execute(_AGAIN, {"project": project_id, "rows": rows})
     for session_id in (await tx.scalars(_LATER, {"project": project_id, "rows": rows})).all():
         if not await _bought(tx, project_id, session_id):
