@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from adapters.postgres.engine import Database
 from flows.models import Suppression
 from insights.errors import KeyRefused, Refused, Unavailable
-from insights.events.dialects import generic, shopify
+from insights.events.dialects import generic, shopify, shopify_consent
 from insights.events.dialects.opt_outs import opt_outs
 from insights.events.dialects.translation import Envelope
 from insights.events.json_body import parsed
@@ -34,6 +34,7 @@ from insights.privacy import requests
 from insights.sealing import Sealer
 from insights.sources.signatures import Genuine, SignatureWrong, verify
 from insights.sources.store import SEALED_FOR, active_source
+from insights.sources.wishes import keep_wish
 from insights.vocabulary.addresses import read_address
 from insights.vocabulary.ids import ms_to_datetime
 
@@ -126,6 +127,8 @@ class Door:
             return await self._suppress(webhook, document)
         if webhook.provider == "shopify" and webhook.genuine.topic in _PRIVACY:
             return await self._ask(webhook, document)
+        if webhook.provider == "shopify" and webhook.genuine.topic in shopify_consent.TOPICS:
+            return await self._choose(webhook, document)
         return await self._report(webhook, document)
 
     async def _report(self, webhook: _Webhook, document: object) -> Heard:
@@ -200,6 +203,14 @@ class Door:
                 )
             await _receipt(tx, webhook)
         return Heard(ignored=others)
+
+    async def _choose(self, webhook: _Webhook, document: object) -> Heard:
+        wish = shopify_consent.wish_of(webhook.genuine.topic, document, webhook.received_ms)
+        async with self._database.transaction(webhook.project_id) as tx:
+            if wish is not None:
+                await keep_wish(tx, webhook.project_id, wish)
+            await _receipt(tx, webhook)
+        return Heard(ignored=int(wish is None))
 
     async def _ask(self, webhook: _Webhook, document: object) -> Heard:
         kind = _PRIVACY[webhook.genuine.topic]
