@@ -60,7 +60,8 @@ for (const { name, entry, format } of FILES) {
   const bundled = await build({
     entryPoints: [here(entry).pathname],
     bundle: true,
-    minify: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
     write: false,
     format,
     target: "es2021",
@@ -75,7 +76,7 @@ for (const { name, entry, format } of FILES) {
   const { code } = await minify(bundled.outputFiles[0].text, {
     ecma: 2020,
     module: format === "esm",
-    compress: { passes: 3 },
+    compress: { passes: 3, unsafe_arrows: true, unsafe_methods: true },
   });
   // Whatever fails while loading stays inside: the page's own error handlers never hear of it. In there, a directive is none.
   await writeFile(here(`dist/${name}`), name === "whyleft.js" ? `try{${code.replace(/^"use strict";|;$/g, "")}}catch{}` : code);

@@ -5,6 +5,7 @@ import { page } from "./page.ts";
 import type { Consent, Identity, Whyleft } from "./public.d.ts";
 import { track } from "./track.ts";
 import { discard, sendWithin } from "./transport.ts";
+import { warn } from "./warn.ts";
 
 type Call = [method: string, ...args: unknown[]];
 
@@ -24,10 +25,7 @@ export function publish(start: () => void): void {
     consent: guard((given: Consent) => {
       if (!given) return consent() ? "granted" : consent() === false ? "denied" : "pending";
       const { analytics } = given;
-      if (analytics !== undefined) {
-        choose(analytics);
-        analytics ? start() : discard();
-      }
+      if (analytics !== undefined) choose(analytics) ? start() : discard();
       return track("consent_changed", given);
     }),
     flush: () => sendWithin(0),
@@ -38,9 +36,11 @@ export function publish(start: () => void): void {
   for (const name of NAMED.split(" "))
     methods[name] = (props?: object) => track(name.replace(/[A-Z]/g, "_$&").toLowerCase(), props);
 
-  const push = guard(([method, ...args]: Call) => void methods[method]!(...args));
-  const calls = early.q || [];
+  const push = guard(([method, ...args]: Call) =>
+    methods[method] ? void methods[method](...args) : warn("no method " + method),
+  );
+  const q = early.q;
   // The page may have kept the object it queued on: that one must work from now on.
   window.whyleft = Object.assign(early, methods, { q: { push } }) as unknown as Whyleft;
-  for (const call of calls) push(call);
+  q?.forEach(push);
 }

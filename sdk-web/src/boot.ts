@@ -5,26 +5,25 @@ import { hear, watchEarly } from "./early.ts";
 import { guard } from "./guard.ts";
 import { head, watchLifecycle } from "./lifecycle.ts";
 import { listeners } from "./listeners.ts";
-import { agreed, arrive, begin, consent, identity } from "./memory.ts";
+import { agreed, arrive, consent, identity } from "./memory.ts";
 import { page, watchHistory } from "./page.ts";
 import { here, partings, unseen } from "./state.ts";
 import { record, track } from "./track.ts";
 import { answers, restore } from "./transport.ts";
 import { warn } from "./warn.ts";
 
-const WATCHES = [watchLifecycle, watchHistory, watchEarly];
+const BEGINNINGS = [watchLifecycle, watchHistory, watchEarly, page];
 /** By then the page before has heard from the server, if it ever will, and has nothing left to take over. */
 const RESTORE_MS = 1_000;
 
-let watching = false;
+let watching: true | undefined;
 
 /** Nothing is watched, and nothing of the page's is touched, before it may be. Whatever fails, the API still works. */
 const start = guard(() => {
   if (consent() === false || unseen(start)) return;
   if (!watching) {
     watching = true;
-    for (const watch of WATCHES) guard(watch)();
-    guard(page)();
+    for (const begin of BEGINNINGS) guard(begin)();
     const chunk: Promise<Signals> = load("signals");
     const core: Core = { track, record, agreed, consent, identity, listeners, partings, hear, head, here, load, collector, answers };
     chunk.then(guard(({ watch }) => watch(core)), () => hear(() => {}));
@@ -47,7 +46,6 @@ export function boot(): void {
     window.whyleft = outer;
     return;
   }
-  begin();
   arrive();
   start();
   publish(start);

@@ -3,7 +3,7 @@ const RELEASED = 1.79e12;
 const TEN_YEARS = 3.2e11;
 
 // The server corrects times by the difference it sees, but ids carry the time too and cannot be corrected.
-const wrong = Math.abs(Date.now() - RELEASED - TEN_YEARS / 2) > TEN_YEARS / 2;
+const wrong = Math.abs(Date.now() - (RELEASED + TEN_YEARS / 2)) > TEN_YEARS / 2;
 const offset = wrong ? RELEASED - Date.now() : 0;
 
 let latest = 0;

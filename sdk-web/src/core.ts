@@ -31,6 +31,8 @@ export interface Core {
 export interface Answer {
   action: Action | null;
   withdraw?: string[];
+  /** Events that are kept aside, and why. */
+  rejected?: { error: string }[];
 }
 
 export interface Signals {

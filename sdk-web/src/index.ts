@@ -9,7 +9,8 @@ configure(
   dataset.endpoint || new URL(src).origin,
   // The chunks live beside this script.
   (name) => import(new URL(`whyleft-${name}.js`, src) as unknown as string),
-  dataset.consent === "required",
+  // However it is written: a slip must not store what nobody agreed to.
+  "consent" in dataset,
   dataset.respectDnt === "false",
 );
 boot();

@@ -16,7 +16,7 @@ export function json(value: any, levels = 20): string {
     : Array.isArray(value)
       ? `[${value.map(inner)}]`
       : value instanceof Date
-        ? inner(value.toISOString())
+        ? inner(+value === +value ? value.toISOString() : null)
         : value && typeof value === "object"
           ? `{${Object.keys(value).flatMap((name) => (value[name] === undefined ? [] : inner(name) + ":" + inner(value[name])))}}`
           : value === !!value || Number.isFinite(value)

@@ -35,13 +35,9 @@ const stored = (): Memory => {
   return IDS.test(found.v! + found.s) ? found : ({ c: found.c } as Memory);
 };
 
-let memory: Memory = {};
+let memory = stored();
 
 export let tab: Tab;
-
-export function begin(): void {
-  memory = stored();
-}
 
 /** true: events are sent and ids are kept; undefined: both wait in memory; false: nothing is collected. */
 export const consent = (): boolean | undefined => (memory.c === !!memory.c ? memory.c : consentByDefault);
@@ -84,9 +80,14 @@ export function depart(): void {
   if (consent()) remember("sessionStorage", "tab", tab);
 }
 
-/** The visitor's own choice. A no forgets who they were. */
-export function choose(analytics: boolean): void {
-  memory = analytics ? { ...memory, c: true } : { c: false };
-  if (!analytics) for (const name of names("")) remember("localStorage", name);
+/**
+ * The visitor's own choice, and whether it is a yes: only true is one. A yes takes over who they are by one they gave in another
+ * tab; a no forgets it.
+ */
+export function choose(analytics: unknown): boolean {
+  const c = analytics === true;
+  memory = { ...(c && { ...memory, ...stored() }), c };
+  if (!c) for (const name of names("")) remember("localStorage", name);
   remember("localStorage", "", memory);
+  return c;
 }

@@ -15,6 +15,6 @@ const CHUNKS: Record<Parameters<Load>[0], () => Promise<unknown>> = {
 export function run({ key, endpoint, consent, respectDnt = true, auto = false }: Options): void {
   const early = (window.whyleft ||= { q: [] } as never) as { auto?: boolean };
   early.auto ||= auto;
-  configure(key, endpoint, (name) => CHUNKS[name](), consent === "required", !respectDnt);
+  configure(key, endpoint, (name) => CHUNKS[name](), !!consent, !respectDnt);
   boot();
 }

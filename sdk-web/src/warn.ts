@@ -1,7 +1,6 @@
-let said = false;
+const said: Record<string, boolean> = {};
 
-/** One line in the console for the shop's developer; a second would be noise. */
+/** One line in the console for the shop's developer; the same once more would be noise. */
 export function warn(message: string): void {
-  if (!said) console.warn("whyleft: " + message);
-  said = true;
+  said[message] ||= !console.warn("whyleft: " + message);
 }

@@ -14,6 +14,7 @@ test("what no database takes is replaced, and what no JSON has is null", () => {
     nan: null,
     call: null,
   });
+  assert.equal(json({ day: new Date(NaN) }), '{"day":null}');
 });
 
 test("arrays that were taught toJSON stay arrays", () => {

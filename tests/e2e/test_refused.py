@@ -1,4 +1,4 @@
-"""What a shop's developer reads in the console of a real browser when something is wrong with a key or an origin."""
+"""What a shop's developer reads in the console of a real browser when a key, an origin or an event is wrong."""
 
 from __future__ import annotations
 
@@ -34,6 +34,22 @@ async def test_a_refused_key_and_a_refused_origin_are_said_as_docs_sdk_says(
                 said, asked = await _heard(browser, f"{shop}/?key={key}", f"events refused ({status})")
                 assert [line for line in said if "whyleft" in line and "refused" in line], said
                 assert asked == 0, "a page that was refused stops asking"
+
+
+async def test_an_event_that_is_refused_is_said_with_what_to_do(
+    database_urls: DatabaseUrls, tmp_path: Path, browser: Browser
+) -> None:
+    async with serving(database_urls, tmp_path) as server:
+
+        async def page(request: Request) -> HTMLResponse:
+            tag = f'<script async src="{server.url}/sdk/whyleft.js" data-key="{key}"></script>'
+            early = "<script>window.whyleft = {q: [['cartAdded', {product_id: 'm1', price_minor: 12.5}]]}</script>"
+            return HTMLResponse(early + tag)
+
+        async with pages.serving(Starlette(routes=[Route("/", page)])) as shop:
+            key = await server.key("write", shop)
+            said, _ = await _heard(browser, shop, "whyleft: props.price_minor")
+            assert [line for line in said if "send minor units, like 1250 for 12.50" in line], said
 
 
 async def _heard(browser: Browser, url: str, awaited: str) -> tuple[list[str], int]:

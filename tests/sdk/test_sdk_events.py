@@ -160,6 +160,39 @@ async def test_nothing_is_stored_or_sent_before_a_required_yes(site: Site, page:
     assert site.events()[0]["type"] == "page_viewed"
 
 
+@pytest.mark.parametrize("asked", ["data-consent", 'data-consent="Required"', 'data-consent="true"'])
+async def test_a_misspelt_wish_to_ask_first_is_one(site: Site, page: Page, asked: str) -> None:
+    site.pages["/"] = "<!doctype html>" + TAG.replace("data-key", f"{asked} data-key")
+    await page.goto(site.origin)
+    assert await page.evaluate("whyleft.consent()") == "pending"
+    await page.evaluate("whyleft.flush(); new Promise(done => setTimeout(done, 100))")
+    assert site.attempts == [] and await page.evaluate("localStorage.length") == 0
+
+
+async def test_only_true_is_a_yes(site: Site, page: Page) -> None:
+    await page.goto(site.origin)
+    await site.one("page_viewed")
+    assert await page.evaluate("whyleft.consent({analytics: 'denied'}); whyleft.consent()") == "denied"
+    assert await page.evaluate("Object.entries(localStorage)") == [["whyleft", '{"c":false}']]
+
+
+async def test_tabs_that_are_allowed_one_after_the_other_are_of_one_visitor(
+    site: Site, visitor: BrowserContext, page: Page
+) -> None:
+    site.pages["/"] = "<!doctype html>" + TAG.replace("data-key", 'data-consent="required" data-key')
+    other = await visitor.new_page()
+    for tab in (page, other):
+        await tab.goto(site.origin)
+        await tab.evaluate("whyleft.visitor()")
+    await page.evaluate("whyleft.consent({analytics: true}); whyleft.flush()")
+    await site.one("consent_changed")
+    await other.evaluate("whyleft.consent({analytics: true}); whyleft.flush()")
+    await site.heard(lambda: len(site.events("consent_changed")) == 2)
+    assert await other.evaluate("whyleft.visitor()") == await page.evaluate("whyleft.visitor()")
+    first, second = (batch for batch in site.batches if "consent_changed" in str(batch["events"]))
+    assert (first["visitor"], first["session"]) == (second["visitor"], second["session"])
+
+
 async def test_a_no_forgets_the_visitor(site: Site, page: Page) -> None:
     await page.goto(site.origin)
     await site.one("page_viewed")

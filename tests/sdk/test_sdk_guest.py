@@ -126,6 +126,17 @@ async def test_an_endpoint_that_cannot_be_reached_throws_nothing_into_the_page(s
     assert kept > 0 and await page.evaluate("troubles") == []
 
 
+async def test_a_queued_call_that_is_none_is_named_and_the_others_are_made(site: Site, page: Page) -> None:
+    site.pages["/"] = f"<!doctype html><script>window.whyleft = {{q: [['productVeiwed'], ['cartAdded']]}}</script>{TAG}"
+    lines: list[str] = []
+    page.on("console", lambda message: lines.append(message.text))
+    await page.goto(site.origin)
+    await page.evaluate("whyleft.q.push(['productVeiwed']); whyleft.q.push(['searched'])")
+    await site.one("cart_added")
+    await site.one("searched")
+    assert lines == ["whyleft: no method productVeiwed"]
+
+
 async def test_missing_chunks_throw_nothing_into_the_page(site: Site, page: Page) -> None:
     await page.route("**/whyleft-*.js", lambda route: route.abort())
     site.action = ACTION

@@ -12,7 +12,8 @@ let shown = "";
 let drawn: ReturnType<Renderer["show"]> | undefined;
 
 /** Takes down what no longer fits, and shows what does. */
-export const answered = guard(({ action, withdraw }: Answer) => {
+export const answered = guard(({ action, withdraw, rejected }: Answer) => {
+  rejected?.forEach(({ error }) => console.warn("whyleft: " + error));
   if (withdraw?.includes(shown)) drawn?.clear();
   if (action) perform(action);
 });

@@ -9,13 +9,16 @@ import { watchExit } from "./exit.ts";
 import { watchForms } from "./forms.ts";
 import { watchFrames } from "./frames.ts";
 import { watchHover } from "./hover.ts";
-import { hand, lend, on } from "./lent.ts";
+import { core, hand, lend, on } from "./lent.ts";
 import { watchRequests } from "./requests.ts";
 import { watchScroll } from "./scroll.ts";
 import { watchText } from "./text.ts";
 import { watchTrail } from "./trail.ts";
 
 export { answered } from "./actions.ts";
+
+/** An action is drawn at once when it comes: what draws it is here by then. */
+const preload = (): unknown => (window.requestIdleCallback || setTimeout)(() => core.load("render").catch(() => {}));
 
 /** What makes no signal of its own in the moments before this chunk is here. */
 const LATE = "mouseover mouseout selectionchange";
@@ -32,21 +35,20 @@ const SIGNALS = [
   watchEngagement,
   watchText,
   watchTrail,
+  preload,
+  loadMore,
+  offerPush,
 ];
 
-export function watch(core: Core): void {
-  lend(core);
+export function watch(given: Core): void {
+  lend(given);
   for (const signal of SIGNALS) guard(signal)();
-  for (const more of [preload, loadMore, offerPush]) guard(more)(core);
   core.hear(hand);
   for (const type of LATE.split(" ")) addEventListener(type, hand, true);
 }
 
-/** An action is drawn at once when it comes: what draws it is here by then. */
-const preload = (core: Core): unknown => (window.requestIdleCallback || setTimeout)(() => core.load("render").catch(() => {}));
-
 /** What only some pages need. */
-function loadMore(core: Core): void {
+function loadMore(): void {
   const { auto } = (window.whyleft || {}) as { auto?: boolean };
   const run = (name: "auto" | "debug", then: (chunk: any) => void): void => void core.load(name).then(guard(then), () => {});
   if (auto || document.querySelector("script[data-key][data-auto]")) run("auto", ({ start }) => start(core));
@@ -57,7 +59,7 @@ function loadMore(core: Core): void {
 }
 
 /** window.whyleft.push(options) for the shop's own button: browsers only ask for a permission after a click. */
-function offerPush(core: Core): void {
+function offerPush(): void {
   (window.whyleft as { push?: unknown }).push = (options: object) =>
     core.load("push").then(
       ({ subscribe }) => subscribe(core, options),
