@@ -29,7 +29,6 @@ const start = guard(() => {
     chunk.then(guard(({ watch }) => watch(core)), () => hear(() => {}));
     answers.hear = (answer) => chunk.then(({ answered }) => answered(answer), () => {});
   }
-  if (!consent()) return;
   setTimeout(guard(restore), RESTORE_MS);
 });
 

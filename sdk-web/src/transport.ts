@@ -149,7 +149,9 @@ function failed(batch: Batch, response: Response | void): void {
     // A proxy that refuses what is too large may do so in words that a page of another origin cannot read.
     split(batch);
   }
-  keep(queue);
+  // They may have said no in another tab meanwhile.
+  share();
+  if (consent()) keep(queue);
 }
 
 /** The halves of a batch, if there is more than one event in it. */

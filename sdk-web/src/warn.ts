@@ -1,6 +1,7 @@
-const said: Record<string, boolean> = {};
+const said: Record<string, true> = {};
 
 /** One line in the console for the shop's developer; the same once more would be noise. */
 export function warn(message: string): void {
-  said[message] ||= !console.warn("whyleft: " + message);
+  if (!said[message]) console.warn("whyleft: " + message);
+  said[message] = true;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from playwright.async_api import BrowserContext, Page
+from playwright.async_api import BrowserContext, Page, Route
 
 from tests.sdk.site import TAG, Site
 from tests.sdk.templates import ACTIONS
@@ -227,6 +227,27 @@ async def test_tabs_of_a_visitor_are_one_session_and_a_no_in_one_holds_in_all(
     await two.evaluate("whyleft.track('searched', {query: 'mug'}); whyleft.flush()")
     await asyncio.sleep(0.3)
     assert len(site.attempts) == before and await two.evaluate("whyleft.visitor()") == ""
+
+
+async def test_what_fails_after_a_no_in_another_tab_is_not_kept(site: Site, visitor: BrowserContext) -> None:
+    one, two = [await visitor.new_page() for _ in range(2)]
+    under_way, answered = asyncio.Event(), asyncio.Event()
+
+    async def fail_late(route: Route) -> None:
+        under_way.set()
+        await answered.wait()
+        await route.fulfill(status=503, headers={"Retry-After": "60"})
+
+    await one.goto(site.origin)
+    await site.one("page_viewed")
+    await two.route("**/v1/events*", fail_late)
+    await two.goto(site.origin)
+    await under_way.wait()
+    await one.evaluate("whyleft.consent({analytics: false})")
+    async with two.expect_response("**/v1/events*"):
+        answered.set()
+    await asyncio.sleep(0.3)
+    assert await two.evaluate("Object.entries(localStorage)") == [["whyleft", '{"c":false}']]
 
 
 async def test_a_masked_part_says_nothing_of_itself(site: Site, page: Page) -> None:
