@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from sqlalchemy import select
 from insights.events.dialects import shopify_pixel
 from insights.events.dialects.names import SHOPIFY_PIXEL
 from insights.events.dialects.translation import Envelope, Untranslatable
+from insights.events.wire import Limits
 from insights.models import Event, Visitor
 from insights.vocabulary.events import PROPS
 from insights.vocabulary.ids import uuid7
@@ -108,3 +110,13 @@ async def test_the_checkout_joins_the_visit_that_the_sdk_reports_where_the_pixel
     assert known is not None
     assert (known.email, known.user_id) == ("buyer@shop.example", "5")
     assert [str(row.visitor_id) for row in events if row.type == "custom"] == [single["clientId"]]
+
+
+@pytest.mark.parametrize(("name", "field"), [("checkout_started", "products"), ("checkout_completed", "items")])
+def test_a_checkout_of_many_products_with_long_names_fits_an_event(name: str, field: str) -> None:
+    variant = {**VARIANT, "product": {"id": "1", "title": "Чайник " * 36}}
+    lines = [{"quantity": 1, "variant": variant}] * 100
+    told = event(name, data={"checkout": {**CHECKOUT, "lineItems": lines}})
+    [translated] = shopify_pixel.translate(told, Envelope(1_795_300_000_000))
+    assert 20 < len(translated.props[field]) < 100
+    assert len(json.dumps(translated.props, ensure_ascii=False).encode()) < Limits().event_bytes

@@ -169,6 +169,28 @@ async def test_a_refund_goes_to_whoever_bought_and_opens_no_visit(api: Api) -> N
     assert len([event for event in await rows(api, Event) if event.type == "refunded"]) == 1
 
 
+async def test_a_refund_that_is_under_way_is_one_for_shopify_tells_of_it_once(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    await shopify(api, path, "orders/create", order(7))
+    transactions = [{"kind": "refund", "status": "pending", "amount": "100.00", "currency": "EUR"}]
+    await shopify(api, path, "refunds/create", {"id": 1, "order_id": 7, "transactions": transactions})
+    [told] = [event for event in await rows(api, Event) if event.type == "refunded"]
+    assert (told.props["value_minor"], told.props["currency"]) == (10000, "EUR")
+
+
+async def test_an_order_of_many_products_with_long_names_is_an_order(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    lines = [{"product_id": n, "title": "Чайник " * 36, "quantity": 1, "price": "1.00"} for n in range(300)]
+    told = await shopify(api, path, "orders/create", order(7, line_items=lines, total_price="300.00"))
+    assert "rejected" not in told
+    [conversion] = await rows(api, Conversion)
+    assert conversion.value_minor == 30000
+    [bought] = [event for event in await rows(api, Event) if event.type == "purchased"]
+    kept = [item["product_id"] for item in bought.props["items"]]
+    assert len(kept) > 20
+    assert kept == [str(n) for n in range(len(kept))]
+
+
 def refunded_abroad(order_id: int, code: str, amount: str) -> dict[str, Any]:
     """Half of an order over 409.94 EUR, given back in the customer's currency as Shopify writes it."""
     both = {

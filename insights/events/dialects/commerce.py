@@ -6,6 +6,7 @@ ones. Every reader raises Untranslatable naming the field.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from insights.vocabulary.events import PROPS
 from insights.vocabulary.money import to_minor
 
 MOST_ITEMS: Final = 100
+_MOST_BYTES: Final = 24_000
+"""So much of an event (``Limits.event_bytes``) its products may fill: the rest is the order's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +123,17 @@ def given_back(
 
 
 def named(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | None:
-    """Those products that can be told apart, as many as are kept; None if there are none."""
-    return [item for item in items if "product_id" in item][:MOST_ITEMS] or None
+    """Those products that can be told apart, as many as are kept; None if there are none. Of a hundred with long names
+    the first: an order that is larger than an event may be would be lost."""
+    kept: list[dict[str, Any]] = []
+    room = _MOST_BYTES
+    for item in items:
+        if "product_id" in item:
+            room -= len(json.dumps(item, ensure_ascii=False).encode(errors="replace"))
+            if room < 0 or len(kept) == MOST_ITEMS:
+                break
+            kept.append(item)
+    return kept or None
 
 
 def pieces(items: Sequence[Mapping[str, Any]]) -> int:

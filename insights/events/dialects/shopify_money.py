@@ -18,6 +18,8 @@ _PARTS: Final = {
     "order_adjustments": ("amount_set", "tax_amount_set"),
     "refund_shipping_lines": ("subtotal_amount_set",),
 }
+_UNDER_WAY: Final = ("success", "pending")
+"""What is pending is told of only once: nothing is counted as earned that may have gone back."""
 
 
 def given_back(refund: Mapping[str, Any], ordered: str | None) -> dict[str | None, int]:
@@ -29,7 +31,7 @@ def given_back(refund: Mapping[str, Any], ordered: str | None) -> dict[str | Non
     for index, item in enumerate(refund["transactions"]):
         path = f"transactions.{index}"
         transaction = mapping(item, path)
-        if transaction.get("kind") == "refund" and transaction.get("status") == "success":
+        if transaction.get("kind") == "refund" and transaction.get("status") in _UNDER_WAY:
             code = commerce.currency(transaction, f"{path}.")
             paid[code] = paid.get(code, 0) + abs(commerce.amount(transaction, ("amount",), code, f"{path}.") or 0)
     back: dict[str | None, int] = {}

@@ -169,7 +169,7 @@ def _checkout_started(data: Mapping[str, object], document: Mapping[str, object]
         "cart_value_minor": commerce.amount({"amount": amount}, ("amount",), code, "data.checkout.totalPrice."),
         "currency": code,
         "items": commerce.pieces(items) or None,
-        "products": items or None,
+        "products": commerce.named(items),
     }
     return props_of("checkout_started", {}, (), known)
 
@@ -192,7 +192,7 @@ def _purchased(data: Mapping[str, object], document: Mapping[str, object], name:
         "order_id": order_id,
         "value_minor": commerce.amount({"amount": amount}, ("amount",), code, "data.checkout.totalPrice."),
         "currency": code,
-        "items": _lines(checkout, code) or None,
+        "items": commerce.named(_lines(checkout, code)),
     }
     return props_of("purchased", {}, (), known)
 
