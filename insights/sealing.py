@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -29,11 +30,28 @@ _HEAD: Final = len(_FORM) + _ID_BYTES
 SHORTEST_KEY: Final = 32
 
 
+class Purpose(StrEnum):
+    """What a secret is sealed for. Its word is bound into what was sealed: another word opens none of it."""
+
+    CHANNEL = "channel"
+    SUBSCRIPTION = "subscription"
+    WEBHOOK_SOURCE = "webhook source"
+    IDENTITY = "identity secret"
+    MODEL_KEY = "model key"
+
+
 class CannotOpen(WhyleftError):
     """None of the server's keys is the one that this was sealed with."""
 
     status = 503
     title = "A stored secret cannot be read"
+
+
+class SealedOtherwise(WhyleftError):
+    """What is sealed in this database cannot be opened, or not be found, with the keys of this server."""
+
+    status = 503
+    title = "This database was sealed with another key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +68,14 @@ class Sealer:
         self._keys = _derived(keys)
         self._again = again
 
-    def seal(self, secret: str, purpose: str, project_id: UUID, owner_id: UUID) -> bytes:
+    def seal(self, secret: str, purpose: Purpose, project_id: UUID, owner_id: UUID) -> bytes:
         """``secret`` sealed by the newest key, for one purpose and one owner within one project."""
         key = next(iter(self._keys.values()))
         nonce = secrets.token_bytes(_NONCE_BYTES)
         bound = _bound(purpose, project_id, owner_id)
         return _FORM + key.id + nonce + key.cipher.encrypt(nonce, secret.encode(), bound)
 
-    def open(self, sealed: bytes, purpose: str, project_id: UUID, owner_id: UUID) -> str:
+    def open(self, sealed: bytes, purpose: Purpose, project_id: UUID, owner_id: UUID) -> str:
         """The secret. Raises CannotOpen."""
         key = self._key_of(sealed)
         nonce, rest = sealed[_HEAD : _HEAD + _NONCE_BYTES], sealed[_HEAD + _NONCE_BYTES :]
@@ -130,5 +148,5 @@ def _derived(keys: Sequence[bytes]) -> dict[bytes, _Key]:
     return found
 
 
-def _bound(purpose: str, project_id: UUID, owner_id: UUID) -> bytes:
+def _bound(purpose: Purpose, project_id: UUID, owner_id: UUID) -> bytes:
     return purpose.encode() + b"\0" + project_id.bytes + owner_id.bytes

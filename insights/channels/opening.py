@@ -14,19 +14,11 @@ from sqlalchemy import select
 from adapters.postgres.engine import Database
 from adapters.postgres.reseal import SealedBy, sealed_by
 from insights.channels.reseal import PLACES
-from insights.errors import WhyleftError
 from insights.models import Project
-from insights.sealing import Sealer
+from insights.sealing import SealedOtherwise, Sealer
 
 PROJECTS: Final = 100
 """Keys are the server's: so many of its projects tell as much as all."""
-
-
-class SealedOtherwise(WhyleftError):
-    """What is sealed in this database cannot be opened, or not be found, with the keys of this server."""
-
-    status = 503
-    title = "This database was sealed with another key"
 
 
 async def refuse_other_keys(database: Database, sealer: Sealer, lost: Collection[str], *, moving: bool = False) -> None:

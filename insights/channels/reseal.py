@@ -11,10 +11,8 @@ from sqlalchemy import select, update
 
 from adapters.postgres.base import Base
 from adapters.postgres.engine import Database
-from insights.channels.store import SEALED_FOR as CHANNEL
-from insights.identity.secrets import SEALED_FOR as IDENTITY
 from insights.models import ChannelSetup, IdentitySecret, InsightSetting, Project, Subscription, WebhookSource
-from insights.sealing import CannotOpen, Sealer
+from insights.sealing import CannotOpen, Purpose, Sealer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +21,16 @@ class Place:
 
     model: type[Base]
     column: Any
-    purpose: str
+    purpose: Purpose
     owner: Callable[[Any], UUID]
 
 
 PLACES: Final = (
-    Place(ChannelSetup, ChannelSetup.credentials, CHANNEL, lambda row: row.id),
-    Place(Subscription, Subscription.secret, "subscription", lambda row: row.id),
-    Place(WebhookSource, WebhookSource.sealed, "webhook source", lambda row: row.id),
-    Place(IdentitySecret, IdentitySecret.sealed, IDENTITY, lambda row: row.id),
-    Place(InsightSetting, InsightSetting.api_key, "model key", lambda row: row.project_id),
+    Place(ChannelSetup, ChannelSetup.credentials, Purpose.CHANNEL, lambda row: row.id),
+    Place(Subscription, Subscription.secret, Purpose.SUBSCRIPTION, lambda row: row.id),
+    Place(WebhookSource, WebhookSource.sealed, Purpose.WEBHOOK_SOURCE, lambda row: row.id),
+    Place(IdentitySecret, IdentitySecret.sealed, Purpose.IDENTITY, lambda row: row.id),
+    Place(InsightSetting, InsightSetting.api_key, Purpose.MODEL_KEY, lambda row: row.project_id),
 )
 
 

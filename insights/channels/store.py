@@ -19,11 +19,10 @@ from adapters.channels.kinds import KINDS, kind_of, read_credentials, read_setti
 from insights.channels.form_words import in_words
 from insights.errors import InUse, NotFound, Refused
 from insights.models import ChannelSetup
-from insights.sealing import Sealer
+from insights.sealing import Purpose, Sealer
 from insights.vocabulary.handles import HANDLE
 from insights.vocabulary.ids import uuid7
 
-SEALED_FOR: Final = "channel"
 MOST_CHANNELS: Final = 100
 _WORDS: Final = frozenset(
     {"email", "sms", "push", "onsite", "webhook", "ticket", *(kind.word for kind in KINDS.values())}
@@ -137,7 +136,7 @@ async def named(tx: AsyncSession, project_id: UUID, name: str) -> ChannelSetup:
 
 def opened(sealer: Sealer, row: ChannelSetup) -> dict[str, Any]:
     """A channel's credentials as they were given. Raises CannotOpen."""
-    found: dict[str, Any] = json.loads(sealer.open(row.credentials, SEALED_FOR, row.project_id, row.id))
+    found: dict[str, Any] = json.loads(sealer.open(row.credentials, Purpose.CHANNEL, row.project_id, row.id))
     return found
 
 
@@ -175,4 +174,4 @@ def _partial(kind: str, given: Mapping[str, object]) -> bool:
 
 
 def _sealed(sealer: Sealer, credentials: Mapping[str, object], project_id: UUID, channel_id: UUID) -> bytes:
-    return sealer.seal(json.dumps(dict(credentials)), SEALED_FOR, project_id, channel_id)
+    return sealer.seal(json.dumps(dict(credentials)), Purpose.CHANNEL, project_id, channel_id)

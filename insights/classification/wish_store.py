@@ -14,10 +14,9 @@ from insights.classification.pricing import Prices
 from insights.classification.wishes import Endpoint, InsightWishes
 from insights.errors import Refused
 from insights.models import InsightSetting
-from insights.sealing import CannotOpen, Sealer
+from insights.sealing import CannotOpen, Purpose, Sealer
 
 MICROS: Final = 1_000_000
-SEALED_FOR: Final = "model key"
 
 
 class WishStore:
@@ -44,7 +43,7 @@ class WishStore:
         values = dict(change)
         if "api_key" in values:
             key = values["api_key"]
-            values["api_key"] = self._sealer.seal(key, SEALED_FOR, project_id, project_id) if key else None
+            values["api_key"] = self._sealer.seal(key, Purpose.MODEL_KEY, project_id, project_id) if key else None
         values["updated_at"] = now
         await tx.execute(
             insert(InsightSetting)
@@ -82,7 +81,7 @@ class WishStore:
 
     def _opened(self, sealed: bytes, project_id: UUID) -> str:
         try:
-            return self._sealer.open(sealed, SEALED_FOR, project_id, project_id)
+            return self._sealer.open(sealed, Purpose.MODEL_KEY, project_id, project_id)
         except CannotOpen:
             raise Refused(
                 "api_key: it was stored under another WHYLEFT_SECRET and cannot be read; set it again.", field="api_key"

@@ -19,8 +19,8 @@ from adapters.postgres.migrate import SchemaUnchanged
 from adapters.postgres.partitions import PartitionsNotDropped
 from adapters.postgres.personal import KeyUnknown
 from flows.errors import FlowInvalid
-from insights.channels.opening import SealedOtherwise
 from insights.errors import WhyleftError
+from insights.sealing import SealedOtherwise
 from insights.settings import SettingInvalid
 
 screen = Console(stderr=True, highlight=False)

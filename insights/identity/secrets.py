@@ -17,12 +17,11 @@ from insights.access.projects import project_of
 from insights.errors import Conflict, NotFound
 from insights.identity.proof import Mode, Proof
 from insights.models import IdentitySecret, Project
-from insights.sealing import CannotOpen, Sealer
+from insights.sealing import CannotOpen, Purpose, Sealer
 from insights.vocabulary.ids import uuid7
 
 log = structlog.get_logger()
 
-SEALED_FOR: Final = "identity secret"
 PREFIX: Final = "wl_i_"
 MOST_SECRETS: Final = 5
 """That are good at once: each is tried with each signature."""
@@ -55,7 +54,7 @@ async def make_secret(
         raise Conflict(f"{MOST_SECRETS} identity secrets are good already. End those whose signatures nobody sends.")
     identifier, secret = uuid7(), PREFIX + secrets.token_urlsafe(32)
     row = IdentitySecret(
-        project_id=project_id, id=identifier, sealed=sealer.seal(secret, SEALED_FOR, project_id, identifier)
+        project_id=project_id, id=identifier, sealed=sealer.seal(secret, Purpose.IDENTITY, project_id, identifier)
     )
     tx.add(row)
     await tx.flush()
@@ -99,7 +98,7 @@ async def read_proof(tx: AsyncSession, sealer: Sealer, project_id: UUID) -> Proo
     now = (await tx.execute(select(func.now()))).scalar_one()
     for row in await secrets_of(tx, project_id, now):
         try:
-            opened.append(sealer.open(row.sealed, SEALED_FOR, project_id, row.id).encode())
+            opened.append(sealer.open(row.sealed, Purpose.IDENTITY, project_id, row.id).encode())
         except CannotOpen:
             log.error("identity_secret_unreadable", project_id=str(project_id), secret_id=str(row.id))
     return Proof(mode, tuple(opened))

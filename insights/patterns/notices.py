@@ -25,8 +25,8 @@ from adapters.postgres.engine import Database
 from insights.channels.ways import ProjectChannels
 from insights.models import Notice, Project, Subscription
 from insights.patterns.letters import Letters
-from insights.patterns.subscribers import PURPOSE, next_report
-from insights.sealing import CannotOpen, Sealer
+from insights.patterns.subscribers import next_report
+from insights.sealing import CannotOpen, Purpose, Sealer
 
 log = structlog.get_logger()
 
@@ -194,7 +194,7 @@ class Messenger:
                 return Retry("There is no way to send e-mail: set WHYLEFT_SMTP_URL or add a channel."), False
             return await channel.send(SendIntent(f"notice:{one.id}", one.address, content)), False
         try:
-            secret = self._sealer.open(one.secret or b"", PURPOSE, project_id, one.subscription_id)
+            secret = self._sealer.open(one.secret or b"", Purpose.SUBSCRIPTION, project_id, one.subscription_id)
             webhook = WebhookChannel(one.address, secret=secret, allow_private=self._allow_private)
         except (CannotOpen, ChannelMisconfigured) as error:
             return Retry(str(error)), False

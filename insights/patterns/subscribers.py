@@ -19,10 +19,9 @@ from adapters.channels.webhook import WebhookChannel
 from flows.models import Suppression
 from insights.errors import InUse, NotFound, Refused
 from insights.models import Notice, Subscription
-from insights.sealing import Sealer
+from insights.sealing import Purpose, Sealer
 from insights.vocabulary.ids import uuid7
 
-PURPOSE: Final = "subscription"
 UNSUBSCRIBED: Final = "reports"
 """The word under which an address that wants no more of them stands in the suppression list."""
 MOST: Final = 50
@@ -77,7 +76,7 @@ async def subscribe(
                 "address: write https://host/path; other addresses only where the server allows private ones.",
                 field="address",
             ) from None
-        sealed = sealer.seal(secret, PURPOSE, project_id, identifier)
+        sealed = sealer.seal(secret, Purpose.SUBSCRIPTION, project_id, identifier)
     row = await _add(tx, project_id, channel, address, sealed, identifier, patterns=patterns, report=report, now=now)
     return row, secret
 

@@ -31,9 +31,9 @@ from insights.events.orders import placed
 from insights.events.reception import Message, Reception
 from insights.models import WebhookReceipt
 from insights.privacy import requests
-from insights.sealing import Sealer
+from insights.sealing import Purpose, Sealer
 from insights.sources.signatures import Genuine, SignatureWrong, verify
-from insights.sources.store import SEALED_FOR, active_source
+from insights.sources.store import active_source
 from insights.sources.wishes import keep_wish
 from insights.vocabulary.addresses import read_address
 from insights.vocabulary.ids import ms_to_datetime
@@ -110,7 +110,7 @@ class Door:
             source = await active_source(tx, project_id, source_id, provider)
         if source is None:
             raise _refused("there is no such source, or it was revoked")
-        secret = self._sealer.open(source.sealed, SEALED_FOR, project_id, source_id)
+        secret = self._sealer.open(source.sealed, Purpose.WEBHOOK_SOURCE, project_id, source_id)
         try:
             genuine = verify(provider, secret, headers, body, ms_to_datetime(received_ms))
         except SignatureWrong as error:

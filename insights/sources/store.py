@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from insights.errors import Conflict, NotFound, Refused
 from insights.events.storable import unstorable
 from insights.models import WebhookSource
-from insights.sealing import Sealer
+from insights.sealing import Purpose, Sealer
 from insights.vocabulary.addresses import address_of
 from insights.vocabulary.ids import uuid7
 
@@ -24,7 +24,6 @@ Provider = Literal["shopify", "klaviyo", "braze", "generic"]
 SHORTEST_SECRET: Final = 16
 MOST_SOURCES: Final = 200
 """Sources of a project, revoked ones too."""
-SEALED_FOR: Final = "webhook source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ async def create_source(
         id=identifier,
         provider=provider,
         name=name,
-        sealed=sealer.seal(secret, SEALED_FOR, project_id, identifier),
+        sealed=sealer.seal(secret, Purpose.WEBHOOK_SOURCE, project_id, identifier),
     )
     tx.add(row)
     await tx.flush()

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from insights.channels.reseal import reseal
 from insights.identity.proof import sign
 from insights.models import IdentitySecret
-from insights.sealing import Sealer
+from insights.sealing import Purpose, Sealer
 from insights.wiring.secrets import signing_secret_of
 from tests.access.listening import until_listening
 from tests.api.conftest import Api
@@ -132,4 +132,4 @@ async def test_secrets_are_sealed_anew_with_the_others(api: Api) -> None:
     async with api.services.database.transaction(api.project_id) as tx:
         after = await tx.get_one(IdentitySecret, (api.project_id, UUID(made_now["id"])))
     assert newer.is_newest(after.sealed)
-    assert newer.open(after.sealed, "identity secret", api.project_id, after.id) == made_now["secret"]
+    assert newer.open(after.sealed, Purpose.IDENTITY, api.project_id, after.id) == made_now["secret"]

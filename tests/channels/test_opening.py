@@ -12,9 +12,9 @@ from sqlalchemy import delete
 from adapters.postgres.engine import Database, DatabaseUrls
 from adapters.postgres.personal import Ring
 from flows.models import Suppression
-from insights.channels.opening import SealedOtherwise, refuse_other_keys
+from insights.channels.opening import refuse_other_keys
 from insights.models import ChannelSetup, InsightSetting, Visitor
-from insights.sealing import Sealer
+from insights.sealing import Purpose, SealedOtherwise, Sealer
 
 OLD, NEW, SERVER, NEXT = (letter * 40 for letter in (b"o", b"n", b"s", b"x"))
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ async def test_credentials_are_asked_for_together(database_urls: DatabaseUrls, p
         enabled=True,
         failures=0,
     )
-    channel.credentials = Sealer([OLD]).seal("{}", "channel", project_id, channel.id)
+    channel.credentials = Sealer([OLD]).seal("{}", Purpose.CHANNEL, project_id, channel.id)
     channel.created_at = channel.updated_at = NOW
     async with database.transaction(project_id) as tx:
         tx.add(channel)
@@ -93,7 +93,7 @@ async def test_credentials_are_asked_for_together(database_urls: DatabaseUrls, p
     await look(database_urls, [SERVER], {Sealer([OLD]).key(channel.credentials)})
     async with database.transaction(project_id) as tx:
         setting = InsightSetting(project_id=project_id, updated_at=NOW)
-        setting.api_key = Sealer([SERVER]).seal("k", "model key", project_id, project_id)
+        setting.api_key = Sealer([SERVER]).seal("k", Purpose.MODEL_KEY, project_id, project_id)
         tx.add(setting)
     await look(database_urls, [SERVER])
     await database.close()

@@ -17,7 +17,7 @@ from insights.cli import app
 from insights.cli.commands import COMMANDS
 from insights.settings import PREFIX, Settings
 
-HEAVY = ("openai", "scipy", "fastapi", "numpy")
+HEAVY = ("openai", "scipy", "fastapi", "numpy", "aiohttp", "httpx")
 """Packages that take longer to import than a short command takes to run."""
 
 
