@@ -52,7 +52,7 @@ async def figures(urls: DatabaseUrls, environment: dict[str, str], cores: Cores,
     name = "event to rendered action in Chromium p95"
     if not (DIST / "whyleft.js").is_file():
         return [Figure(name, None, "the browser SDK is not built; run `make setup`", BAR_MS)]
-    server = Server("whyleft", environment, cores.server)
+    server = Server("whyleft", environment, cores.all, cores.server)
     async with up(server):
         database = Database(urls)
         made = await create_key(database, "bench-browser", "write", ["*"])

@@ -51,7 +51,7 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
     environment = environment | {"BENCH_PROJECT": str(made.project_id), "WHYLEFT_METRICS_TOKEN": TOKEN}
     figures: list[Figure] = []
     floor, ours, unwritten, _ = every = [
-        Server(kind, environment, cores.server) for kind in ("no-op", "whyleft", "unwritten", "plain")
+        Server(kind, environment, cores.all, cores.server) for kind in ("no-op", "whyleft", "unwritten", "plain")
     ]
     async with up(*every):
         rates: dict[str, list[float]] = {server.kind: [] for server in every}
@@ -153,7 +153,7 @@ async def live_stores(path: str, plan: Plan, environment: dict[str, str], cores:
     try:
         cores.put(redis.pid, cores.database)
         shared = {"WHYLEFT_REDIS_URL": f"redis://127.0.0.1:{port}", "WHYLEFT_REDIS_TIMEOUT_SECONDS": "2"}
-        memory, stored = (Server("whyleft", environment | more, cores.server) for more in ({}, shared))
+        memory, stored = (Server("whyleft", environment | more, cores.all, cores.server) for more in ({}, shared))
         async with up(memory, stored):
             for server in (memory, stored):
                 await capacity([server], path, 1)

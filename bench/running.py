@@ -42,31 +42,33 @@ class Cores:
 
     @staticmethod
     def put(pid: int, cores: frozenset[int]) -> None:
-        """Moves another process there."""
+        """Moves another process there, all its threads."""
         if cores:
-            os.sched_setaffinity(pid, cores)
+            for thread in psutil.Process(pid or None).threads():
+                os.sched_setaffinity(thread.id, cores)
 
 
 class Server:
-    """A server of ``bench.server``; see ``up``."""
+    """A server of ``bench.server``; see ``up``. ``loads``, ``serves``: the cores it has until it answers, and then."""
 
     _process: asyncio.subprocess.Process | None = None
     _seen: psutil.Process
 
-    def __init__(self, kind: str, environment: dict[str, str], cores: frozenset[int]) -> None:
+    def __init__(self, kind: str, environment: dict[str, str], loads: frozenset[int], serves: frozenset[int]) -> None:
         self.kind = kind
         self.port = free_port()
         self._environment = {**os.environ, **environment, "OPENBLAS_NUM_THREADS": "1"}
-        self._cores = cores
+        self._loads, self._serves = loads, serves
 
     async def start(self) -> None:
         """Returns when it answers."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bench.server", self.kind, "--port", str(self.port), env=self._environment
         )
-        Cores.put(self._process.pid, self._cores)
+        Cores.put(self._process.pid, self._loads)
         self._seen = psutil.Process(self._process.pid)
         await until_up(self.port)
+        Cores.put(self._process.pid, self._serves)
 
     async def stop(self) -> None:
         """Returns when it has ended."""

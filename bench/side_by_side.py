@@ -22,7 +22,7 @@ async def workers(urls: DatabaseUrls, path: str, plan: Plan, environment: dict[s
     the time, and four of them then do not show what they can. What four do with one's load is shown beside it.
     """
     _place(urls, client=cores.all, database=cores.all)
-    every = [Server("whyleft", environment, cores.all) for _ in range(4)]
+    every = [Server("whyleft", environment, cores.all, cores.all) for _ in range(4)]
     async with up(*every):
         await capacity(every, path, 1)
         one, two, four, shared = [], [], [], []

@@ -41,7 +41,7 @@ COMMANDS = {
     "worker": Command(
         "worker:worker", "Close sessions, run flows and keep house, any number of times on one database."
     ),
-    "migrate": Command("serve:migrate", "Bring the database's schema up to date (serve does it too)."),
+    "migrate": Command("migrate:migrate", "Bring the database's schema up to date (serve does it too)."),
     "replay": Command(
         "replay:replay", "Stream a recorded click log through the API, in event-time order, and close its sessions."
     ),

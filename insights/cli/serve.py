@@ -1,4 +1,4 @@
-"""``whyleft serve`` and ``whyleft migrate``."""
+"""``whyleft serve``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from insights import logs
 from insights.app import create_app
 from insights.cli.options import DataDir
 from insights.cli.processes import drain_of, operators, operators_listener, tell_where, wait_for_database
-from insights.cli.trouble import screen, told
+from insights.cli.trouble import told
 from insights.serving import loop, server
 from insights.serving.listener import bind
 from insights.settings import Settings
@@ -52,14 +52,3 @@ def serve(
                 await services.database.close()
 
             loop.run(main)
-
-
-def migrate(data_dir: DataDir = None) -> None:
-    """Bring the database's schema up to date (serve does it too).
-
-    Example: [bold]WHYLEFT_DATABASE_URL=postgresql://… whyleft migrate[/bold]
-    """
-    with told():
-        with open_database(Settings.from_environment(data_dir=data_dir)):
-            pass
-        screen.print("The schema is up to date.")

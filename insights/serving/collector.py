@@ -21,5 +21,4 @@ def freeze_what_stays() -> None:
     configure_mappers()
     gc.collect()
     gc.freeze()
-    _, middle, old = gc.get_threshold()
-    gc.set_threshold(max(YOUNG, gc.get_threshold()[0]), middle, old)
+    gc.set_threshold(YOUNG)
