@@ -2,7 +2,7 @@
 
 `python -m bench.ingest [--long] [--json]`. POSTs of ten events (2.1 KB) over loopback; server, PostgreSQL and client on
 cores of their own where the machine has four. Floors and peers run in the same call, in turn with ours, and medians of
-the rounds are compared. About two minutes, for a glance; --long takes more and longer rounds and follows memory over a
+the rounds are compared. Nearly two minutes, for a glance; --long takes more and longer rounds and follows memory over a
 million events: what is quoted comes from it.
 """
 

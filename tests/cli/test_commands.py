@@ -46,7 +46,9 @@ def test_the_version_is_told() -> None:
     assert CliRunner().invoke(app, ["--version"]).output.startswith("whyleft ")
 
 
-@pytest.mark.parametrize("asked", [["--help"], ["keys", "--help"], ["flows", "--help"], ["settings", "--help"], ["migrate", "--help"]])
+@pytest.mark.parametrize(
+    "asked", [["--help"], *([name, "--help"] for name in ("keys", "flows", "settings", "migrate"))]
+)
 def test_a_short_command_loads_nothing_heavy(asked: list[str]) -> None:
     code = f"""
 import sys
