@@ -68,6 +68,9 @@ class Logins:
                 await tx.execute(
                     update(Login).where(Login.project_id == login.project_id, Login.id == login.id).values(seen_at=now)
                 )
+                if login.key_id is not None:  # whoever looks into the viewer with a key uses it
+                    own = update(ApiKey).where(ApiKey.project_id == login.project_id, ApiKey.id == login.key_id)
+                    await tx.execute(own.values(last_used_at=now))
             return found
 
     async def end(self, token: str, now: datetime) -> None:

@@ -40,7 +40,7 @@ async def still_has(tx: AsyncSession, member_id: UUID, password_hash: str | None
     Comparing takes a while, and a login with a password that is changed meanwhile must not outlive it.
     """
     await be_member(tx, member_id)
-    found = await tx.scalar(select(Member.password).where(Member.id == member_id).with_for_update(read=True))
+    found = await tx.scalar(select(Member.password).where(Member.id == member_id).with_for_update(key_share=True))
     return found is not None and found == password_hash
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.mail import MailInvalid, address
 from insights.access.logins import end_logins_of_member
+from insights.access.member_passwords import still_has
 from insights.access.roles import Role
 from insights.access.tokens import be_member, hash_of, hold, in_project, make_token, name_email
 from insights.errors import Conflict, NotFound, Refused
@@ -159,7 +160,11 @@ async def invitation_of(tx: AsyncSession, token: str, now: datetime) -> tuple[In
 
 
 async def accept(tx: AsyncSession, invitation: Invitation, password_hash: str | None, now: datetime) -> UUID:
-    """Makes whoever was invited a member of the project; the member's id. ``password_hash``: of somebody new."""
+    """Makes whoever was invited a member of the project; the member's id. ``password_hash``: of the password that
+    somebody new chose, or that a member was let in by.
+
+    Raises Conflict where that is not their password: they set one, or another, meanwhile.
+    """
     member = await member_named(tx, invitation.email)
     if member is None:
         member_id = uuid7()
@@ -173,7 +178,10 @@ async def accept(tx: AsyncSession, invitation: Invitation, password_hash: str | 
         )
         tx.add(member)
         await tx.flush()
-    elif member.password is None and password_hash is not None:
+    elif password_hash is not None and member.password is not None:
+        if not await still_has(tx, member.id, password_hash):
+            raise Conflict("Another password was set for this address meanwhile. Type that one.")
+    elif password_hash is not None:
         await be_member(tx, member.id)
         member.password = password_hash
         member.password_changed_at = now

@@ -54,7 +54,10 @@ class LoginThrottles:
         self._database = database
 
     async def begin(self, buckets: Sequence[Bucket], now: datetime) -> None:
-        """Counts an attempt. Raises TooMany, with the seconds to wait, while any of the buckets must."""
+        """Counts an attempt. Raises TooMany, with the seconds to wait, while any of the buckets must.
+
+        What is refused is counted nowhere: an address that must wait makes no account wait.
+        """
         refused: datetime | None = None
         async with self._database.transaction(None) as tx:
             # In one order, so that two attempts do not wait for each other in a circle.
@@ -78,9 +81,9 @@ class LoginThrottles:
                         select(LoginThrottle.blocked_until).where(LoginThrottle.bucket == bucket.key)
                     )
                     refused = max(refused or now, until or now)
-        if refused is not None:
-            seconds_left = max(1, int((refused - now).total_seconds()) + 1)
-            raise TooMany(f"Too many attempts. Try again in {_in_words(seconds_left)}.", retry_after=seconds_left)
+            if refused is not None:  # within the transaction, which takes back what was counted of the others
+                seconds_left = max(1, int((refused - now).total_seconds()) + 1)
+                raise TooMany(f"Too many attempts. Try again in {_in_words(seconds_left)}.", retry_after=seconds_left)
 
     async def succeeded(self, buckets: Sequence[Bucket]) -> None:
         """The attempt was a good one: its account starts anew, its address gets this one back."""

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from insights.access.logins import end_logins_of_member, logins_of_member
-from insights.access.member_passwords import set_password
+from insights.access.member_passwords import set_password, still_has
 from insights.access.members import places_of
 from insights.access.passwords import LONGEST, SHORTEST, Passwords
 from insights.access.roles import Role
@@ -77,9 +77,15 @@ class AccountPages(PageGroup):
         hashed = await self._passwords.hash(form.get("password", ""))
         await self._throttles.succeeded([account(member.email)])
         async with self._database.transaction(viewer.project_id) as tx:
+            if not await still_has(tx, member.id, member.password):
+                raise Refused("Your password was changed meanwhile. Log in with the new one.", field="current")
             await set_password(tx, member.id, hashed, now)
         entered = await self._login_pages.admit(
-            request, member, f"{request.scope.get('root_path', '')}/settings/you", project_id=viewer.project_id
+            request,
+            member,
+            f"{request.scope.get('root_path', '')}/settings/you",
+            project_id=viewer.project_id,
+            by_password=hashed,
         )
         return entered or self._desk.gate.to_login_plainly(request)
 

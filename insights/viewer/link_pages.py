@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 from starlette.background import BackgroundTask
@@ -17,7 +18,7 @@ from insights.access import member_passwords, members
 from insights.access.passwords import LONGEST, SHORTEST, Passwords
 from insights.access.post import Post
 from insights.access.throttle import LoginThrottles, account, address
-from insights.errors import NotFound, Refused, TooMany
+from insights.errors import Conflict, NotFound, Refused, TooMany
 from insights.models import Member
 from insights.viewer.form import read_form
 from insights.viewer.gate import FOREIGN_FORM, Gate
@@ -79,7 +80,7 @@ class LinkPages:
                 known = await members.member_named(tx, email)
         except NotFound as error:
             return self._over(request, error.detail)
-        hashed = None
+        hashed = None  # of the password that lets them in
         try:
             if self._gate.single_sign_on:
                 if self._gate.named_by_proxy(request) != email:
@@ -90,6 +91,7 @@ class LinkPages:
                 if not (await self._passwords.verify(known.password, form.get("password", ""))).right:
                     return await self._invitation(request, link, error=WRONG, status=401)
                 await self._throttles.succeeded(buckets)
+                hashed = known.password
             else:
                 hashed = await self._new_password(form)
         except (Refused, TooMany) as error:
@@ -102,8 +104,10 @@ class LinkPages:
                     member = await members.member_named(tx, email)
         except NotFound as error:
             return self._over(request, error.detail)
+        except Conflict as error:
+            return await self._invitation(request, link, error=error.detail, status=error.status)
         log.info("invitation_accepted", project=str(project_id))
-        return await self._enter(request, member)
+        return await self._enter(request, member, hashed, project_id)
 
     async def forgotten(self, request: Request) -> Response:
         """Asks for the e-mail address."""
@@ -169,15 +173,19 @@ class LinkPages:
             return self._over(request, error.detail)
         log.info("password_reset")
         await self._throttles.succeeded([account(email)])
-        return await self._enter(request, member)
+        return await self._enter(request, member, hashed)
 
     async def _new_password(self, form: dict[str, str]) -> str:
         if form.get("password", "") != form.get("again", ""):
             raise Refused(OTHERWISE, field="again")
         return await self._passwords.hash(form.get("password", ""))
 
-    async def _enter(self, request: Request, member: Member | None) -> Response:
-        entered = None if member is None else await self._login_pages.admit(request, member, "")
+    async def _enter(
+        self, request: Request, member: Member | None, by_password: str | None, project_id: UUID | None = None
+    ) -> Response:
+        entered = None
+        if member is not None:
+            entered = await self._login_pages.admit(request, member, "", project_id=project_id, by_password=by_password)
         return entered or self._gate.to_login_plainly(request)
 
     async def _invitation(self, request: Request, link: str, *, error: str = "", status: int = 200) -> Response:

@@ -27,7 +27,9 @@ async def make_member(
         _, link = await members.invite(tx, project_id, email, role, now)
     async with database.transaction(None) as tx:
         invitation, _ = await members.invitation_of(tx, link, now)
-        return await members.accept(tx, invitation, await QUICK.hash(PASSWORD), now)
+        known = await members.member_named(tx, email)
+        hashed = known.password if known is not None else await QUICK.hash(PASSWORD)
+        return await members.accept(tx, invitation, hashed, now)
 
 
 async def enter(client: httpx.AsyncClient, email: str, password: str = PASSWORD) -> httpx.Response:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from adapters.postgres.engine import Database
 from insights.access.logins import ABSOLUTE, IDLE
@@ -206,6 +206,23 @@ async def test_the_form_keeps_only_a_next_page_of_ours(client: httpx.AsyncClient
 async def test_a_giant_form_is_refused_by_its_size(client: httpx.AsyncClient) -> None:
     answer = await client.post("/app/login", content=b"key=" + b"x" * 1_000_000)
     assert (answer.status_code, "too large" in answer.text) == (413, True)
+
+
+async def test_what_the_database_holds_in_no_text_is_nobodys_name(client: httpx.AsyncClient) -> None:
+    said = {"email": "ada\x00@example.org", "password": "pass\x00word"}
+    token = hidden((await client.get("/app/login")).text, "token")
+    assert (await client.post("/app/login", data=said | {"token": token})).status_code == 401
+
+
+async def test_who_looks_with_a_key_uses_it(database: Database, project_id: UUID, keys: Keys) -> None:
+    now = [NOW]
+    outer = viewer(database, keys, clock=lambda: now[0])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(outer), base_url="http://viewer.test") as client:
+        await log_in(client, await keys.make(database, project_id))
+        now[0] = NOW + timedelta(hours=10)
+        assert (await client.get("/app/sessions")).status_code == 200
+    async with database.transaction(project_id) as tx:
+        assert await tx.scalar(select(ApiKey.last_used_at).where(ApiKey.project_id == project_id)) == now[0]
 
 
 async def test_a_key_opens_its_own_project_only(shop: Shop, database: Database, keys: Keys) -> None:

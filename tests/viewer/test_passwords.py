@@ -20,7 +20,7 @@ from insights.models import AuditEntry, Project
 from tests.viewer.conftest import hidden
 from tests.viewer.people import PASSWORD, QUICK, enter, make_member
 from tests.viewer.seed import NOW
-from tests.viewer.test_members import browser, email, is_in
+from tests.viewer.test_members import accept, browser, email, invited, is_in
 
 NEW = "another sentence, just as long"
 EARLIER = NOW - timedelta(days=1)
@@ -38,7 +38,10 @@ class Watched(Passwords):
 
     async def hash(self, password: str) -> str:
         self.hashed += 1
-        return await super().hash(password)
+        hashed = await super().hash(password)
+        self.compared.set()
+        await self.go_on.wait()
+        return hashed
 
     async def verify(self, stored: str | None, password: str) -> Verdict:
         verdict = await super().verify(stored, password)
@@ -147,6 +150,48 @@ async def test_a_login_does_not_outlive_a_password_that_was_changed_while_it_was
         watched.go_on.set()
         assert (await entering).status_code != 303
         assert not await is_in(thief)
+
+
+async def test_an_old_password_sets_no_new_one_after_it_was_changed(database: Database, project_id: UUID) -> None:
+    member_id = await make_member(database, project_id, address := email())
+    watched = Watched(quick())
+    async with browser(database, passwords=watched) as thief, browser(database) as owner:
+        await enter(thief, address)
+        token = hidden((await thief.get("/app/settings/you")).text.split("/settings/you/password")[1], "token")
+        said = {
+            "current": PASSWORD,
+            "password": "the thief's own words",
+            "again": "the thief's own words",
+            "token": token,
+        }
+        watched.compared.clear()
+        watched.go_on.clear()
+        changing = asyncio.create_task(thief.post("/app/settings/you/password", data=said))
+        await watched.compared.wait()
+        async with database.transaction(None) as tx:
+            await member_passwords.set_password(tx, member_id, await QUICK.hash(NEW), NOW)
+        watched.go_on.set()
+        assert (await changing).status_code == 400
+        assert not await is_in(thief)
+        assert (await enter(owner, address, NEW)).status_code == 303
+
+
+async def test_who_has_another_projects_invitation_is_not_let_in_as_who_chose_a_password_meanwhile(
+    database: Database, project_id: UUID
+) -> None:
+    # Whoever invites somebody sees the link, and anybody may make a project to invite to.
+    thiefs_link = await invited(database, await another_project(database), address := email())
+    link = await invited(database, project_id, address)
+    watched = Watched(quick())
+    async with browser(database, passwords=watched) as thief, browser(database) as owner:
+        watched.go_on.clear()
+        entering = asyncio.create_task(accept(thief, thiefs_link, "the thief's own words"))
+        await watched.compared.wait()
+        assert (await accept(owner, link, PASSWORD)).status_code == 303
+        watched.go_on.set()
+        assert (await entering).status_code == 409
+        assert not await is_in(thief)
+        assert (await accept(thief, thiefs_link, "the thief's own words")).status_code == 401
 
 
 async def test_hashing_anew_does_not_bring_an_old_password_back(database: Database, project_id: UUID) -> None:
