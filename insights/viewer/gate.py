@@ -134,6 +134,8 @@ class Gate:
             holder = secrets.token_hex(16)
         token = self._signer.form_token(purpose, holder)
         response = page(self._templates, request, name, self._clock(), status=status, token=token, **context)
+        # The address may be a link that somebody else could use: no log of what is asked for next has it.
+        response.headers["Referrer-Policy"] = "no-referrer"
         if fresh:
             self.set_cookie(request, response, FORM_COOKIE, holder, None)
         return response

@@ -147,14 +147,27 @@ def newcomer() -> dict[str, str]:
     return {"visitor": str(uuid4()), "session": str(uuid7())}
 
 
-async def test_what_is_for_operators_is_not_passed_on_and_no_visitor_gets_into_a_log(site: Site) -> None:
+async def test_what_is_for_operators_is_not_passed_on_and_no_visitor_and_no_link_gets_into_a_log(site: Site) -> None:
     for path in ("/metrics", "/readyz"):
         assert (await site.client.get(path)).status_code == 404
     visitor = newcomer()
     assert (await site.send(visitor, "page_viewed")).status_code == 200
     refused = await site.client.post("/v1/events", params={"key": site.key}, content=b"x" * 2_000_000)
     assert refused.status_code == 413
-    assert visitor["visitor"] not in (site.balancer.folder / "access.log").read_text()
+    for page in ("invitation", "password"):
+        opened = await site.client.get(f"/app/{page}", params={"link": "works-once"})
+        # Nor does what the page asks for then tell where it was asked from.
+        assert (opened.status_code, opened.headers["referrer-policy"]) == (404, "no-referrer")
+    assert (await site.client.get("/app/login")).status_code == 200
+
+    async def logged() -> str:
+        # A line is written after its answer; in order, so what came before the login's would stand there, too.
+        lines = (site.balancer.folder / "access.log").read_text()
+        return lines if "/app/login" in lines else ""
+
+    lines = await until(logged)
+    assert visitor["visitor"] not in lines
+    assert "works-once" not in lines
     # Who names no visitor is served, too.
     body = {**newcomer(), "tab": "t", "events": []}
     assert (await site.client.post("/v1/events", params={"key": site.key}, json=body)).status_code in (200, 400)
