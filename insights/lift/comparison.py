@@ -72,10 +72,13 @@ def too_few(sample: Sample) -> bool:
 
 
 def hits_worth(outcome: Floats) -> float:
-    """As how many outcomes of one size these (n,) say as much: (Σ|y|)² / Σy² (Kish 1965). Of shares who bought that is
-    those who bought; of margins fewer, for one large order outweighs many."""
-    squares = float((outcome**2).sum())
-    return float(np.abs(outcome).sum()) ** 2 / squares if squares > 0 else 0.0
+    """As how many outcomes of one size these (n,) are worth to an interval. Of shares who bought that is those who
+    bought; of margins fewer. The k that are not zero say as much as k' = (Σ|y|)² / Σy² of one size (Kish 1965), and how
+    far they spread is known as much worse again, k'² / k: in a small group the large orders have yet to come, and its
+    mean and spread are both too low until then. By k' alone 7 to 10 of 100 shops without any effect were told of one
+    (a tenth held out, orders log-normal with σ 1.2 to 1.5)."""
+    hits, squares = int(np.count_nonzero(outcome)), float((outcome**2).sum())
+    return (float(np.abs(outcome).sum()) ** 2 / squares) ** 2 / hits if squares > 0 else 0.0
 
 
 def compare(sample: Sample, alpha: float = ALPHA) -> Comparison | None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtri
 
 from insights.lift.adjustment import terms_of
 from insights.lift.balance import ALARM, balance
-from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, compare
+from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, compare, hits_worth
 from insights.lift.discoveries import RATE, adjusted
 from insights.lift.power import people_needed
 from insights.lift.sample import Sample
@@ -201,15 +202,27 @@ def test_a_smaller_effect_needs_more_people_and_none_at_all_cannot_be_planned_fo
     assert people_needed(1.0, 1e-9) is None
 
 
-def test_margins_of_very_different_orders_mislead_as_rarely_as_promised() -> None:
+@pytest.mark.parametrize(("held", "rate"), [(0.5, 0.1), (0.1, 0.3)])
+def test_margins_of_very_different_orders_mislead_as_rarely_as_promised(held: float, rate: float) -> None:
     misled, said = 0, 0
     for seed in range(WORLDS):
-        bought = sample(8_000, seed=seed, rate=0.1)
+        bought = sample(12_000, seed=seed, rate=rate, held=held)
         # A shop whose largest baskets are tens of times the usual one.
         sizes = np.random.default_rng(50_000 + seed).lognormal(8, 1.2, bought.people)
         world = Sample(bought.treated, np.round(bought.outcome * sizes), bought.known)
-        looks = [found for n in np.geomspace(200, 8_000, 25) if (found := compare(world.first(int(n)))) is not None]
+        looks = [found for n in np.geomspace(200, 12_000, 25) if (found := compare(world.first(int(n)))) is not None]
         misled += any(look.difference.above_zero or look.difference.below_zero for look in looks)
         said += bool(looks)
     assert said > WORLDS / 2
     assert misled / WORLDS <= ALPHA + 2 * math.sqrt(ALPHA * (1 - ALPHA) / WORLDS)
+
+
+def test_orders_are_worth_less_the_more_some_outweigh_the_others() -> None:
+    nothing = np.zeros(500)
+    assert hits_worth(nothing) == 0
+    assert hits_worth(np.concatenate([nothing, np.full(30, 4_999.0)])) == pytest.approx(30)
+    # 40 orders of one size and one of twenty times that: 60² / 440 of one size, and that squared / 41.
+    assert hits_worth(np.array([1.0] * 40 + [20.0])) == pytest.approx((3_600 / 440) ** 2 / 41)
+    # Log-normal with σ 1.2: 110 orders are 25 by Kish's count, and still too few for a spread that can be believed.
+    sizes = np.exp(1.2 * ndtri((np.arange(110) + 0.5) / 110))
+    assert hits_worth(sizes) < LEAST_HITS < sizes.sum() ** 2 / (sizes**2).sum()
