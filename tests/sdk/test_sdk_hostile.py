@@ -250,6 +250,24 @@ async def test_what_fails_after_a_no_in_another_tab_is_not_kept(site: Site, visi
     assert await two.evaluate("Object.entries(localStorage)") == [["whyleft", '{"c":false}']]
 
 
+async def test_what_loads_after_a_no_in_another_tab_stores_nothing(site: Site, visitor: BrowserContext) -> None:
+    one, two = [await visitor.new_page() for _ in range(2)]
+    asked = asyncio.Event()
+
+    async def load_late(route: Route) -> None:
+        await asked.wait()
+        await route.continue_()
+
+    await one.goto(site.origin)
+    await site.one("page_viewed")
+    await two.route("**/whyleft-signals.js", load_late)
+    await two.goto(site.origin)
+    await one.evaluate("whyleft.consent({analytics: false})")
+    async with two.expect_response("**/whyleft-render.js"):  # which the signals load once they watch
+        asked.set()
+    assert await two.evaluate("Object.entries(localStorage)") == [["whyleft", '{"c":false}']]
+
+
 async def test_a_masked_part_says_nothing_of_itself(site: Site, page: Page) -> None:
     site.pages["/"] = (
         f"<!doctype html>{TAG}<section data-whyleft-mask><h2>Ann Example</h2><b data-price>Secret 1</b>"

@@ -4,10 +4,10 @@ import { core, on, track } from "./lent.ts";
 
 const QUICK_MS = 10_000;
 
-/** The last two paths, and when the later one was reached. */
-type Trail = [before: string, last: string, at: number];
+/** The last two paths, as far as there were any, and when the later one was reached. */
+type Trail = [before: string | undefined, last: string | undefined, at: number];
 
-let trail: Trail = ["", "", 0];
+let trail = [] as unknown as Trail;
 
 /** A page, another, and straight back: the second was not what they looked for. */
 export function watchTrail(): void {
@@ -17,10 +17,10 @@ export function watchTrail(): void {
     if (last === to) return;
     // Of pages seen before this chunk was here, when they were seen counts.
     const reached = performance.timeOrigin + timeStamp;
-    const ms = Math.round(reached - at);
-    if (before === to && ms < QUICK_MS) track("quick_back", { from: last, to, ms });
+    if (before === to && reached - at < QUICK_MS) track("quick_back", { from: last, to, ms: Math.round(reached - at) });
     trail = [last, to, reached];
-    if (core.consent()) remember("localStorage", "trail", trail);
+    // They may have said no in another tab, of which this one has not heard.
+    if (recall<{ c?: boolean }>("localStorage", "", trail as {}).c !== false && core.consent()) remember("localStorage", "trail", trail);
   });
   if ("navigation" in window) return;
   // Browsers that do not say where a navigation leads: a link or a form does.
