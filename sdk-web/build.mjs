@@ -2,11 +2,12 @@
 // The build fails when a file is over its gzip budget: the size of a guest is part of its manners.
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { minify } from "terser";
 
-const here = (path) => new URL(path, import.meta.url);
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const FILES = [
   { name: "whyleft.js", entry: "src/index.ts", format: "iife", budget: 4400 },
   { name: "whyleft-signals.js", entry: "src/signals/index.ts", format: "esm", budget: 6100 },
@@ -58,7 +59,7 @@ const css = {
 
 for (const { name, entry, format } of FILES) {
   const bundled = await build({
-    entryPoints: [here(entry).pathname],
+    entryPoints: [here(entry)],
     bundle: true,
     minifySyntax: true,
     minifyWhitespace: true,

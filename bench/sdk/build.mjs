@@ -2,6 +2,7 @@
 // Each gives the page window.peer = {start(origin), track(text)}.
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 
 const { build, transform } = createRequire(new URL("../../sdk-web/package.json", import.meta.url))("esbuild");
@@ -41,7 +42,7 @@ const keep = async (name, code) => {
   sizes[name] = gzipSync(code, { level: 9 }).length;
 };
 for (const [name, contents] of Object.entries(PEERS)) {
-  const stdin = { contents, resolveDir: new URL(".", import.meta.url).pathname };
+  const stdin = { contents, resolveDir: fileURLToPath(new URL(".", import.meta.url)) };
   const options = { bundle: true, minify: true, write: false, format: "iife", target: "es2021", legalComments: "none" };
   const { outputFiles } = await build({ stdin, ...options });
   await keep(name, outputFiles[0].text);

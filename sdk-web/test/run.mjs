@@ -1,10 +1,11 @@
 // Runs the unit tests: the pure modules, bundled as they ship, under node's own test runner.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-const here = new URL(".", import.meta.url).pathname;
-const out = new URL("../dist/.test/", import.meta.url).pathname;
+const here = fileURLToPath(new URL(".", import.meta.url));
+const out = fileURLToPath(new URL("../dist/.test/", import.meta.url));
 const names = readdirSync(here).filter((name) => name.endsWith(".test.ts"));
 await build({
   entryPoints: names.map((name) => here + name),
