@@ -23,7 +23,7 @@ from flows.local_time import zone
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun
 from flows.policy import NO_POLICY, ProjectPolicy, caps_for, loud_at
-from flows.ports import Composed, Done, SendRequest, Skip, Surroundings
+from flows.ports import NOBODY, Composed, Done, SendRequest, Skip, Surroundings
 from flows.triggers import converted_since, until
 
 _FLOW_HOLDOUT: Final = Skip(
@@ -116,7 +116,7 @@ async def _decide(due: _Due) -> Passed | Done | Skip | Postpone:
     # Asked whatever else, but answered last: who is held out must be who would have got it.
     held_back = await due.around.holdout.holds_back(due.tx, run.project_id, run.visitor_id, due.send.step.action)
     if isinstance(composed, Done):
-        return _HELD_OUT if held_back else composed
+        return _HELD_OUT if held_back else _FLOW_HOLDOUT if await _flow_holds_out(due, composed, {}) else composed
     way = await _way(due, composed)
     if isinstance(way, Skip):
         return way
@@ -127,7 +127,7 @@ async def _decide(due: _Due) -> Passed | Done | Skip | Postpone:
         return no
     if held_back:
         return _HELD_OUT
-    if composed.needs_consent and await _flow_holds_out(due, known):
+    if await _flow_holds_out(due, composed, known):
         return _FLOW_HOLDOUT
     if (full_for := await _no_room(due.tx, run.project_id, way.channel)) is not None:
         return Postpone(
@@ -227,10 +227,15 @@ async def _bounded(due: _Due, way: _Way, policy: ProjectPolicy, known: Mapping[s
     return Skip("capped", f"They got {held_by.words()} already.")
 
 
-async def _flow_holds_out(due: _Due, known: Mapping[str, object]) -> bool:
+async def _flow_holds_out(due: _Due, composed: Composed | Done, known: Mapping[str, object]) -> bool:
+    """Whether the flow's own holdout keeps this from them. ``known``: the facts, empty where nobody read them yet."""
     flow, run = due.flow, due.run
-    if flow.settings.holdout <= 0:
+    if flow.settings.holdout <= 0 or run.visitor_id == NOBODY:
         return False
+    is_message = isinstance(composed, Composed) and composed.needs_consent
+    if not is_message and not due.around.holdout.is_of(due.send.step.action):
+        return False
+    known = known or await due.around.facts.facts(due.tx, run.project_id, run.visitor_id)
     _, devices = devices_of(known, run.visitor_id)
     met = await first_met(due.tx, run.project_id, run.flow_id, devices) or run.visitor_id
     salt = await salt_of(due.tx, run.project_id, run.flow_id)

@@ -105,10 +105,12 @@ class RunEvent(Tenant, Base):
     __table_args__ = (
         Index("ix_run_event_project_id_run_id", "project_id", "run_id", "id"),
         Index(
-            "ix_run_event_held_out",
+            "ix_run_event_moment",
             "project_id",
             "at",
-            postgresql_where=text("what = 'skipped' AND detail LIKE 'held_out:%'"),
+            postgresql_where=text(
+                "what = 'done' OR what = 'skipped' AND (detail LIKE 'held_out:%' OR detail LIKE 'flow_holdout:%')"
+            ),
         ),
     )
 

@@ -108,11 +108,18 @@ class Holdout(Protocol):
         """Whether nothing of ``action`` may reach this visitor, on whichever device."""
         ...
 
+    def is_of(self, action: str) -> bool:
+        """Whether ``action`` is one that holdouts hold back, a flow's own among them: it reaches visitors."""
+        ...
+
 
 class NobodyHeldOut:
     """No holdout."""
 
     async def holds_back(self, tx: AsyncSession, project_id: UUID, visitor_id: UUID, action: str) -> bool:
+        return False
+
+    def is_of(self, action: str) -> bool:
         return False
 
 

@@ -15,7 +15,7 @@ from flows.definition import FlowDefinition, Wait
 from flows.engine import Finish, Occurrence, Position, SendNow, Traveller, WaitUntil, advance, event_signal
 from flows.matching import is_event
 from flows.policy import Sent, caps_for, full, loud_at
-from flows.ports import Composed, Done, Skip
+from flows.ports import NOBODY, Composed, Done, Skip
 from insights.building.rehearsed import Case, Known, Line, Rehearsed, Status, World, WouldSend
 from insights.vocabulary.actions import TO_VISITORS
 
@@ -191,7 +191,7 @@ class Rehearsal:
         if isinstance(composed, Skip):
             return composed
         if isinstance(composed, Done):
-            return composed
+            return self._held_back(step.action, is_message=False) or composed
         channel = composed.channel
         if not self._world.carries(composed, step):
             return Skip("channel_not_configured", f"No {channel} channel is set up for this project.")
@@ -199,12 +199,18 @@ class Rehearsal:
             return Skip("suppressed", f"The recipient is on the suppression list of {channel}.")
         if composed.needs_consent and (bounded := self._bounded(channel)) is not None:
             return bounded
-        if self._known.held_out and step.action in TO_VISITORS:
+        return self._held_back(step.action, is_message=composed.needs_consent) or composed
+
+    def _held_back(self, action: str, *, is_message: bool) -> Skip | None:
+        """What the shop's holdout and the flow's own say to it; None: nothing."""
+        reaches, flow = action in TO_VISITORS, self._flow
+        if self._known.held_out and reaches:
             return Skip("held_out", "They get nothing, so that it can be measured what the others get out of it.")
         met = self._known.met_first or (*self._earlier, self._found)[0].case.trigger.visitor_id
-        if composed.needs_consent and held_out(flow.name, self._known.salt, flow.settings.holdout, met):
+        of_somebody = (reaches or is_message) and met != NOBODY
+        if of_somebody and held_out(flow.name, self._known.salt, flow.settings.holdout, met):
             return Skip("flow_holdout", "This flow holds back from them, so that its own lift can be measured.")
-        return composed
+        return None
 
     def _bounded(self, channel: str) -> Skip | datetime | None:
         policy, settings = self._world.policy, self._flow.settings

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, TextClause, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.ports import NOBODY
 from insights.errors import Refused
 from insights.learning.collect import unit_of
 from insights.learning.discounts import percents_of
@@ -46,29 +47,26 @@ WITH moment AS (
     WHERE delivery.project_id = :project AND delivery.created_at >= :from AND delivery.created_at < :until
         AND delivery.action = ANY(:to_visitors) AND run.flow_id = coalesce(CAST(:flow AS uuid), run.flow_id)
     UNION ALL
-    SELECT run.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, skip.at, true,
-           version.definition -> 'steps' -> skip.step ->> 'action', NULL
-    FROM run_event AS skip
-    JOIN flow_run AS run ON run.project_id = skip.project_id AND run.id = skip.run_id
+    -- What a flow keeps for a next visit is done at once, and no delivery tells of it. What a flow holds back by itself
+    -- is a holdout for that flow alone; of all together both have come to their moment, for among those whom the
+    -- shop's holdout keeps it from there are as many of the flow's own.
+    SELECT run.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, line.at,
+           line.what = 'skipped' AND (line.detail LIKE 'held_out:%' OR CAST(:flow AS uuid) IS NOT NULL),
+           version.definition -> 'steps' -> line.step ->> 'action', NULL
+    FROM run_event AS line
+    JOIN flow_run AS run ON run.project_id = line.project_id AND run.id = line.run_id
     JOIN flow_version AS version ON version.project_id = run.project_id AND version.id = run.version_id
-    WHERE skip.project_id = :project AND skip.at >= :from AND skip.at < :until
-        AND skip.what = 'skipped' AND skip.detail LIKE 'held_out:%'
+    WHERE line.project_id = :project AND line.at >= :from AND line.at < :until
         AND run.flow_id = coalesce(CAST(:flow AS uuid), run.flow_id)
-    UNION ALL
-    -- What a flow holds back by itself counts for that flow alone: of all others they get what anybody gets.
-    SELECT run.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, skip.at, true,
-           version.definition -> 'steps' -> skip.step ->> 'action', NULL
-    FROM flow_run AS run
-    JOIN run_event AS skip ON skip.project_id = run.project_id AND skip.run_id = run.id
-    JOIN flow_version AS version ON version.project_id = run.project_id AND version.id = run.version_id
-    WHERE run.project_id = :project AND run.flow_id = CAST(:flow AS uuid)
-        AND skip.at >= :from AND skip.at < :until AND skip.what = 'skipped' AND skip.detail LIKE 'flow_holdout:%'
+        AND (line.what = 'done' OR line.what = 'skipped' AND (line.detail LIKE 'held_out:%'
+            OR line.detail LIKE 'flow_holdout:%'))
+        AND version.definition -> 'steps' -> line.step ->> 'action' = ANY(:to_visitors)
 ), first AS (
     SELECT DISTINCT ON (coalesce(person.person_id, moment.visitor_id))
            coalesce(person.person_id, moment.visitor_id) AS person, moment.*
     FROM moment
     LEFT JOIN person ON person.project_id = :project AND person.visitor_id = moment.visitor_id
-    WHERE moment.action <> 'do_nothing'
+    WHERE moment.action <> 'do_nothing' AND moment.visitor_id <> :nobody
     ORDER BY 1, moment.at
 )
 SELECT first.person, first.at, first.held_out, first.action, coalesce(first.stage, visit.stage) AS stage,
@@ -196,6 +194,7 @@ async def read_people(
         "to_visitors": [action.value for action in TO_VISITORS],
         "most": MOST + 1,
         "flow": flow.flow_id if flow is not None else None,
+        "nobody": NOBODY,
     }
     rows = [row async for row in _in_parts(tx, _FIRST, values)]
     if len(rows) > MOST:

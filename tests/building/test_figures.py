@@ -261,7 +261,8 @@ async def test_what_a_flow_holds_back_by_itself_is_no_holdout_of_the_shop(api: A
     async with api.services.database.transaction(api.project_id) as tx:
         tx.add(Shop(project_id=api.project_id, holdout=0.1))
     found = (await call(api, "GET", "lift")).json()
-    assert (found["treated"], found["held_out"], found["waiting"]) == (0, 0, 0)
+    # They came to a moment like those whom the shop's holdout would have kept it from: as one who may be spoken to.
+    assert (found["treated"], found["held_out"], found["waiting"], found["balance"]["held_out"]) == (0, 0, 1, 0)
 
 
 async def test_lift_compares_who_was_reached_with_those_held_back_from(api: Api, database_urls: DatabaseUrls) -> None:

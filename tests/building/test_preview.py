@@ -14,6 +14,8 @@ from sqlalchemy import text
 
 from adapters.channels.recording import RecordingChannel
 from insights.channels.ways import ProjectChannels
+from insights.decisions.plan import Plan
+from insights.models import Shop
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import SHOP, Api
 from tests.segments.people import CART, close_visits, visit
@@ -153,6 +155,24 @@ async def test_a_preview_counts_what_would_have_happened_at_each_step(api: Api, 
     assert [line["what"] for line in of[str(shop["agreed"])]["lines"]] == [
         "started", "waiting", "waited", "sent", "sent", "done", "ended",
     ]  # fmt: skip
+
+
+async def test_what_is_kept_for_a_next_visit_is_held_back_in_a_preview_as_by_the_flow(
+    api: Api, shop: dict[str, UUID]
+) -> None:
+    everybody = shop.values()
+    salt = next(one for one in iter(uuid4, None) if all(map(Plan(salt=one.bytes, holdout=0.5).holds_out, everybody)))
+    async with api.services.database.transaction(api.project_id) as tx:
+        tx.add(Shop(project_id=api.project_id, salt=salt, holdout=0.5))
+    words = {"default": {"title": "Welcome back", "body": "Still here.", "cta_label": "Go", "cta_href": "/"}}
+    offer = {"action": "cart_save", "template": "card", "content": words}
+    steps = {
+        "keep": {"do": "send", "action": "show_popup", "params": offer, "next": "tag"},
+        "tag": {"do": "send", "action": "tag_customer", "params": {"tag": "kept"}},
+    }
+    found = (await call(api, "flows/preview", {"definition": plan(steps)}))["steps"]
+    assert (found["keep"]["done"], found["keep"]["skipped"]) == (0, {"held_out": 4})
+    assert (found["tag"]["done"], found["tag"]["skipped"]) == (4, {})
 
 
 async def test_what_lies_in_the_future_is_still_waited_for(api: Api, shop: dict[str, UUID]) -> None:

@@ -25,6 +25,9 @@ class Held:
     async def holds_back(self, tx: AsyncSession, project_id: UUID, visitor_id: UUID, action: str) -> bool:
         return visitor_id in self.visitors and action == self.action
 
+    def is_of(self, action: str) -> bool:
+        return action == self.action
+
 
 @pytest.fixture
 def world(database: Database, project_id: UUID) -> World:
