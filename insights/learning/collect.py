@@ -21,8 +21,9 @@ from flows.models import Conversion
 from insights.decisions.outcomes import Outcome, outcome_of
 from insights.decisions.situation import VERSION
 from insights.events.orders import HAS_NO_VISIT
-from insights.learning.discounts import percents_of
+from insights.learning.discounts import paid_since, percents_of
 from insights.learning.rewards import WINDOW, GivenBack, Order, Unit, refund_of, reward_of
+from insights.learning.snapshots import remembered_since
 from insights.models import Decision, Event, PolicyBucket, Reward, Session, Shop
 from insights.policies.memory import BUCKET
 from insights.timeline.read import read_timelines
@@ -57,10 +58,10 @@ async def unit_of(tx: AsyncSession, project_id: UUID) -> Unit:
 async def collect(
     tx: AsyncSession, project_id: UUID, since: datetime | None, after: Place | None, now: datetime
 ) -> Collected:
-    """Brings the rewards up to date with what happened after ``since``: all refunds, all orders of no visit, and the
-    next ``AT_ONCE`` visits.
+    """Brings the rewards up to date with what happened after ``since``: all refunds, all orders of no visit, all codes
+    redeemed, and the next ``AT_ONCE`` visits.
 
-    ``after``: where the look before came to; None for the first, which sees to refunds and orders of no visit.
+    ``after``: where the look before came to; None for the first, which sees to all but the visits.
     """
     look_back = None if since is None else since - OVERLAP
     ended = select(Session.id, Session.visitor_id, Session.started_at, Session.closed_at).where(
@@ -75,6 +76,7 @@ async def collect(
     if after is None:
         decisions |= await _decisions_of_refunds(tx, project_id, look_back)
         decisions |= await _decisions_of_orders(tx, project_id, look_back)
+        decisions |= await _decisions_of_codes(tx, project_id, look_back)
     changed = await _count(tx, project_id, decisions, now)
     return Collected(changed, (visits[-1].closed_at, visits[-1].id) if len(visits) == AT_ONCE else None)
 
@@ -135,6 +137,12 @@ async def _decisions_of_refunds(tx: AsyncSession, project_id: UUID, since: datet
     return set(await tx.scalars(_before_orders(project_id).where(Conversion.key.in_(keys))))
 
 
+async def _decisions_of_codes(tx: AsyncSession, project_id: UUID, since: datetime | None) -> set[UUID]:
+    """Of orders that a code paid which was redeemed after them: the visit may have been counted by then."""
+    keys = await paid_since(tx, project_id, since) if since is not None else set()
+    return set(await tx.scalars(_before_orders(project_id).where(Conversion.key.in_(keys)))) if keys else set()
+
+
 async def _count(tx: AsyncSession, project_id: UUID, ids: Collection[UUID], now: datetime) -> int:
     """Works out the rewards of these decisions and writes those that differ from what is stored."""
     if not ids:
@@ -144,10 +152,14 @@ async def _count(tx: AsyncSession, project_id: UUID, ids: Collection[UUID], now:
         row.decision_id: row
         for row in await tx.scalars(select(Reward).where(Reward.project_id == project_id, Reward.decision_id.in_(ids)))
     }
+    forgotten = await remembered_since(tx, project_id)
     fresh, gone, dirty = [], [], set()
     changed = 0
     for decision, earned in worked_out:
         known = stored.get(decision.id)
+        if known is None and forgotten is not None and decision.decided_at <= forgotten:
+            # What was forgotten is no news: among the newest it would push out what is.
+            continue
         if earned is None:
             if known is not None:
                 gone.append(decision.id)

@@ -45,3 +45,10 @@ async def percents_of(
     around = {"before": REDEEMED_BEFORE, "after": REDEEMED_AFTER}
     values = {"project": project_id, "since": since, "until": until, **around}
     return {row[0]: row[1] for row in await tx.execute(_PAID_WITH, values)}
+
+
+async def paid_since(tx: AsyncSession, project_id: UUID, since: datetime) -> set[str]:
+    """Keys of the orders that were paid with codes redeemed at ``since`` or later: perhaps after the order was told."""
+    values = {"project": project_id, "since": since + REDEEMED_AFTER, "until": None}
+    around = {"before": REDEEMED_BEFORE, "after": REDEEMED_AFTER}
+    return {row[0] for row in await tx.execute(_PAID_WITH, values | around)}

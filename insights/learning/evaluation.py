@@ -16,16 +16,18 @@ from insights.decisions.plan import ARM, ARMS
 from insights.decisions.situation import NAMES, VERSION
 from insights.learning.collect import unit_of
 from insights.learning.rewards import Unit
-from insights.learning.snapshots import remember
+from insights.learning.snapshots import KEPT_BUCKETS, remember, remembered_since
 from insights.models import Decision, Reward, Session
 from insights.policies.evaluation import ENOUGH, Estimate, Logged, doubly_robust, expected_of_others, ips, snipw
+from insights.policies.memory import BUCKET
 from insights.policies.policy import Policy, Settings, mixed, say_of
 from insights.policies.sums import Floats
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.withheld import HOLDOUT, NO_ROOM, WITHHELD
 
-MOST: Final = 200_000
-"""Decisions that one evaluation reads; the latest of the window."""
+MOST: Final = KEPT_BUCKETS * BUCKET // 2
+"""Decisions that one evaluation judges by; the latest of the window. As many are kept from before them, for the policy
+to have learned from."""
 
 
 _ITS_REWARD: Final = and_(Reward.project_id == Decision.project_id, Reward.decision_id == Decision.id)
@@ -62,9 +64,11 @@ class Evaluation:
 
 
 async def evaluate(
-    tx: AsyncSession, project_id: UUID, settings: Settings, since: datetime, until: datetime
+    tx: AsyncSession, project_id: UUID, settings: Settings, since: datetime, until: datetime, *, most: int = MOST
 ) -> Evaluation:
-    """Evaluates ``settings`` on the decisions from ``since`` up to ``until`` that have a reward."""
+    """Evaluates ``settings`` on the decisions from ``since`` up to ``until`` that have a reward. Where there are more
+    than ``most`` of them, or the rewards of the first were forgotten, the window begins later, as the answer says."""
+    since = await _begin(tx, project_id, since, until, most)
     seen = await _seen(tx, _drawn(project_id, since, until))
     logged, rules, learned_on = await _read(tx, project_id, settings, since, until, seen)
     unit = await unit_of(tx, project_id)
@@ -90,6 +94,20 @@ def _verdict(robust: Estimate, earned: Estimate, unit: Unit) -> tuple[str, str]:
     if robust.low > earned.value:
         return "better", f"Even at the lower bound, {low} a decision, it earns more than the {was} earned."
     return "not better", f"Its lower bound, {low} a decision, does not beat the {was} that were earned."
+
+
+async def _begin(tx: AsyncSession, project_id: UUID, since: datetime, until: datetime, most: int) -> datetime:
+    """Where the window begins. All that is asked about it is asked of the same decisions: how often an action is seen
+    may change, and so may how often it is drawn."""
+    forgotten = await remembered_since(tx, project_id)
+    begin = max(since, forgotten) if forgotten is not None else since
+    at = select(Decision.decided_at).join(Reward, _ITS_REWARD).where(*_judged(project_id, begin, until))
+    earliest = await tx.scalar(at.order_by(Decision.decided_at.desc()).offset(most - 1).limit(1))
+    return begin if earliest is None else earliest
+
+
+def _judged(project_id: UUID, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
+    return *_drawn(project_id, since, until), Decision.policy.not_in(WITHHELD)
 
 
 def _drawn(project_id: UUID, since: datetime, until: datetime) -> tuple[ColumnElement[bool], ...]:
@@ -137,9 +155,8 @@ async def _read(
                 Reward.value,
             )
             .join(Reward, _ITS_REWARD)
-            .where(*_drawn(project_id, since, until), Decision.policy.not_in(WITHHELD))
+            .where(*_judged(project_id, since, until))
             .order_by(Decision.decided_at.desc(), Decision.id)
-            .limit(MOST)
         )
     ).all()
     rows = [row for row in rows if len(row.situation) == len(NAMES) and row.probabilities.get(row.action, 0) > 0]

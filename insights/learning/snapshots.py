@@ -109,15 +109,14 @@ async def remember(
         later = select(Reward.bucket).where(Reward.project_id == project_id, Reward.decided_at >= before)
         buckets = buckets.where(PolicyBucket.number.not_in(later))
     memory = Memory(len(ARMS), len(NAMES), settings.ridge, settings.pool)
-    unfinished: Sums | None = None
+    unfinished, held = Sums.empty(len(ARMS), len(NAMES)), 0
     for _, outcomes, data in (await tx.execute(buckets.order_by(PolicyBucket.number))).all():
-        sums = Sums.of_bytes(len(ARMS), len(NAMES), data or b"")
-        if outcomes >= BUCKET // 2:
-            memory.observe(sums)
-        elif unfinished is None:
-            unfinished = sums
-        else:
-            unfinished.merge(sums)
+        # Where much was withheld a bucket holds little to learn from; with the next ones it is a whole one.
+        unfinished.merge(Sums.of_bytes(len(ARMS), len(NAMES), data or b""))
+        held += outcomes
+        if held >= BUCKET // 2:
+            memory.observe(unfinished)
+            unfinished, held = Sums.empty(len(ARMS), len(NAMES)), 0
     return memory.best(unfinished), memory.chosen
 
 
@@ -148,6 +147,16 @@ async def make_snapshot(tx: AsyncSession, project_id: UUID, now: datetime) -> in
     await _forget_old(tx, project_id)
     await tx.flush()
     return version
+
+
+async def remembered_since(tx: AsyncSession, project_id: UUID) -> datetime | None:
+    """From when on decisions have all the rewards that they ever had; None: nothing was forgotten yet."""
+    theirs = Reward.project_id == project_id
+    oldest = await tx.scalar(select(func.min(Reward.bucket)).where(theirs))
+    if oldest is None or oldest <= 1:
+        return None
+    found: datetime | None = await tx.scalar(select(func.max(Reward.decided_at)).where(theirs, Reward.bucket == oldest))
+    return found
 
 
 def weights_of(snapshot: PolicySnapshot) -> Floats:

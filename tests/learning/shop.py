@@ -7,11 +7,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import numpy as np
+from sqlalchemy import func, select
 
 from adapters.postgres.engine import Database
 from flows.models import Conversion
 from insights.decisions.situation import NAMES, VERSION
-from insights.models import Decision, Event, Session
+from insights.learning.learner import Learner
+from insights.learning.snapshots import KEPT_BUCKETS
+from insights.models import Decision, Event, PolicyBucket, Session
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.ids import uuid7
 from insights.vocabulary.withheld import HOLDOUT
@@ -150,6 +153,16 @@ class MadeShop:
                 buys=2_000 if rng.random() < worth[action] else None,
                 at=None if at is None else at + timedelta(seconds=n),
             )
+
+    async def learns_long(self, learner: Learner) -> None:
+        """What there is is learned, and then so much that it is forgotten: the buckets between are empty."""
+        await learner.learn(self.project_id)
+        async with self.database.transaction(self.project_id) as tx:
+            last = await tx.scalar(
+                select(func.max(PolicyBucket.number)).where(PolicyBucket.project_id == self.project_id)
+            )
+            number = (last or 0) + KEPT_BUCKETS
+            tx.add(PolicyBucket(project_id=self.project_id, number=number, situation_version=VERSION, outcomes=0))
 
     def _event(self, made: Visited, event_id: UUID, kind: str, at: datetime, props: dict[str, object]) -> Event:
         return Event(

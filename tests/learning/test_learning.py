@@ -13,12 +13,16 @@ from sqlalchemy import func, select, update
 from adapters.postgres.engine import Database
 from flows.models import Conversion
 from insights.decisions.plan import ARM, ARMS
-from insights.decisions.situation import NAMES
+from insights.decisions.situation import NAMES, VERSION
 from insights.learning.learner import Learner
+from insights.learning.snapshots import remember
 from insights.models import DiscountCode, PolicyBucket, PolicySnapshot, Reward, Session, Shop
 from insights.plans.book import PlanBook
-from insights.policies.memory import BUCKET
+from insights.plans.shop import change_shop
+from insights.policies.memory import BUCKET, FADES
+from insights.policies.policy import Settings
 from insights.policies.sums import Sums
+from insights.recovery.codes import issue, redeem
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.withheld import WITHHELD
 from tests.learning.shop import MadeShop, Visited
@@ -106,6 +110,31 @@ async def test_what_a_code_took_off_is_off_for_every_decision_before_the_order(
     await learner.learn(shop.project_id)
     for decided in (quiet, offer):
         assert (await reward_of(shop, decided) or (None,))[0] == pytest.approx(2_000)
+
+
+async def test_a_code_that_is_redeemed_after_its_visit_was_counted_is_taken_off_then(
+    shop: MadeShop, learner: Learner, database: Database
+) -> None:
+    await set_margin(shop, 0.3)
+    offer = await shop.visit(LiveAction.DISCOUNT_POPUP, buys=9_000, at=datetime.now(UTC) - timedelta(minutes=50))
+    async with database.transaction(shop.project_id) as tx:
+        code = await issue(
+            tx,
+            shop.project_id,
+            issue_key="of anything",
+            visitor_id=offer.visitor,
+            percent=10,
+            valid_for=timedelta(days=1),
+            now=offer.at,
+        )
+        # So long ago that the next look does not come by this visit again.
+        await tx.execute(update(Session).values(closed_at=datetime.now(UTC) - timedelta(minutes=20)))
+    await learner.learn(shop.project_id)
+    assert (await reward_of(shop, offer) or (None,))[0] == pytest.approx(2_700)
+    async with database.transaction(shop.project_id) as tx:
+        assert await redeem(tx, shop.project_id, code.code, datetime.now(UTC)) == 10
+    await learner.learn(shop.project_id)
+    assert (await reward_of(shop, offer) or (None,))[0] == pytest.approx(2_000)
 
 
 @pytest.mark.parametrize(
@@ -207,6 +236,37 @@ async def test_buckets_fill_up_one_after_the_other(shop: MadeShop, learner: Lear
             ).all()
         )
     assert counts == {1: BUCKET, 2: 20}
+
+
+async def test_what_was_forgotten_is_no_news_when_it_is_worked_out_again(shop: MadeShop, learner: Learner) -> None:
+    await set_margin(shop, 0.3)
+    old = await shop.visit(buys=1_000)
+    await shop.learns_long(learner)
+    late = await shop.visit(buys=1_000)
+    await learner.learn(shop.project_id)
+    assert await reward_of(shop, old) is None
+    assert old.order is not None
+    await shop.refund(old.order)
+    async with shop.database.transaction(shop.project_id) as tx:
+        await change_shop(tx, shop.project_id, {"margin_rate": 0.4}, datetime.now(UTC))
+    await learner.learn(shop.project_id)
+    assert await reward_of(shop, old) is None
+    assert await reward_of(shop, late) == (400.0, "converted")
+
+
+async def test_a_shop_that_withholds_much_notices_a_change_too(shop: MadeShop) -> None:
+    always = np.array([float(name == "always") for name in NAMES])
+    async with shop.database.transaction(shop.project_id) as tx:
+        for number in range(1, 13):
+            sums = Sums.empty(len(ARMS), len(NAMES))
+            for _ in range(BUCKET * 2 // 5):
+                sums.add(ARM[CART_SAVE], always, 1.0 if number <= 6 else 0.0)
+            what = {"situation_version": VERSION, "outcomes": BUCKET * 2 // 5, "sums": sums.to_bytes()}
+            tx.add(PolicyBucket(project_id=shop.project_id, number=number, **what))
+        await tx.flush()
+        learned, chosen = await remember(tx, shop.project_id, Settings())
+    assert FADES[chosen] < 1
+    assert learned.xr[ARM[CART_SAVE]][0] / learned.n[ARM[CART_SAVE]] < 0.4
 
 
 async def test_what_was_learned_reaches_a_running_process_and_decides(

@@ -10,9 +10,12 @@ from sqlalchemy import select
 
 from adapters.postgres.engine import Database
 from insights.errors import Conflict, Refused
+from insights.learning.evaluation import evaluate
 from insights.learning.learner import Learner
 from insights.learning.promotion import challenge, judge, promote, roll_back
 from insights.models import Policy
+from insights.policies.memory import BUCKET
+from insights.policies.policy import Settings
 from insights.vocabulary.actions import LiveAction
 from insights.vocabulary.withheld import NO_ROOM
 from tests.learning.shop import BEGAN, MadeShop
@@ -111,6 +114,55 @@ async def test_what_found_no_room_makes_no_estimate_of_another_policy_wrong(shop
     robust, normalised, plain = evaluation.estimates
     for one in (robust, normalised, plain):
         assert one.value == pytest.approx(0.86, abs=0.02)
+
+
+async def drawn(shop: MadeShop, count: int, saved: int, at: datetime, *, shown: bool = True) -> None:
+    """Visits of whom ``saved`` of ten are shown the cart, which brings nine orders of ten; the others bring one."""
+    chances = {CART_SAVE.value: saved / 10, NOTHING.value: 1 - saved / 10}
+    for place, number in enumerate(np.random.default_rng(1).permutation(count).tolist()):
+        is_saved, buys = number % 10 < saved, number // 10 % 10
+        await shop.visit(
+            CART_SAVE if is_saved else NOTHING,
+            probabilities=chances,
+            policy="learned-1",
+            shown=shown,
+            buys=2_000 if (buys < 9 if is_saved and shown else buys < 1) else None,
+            at=at + timedelta(seconds=place),
+        )
+
+
+async def test_what_was_drawn_before_the_decisions_that_are_judged_is_no_part_of_how_often_one_is_seen(
+    shop: MadeShop, learner: Learner
+) -> None:
+    # On the first day nobody saw what the cart was to show; then it was mended.
+    await drawn(shop, 300, 5, BEGAN, shown=False)
+    begin = BEGAN + timedelta(hours=3)
+    await drawn(shop, 200, 5, begin)
+    await learner.learn(shop.project_id)
+    async with shop.database.transaction(shop.project_id) as tx:
+        found = await evaluate(tx, shop.project_id, Settings(), BEGAN, NOW, most=200)
+    assert (found.since, found.earned.n) == (begin, 200)
+    assert found.earned.value == pytest.approx(0.5 * 0.9 + 0.5 * 0.1)
+    for one in found.estimates:
+        # It would draw as the rules do nineteen times of twenty.
+        assert one.value == pytest.approx(0.86, abs=0.02)
+
+
+async def test_what_was_forgotten_is_no_part_of_how_often_an_action_is_seen(shop: MadeShop, learner: Learner) -> None:
+    # At first nearly always drawn; when that was forgotten, seldom.
+    await drawn(shop, 200, 9, BEGAN)
+    await shop.learns_long(learner)
+    begin = BEGAN + timedelta(hours=3)
+    await drawn(shop, BUCKET, 3, begin)
+    await learner.learn(shop.project_id)
+    await drawn(shop, 400, 3, BEGAN + timedelta(hours=6))
+    await learner.learn(shop.project_id)
+    async with shop.database.transaction(shop.project_id) as tx:
+        found = await evaluate(tx, shop.project_id, Settings(), BEGAN, NOW)
+    assert found.since > begin
+    assert found.earned.value == pytest.approx(0.3 * 0.9 + 0.7 * 0.1, abs=0.01)
+    for one in found.estimates:
+        assert one.value == pytest.approx(0.86, abs=0.04)
 
 
 async def test_there_is_nothing_to_go_back_to_at_first(shop: MadeShop) -> None:
