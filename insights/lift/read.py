@@ -40,7 +40,9 @@ WITH moment AS (
     FROM decision
     WHERE project_id = :project AND decided_at >= :from AND decided_at < :until AND CAST(:flow AS uuid) IS NULL
     UNION ALL
-    SELECT delivery.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, delivery.created_at, false,
+    -- A run goes on by the version that it began with: one from before a flow's share changed is of the older share.
+    SELECT delivery.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid,
+           CASE WHEN run.started_at < :begun THEN run.started_at ELSE delivery.created_at END, false,
            delivery.action, NULL
     FROM delivery
     JOIN flow_run AS run ON run.project_id = delivery.project_id AND run.id = delivery.run_id
@@ -50,7 +52,8 @@ WITH moment AS (
     -- What a flow keeps for a next visit is done at once, and no delivery tells of it. What a flow holds back by itself
     -- is a holdout for that flow alone; of all together both have come to their moment, for among those whom the
     -- shop's holdout keeps it from there are as many of the flow's own.
-    SELECT run.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid, line.at,
+    SELECT run.visitor_id, (run.facts -> 'insight' ->> 'session_id')::uuid,
+           CASE WHEN run.started_at < :begun THEN run.started_at ELSE line.at END,
            line.what = 'skipped' AND (line.detail LIKE 'held_out:%' OR CAST(:flow AS uuid) IS NOT NULL),
            version.definition -> 'steps' -> line.step ->> 'action', NULL
     FROM run_event AS line
@@ -66,7 +69,7 @@ WITH moment AS (
            coalesce(person.person_id, moment.visitor_id) AS person, moment.*
     FROM moment
     LEFT JOIN person ON person.project_id = :project AND person.visitor_id = moment.visitor_id
-    WHERE moment.action <> 'do_nothing' AND moment.visitor_id <> :nobody
+    WHERE moment.at >= :from AND moment.action <> 'do_nothing' AND moment.visitor_id <> :nobody
     ORDER BY 1, moment.at
 )
 SELECT first.person, first.at, first.held_out, first.action, coalesce(first.stage, visit.stage) AS stage,
@@ -189,6 +192,7 @@ async def read_people(
     values = {
         "project": project_id,
         "from": BEGINNING if seen_before else changed,
+        "begun": flow.since if flow is not None else BEGINNING,
         "since": begin,
         "until": end,
         "to_visitors": [action.value for action in TO_VISITORS],

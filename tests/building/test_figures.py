@@ -309,6 +309,36 @@ async def test_whom_a_flow_met_under_another_share_is_left_out_of_the_measuremen
     assert (found["treated"], found["held_out"], found["holdout"]) == (1, 1, 0.5)
 
 
+@pytest.mark.parametrize("before", [0.0, 0.2])
+async def test_a_run_that_began_under_another_share_is_no_part_of_the_measurement_under_this_one(
+    api: Api, database_urls: DatabaseUrls, before: float
+) -> None:
+    old = await published(api, settings=PLAN["settings"] | {"holdout": before})
+    more = PLAN | {"settings": PLAN["settings"] | {"holdout": 0.5}}
+    assert (await call(api, "PUT", f"flows/{old[0]}", json={"definition": more})).status_code == 200
+    assert (await call(api, "POST", f"flows/{old[0]}/publish")).status_code == 200
+    versions = (await call(api, "GET", f"flows/{old[0]}/versions")).json()["versions"]
+    new = (old[0], UUID(versions[0]["id"]))
+    with psycopg.connect(conninfo(database_urls.owner), autocommit=True) as connection:
+        connection.execute(
+            "UPDATE flow_version SET published_at = now() - interval '40 days' + number * interval '10 days'"
+        )
+    held = (("mail", "skipped", "flow_holdout: They get nothing of this flow."),)
+    change = NOW - timedelta(days=20)
+    # Written to after the change, by the version before it: nobody, or fewer, of them could have been held back.
+    waited, delivery = await ran(api, old, at=change - timedelta(days=1))
+    async with api.services.database.transaction(api.project_id) as tx:
+        await tx.execute(update(Delivery).where(Delivery.id == delivery).values(created_at=change + timedelta(hours=9)))
+    await ran(api, new, at=change + timedelta(days=1))
+    await ran(api, new, at=change + timedelta(days=1), lines=held, sent=None)
+    found = (await call(api, "GET", f"flows/{old[0]}/lift")).json()
+    assert (found["treated"], found["held_out"], found["holdout"]) == (1, 1, 0.5)
+    # They begin anew with the next run, unless their past differs by group.
+    await ran(api, new, at=change + timedelta(days=3), visitor=waited)
+    found = (await call(api, "GET", f"flows/{old[0]}/lift")).json()
+    assert (found["treated"], found["held_out"]) == (1 if before else 2, 1)
+
+
 async def test_a_new_name_of_a_flow_that_holds_back_begins_a_new_measurement(api: Api) -> None:
     plan = PLAN | {"settings": PLAN["settings"] | {"holdout": 0.5}}
     flow, _ = await published(api, settings=plan["settings"])
