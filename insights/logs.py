@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -40,6 +42,7 @@ def configure(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _Enduring(sys.stderr))),
     )
+    atexit.register(_leave_behind)
     # Libraries: only what they find alarming.
     says = logging.StreamHandler()
     says.setFormatter(_Printable("%(levelname)s %(name)s: %(message)s"))
@@ -117,6 +120,14 @@ class _Enduring(io.TextIOBase):
     def flush(self) -> None:
         with contextlib.suppress(OSError):
             self._to.flush()
+
+
+def _leave_behind() -> None:
+    """Gives up lines that still wait to be written and cannot: Python calls an end with some of them failed (120)."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 class _Printable(logging.Formatter):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import stat
@@ -59,7 +60,8 @@ def test_a_second_process_is_told_who_holds_the_folder(data_dir: Path) -> None:
 def test_the_holder_is_named_when_it_is_another_process(data_dir: Path) -> None:
     with owner_process(data_dir) as (process, _), pytest.raises(embedded.DataDirInUse) as refusal:
         embedded.start(data_dir)
-    assert f"process {process.pid} ({sys.executable} {OWNER_PROCESS} {data_dir})" in str(refusal.value)
+    command = shlex.join([sys.executable, str(OWNER_PROCESS), str(data_dir)])
+    assert f"process {process.pid} ({command})" in str(refusal.value)
 
 
 def test_a_stale_pid_file_never_hurts_another_process(data_dir: Path) -> None:

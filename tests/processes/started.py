@@ -22,6 +22,7 @@ from tests.e2e.server import WHYLEFT, free_port, until
 def environment(urls: DatabaseUrls, data_dir: Path, **settings: str) -> dict[str, str]:
     """What every process of one installation is given."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("WHYLEFT_")}
+    inherited.pop("PYTHONUNBUFFERED", None)  # few operators set it, and it changes what becomes of a log
     return {
         **inherited,
         "WHYLEFT_DATABASE_URL": urls.app,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 
@@ -15,7 +16,7 @@ ASK = (
 
 def _ask(wanted: int, *limits: str) -> tuple[int, int, str]:
     """How many connections, how many descriptors, and the log."""
-    asked = f"{' && '.join(limits)} && exec {sys.executable} -c '{ASK.format(wanted=wanted)}'"
+    asked = f"{' && '.join(limits)} && exec {shlex.join([sys.executable, '-c', ASK.format(wanted=wanted)])}"
     said = subprocess.run(["/bin/sh", "-c", asked], capture_output=True, text=True, check=True, timeout=60)
     *log, figures = said.stdout.splitlines()
     connections, descriptors = figures.split()
