@@ -20,7 +20,7 @@ from tests.api.conftest import Api, api
 from tests.api.test_callbacks import RESEND, made
 from tests.channels import callers
 from tests.process import Process
-from tests.sources.test_webhooks import make, signed
+from tests.sources.senders import make, signed
 
 __all__ = ["api"]
 

@@ -13,7 +13,7 @@ from flows.models import Conversion
 from insights.models import IdentityLink, Session
 from tests.api.conftest import Api, api
 from tests.dialects.test_orders_of_servers import HOUR_MS, rows, visit, visits
-from tests.sources.test_webhooks import SECRET, generic, make, order, shopify
+from tests.sources.senders import SECRET, generic, make, order, shopify
 
 __all__ = ["api"]
 

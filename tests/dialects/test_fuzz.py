@@ -28,7 +28,7 @@ from insights.vocabulary.money import to_minor
 from tests.api.conftest import Api, api
 from tests.dialects.hostile import any_json, as_body, deep, hostile, spoiled
 from tests.dialects.samples import CASES, GA4, NOW, PIXEL, SEGMENT
-from tests.sources.test_webhooks import SECRET, make, signed
+from tests.sources.senders import SECRET, make, signed
 
 __all__ = ["api"]
 

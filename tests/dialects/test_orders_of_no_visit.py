@@ -26,7 +26,7 @@ from insights.segments.knowledge import VisitorKnowledge
 from tests.api.conftest import Api, api
 from tests.dialects.test_orders_of_servers import HOUR_MS, by_user, rows, visit, visits
 from tests.dialects.test_segment_http import close
-from tests.sources.test_webhooks import SECRET, generic, make, order, shopify
+from tests.sources.senders import SECRET, generic, make, order, shopify
 
 __all__ = ["api"]
 

@@ -18,7 +18,7 @@ from insights.models import Consent, Event, IdentityLink, Person, Session, Visit
 from insights.privacy.retention import kept_by, retain
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api, api
-from tests.sources.test_webhooks import SECRET, make, order, shopify
+from tests.sources.senders import SECRET, make, order, shopify
 
 __all__ = ["api"]
 

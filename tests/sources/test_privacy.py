@@ -11,7 +11,7 @@ from flows.models import Conversion
 from insights.models import Event, PrivacyRequest, Session, Visitor
 from insights.privacy.requests import ask, carry_out
 from tests.api.conftest import Api, api
-from tests.sources.test_webhooks import SECRET, make, order, rows, shopify
+from tests.sources.senders import SECRET, make, order, rows, shopify
 
 __all__ = ["api"]
 

@@ -12,7 +12,7 @@ from insights.worker import ensure_partitions
 from tests.api.conftest import Api, api
 from tests.learning.shop import MadeShop
 from tests.learning.test_learning import reward_of, set_margin
-from tests.sources.test_webhooks import SECRET, make, signed
+from tests.sources.senders import SECRET, make, signed
 
 __all__ = ["api"]
 

@@ -13,7 +13,7 @@ from flows.models import Suppression
 from insights.events.dialects.shopify_consent import TOPICS, wish_of
 from tests.api.conftest import Api, api
 from tests.dialects.hostile import any_json
-from tests.sources.test_webhooks import SECRET, make, rows, shopify
+from tests.sources.senders import SECRET, make, rows, shopify
 
 __all__ = ["api"]
 
