@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -19,6 +21,11 @@ class CodeExpired(CodeNotRedeemable):
     """The discount code's time is over."""
 
     status = 410
+
+
+TOLD_WITHIN: Final = timedelta(minutes=50)
+"""A shop may tell of an order days later. Its code was used at most so long after it: what was redeemed within an hour
+after an order is taken for its (``learning/discounts``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +100,21 @@ async def redeem(tx: AsyncSession, project_id: UUID, code: str, now: datetime) -
     if redeemed_at[0] is not None:
         raise CodeNotRedeemable("This code was used before. Each code is good for one order.")
     raise CodeExpired("This code's time is over.")
+
+
+async def used_up(
+    tx: AsyncSession, project_id: UUID, codes: Collection[str], placed_at: datetime, now: datetime
+) -> None:
+    """The shop's own till took these codes with an order that was placed then: those of ours are used up, whatever
+    their time. Any other, and one that was used before, is none of ours."""
+    written = sorted({normal(code) for code in codes} - {""})
+    if written:
+        await tx.execute(
+            update(DiscountCode)
+            .where(
+                DiscountCode.project_id == project_id,
+                DiscountCode.code.in_(written),
+                DiscountCode.redeemed_at.is_(None),
+            )
+            .values(redeemed_at=min(now, placed_at + TOLD_WITHIN))
+        )

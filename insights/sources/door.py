@@ -31,6 +31,7 @@ from insights.events.orders import placed
 from insights.events.reception import Message, Reception
 from insights.models import WebhookReceipt
 from insights.privacy import requests
+from insights.recovery.codes import used_up
 from insights.sealing import Purpose, Sealer
 from insights.sources.signatures import Genuine, SignatureWrong, verify
 from insights.sources.store import active_source
@@ -140,7 +141,9 @@ class Door:
             kind, order = topic, shopify.order_of(topic, document)
             at_ms = shopify.placed_at(topic, document, webhook.received_ms)
             fresh = shopify.placed_just_now(topic, document, webhook.received_ms)
+            codes = shopify.codes_of(topic, document)
         else:
+            codes = []
             kind, order = webhook.genuine.id, generic.order_of(document)
             at_ms = generic.placed_at(document, webhook.received_ms)
             fresh = generic.placed_just_now(document, webhook.received_ms)
@@ -149,7 +152,10 @@ class Door:
             context = await self._wait_for_page(webhook.project_id, order, at_ms)
         envelope = Envelope(webhook.received_ms, type=kind, context=context or None, trusted=True)
         taken = await self._reception.take(webhook.project_id, webhook.provider, [Message(document, envelope)])
-        await self._remember(webhook)
+        async with self._database.transaction(webhook.project_id) as tx:
+            if codes and at_ms is not None:
+                await used_up(tx, webhook.project_id, codes, ms_to_datetime(at_ms), ms_to_datetime(webhook.received_ms))
+            await _receipt(tx, webhook)
         return Heard(rejected=taken.refused[0].error if taken.refused else None)
 
     async def _wait_for_page(self, project_id: UUID, order: str, at_ms: int | None) -> dict[str, Any]:

@@ -45,6 +45,9 @@ ELSEWHERE: Final = (
 """Values of an order's ``source_name`` that say that no page of the shop was bought on: at the till, an order that
 somebody of the shop wrote, in the browser or in Shopify's apps, the renewal of a subscription."""
 
+MOST_CODES: Final = 25
+"""Discount codes of one order that are looked at; a checkout takes a few."""
+
 VISITOR_ATTRIBUTE: Final = "whyleft_visitor"
 SESSION_ATTRIBUTE: Final = "whyleft_session"
 """Cart attributes in which a theme may pass on whose cart it is, and of which visit."""
@@ -75,6 +78,15 @@ def placed_at(topic: str, message: object, received_ms: int) -> int | None:
         return _at(message, Envelope(received_ms))
     except Untranslatable:
         return None
+
+
+def codes_of(topic: str, message: object) -> list[str]:
+    """The discount codes that an order was paid with; none where a webhook tells of no order."""
+    if not isinstance(message, dict) or placed_at(topic, message, 0) is None:
+        return []
+    said = message.get("discount_codes")
+    codes = [one.get("code") for one in said[:MOST_CODES] if isinstance(one, dict)] if isinstance(said, list) else []
+    return [code for code in codes if isinstance(code, str)]
 
 
 def placed_just_now(topic: str, message: Any, received_ms: int) -> bool:
