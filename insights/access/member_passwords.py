@@ -39,9 +39,14 @@ async def still_has(tx: AsyncSession, member_id: UUID, password_hash: str | None
 
     Comparing takes a while, and a login with a password that is changed meanwhile must not outlive it.
     """
-    await be_member(tx, member_id)
-    found = await tx.scalar(select(Member.password).where(Member.id == member_id).with_for_update(key_share=True))
+    found = await locked_password(tx, member_id)
     return found is not None and found == password_hash
+
+
+async def locked_password(tx: AsyncSession, member_id: UUID) -> str | None:
+    """The hash of a member's password, if they have one; nobody else sets another until the transaction ends."""
+    await be_member(tx, member_id)
+    return await tx.scalar(select(Member.password).where(Member.id == member_id).with_for_update(key_share=True))
 
 
 async def offer_reset(tx: AsyncSession, member_id: UUID, now: datetime) -> str:
@@ -60,7 +65,8 @@ async def reset_of(tx: AsyncSession, token: str, now: datetime) -> tuple[UUID, s
     await hold(tx, token)
     found = await tx.scalar(select(PasswordReset).where(PasswordReset.token_hash == hash_of(token)))
     if found is not None:
-        await be_member(tx, found.member_id)
+        # The member first, as whoever sets a password does: two links of one member at once would wait in a circle.
+        await locked_password(tx, found.member_id)
         found = await tx.scalar(
             select(PasswordReset)
             .where(PasswordReset.id == found.id)

@@ -9,11 +9,12 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.mail import MailInvalid, address
 from insights.access.logins import end_logins_of_member
-from insights.access.member_passwords import still_has
+from insights.access.member_passwords import locked_password
 from insights.access.roles import Role
 from insights.access.tokens import be_member, hash_of, hold, in_project, make_token, name_email
 from insights.errors import Conflict, NotFound, Refused
@@ -24,6 +25,7 @@ INVITED_FOR: Final = timedelta(days=7)
 MOST_INVITATIONS: Final = 200
 MOST_PROJECTS: Final = 20
 """Projects that a member may be an admin of by making them: limits are counted for each project."""
+_LONGEST_EMAIL: Final = 254
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,16 @@ def email_of(text: str) -> str:
         return address(text.strip()).lower()
     except MailInvalid:
         raise Refused("email: this is not an e-mail address.", field="email") from None
+
+
+def typed_email(text: str) -> str:
+    """What somebody typed at the login, as members are known by: ``bücher.example`` is kept in punycode. What is no
+    address stays as it is, and is nobody's."""
+    short = text.strip()[:_LONGEST_EMAIL]
+    try:
+        return email_of(short)
+    except Refused:
+        return short.lower()[:_LONGEST_EMAIL]
 
 
 async def members_of(tx: AsyncSession, project_id: UUID) -> list[Belonging]:
@@ -165,35 +177,24 @@ async def accept(tx: AsyncSession, invitation: Invitation, password_hash: str | 
 
     Raises Conflict where that is not their password: they set one, or another, meanwhile.
     """
-    member = await member_named(tx, invitation.email)
-    if member is None:
-        member_id = uuid7()
-        await be_member(tx, member_id)
-        member = Member(
-            id=member_id,
-            email=invitation.email,
-            password=password_hash,
-            created_at=now,
-            password_changed_at=now if password_hash else None,
-        )
-        tx.add(member)
-        await tx.flush()
-    elif password_hash is not None and member.password is not None:
-        if not await still_has(tx, member.id, password_hash):
+    member_id = await _made(tx, invitation.email, password_hash, now)
+    if member_id is None:
+        # Read anew and locked: another of their invitations, or a link to a new password, may be used at this moment.
+        member_id = (await _named(tx, invitation.email)).id
+        password = await locked_password(tx, member_id)
+        if password_hash is not None and password is not None and password != password_hash:
             raise Conflict("Another password was set for this address meanwhile. Type that one.")
-    elif password_hash is not None:
-        await be_member(tx, member.id)
-        member.password = password_hash
-        member.password_changed_at = now
-        await tx.flush()
-    belongs = await tx.get(Membership, (invitation.project_id, member.id))
+        if password_hash is not None and password is None:
+            chosen = {"password": password_hash, "password_changed_at": now}
+            await tx.execute(update(Member).where(Member.id == member_id).values(chosen))
+    belongs = await tx.get(Membership, (invitation.project_id, member_id))
     if belongs is None:
-        tx.add(Membership(project_id=invitation.project_id, member_id=member.id, role=invitation.role, created_at=now))
+        tx.add(Membership(project_id=invitation.project_id, member_id=member_id, role=invitation.role, created_at=now))
     else:
         belongs.role = invitation.role
     invitation.accepted_at = now
     await tx.flush()
-    return member.id
+    return member_id
 
 
 async def give_role(tx: AsyncSession, project_id: UUID, member_id: UUID, role: Role, now: datetime) -> Belonging:
@@ -231,6 +232,28 @@ async def make_admin(tx: AsyncSession, project_id: UUID, member_id: UUID, now: d
     await in_project(tx, project_id)
     tx.add(Membership(project_id=project_id, member_id=member_id, role=Role.ADMIN.value, created_at=now))
     await tx.flush()
+
+
+async def _made(tx: AsyncSession, email: str, password_hash: str | None, now: datetime) -> UUID | None:
+    """The id of a new member; None where there is one of this address, be it since this moment."""
+    member_id = uuid7()
+    await be_member(tx, member_id)
+    await name_email(tx, email)
+    made = insert(Member).values(
+        id=member_id,
+        email=email,
+        password=password_hash,
+        created_at=now,
+        password_changed_at=now if password_hash else None,
+    )
+    return await tx.scalar(made.on_conflict_do_nothing(index_elements=["email"]).returning(Member.id))
+
+
+async def _named(tx: AsyncSession, email: str) -> Member:
+    member = await member_named(tx, email)
+    if member is None:
+        raise NotFound(f"There is no member {email} any more.")
+    return member
 
 
 async def _belonging(tx: AsyncSession, project_id: UUID, member_id: UUID) -> Belonging:

@@ -121,7 +121,7 @@ class LinkPages:
             return self._gate.form(
                 request, "forgotten", "forgotten", status=403, asked=False, error=FOREIGN_FORM, **shown
             )
-        email = form.get("email", "").strip().lower()[:254]
+        email = members.typed_email(form.get("email", ""))
         now = self._clock()
         try:
             asked_for = account(f"forgotten {email}"), address(f"forgotten {self._gate.address(request)}")

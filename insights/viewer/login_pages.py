@@ -16,7 +16,7 @@ from adapters.postgres.acting import Actor, acting
 from adapters.postgres.engine import Database
 from insights.access.logins import Logins
 from insights.access.member_passwords import still_has
-from insights.access.members import member_named, places_of
+from insights.access.members import member_named, places_of, typed_email
 from insights.access.passwords import Passwords
 from insights.access.throttle import LoginThrottles, account, address
 from insights.access.tokens import hash_of
@@ -30,7 +30,6 @@ from insights.viewer.render import root
 log = structlog.get_logger()
 
 _MAX_KEY = 200
-_MAX_EMAIL = 254
 
 NOTHING_TYPED = "Type your e-mail address and password, or paste a secret key. It begins with wl_s_."
 WRITE_KEY = (
@@ -97,11 +96,11 @@ class LoginPages:
         if not self._gate.is_strangers(request, "login", form.get("token", "")):
             log.info("viewer_login_refused", why="foreign_form")
             return self._form(request, next_page, error=FOREIGN_FORM, status=403)
-        key, email = form.get("key", "").strip(), form.get("email", "").strip().lower()
+        key, email = form.get("key", "").strip(), typed_email(form.get("email", ""))
         if key:
             return await self._by_key(request, key, next_page)
         if email and form.get("password"):
-            return await self._by_password(request, email[:_MAX_EMAIL], form["password"], next_page)
+            return await self._by_password(request, email, form["password"], next_page)
         return self._form(request, next_page, error=NOTHING_TYPED, status=400)
 
     async def leave(self, request: Request) -> Response:
