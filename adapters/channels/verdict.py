@@ -5,7 +5,7 @@
 | 2xx | taken; a page or half an answer where the provider speaks JSON: nobody can say |
 | 3xx | not taken: redirects are not followed |
 | 401, 403 | not taken: the credentials are refused; tried again later, so that a new key loses nothing |
-| 408, 425, 429, 503 | not taken, later; Retry-After is kept |
+| 408, 425, 429, 503 | not taken, later; the pause that it asks for is kept |
 | other 4xx | not taken, never as it is; a page instead of JSON: somebody in between, later |
 | other 5xx | nobody can say: it may have broken after the message went out |
 """
@@ -25,6 +25,7 @@ LONGEST_PAUSE: Final = timedelta(hours=24)
 NEW_KEY_PAUSE: Final = timedelta(minutes=15)
 """Providers lock accounts that try a refused key too often; an operator who changes it does not wait long."""
 
+_LONGEST_RESET: Final = timedelta(hours=1)
 _NOT_TAKEN_YET: Final = frozenset({408, 425, 429, 503})
 _ADDRESS = re.compile(r"<?[^\s<>@\"']+@[^\s<>@\"']+>?")
 _SAYS: Final = ("message", "Message", "detail", "error_description", "error", "errors", "title", "name", "code")
@@ -40,7 +41,7 @@ def judge_answer(answer: Answer, *, speaks_json: bool = True) -> Result:
         return Accepted()
     if 300 <= status < 400:
         return Rejected(f"The provider redirects ({status}), and redirects are not followed: set the final address.")
-    after = retry_after(answer.headers.get("retry-after"), answer.at)
+    after = pause_asked(answer)
     if status in _NOT_TAKEN_YET:
         asks = "asks to send less" if status == 429 else "asks to come back later"
         return Retry(f"The provider {asks} ({status}{said(answer)}).", after=after)
@@ -76,11 +77,28 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
         return min(timedelta(seconds=int(value[:9])), LONGEST_PAUSE)
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)
     return min(max(until - now, timedelta()), LONGEST_PAUSE)
+
+
+def pause_asked(answer: Answer) -> timedelta | None:
+    """How long a provider asks to wait: by Retry-After, by Braze's X-RateLimit-Retry-After, else until the time at
+    which its X-RateLimit-Reset says that the spent limit is whole again, at most an hour; None where it asks nothing.
+
+    After "Rate limits" of Braze, SendGrid and GitHub: the last is a time, in seconds of the epoch.
+    """
+    for name in ("retry-after", "x-ratelimit-retry-after"):
+        after = retry_after(answer.headers.get(name), answer.at)
+        if after is not None:
+            return after
+    reset = answer.headers.get("x-ratelimit-reset", "")
+    # Where something is left, it is not this limit that was reached.
+    if answer.headers.get("x-ratelimit-remaining", "0") != "0" or not re.fullmatch(r"[1-9][0-9]{9}", reset):
+        return None
+    return min(max(datetime.fromtimestamp(int(reset), UTC) - answer.at, timedelta()), _LONGEST_RESET)
 
 
 def _words(found: object, depth: int = 0) -> str:

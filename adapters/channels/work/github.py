@@ -6,17 +6,19 @@ comment of the body; the last hundred issues are searched for it by listing them
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from datetime import timedelta
+from typing import Any, ClassVar, Final
 
 from pydantic import Field, SecretStr
 
 from adapters.channels.contract import Accepted, NotFound, Rate, Rejected, Result, Retry, SendIntent, Unsupported
 from adapters.channels.http_channel import ChannelCredentials, ChannelSettings
 from adapters.channels.line import Answer, Request, json_request
-from adapters.channels.verdict import said
+from adapters.channels.verdict import pause_asked, said
 from adapters.channels.work.report import LABEL, change_of, markdown, marker_of, report_of
 from adapters.channels.work.tracker import Tracker
+
+_SECONDARY_PAUSE: Final = timedelta(minutes=1)
 
 
 class GithubSettings(ChannelSettings):
@@ -66,9 +68,10 @@ class Github(Tracker[GithubSettings, GithubCredentials]):
         if answer.status in (200, 201):
             number = answer.object.get("number") or answer.object.get("id")
             return Accepted(str(number)) if isinstance(number, int) else None
-        remaining = answer.headers.get("x-ratelimit-remaining")
-        if answer.status in (403, 429) and (remaining == "0" or "rate limit" in said(answer)):
-            return Retry(f"GitHub's limit is reached{said(answer)}.", after=_reset(answer))
+        spent = answer.headers.get("x-ratelimit-remaining") == "0" or "retry-after" in answer.headers
+        if answer.status in (403, 429) and (spent or "rate limit" in said(answer)):
+            # Its secondary limits tell of no reset, and whoever comes back within a minute waits longer.
+            return Retry(f"GitHub's limit is reached{said(answer)}.", after=pause_asked(answer) or _SECONDARY_PAUSE)
         if answer.status == 404 and not answer.is_page:
             return Rejected(
                 f"GitHub does not know {self.settings.repository} for this token (404): check the name, and that the "
@@ -109,10 +112,3 @@ class Github(Tracker[GithubSettings, GithubCredentials]):
 
 def _number(ticket: str) -> int:
     return int(ticket) if ticket.isascii() and ticket.isdigit() else 0
-
-
-def _reset(answer: Answer) -> timedelta | None:
-    reset = answer.headers.get("x-ratelimit-reset", "")
-    if not (reset.isascii() and reset.isdigit()):
-        return None
-    return min(max(datetime.fromtimestamp(int(reset[:10]), UTC) - answer.at, timedelta()), timedelta(hours=1))

@@ -187,9 +187,14 @@ def _purchased(said: Mapping[str, object], name: str) -> _Props:
         "currency": code,
         "items": commerce.named(items),
         "coupon": text(said.get("coupon"), "coupon"),
-        ONLINE: said.get(ONLINE),
+        ONLINE: _truth(said.get(ONLINE)),
     }
     return [props_of("purchased", {}, (), known)]
+
+
+def _truth(value: object) -> object:
+    """GA4's parameters are texts and numbers, so whoever means no may write "false". Anything else is left as it is."""
+    return {"true": True, "false": False}.get(value.strip().lower(), value) if isinstance(value, str) else value
 
 
 def _refunded(said: Mapping[str, object], name: str) -> _Props:

@@ -132,9 +132,13 @@ def mapping(value: object, name: str) -> Mapping[str, Any]:
 
 
 def text(value: object, name: str) -> str | None:
-    """A text; numbers are ids and are written out; "" and null are None. Raises Untranslatable for anything else."""
+    """A text; numbers are ids and are written out, 1001.0 like 1001; "" and null are None. Raises Untranslatable for
+    anything else."""
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise Untranslatable(f"{name}: must be a text")
+    # A table with gaps makes a float of every id; beyond 2**53 a float no longer says which id it was.
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
+        value = int(value)
     return value if isinstance(value, str) else str(value)
