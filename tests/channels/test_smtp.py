@@ -179,6 +179,29 @@ async def test_a_domain_in_another_script_is_written_in_punycode() -> None:
     assert server.recipients == ["anna@xn--bcher-kva.example"]
 
 
+@pytest.mark.parametrize(
+    ("domain", "written"),
+    [
+        ("straße.example", "xn--strae-oqa.example"),
+        ("STRAẞE.example", "xn--strae-oqa.example"),
+        ("Große-Straße.example", "xn--groe-strae-73ag.example"),
+        ("βόλος.example", "xn--nxasmm1c.example"),
+        ("ΒΌΛΟΣ.example", "xn--nxasmq6b.example"),
+        ("bu\u0308ßer.example", "xn--ber-5ka8l.example"),
+    ],
+)
+async def test_a_letter_that_was_once_written_as_others_is_not_another_domain(domain: str, written: str) -> None:
+    result, server = await send_one(intent(f"anna@{domain}"))
+    assert isinstance(result, Accepted)
+    assert server.recipients == [f"anna@{written}"]
+
+
+@pytest.mark.parametrize("domain", ["نامه\u200cای.example", "exam\u200dple.example", "ß\u202e.example", "ß_.example"])
+def test_a_domain_that_could_be_read_as_another_is_refused(domain: str) -> None:
+    with pytest.raises(MailInvalid):
+        address(f"anna@{domain}")
+
+
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "https://a/>\r\nX: 1", "https://a b/", "mailto:x@y.example"])
 async def test_an_unsubscribe_link_that_is_none_is_rejected(link: str) -> None:
     result, server = await send_one(intent(unsubscribe_url=link))
