@@ -17,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.channels.contract import ProviderEvent
+from adapters.channels.spellings import spellings
 from flows.models import Delivery, DeliveryEvent, HeardProviderEvent, Suppression
 from flows.triggers import note
 
@@ -71,8 +72,8 @@ async def take_in(
         else:
             await _keep(tx, delivery, event, now)
         recipient = (event.recipient or (delivery.recipient if delivery is not None else None) or "").strip().lower()
-        if recipient:
-            await _opt(tx, project_id, word, recipient, event)
+        for spelled in spellings(recipient) if recipient else ():
+            await _opt(tx, project_id, word, spelled, event)
     return Taken(new, repeated, stray)
 
 

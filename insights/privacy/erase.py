@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CursorResult, Row, Table, delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.channels.spellings import spellings
 from adapters.postgres.base import Base
 from flows.models import Delivery, FlowRun, RunEvent, Suppression
 from flows.triggers import lock_visitors
@@ -61,7 +62,8 @@ async def erase_visitors(
     addresses = select(Delivery.recipient).where(
         Delivery.project_id == project_id, Delivery.visitor_id.in_(visitors), Delivery.recipient.is_not(None)
     )
-    recipients = set() if faded else {*names, *(await tx.scalars(addresses))}
+    said = [] if faded else [*names, *(await tx.scalars(addresses))]
+    recipients = {spelled for name in said for spelled in spellings(name)}
     if faded:
         names -= await _names_that_stay(tx, project_id, visitors, names)
     words = [*map(str, visitors), *names]

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.channels.spellings import spellings
 from adapters.postgres.engine import Database
 from flows.models import Suppression
 from insights.errors import KeyRefused, Refused, Unavailable
@@ -195,11 +196,7 @@ class Door:
     async def _suppress(self, webhook: _Webhook, document: object) -> Heard:
         found, others = opt_outs(webhook.provider, document)
         at = ms_to_datetime(webhook.received_ms)
-        rows = {
-            (item.channel, spelled): item.reason
-            for item in found
-            for spelled in {item.recipient, item.recipient.lower()}
-        }
+        rows = {(item.channel, spelled): item.reason for item in found for spelled in spellings(item.recipient)}
         async with self._database.transaction(webhook.project_id) as tx:
             for (channel, recipient), reason in sorted(rows.items()):
                 await tx.execute(

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.channels.spellings import spellings
 from flows.models import Suppression
 from insights.events.dialects.shopify_consent import Wish
 
@@ -18,7 +19,7 @@ LEFT: Final = "unsubscribed at Shopify"
 async def keep_wish(tx: AsyncSession, project_id: UUID, wish: Wish) -> None:
     """Of two wishes the later said one counts, where it was to leave. Coming back undoes leaving there, and no bounce
     or complaint."""
-    spelled = sorted({wish.recipient, wish.recipient.lower()})
+    spelled = spellings(wish.recipient)
     if wish.wants:
         await tx.execute(
             delete(Suppression).where(

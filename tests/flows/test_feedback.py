@@ -129,6 +129,20 @@ async def test_an_opt_in_undoes_an_earlier_opt_out_and_nothing_else(database: Da
     assert (await state(database, project_id, dead))[3] == ["The address "]
 
 
+async def test_who_is_named_as_they_typed_themselves_is_left_alone_where_mails_go(
+    database: Database, project_id: UUID
+) -> None:
+    of = await delivery(database, project_id)
+    said = {"recipient": f"{of}@Bücher.example"}
+    await take(database, project_id, event("unsubscribed", of, 1, **said))
+    listed = select(Suppression.reason).where(Suppression.recipient == f"{of}@xn--bcher-kva.example")
+    async with database.transaction(project_id) as tx:
+        assert await tx.scalar(listed) == "unsubscribed"
+    await take(database, project_id, event("resubscribed", of, 2, **said))
+    async with database.transaction(project_id) as tx:
+        assert await tx.scalar(listed) is None
+
+
 @pytest.mark.parametrize(
     ("kind", "status"), [("delivered", "accepted"), ("opened", "accepted"), ("rejected", "rejected")]
 )

@@ -15,6 +15,7 @@ from flows.models import Conversion, Suppression
 from insights.access.keys import create_key
 from insights.events.kept import kept_props, kept_url, only_allowed
 from insights.models import Consent, Event, IdentityLink, Person, Session, Visitor
+from insights.privacy.requests import carry_out
 from insights.privacy.retention import kept_by, retain
 from insights.vocabulary.ids import uuid7
 from tests.api.conftest import Api, api
@@ -217,3 +218,18 @@ def test_an_address_in_a_url_or_a_text_is_not_kept(email: str) -> None:
             assert email not in str(kept_url(text_))
             assert email not in str(kept_props("searched", {"query": text_, "more": [{"a": text_}]}))
     assert kept_url("https://cdn.example/@scope/pkg") == "https://cdn.example/@scope/pkg"
+
+
+async def test_who_is_erased_is_taken_off_the_list_as_mails_would_be_addressed(api: Api) -> None:
+    visitor = uuid4()
+    async with api.services.database.transaction(api.project_id) as tx:
+        values = {"email": "anna@b\u00fccher.example", "phone": "+49 170 1234567", "first_seen_at": datetime.now(UTC)}
+        tx.add(Visitor(project_id=api.project_id, id=visitor, **values))
+        for channel, recipient in (("email", "anna@xn--bcher-kva.example"), ("sms", "+491701234567")):
+            line = {"channel": channel, "recipient": recipient, "reason": "unsubscribed", "at": datetime.now(UTC)}
+            tx.add(Suppression(project_id=api.project_id, **line))
+    asked = {"kind": "erase", "visitor": str(visitor)}
+    answer = await api.client.post("/v1/privacy/requests", json=asked, headers=api.headers)
+    assert answer.status_code < 300, answer.text
+    assert await carry_out(api.services.database, lambda project, visitor: None) == 1
+    assert await rows(api, Suppression) == []

@@ -44,6 +44,20 @@ async def test_who_unsubscribes_at_shopify_is_written_to_no_more(api: Api) -> No
     assert await silenced(api) == BOTH | {("sms", "+491701234567")}
 
 
+@pytest.mark.parametrize(
+    ("said", "sent_to"),
+    [("Jon@Bücher.example", "jon@xn--bcher-kva.example"), ("jon@ｓhop.example", "jon@shop.example")],
+)
+async def test_who_unsubscribes_is_left_alone_at_the_address_that_mails_go_to(
+    api: Api, said: str, sent_to: str
+) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    await shopify(api, path, EMAIL, by_email("unsubscribed", address=said))
+    assert ("email", sent_to) in await silenced(api)
+    await shopify(api, path, EMAIL, by_email("subscribed", 10, address=said))
+    assert await silenced(api) == set()
+
+
 @pytest.mark.parametrize(("came_back", "left"), [(10, set()), (-10, BOTH)])
 async def test_who_comes_back_later_is_written_to_again(api: Api, came_back: int, left: set[Any]) -> None:
     path, _ = await make(api, "shopify", SECRET)

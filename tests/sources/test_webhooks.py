@@ -166,6 +166,7 @@ async def test_klaviyo_says_who_is_to_be_left_alone(api: Api) -> None:
         "data": [
             entry("event:klaviyo.unsubscribed_from_email_marketing", "Jon@shop.example"),
             entry("event:klaviyo.manually_suppressed_from_email_marketing", "sue@shop.example"),
+            entry("event:klaviyo.unsubscribed_from_email_marketing", "eva@bücher.example"),
             *(entry(topic, "ann@shop.example") for topic in silent),
         ]
     }
@@ -182,6 +183,8 @@ async def test_klaviyo_says_who_is_to_be_left_alone(api: Api) -> None:
         ("email", "Jon@shop.example"),
         ("email", "jon@shop.example"),
         ("email", "sue@shop.example"),
+        ("email", "eva@bücher.example"),
+        ("email", "eva@xn--bcher-kva.example"),
     }
     assert (await post(time.time() - 301)).status_code == 401
 
