@@ -16,7 +16,7 @@ import openai
 from pydantic import BaseModel, ValidationError
 
 from adapters.channels.public_only import client_for
-from adapters.llm.openai_client import OPENAI_URL, first_request
+from adapters.llm.openai_request import OPENAI_URL, first_request
 from adapters.llm.port import Prompt, Usage
 
 MOST_QUESTIONS: Final = 10_000

@@ -24,16 +24,13 @@ from pydantic import BaseModel, ValidationError, create_model, model_validator
 
 from adapters.channels.public_only import client_for
 from adapters.llm.breaker import Breaker
+from adapters.llm.openai_request import OPENAI_URL, first_request, response_format
 from adapters.llm.port import Answer, FailureKind, ModelFailed, Prompt, Reply, Usage
 
 log = structlog.get_logger()
 
-OPENAI_URL: Final = "https://api.openai.com/v1"
 ASKED_AGAIN: Final = 1
 """Replies that do not parse are sent back once. With one retry of the first request, a session costs three at most."""
-MOST_TOKENS: Final = 2_000
-"""An answer takes 300. A reasoning model thinks before it; more than this is a model that does not stop."""
-
 
 _check: ContextVar[Callable[[Any], str | None] | None] = ContextVar("check", default=None)
 """The caller's check of the answer under way."""
@@ -134,7 +131,7 @@ class OpenAiModel:
             if replies:
                 return replies.pop()
             # instructor's own format is not strict.
-            body = kwargs | {"response_format": _response_format(schema)}
+            body = kwargs | {"response_format": response_format(schema)}
             return await self._completion(self._clients[1], body, spent)
 
         patched: Any = instructor.patch(create=create, mode=instructor.Mode.JSON_SCHEMA)
@@ -179,19 +176,6 @@ def _complaint(
     return check(given) if check is not None else None
 
 
-def first_request(model: str, prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:
-    """The JSON body of the first request that ``OpenAiModel.answer`` makes: for showing, and for batches."""
-    return {
-        "messages": [
-            {"role": "system", "content": prompt.instructions},
-            {"role": "user", "content": prompt.material},
-        ],
-        "model": model,
-        "max_completion_tokens": MOST_TOKENS,
-        "response_format": _response_format(schema),
-    }
-
-
 def _tokens(completion: object) -> Usage:
     """What the server says it took. One that says nothing, or nonsense, is believed to have taken nothing."""
     usage = getattr(completion, "usage", None)
@@ -226,25 +210,6 @@ def _checked(schema: type[BaseModel]) -> type[BaseModel]:
     made.model_json_schema = classmethod(lambda cls, *a, **k: deepcopy(described))  # type: ignore[method-assign, assignment]
     checked: type[BaseModel] = made
     return checked
-
-
-@cache
-def _response_format(schema: type[BaseModel]) -> dict[str, Any]:
-    json_schema = {"name": schema.__name__, "strict": True, "schema": _compact(schema.model_json_schema())}
-    return {"type": "json_schema", "json_schema": json_schema}
-
-
-def _compact(schema: object, *, names: bool = False) -> Any:
-    """``schema`` without titles and descriptions, which cost tokens and say nothing. ``names``: keys are properties."""
-    if isinstance(schema, list):
-        return [_compact(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _compact(value, names=key in ("properties", "$defs") and not names)
-        for key, value in schema.items()
-        if names or key not in ("title", "description")
-    }
 
 
 def _silence_instructor() -> None:

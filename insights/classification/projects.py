@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from adapters.llm.openai_client import OPENAI_URL, first_request
+from adapters.llm.openai_request import OPENAI_URL, first_request
 from adapters.llm.port import LanguageModel
 from adapters.postgres.engine import Database
 from insights.classification.book import Book
@@ -57,7 +58,7 @@ class ProjectClassifiers:
         *,
         defaults: InsightWishes,
         deadline: timedelta,
-        open_model: Callable[[Endpoint], LanguageModel],
+        open_model: Callable[[Endpoint], Awaitable[LanguageModel]],
         calibrations: Calibrations,
         book: Book,
         clock: Callable[[], float] = time.monotonic,
@@ -71,6 +72,7 @@ class ProjectClassifiers:
         self._book = book
         self._clock = clock
         self._models: dict[Endpoint, LanguageModel] = {}
+        self._opening = asyncio.Lock()
         self._kept: dict[UUID, _Kept] = {}
 
     @property
@@ -88,7 +90,7 @@ class ProjectClassifiers:
         kept = self._kept.get(project_id)
         if kept is not None and self._clock() < kept.until:
             return kept.classifier
-        classifier = self._built(await self.wishes(project_id))
+        classifier = await self._built(await self.wishes(project_id))
         if len(self._kept) >= MOST_PROJECTS:
             self._kept.clear()
         self._kept[project_id] = _Kept(classifier, self._clock() + KEPT_S)
@@ -105,7 +107,7 @@ class ProjectClassifiers:
         if wishes.endpoint is None:
             return None
         return Speaker(
-            self._model(wishes.endpoint),
+            await self._model(wishes.endpoint),
             wishes.language,
             self._deadline,
             wishes.prices,
@@ -136,9 +138,9 @@ class ProjectClassifiers:
         for model in models.values():
             await model.close()
 
-    def _built(self, wishes: InsightWishes) -> Classifier:
+    async def _built(self, wishes: InsightWishes) -> Classifier:
         return Classifier(
-            None if wishes.endpoint is None else self._model(wishes.endpoint),
+            None if wishes.endpoint is None else await self._model(wishes.endpoint),
             threshold=wishes.threshold,
             deadline=self._deadline,
             calibrations=self._calibrations,
@@ -148,12 +150,14 @@ class ProjectClassifiers:
             book=self._book,
         )
 
-    def _model(self, endpoint: Endpoint) -> LanguageModel:
-        model = self._models.pop(endpoint, None)
-        if model is None:
-            model = self._open(endpoint)
+    async def _model(self, endpoint: Endpoint) -> LanguageModel:
+        # One at a time: whoever asks for the same endpoint meanwhile gets the same model.
+        async with self._opening:
+            model = self._models.pop(endpoint, None)
+            if model is None:
+                model = await self._open(endpoint)
             # The one unused for longest goes; a question of it that is under way ends with its own client.
             while len(self._models) >= MOST_MODELS:
                 self._models.pop(next(iter(self._models)))
-        self._models[endpoint] = model
+            self._models[endpoint] = model
         return model

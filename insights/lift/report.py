@@ -9,12 +9,14 @@ from typing import Final
 
 from insights.lift.balance import Balance, balance
 from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, Comparison, compare, hits_worth
-from insights.lift.discoveries import RATE, adjusted
 from insights.lift.people import Crowd, Person
 from insights.lift.power import people_needed
 from insights.lift.sample import Sample
+from insights.reports.discoveries import adjusted
 
 BY: Final = ("action", "stage", "segment")
+RATE: Final = 0.05
+"""Share of what is believed that may be wrong."""
 MOST_DAYS: Final = 45
 """Points of the chart; of a longer time evenly spread days are drawn, the last one among them."""
 
@@ -203,5 +205,7 @@ def _groups(crowd: Crowd, conversion: Sample, margin: Sample | None, by: str, qu
 
 
 def _among(findings: dict[str, Finding]) -> dict[str, float]:
+    # These are reciprocals of e-values: the rate holds however the comparisons depend on one another (Wang & Ramdas,
+    # "False discovery rate control with e-values", 2022).
     tested = {name: finding.comparison.p for name, finding in findings.items() if finding.comparison is not None}
     return dict(zip(tested, adjusted(list(tested.values())), strict=True))

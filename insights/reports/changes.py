@@ -15,9 +15,9 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, gammaln
-from scipy.stats import beta as beta_distribution
-from scipy.stats import false_discovery_control
+from scipy.special import betaincinv, betaln, gammaln
+
+from insights.reports.discoveries import adjusted
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -146,7 +146,7 @@ def look(counts: Counts, rules: Rules = USUAL) -> Look:
     stands_out = np.zeros_like(now, dtype=bool)
     if asked.any():
         p_values[asked] = predictive_p(now[asked], now_n[asked], a[asked], b[asked])
-        stands_out[asked] = false_discovery_control(p_values[asked]) <= rules.rate
+        stands_out[asked] = np.array(adjusted(p_values[asked].tolist())) <= rules.rate
     stands_out &= np.abs(now - expected) >= rules.least_change
     return Look(expected, now, a + b, now_n, phi, p_values, stands_out)
 
@@ -225,7 +225,7 @@ def describe(counts: Counts, seen: Look, cell: int, reason: int, rules: Rules = 
 def interval(share: float, n: float) -> tuple[float, float]:
     """Jeffreys' 95 % interval of a share of ``n`` effective sessions (Brown, Cai and DasGupta 2001)."""
     a, b = share * n + 0.5, (1 - share) * n + 0.5
-    low, high = beta_distribution.ppf([0.025, 0.975], a, b)
+    low, high = betaincinv(a, b, 0.025), betaincinv(a, b, 0.975)
     return min(share, float(low)), max(share, float(high))
 
 

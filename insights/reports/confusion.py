@@ -12,7 +12,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 Floats = NDArray[np.float64]
 
@@ -59,6 +58,8 @@ def _named_given_true(true_given_named: Floats, usual: Floats) -> Floats:
 
 
 def _solve(named_given_true: Floats, observed: Floats) -> Floats:
+    from scipy.optimize import nnls  # 23 MB, for projects whose people have said enough of what was named
+
     size = len(observed)
     matrix = np.vstack([named_given_true.T, np.full((1, size), _SUM_WEIGHT)])
     found, _ = nnls(matrix, np.append(observed, _SUM_WEIGHT * observed.sum()))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from adapters.llm.openai_client import OpenAiModel
 from adapters.llm.port import LanguageModel
 from adapters.postgres.engine import Database
 from insights.classification.book import AnswerBook
@@ -21,14 +22,20 @@ from insights.settings import SettingInvalid, Settings
 from insights.wiring.clock import now
 from insights.wiring.secrets import sealer
 
+if TYPE_CHECKING:
+    from adapters.llm.openai_client import OpenAiModel
+
 
 def classifiers_of(settings: Settings, database: Database) -> tuple[WishStore, ProjectClassifiers]:
     """What projects want of insights, and who names reasons for them."""
     wishes = WishStore(sealer(settings), allow_private=settings.llm_allow_private)
+    defaults = default_wishes(settings)
+    if defaults.endpoint is not None:
+        _client()  # now, while nobody waits
     classifiers = ProjectClassifiers(
         database,
         wishes,
-        defaults=default_wishes(settings),
+        defaults=defaults,
         deadline=timedelta(seconds=settings.llm_deadline_seconds),
         open_model=_open_model,
         calibrations=known_calibrations(settings),
@@ -74,10 +81,19 @@ def known_calibrations(settings: Settings) -> Calibrations:
     return shipped_calibrations().joined_by(read_calibrations(Path(settings.calibrations)).maps.values())
 
 
-def _open_model(endpoint: Endpoint) -> LanguageModel:
-    return OpenAiModel(
+async def _open_model(endpoint: Endpoint) -> LanguageModel:
+    # In a thread: a process whose settings name no model loads the client when the first project wants one, and goes
+    # on answering requests.
+    model = await asyncio.to_thread(_client)
+    return model(
         base_url=endpoint.base_url,
         api_key=endpoint.api_key,
         model=endpoint.model,
         public_only=endpoint.public_only,
     )
+
+
+def _client() -> type[OpenAiModel]:
+    from adapters.llm.openai_client import OpenAiModel  # a second and 35 MB that most processes never need
+
+    return OpenAiModel

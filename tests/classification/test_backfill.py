@@ -132,13 +132,17 @@ async def shop(shop: Shop) -> Shop:
     return shop
 
 
+async def opened(_: Endpoint) -> Metered:
+    return Metered({"insight": GOOD})
+
+
 def classifiers(shop: Shop, provider: Provider, ceiling: float | None = None) -> ProjectClassifiers:
     return ProjectClassifiers(
         shop.database,
         WishStore(Sealer([b"s" * 32])),
         defaults=InsightWishes(Endpoint(provider.url, "m", "k"), 0.5, prices=Prices(1, 10), daily_ceiling=ceiling),
         deadline=timedelta(seconds=5),
-        open_model=lambda endpoint: Metered({"insight": GOOD}),
+        open_model=opened,
         calibrations=shipped_calibrations(),
         book=AnswerBook(shop.database, lambda: shop.now),
     )

@@ -172,8 +172,9 @@ class Opened:
     def __init__(self) -> None:
         self.models: dict[Endpoint, Metered] = {}
 
-    def __call__(self, endpoint: Endpoint) -> Metered:
+    async def __call__(self, endpoint: Endpoint) -> Metered:
         assert endpoint not in self.models
+        await asyncio.sleep(0)
         return self.models.setdefault(endpoint, Metered())
 
 
@@ -203,6 +204,13 @@ async def test_a_project_without_wishes_gets_what_the_process_has(database: Data
     opened = Opened()
     assert (await projects(database, opened, ours).classify(visit(project_id))).classifier.startswith("llm:")
     assert list(opened.models) == [ours]
+
+
+async def test_all_who_want_a_model_while_it_is_opened_get_the_same_one(database: Database, project_id: UUID) -> None:
+    opened = Opened()
+    named = projects(database, opened, Endpoint("http://127.0.0.1:1/v1", "ours", ""))
+    speakers = await asyncio.gather(*(named.speaker(project_id) for _ in range(4)))
+    assert [speaker.model for speaker in speakers if speaker is not None] == list(opened.models.values()) * 4
 
 
 async def test_a_projects_own_address_gets_its_own_key_and_never_the_operators(

@@ -60,6 +60,20 @@ print("loaded:", sorted(sys.modules.keys() & set({HEAVY!r})))
     assert ran.stdout.splitlines()[-1] == "loaded: []"
 
 
+NOT_YET = ("openai", "instructor", "scipy.optimize", "scipy.stats")
+"""What a server needs for a model that nobody named yet, or for commands."""
+
+
+def test_a_server_without_a_model_loads_none_and_nothing_of_what_only_commands_ask() -> None:
+    code = f"""
+import sys
+import insights.app, insights.worker, insights.serving.joined
+print("loaded:", sorted(sys.modules.keys() & set({NOT_YET!r})))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines()[-1] == "loaded: []"
+
+
 def leaves() -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command that does something, with the words that call it."""
     for name in COMMANDS:

@@ -14,10 +14,11 @@ from scipy.special import ndtri
 from insights.lift.adjustment import terms_of
 from insights.lift.balance import ALARM, balance
 from insights.lift.comparison import LEAST_HITS, LEAST_PEOPLE, compare, hits_worth
-from insights.lift.discoveries import RATE, adjusted
 from insights.lift.power import people_needed
+from insights.lift.report import RATE
 from insights.lift.sample import Sample
 from insights.lift.sequences import ALPHA, always_valid_p, log_evidence, reach
+from insights.reports.discoveries import adjusted
 from tests.lift.crowds import sample
 
 DAYS, A_DAY, WORLDS = 40, 200, 150

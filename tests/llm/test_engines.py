@@ -18,7 +18,8 @@ import llguidance
 import pytest
 import xllamacpp
 
-from adapters.llm.openai_client import OpenAiModel, first_request
+from adapters.llm.openai_client import OpenAiModel
+from adapters.llm.openai_request import first_request
 from adapters.llm.port import Answer, Prompt, Reply
 from insights.classification.classify import Classifier
 from insights.classification.parse import AbandonedReason, ConvertedReason, ReasonGiven

@@ -37,12 +37,17 @@ def lookers(database: Database) -> Lookers:
 
     def make(at: datetime = NOW, model: LanguageModel | None = None, *, ceiling: float | None = None) -> Looker:
         endpoint = None if model is None else Endpoint("http://model.test/v1", model.name)
+
+        async def opened(_: Endpoint) -> LanguageModel:
+            assert model is not None
+            return model
+
         classifiers = ProjectClassifiers(
             database,
             WishStore(Sealer([SECRET]), allow_private=True),
             defaults=InsightWishes(endpoint, 0.5, prices=Prices(1.0, 4.0), daily_ceiling=ceiling),
             deadline=timedelta(seconds=2),
-            open_model=lambda endpoint: model,  # type: ignore[arg-type, return-value]
+            open_model=opened,  # type: ignore[arg-type, return-value]
             calibrations=shipped_calibrations(),
             book=AnswerBook(database, lambda: at),
         )

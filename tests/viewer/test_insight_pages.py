@@ -29,13 +29,17 @@ from tests.viewer.conftest import SECRET, Shop, hidden, log_in, viewer
 from tests.viewer.seed import NOW, Keys
 
 
+async def opened(endpoint: Endpoint) -> OpenAiModel:
+    return OpenAiModel(base_url=endpoint.base_url, api_key=endpoint.api_key, model=endpoint.model)
+
+
 def classifiers(database: Database, endpoint: Endpoint | None) -> ProjectClassifiers:
     return ProjectClassifiers(
         database,
         WishStore(Sealer([SECRET])),
         defaults=InsightWishes(endpoint, 0.5),
         deadline=timedelta(seconds=5),
-        open_model=lambda e: OpenAiModel(base_url=e.base_url, api_key=e.api_key, model=e.model),
+        open_model=opened,
         calibrations=shipped_calibrations(),
         book=AnswerBook(database, lambda: NOW),
     )

@@ -1,16 +1,11 @@
 """Decides which of many comparisons may be believed, when looking at many makes some stand out by chance alone.
 
-Benjamini & Hochberg (1995). The p-values it is given here are reciprocals of e-values, so the rate of false discoveries
-holds however the comparisons depend on one another (Wang & Ramdas, "False discovery rate control with e-values", 2022).
+Benjamini & Hochberg (1995): among those whose adjusted p-value is below a rate, no larger a share is false.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
-RATE: Final = 0.05
-"""Share of what is believed that may be wrong."""
 
 
 def adjusted(p_values: Sequence[float]) -> list[float]:
