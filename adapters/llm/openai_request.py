@@ -10,11 +10,9 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from adapters.llm.port import Prompt
+from adapters.llm.port import MOST_TOKENS, Prompt
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
-MOST_TOKENS: Final = 2_000
-"""An answer takes 300. A reasoning model thinks before it; more than this is a model that does not stop."""
 
 
 def first_request(model: str, prompt: Prompt, schema: type[BaseModel]) -> dict[str, Any]:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import Final, Generic, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
 Answer = TypeVar("Answer", bound=BaseModel)
 FailureKind = Literal["refused", "timeout", "malformed", "unreachable", "resting"]
+
+MOST_CALLS: Final = 3
+"""Requests that one answer may take: one that no answer came to is repeated, and one reply is sent back."""
+MOST_TOKENS: Final = 2_000
+"""An answer takes 300. A reasoning model thinks before it; more than this is a model that does not stop."""
+FEWEST_BYTES_A_TOKEN: Final = 2
+"""Tokens are three to four bytes of such text; two is on the safe side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,11 @@ class Prompt:
 
     instructions: str
     material: str
+
+    def most(self, calls: int = MOST_CALLS) -> Usage:
+        """What its answer may take at most: every call that is allowed, in full."""
+        tokens_in = len(self.instructions.encode()) + len(self.material.encode())
+        return Usage(calls, calls * tokens_in // FEWEST_BYTES_A_TOKEN, 0, calls * MOST_TOKENS)
 
 
 @dataclass(frozen=True, slots=True)

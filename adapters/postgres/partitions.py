@@ -15,6 +15,8 @@ from adapters.postgres.engine import conninfo
 
 _NAME: Final = re.compile(r"event_(\d{4})(\d{2})(\d{2})")
 DEFAULT: Final = "event_default"
+FEWEST_DAYS: Final = 2
+"""Days before today that are always kept: sessions of yesterday may still be open."""
 LOCK_TIMEOUT: Final = "2s"
 """Dropping waits for whoever reads the events, and everybody who comes later waits behind it: not for long."""
 TRIES: Final = 10

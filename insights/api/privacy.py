@@ -10,6 +10,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from sqlalchemy.dialects.postgresql import insert
 
+from adapters.postgres.partitions import FEWEST_DAYS
 from insights.api.caller import SecretCaller
 from insights.api.given import Whole
 from insights.api.services import FromRequest
@@ -17,7 +18,6 @@ from insights.api.stored import StoredBody
 from insights.errors import Refused
 from insights.models import PrivacySetting
 from insights.privacy import elsewhere, requests
-from insights.privacy.retention import FEWEST_DAYS
 
 router = APIRouter(prefix="/v1/privacy", tags=["privacy"])
 

@@ -91,7 +91,7 @@ class Batches:
         now = self._clock()
         reserved = 0
         if wishes.daily_ceiling is not None:
-            most = sum((classifier.most(prompt, calls=1) for prompt in questions.values()), NOTHING_USED)
+            most = sum((prompt.most(calls=1) for prompt in questions.values()), NOTHING_USED)
             reserved = wishes.prices.micros(most)
             ceiling = round(wishes.daily_ceiling * 1_000_000)
             if await self._book.reserve(project_id, reserved, ceiling) is None:

@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from pydantic import ValidationError
 
-from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Prompt, Reply, Usage
+from adapters.llm.port import NOTHING_USED, LanguageModel, ModelFailed, Reply, Usage
 from insights.classification import prompt
 from insights.classification.book import Book
 from insights.classification.calibration import Calibrations, shipped_calibrations
@@ -27,10 +27,6 @@ log = structlog.get_logger()
 
 OVERTIME: Final = timedelta(milliseconds=250)
 """A model keeps its deadline itself. This is for one that does not."""
-MOST_CALLS: Final = 3
-MOST_TOKENS: Final = 2_000
-FEWEST_BYTES_A_TOKEN: Final = 2
-"""Tokens are three to four bytes of such text; two is on the safe side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +122,7 @@ class Classifier:
     async def _ask(self, model: LanguageModel, question: Question, key: str, timeline: Timeline) -> Classified:
         reserved, at = 0, None
         if self._book is not None and self._ceiling is not None:
-            reserved = self._prices.micros(self.most(question.prompt))
+            reserved = self._prices.micros(question.prompt.most())
             at = await self._book.reserve(timeline.project_id, reserved, round(self._ceiling * 1_000_000))
             if at is None:
                 return self._by_evidence(timeline, "ceiling")
@@ -201,8 +197,3 @@ class Classifier:
 
     def _cost(self, usage: Usage) -> int | None:
         return None if self._prices.unknown else self._prices.micros(usage)
-
-    def most(self, asked: Prompt, *, calls: int = MOST_CALLS) -> Usage:
-        """What a question may take at most: every call that is allowed, in full."""
-        tokens_in = len(asked.instructions.encode()) + len(asked.material.encode())
-        return Usage(calls, calls * tokens_in // FEWEST_BYTES_A_TOKEN, 0, calls * MOST_TOKENS)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from adapters.postgres.partitions import drop_before, kept_since, outside, partitions, today
+from adapters.postgres.partitions import FEWEST_DAYS, drop_before, kept_since, outside, partitions, today
 from insights.cli.options import DataDir
 from insights.cli.trouble import told
 from insights.settings import Settings
@@ -17,9 +17,6 @@ from insights.wiring.database import shared_database
 
 app = typer.Typer(help="Events by the day: list them, drop old ones.", no_args_is_help=True)
 screen = Console()
-
-FEWEST_DAYS = 2
-"""Sessions of yesterday may still be open."""
 
 
 @app.command("list")

@@ -16,9 +16,9 @@ import structlog
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select, update
 
-from adapters.llm.port import NOTHING_USED, ModelFailed, Prompt, Usage
+from adapters.llm.port import NOTHING_USED, ModelFailed, Prompt
 from adapters.postgres.engine import Database
-from insights.classification.classify import FEWEST_BYTES_A_TOKEN, MOST_CALLS, MOST_TOKENS, OVERTIME
+from insights.classification.classify import OVERTIME
 from insights.classification.projects import ProjectClassifiers, Speaker
 from insights.models import Pattern
 from insights.patterns.actions import PARAMS, choices
@@ -98,9 +98,7 @@ class Teller:
         prompt = Prompt(_INSTRUCTIONS, material(facts, speaker.language, allowed, row.params))
         reserved, at = 0, None
         if speaker.ceiling_micros is not None:
-            tokens_in = len(prompt.instructions.encode()) + len(prompt.material.encode())
-            most = Usage(MOST_CALLS, MOST_CALLS * tokens_in // FEWEST_BYTES_A_TOKEN, 0, MOST_CALLS * MOST_TOKENS)
-            reserved = speaker.prices.micros(most)
+            reserved = speaker.prices.micros(prompt.most())
             at = await speaker.book.reserve(project_id, reserved, speaker.ceiling_micros)
             if at is None:
                 return None

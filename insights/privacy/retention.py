@@ -17,7 +17,7 @@ from sqlalchemy import Column, Table, delete, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
-from adapters.postgres.partitions import PartitionsNotDropped, drop_before
+from adapters.postgres.partitions import FEWEST_DAYS, PartitionsNotDropped, drop_before
 from flows.models import Conversion
 from insights.events.people import outdate
 from insights.models import Project, RejectedEvent, Session, Visitor
@@ -29,8 +29,6 @@ from insights.vocabulary.ids import first_uuid_of_day
 
 log = structlog.get_logger()
 
-FEWEST_DAYS: Final = 2
-"""Sessions of yesterday may still be open."""
 AT_ONCE: Final = 500
 
 

@@ -5,24 +5,14 @@ from __future__ import annotations
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Session
+from insights.profiles.browser import last_said
 
 
 async def time_zone(tx: AsyncSession, project_id: UUID, visitor_id: UUID) -> str | None:
     """The zone that the visitor's browser named last, if there is such a zone."""
-    name = await tx.scalar(
-        select(Session.client["time_zone"].astext)
-        .where(
-            Session.project_id == project_id,
-            Session.visitor_id == visitor_id,
-            Session.client["time_zone"].astext.is_not(None),
-        )
-        .order_by(Session.id.desc())
-        .limit(1)
-    )
+    name = await last_said(tx, project_id, visitor_id, "time_zone")
     return name if name is not None and zone(name) is not None else None
 
 
