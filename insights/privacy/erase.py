@@ -59,11 +59,7 @@ async def erase_visitors(
     await lock_visitors(tx, visitors)
     names = await names_of(tx, project_id, visitors, asked)
     runs = select(FlowRun.id).where(FlowRun.project_id == project_id, FlowRun.visitor_id.in_(visitors))
-    addresses = select(Delivery.recipient).where(
-        Delivery.project_id == project_id, Delivery.visitor_id.in_(visitors), Delivery.recipient.is_not(None)
-    )
-    said = [] if faded else [*names, *(await tx.scalars(addresses))]
-    recipients = {spelled for name in said for spelled in spellings(name)}
+    recipients = set() if faded else await recipients_of(tx, project_id, visitors, names)
     if faded:
         names -= await _names_that_stay(tx, project_id, visitors, names)
     words = [*map(str, visitors), *names]
@@ -165,6 +161,16 @@ async def names_of(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID
     said |= set(await tx.scalars(followed))
     said |= set(asked.names) if asked is not None else set()
     return said | {name.lower() for name in said}
+
+
+async def recipients_of(
+    tx: AsyncSession, project_id: UUID, visitors: Collection[UUID], names: Collection[str]
+) -> set[str]:
+    """What these visitors may be on the suppression list as: names of theirs and where messages went."""
+    addresses = select(Delivery.recipient).where(
+        Delivery.project_id == project_id, Delivery.visitor_id.in_(list(visitors)), Delivery.recipient.is_not(None)
+    )
+    return {spelled for said in (*names, *(await tx.scalars(addresses))) for spelled in spellings(said)}
 
 
 async def rejected_of(

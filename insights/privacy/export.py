@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.models import FlowRun, RunEvent, Suppression
 from insights.models import Decision, IdentityLink, LiveClaim, Reward, Visitor
-from insights.privacy.erase import claim_keys, names_of, rejected_of, tables_of_visitors
+from insights.privacy.erase import claim_keys, names_of, recipients_of, rejected_of, tables_of_visitors
 from insights.privacy.person import Asked
 
 
@@ -37,7 +37,7 @@ async def export_visitors(
         (Reward.__table__, Reward.decision_id.in_(decisions)),
         (LiveClaim.__table__, LiveClaim.key.in_(await claim_keys(tx, project_id, visitors, names))),
         (IdentityLink.__table__, or_(IdentityLink.subject.in_(texts), IdentityLink.name.in_(texts))),
-        (Suppression.__table__, Suppression.recipient.in_(list(names))),
+        (Suppression.__table__, Suppression.recipient.in_(await recipients_of(tx, project_id, visitors, names))),
     ]
     found: dict[str, Any] = {}
     for table, theirs in tables:

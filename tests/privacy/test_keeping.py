@@ -220,7 +220,7 @@ def test_an_address_in_a_url_or_a_text_is_not_kept(email: str) -> None:
     assert kept_url("https://cdn.example/@scope/pkg") == "https://cdn.example/@scope/pkg"
 
 
-async def test_who_is_erased_is_taken_off_the_list_as_mails_would_be_addressed(api: Api) -> None:
+async def test_the_list_is_told_to_whom_it_names_and_forgets_them_as_mails_would_be_addressed(api: Api) -> None:
     visitor = uuid4()
     async with api.services.database.transaction(api.project_id) as tx:
         values = {"email": "anna@b\u00fccher.example", "phone": "+49 170 1234567", "first_seen_at": datetime.now(UTC)}
@@ -228,6 +228,10 @@ async def test_who_is_erased_is_taken_off_the_list_as_mails_would_be_addressed(a
         for channel, recipient in (("email", "anna@xn--bcher-kva.example"), ("sms", "+491701234567")):
             line = {"channel": channel, "recipient": recipient, "reason": "unsubscribed", "at": datetime.now(UTC)}
             tx.add(Suppression(project_id=api.project_id, **line))
+    asked = {"kind": "export", "visitor": str(visitor)}
+    made = (await api.client.post("/v1/privacy/requests", json=asked, headers=api.headers)).json()
+    told = (await api.client.get(f"/v1/privacy/requests/{made['id']}/export", headers=api.headers)).json()
+    assert {row["channel"] for row in told["suppression"]} == {"email", "sms"}
     asked = {"kind": "erase", "visitor": str(visitor)}
     answer = await api.client.post("/v1/privacy/requests", json=asked, headers=api.headers)
     assert answer.status_code < 300, answer.text
