@@ -19,12 +19,12 @@ from flows.definition import FlowDefinition
 from flows.deliveries import given_up
 from flows.engine import SendNow
 from flows.intent_to_send import open_delivery, write_intent
-from flows.local_time import zone
 from flows.lookup import lookup
 from flows.models import Delivery, FlowRun
 from flows.policy import NO_POLICY, ProjectPolicy, caps_for, loud_at
 from flows.ports import NOBODY, Composed, Done, SendRequest, Skip, Surroundings
 from flows.triggers import converted_since, until
+from flows.zones import zone
 
 _FLOW_HOLDOUT: Final = Skip(
     "flow_holdout", "They get nothing of this flow, so that it can be measured what the others get out of it."

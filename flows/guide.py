@@ -13,11 +13,11 @@ from flows.conditions import asked_by, explain
 from flows.definition import Branch, FlowDefinition
 from flows.delivery_facts import asks_for_deliveries, known_of_deliveries
 from flows.engine import Judge, Traveller, asks_for_zone, knows_nothing
-from flows.local_time import zone
 from flows.lookup import lookup
 from flows.models import FlowRun, FlowVersion
 from flows.ports import Surroundings
 from flows.sent_steps import sent_steps
+from flows.zones import zone
 
 MOST_DEFINITIONS: Final = 1_000
 

@@ -8,15 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-
-def zone(name: object) -> ZoneInfo | None:
-    """The zone of that name, if there is one; a browser may have sent anything."""
-    try:
-        return ZoneInfo(name) if isinstance(name, str) else None
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return None
 
 
 def at_local(day: date, clock: time, zone: tzinfo) -> datetime:

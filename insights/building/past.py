@@ -23,10 +23,11 @@ from flows.models import Conversion, Delivery, Flow, FlowRun, Suppression
 from flows.policy import ProjectPolicy, Sent
 from flows.ports import Channels, Composed, Composer, Done, Holdout, Knowledge, SendRequest, Skip
 from flows.triggers import signal_given_at
+from flows.zones import zone
 from insights.building.rehearsed import Case, Known
 from insights.building.visit_cases import LONGEST_VISIT
 from insights.models import Event
-from insights.profiles.time_zone import time_zone, zone
+from insights.profiles.time_zone import time_zone
 from insights.segments.moves import moves_between
 from insights.vocabulary.actions import RecoveryAction
 from insights.vocabulary.ids import first_uuid_of_day
@@ -108,7 +109,7 @@ class Past:
             )
         )
         return Known(
-            zone=zone(zone_name) if zone_name is not None else None,
+            zone=zone(zone_name),
             bought=sorted(bought),
             events=await self._events(case),
             entered=await self._entered(case),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, func, literal, true
 
+from flows.zones import RENAMED
 from insights.models import Session
 from insights.segments.device_column import device_column
 from insights.vocabulary.reasons import Kind
@@ -79,7 +80,8 @@ def country_of(zone: str) -> str | None:
 
 @cache
 def zones() -> dict[str, str]:
-    """Time zone → country, by the system's time zone database, or else by Python's own copy; empty without both."""
+    """Time zone, by its old name and today's → country, by the system's time zone database, or else by Python's own
+    copy; empty without both."""
     text = next((path.read_text() for path in _system_tables() if path.is_file()), None)
     if text is None:
         try:
@@ -87,7 +89,10 @@ def zones() -> dict[str, str]:
         except (ModuleNotFoundError, OSError):
             return {}
     rows = [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
-    return {row[2]: row[0] for row in rows if len(row) >= 3}
+    known = {row[2]: row[0] for row in rows if len(row) >= 3}
+    # Browsers use both names; the table has one of them, an old table the old one.
+    both = [(old, known.get(today) or known.get(old)) for old, today in RENAMED.items()]
+    return known | {name: country for old, country in both if country for name in (old, RENAMED[old])}
 
 
 def _system_tables() -> list[Path]:

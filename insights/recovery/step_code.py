@@ -9,7 +9,8 @@ from typing import Any, Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.ports import SendRequest, Skip
-from insights.profiles.time_zone import time_zone, zone
+from flows.zones import zone
+from insights.profiles.time_zone import time_zone
 from insights.recovery import codes
 from insights.recovery.mail_values import until
 from insights.recovery.message_faults import SAMPLE
@@ -50,7 +51,7 @@ async def _code(tx: AsyncSession, request: SendRequest, percent: int) -> dict[st
         now=request.now,
     )
     name = await time_zone(tx, request.project_id, request.visitor_id)
-    local = (zone(name) if name is not None else None) or UTC
+    local = zone(name) or UTC
     return {
         "text": issued.code,
         "percent": issued.percent,

@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.conditions import Asked, Known, Value
+from flows.zones import zone
 from insights.conditions.event_fields import EventQuestion, answer, question_of, window_of
 from insights.conditions.profile_fields import profile_reader
 from insights.identity.contact import Contact, contact
@@ -24,7 +25,6 @@ from insights.intents.stage import stage_of
 from insights.models import Insight, Session, Visitor, VisitorTag
 from insights.profiles.profile import Profile
 from insights.profiles.rebuild_many import rebuild_many
-from insights.profiles.time_zone import zone
 from insights.segments.stored_fields import STORED_FIELDS, Said
 from insights.segments.told import Told, read_told
 from insights.training.in_use import read_intent

@@ -139,6 +139,7 @@ async def test_what_to_amplify_is_found_among_those_who_bought(
         ({"source": "newsletter"}, ("source", "newsletter")),
         ({"viewport": "390x800"}, ("device", "phone")),
         ({"zone": "Europe/Paris"}, ("country", "FR")),
+        ({"zone": "Asia/Calcutta"}, ("country", "IN")),
         ({"product": "moka-pot"}, ("product", "moka-pot")),
     ],
 )

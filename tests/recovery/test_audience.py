@@ -52,6 +52,13 @@ async def test_a_stranger_allows_nothing(database: Database, project_id: UUID) -
     assert not any(facts["visitor"].values())
 
 
+async def test_a_time_zone_goes_by_the_name_it_has_today(database: Database, project_id: UUID) -> None:
+    identifier = await visitor(database, project_id, time_zone="Asia/Calcutta")
+    async with database.transaction(project_id) as tx:
+        facts = await VisitorFacts().facts(tx, project_id, identifier)
+    assert facts["visitor"]["time_zone"] == "Asia/Kolkata"
+
+
 @pytest.mark.parametrize("name", ["Mars/Base", "../../etc/passwd", "/etc/passwd", "", "x" * 5000, 7, ["a"], "Europe"])
 async def test_a_time_zone_that_is_none_is_ignored(database: Database, project_id: UUID, name: Any) -> None:
     identifier = await visitor(database, project_id, time_zone=name)
