@@ -52,6 +52,13 @@ class RejectedOut(BaseModel):
     error: str
 
 
+class UnnamedOut(BaseModel):
+    """An event that was accepted and names nobody: it says who somebody is under a name that is none of ours."""
+
+    id: UUID
+    error: str
+
+
 class UnverifiedOut(BaseModel):
     """An event that was accepted, and whose claim to be somebody was not believed: the project requires signatures."""
 
@@ -76,6 +83,7 @@ class BatchOut(BaseModel):
     rejected: list[RejectedOut]
     action: ActionOut | None
     unverified: list[UnverifiedOut] | None = Field(None, description="Left out where there are none.")
+    unnamed: list[UnnamedOut] | None = Field(None, description="Left out where there are none.")
     explained: dict[str, Any] | None = Field(
         None, description="With WHYLEFT_EXPLAIN_ANSWERS only: stage, intent, profile, decision and why."
     )

@@ -44,12 +44,20 @@ class UnverifiedMessage(BaseModel):
     error: str
 
 
+class UnnamedMessage(BaseModel):
+    """A message that was accepted and names nobody: it says who somebody is under a name that is none of ours."""
+
+    index: int
+    error: str
+
+
 class Received(BaseModel):
     """Everything that is not among ``rejected`` is committed."""
 
     success: bool = True
     rejected: list[RefusedMessage] | None = None
     unverified: list[UnverifiedMessage] | None = None
+    unnamed: list[UnnamedMessage] | None = None
 
 
 def cors(request: Request) -> dict[str, str]:
@@ -62,7 +70,8 @@ def answer(taken: Taken) -> Received:
     """What the sender is told."""
     refused = [RefusedMessage(index=item.index, error=item.error) for item in taken.refused]
     doubted = [UnverifiedMessage(index=item.index, error=item.error) for item in taken.doubted]
-    return Received(rejected=refused or None, unverified=doubted or None)
+    unnamed = [UnnamedMessage(index=item.index, error=item.error) for item in taken.unnamed]
+    return Received(rejected=refused or None, unverified=doubted or None, unnamed=unnamed or None)
 
 
 async def receive_one(request: Request, response: Response, services: FromRequest) -> Received:

@@ -22,6 +22,7 @@ from insights.events.belonging import Home, ToldOrder, homes_of
 from insights.events.dialects import ga4, generic, segment, shopify, shopify_pixel
 from insights.events.dialects.translation import ONLINE, Envelope, Translated, Untranslatable
 from insights.events.entry import Entry
+from insights.events.near_names import near_miss
 from insights.events.places import place
 from insights.events.reading import event_or_reason
 from insights.events.record import Recorder
@@ -71,11 +72,12 @@ class Refusal:
 @dataclass(slots=True)
 class Taken:
     """What became of the messages. ``events``: how many events are new. ``doubted``: messages that were taken without
-    the names in them."""
+    the names in them. ``unnamed``: messages that name somebody by names that are none of ours."""
 
     events: int = 0
     refused: list[Refusal] = field(default_factory=list)
     doubted: list[Refusal] = field(default_factory=list)
+    unnamed: list[Refusal] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -126,6 +128,8 @@ class Reception:
             else:
                 if doubt := next((item.doubt for item in read if item.doubt), None):
                     taken.doubted.append(Refusal(message.envelope.index, doubt))
+                elif near := next((told for item in read if (told := _near_miss(item))), None):
+                    taken.unnamed.append(Refusal(message.envelope.index, near))
                 # Two copies in one batch are one event.
                 reads |= {item.event.id: item for item in read if item.event.id not in reads}
         news = [item for item in reads.values() if item.event.t > kept.erased.until(item.visitor_id)]
@@ -180,6 +184,10 @@ class Reception:
             for (visitor_id, session_id, tab, trusted), events in groups.items()
             if events
         ]
+
+
+def _near_miss(read: Read) -> str | None:
+    return near_miss(read.event.props) if read.event.type == "identified" else None
 
 
 def _orders(reads: Iterable[Read]) -> list[ToldOrder]:

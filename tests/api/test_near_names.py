@@ -1,0 +1,67 @@
+"""Whoever is named under a name that is none of ours is named by nobody, and the sender is told."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from insights.events.near_names import near_miss
+from tests.api.conftest import Api
+
+
+@pytest.mark.parametrize(
+    ("props", "field", "ours"),
+    [
+        ({"mail": "a@shop.example"}, "mail", "email"),
+        ({"traits": {"email_address": "a@shop.example"}}, "traits.email_address", "email"),
+        ({"traits": {"e-mail": "a@shop.example"}}, "traits.e-mail", "email"),
+        ({"Email": "a@shop.example"}, "Email", "email"),
+        # Segment's client takes it from there, ours does not.
+        ({"traits": {"email": "a@shop.example"}}, "traits.email", "email"),
+        ({"phoneNumber": "+49171123"}, "phoneNumber", "phone"),
+        ({"email": "a@shop.example", "traits": {"phone_number": 49171123}}, "traits.phone_number", "phone"),
+        ({"userId": "42"}, "userId", "user_id"),
+    ],
+)
+def test_a_name_that_is_nearly_ours_is_noticed(props: dict[str, Any], field: str, ours: str) -> None:
+    told = near_miss(props)
+    assert told is not None
+    assert told.startswith(f"{field}: is kept as a trait and names nobody; say it as {ours} ")
+
+
+@pytest.mark.parametrize(
+    "props",
+    [
+        {},
+        {"email": "a@shop.example", "traits": {"email": "a@shop.example", "plan": "gold"}},
+        {"user_id": "42", "traits": {"userId": "42", "email_verified": True, "mailing": "weekly"}},
+        {"traits": {"mail": None, "Email": "", "phoneNumber": True}},
+        {"traits": None},
+    ],
+)
+def test_what_is_said_by_our_name_or_not_at_all_is_nothing_to_tell(props: dict[str, Any]) -> None:
+    assert near_miss(props) is None
+
+
+async def test_the_page_is_told_of_the_event_whose_name_is_none(api: Api) -> None:
+    good = api.event("identified", {"email": "a@shop.example"})
+    near = api.event("identified", {"mail": "a@shop.example"})
+    answer = (await api.send(api.batch(good, near))).json()
+    [told] = answer["unnamed"]
+    assert (answer["accepted"], told["id"]) == (2, near["id"])
+    assert told["error"].startswith("mail: ")
+    assert "unnamed" not in (await api.send(api.batch(good))).json()
+
+
+async def test_segments_client_is_told_of_the_message(api: Api) -> None:
+    def identify(**traits: str) -> dict[str, Any]:
+        return {"type": "identify", "anonymousId": str(uuid4()), "messageId": str(uuid4()), "traits": traits}
+
+    messages = [identify(email="a@shop.example"), identify(email_address="b@shop.example")]
+    answer = await api.client.post("/v1/batch", headers=api.headers, json={"batch": messages})
+    assert answer.json()["success"] is True
+    [told] = answer.json()["unnamed"]
+    assert told["index"] == 1
+    assert told["error"].startswith("traits.email_address: ")
