@@ -217,6 +217,37 @@ async def test_a_checkout_is_started_once_however_often_it_is_updated(api: Api) 
     assert visitor.email == "late@shop.example"
 
 
+async def test_a_checkout_is_worth_what_stands_in_it_in_the_customers_currency(api: Api) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    checkout = {
+        "token": "tok",
+        "email": "jun@shop.example",
+        "created_at": datetime.now(UTC).isoformat(),
+        "currency": "USD",
+        "presentment_currency": "JPY",
+        "total_price": "15000",
+        "line_items": [{"product_id": 7, "title": "Tee", "quantity": 2, "price": "7500"}],
+    }
+    await shopify(api, path, "checkouts/create", checkout)
+    [started] = [event.props for event in await rows(api, Event) if event.type == "checkout_started"]
+    assert (started["cart_value_minor"], started["currency"]) == (15000, "JPY")
+    assert [(item["price_minor"], item["currency"]) for item in started["products"]] == [(7500, "JPY")]
+
+
+@pytest.mark.parametrize("topic", ["orders/create", "orders/paid"])
+async def test_an_order_brought_along_from_another_shop_system_was_placed_there(api: Api, topic: str) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    page = api.batch(api.event("page_viewed"), api.event("identified", {"email": "jon@shop.example"}))
+    await api.send(page)
+    # Shopify's created_at is then when it was brought along.
+    brought = order(4711, created_at=datetime.now(UTC).isoformat(), processed_at="2024-03-01T10:00:00-05:00")
+    await shopify(api, path, topic, brought)
+    [conversion] = await rows(api, Conversion)
+    assert conversion.occurred_at == datetime(2024, 3, 1, 15, tzinfo=UTC)
+    [bought] = [event for event in await rows(api, Event) if event.type == "purchased"]
+    assert str(bought.session_id) != page["session"]
+
+
 async def test_what_an_order_came_to_is_told_by_shopify_where_the_page_did_not_know(api: Api) -> None:
     path, _ = await make(api, "shopify", SECRET)
     long = "gid://shopify/Order/79"

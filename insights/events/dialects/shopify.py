@@ -139,10 +139,10 @@ def _who(source: Mapping[str, object], envelope: Envelope, otherwise: str) -> Wh
 
 
 def _at(source: Mapping[str, object], envelope: Envelope) -> int:
-    for name in ("created_at", "processed_at", "updated_at"):
-        if source.get(name) is not None:
-            return epoch_ms(source[name], name)
-    return envelope.received_ms
+    """Of an order brought along from another shop system, and of a till that was offline, ``processed_at`` is when it
+    was placed; ``created_at`` is then when Shopify heard of it."""
+    times = [epoch_ms(source[name], name) for name in ("created_at", "processed_at") if source.get(name) is not None]
+    return min(times, default=envelope.received_ms)
 
 
 def _ordered(order: Mapping[str, object], envelope: Envelope) -> list[Translated]:
@@ -240,7 +240,9 @@ def _checkout(checkout: Mapping[str, object], envelope: Envelope) -> list[Transl
         return []
     at_ms, session = _at(checkout, envelope), _attributes(checkout).get(SESSION_ATTRIBUTE)
     who = _who(checkout, envelope, f"checkout/{token}")
-    code = commerce.currency(checkout, "")
+    # Its amounts are in the customer's currency, while ``currency`` is the shop's; those of an order are in the shop's.
+    whose = "presentment_" if checkout.get("presentment_currency") else ""
+    code = commerce.currency({"currency": checkout.get(f"{whose}currency")}, whose)
     items = commerce.products(checkout.get("line_items"), _LINE, code, "line_items")
     known = {
         "cart_value_minor": commerce.amount(checkout, ("total_price", "subtotal_price"), code, ""),
