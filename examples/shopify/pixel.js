@@ -68,11 +68,17 @@ function send(event, type, props) {
   last = last.then(told).catch(() => {});
 }
 
+// ISO 4217's digits, as on the server: a browser's Intl says how many are usually shown, none for HUF, IDR or PKR.
+const DIGITS = [
+  ['BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF', 0],
+  ['BHD IQD JOD KWD LYD OMR TND', 3],
+  ['CLF UYW', 4],
+];
+
 function minor(money) {
   if (!money || typeof money.amount !== 'number') return {};
-  const options = { style: 'currency', currency: money.currencyCode };
-  const digits = new Intl.NumberFormat('en', options).resolvedOptions().maximumFractionDigits;
-  return { amount: Math.round(money.amount * 10 ** digits), currency: money.currencyCode };
+  const known = DIGITS.find(([codes]) => codes.split(' ').includes(money.currencyCode));
+  return { amount: Math.round(money.amount * 10 ** (known ? known[1] : 2)), currency: money.currencyCode };
 }
 
 function product(variant) {
@@ -104,21 +110,37 @@ analytics.subscribe('search_submitted', (event) => {
   const { query, productVariants } = event.data.searchResult;
   send(event, 'searched', { query, results: productVariants.length });
 });
-analytics.subscribe('checkout_started', (event) => send(event, 'checkout_started', cart(event.data.checkout)));
+// At each step: whoever leaves an address at the first and is gone at the second is known, too.
+const told = {};
+function identify(event) {
+  for (const name of ['email', 'phone']) {
+    const said = event.data.checkout[name];
+    if (said && told[name] !== said) send(event, 'identified', { [name]: (told[name] = said) });
+  }
+}
+
+analytics.subscribe('checkout_started', (event) => {
+  identify(event);
+  send(event, 'checkout_started', cart(event.data.checkout));
+});
 // What was submitted is done: the visitor is at the next step.
 const STEPS = {
   checkout_contact_info_submitted: 'shipping',
+  checkout_address_info_submitted: 'shipping',
   checkout_shipping_info_submitted: 'payment',
   payment_info_submitted: 'review',
 };
 for (const [name, step] of Object.entries(STEPS)) {
-  analytics.subscribe(name, (event) => send(event, 'checkout_step', { step }));
+  analytics.subscribe(name, (event) => {
+    identify(event);
+    send(event, 'checkout_step', { step });
+  });
 }
 analytics.subscribe('checkout_completed', (event) => {
   const { checkout } = event.data;
   const { amount, currency } = minor(checkout.totalPrice);
   // Webhooks have the bare number of "gid://shopify/OrderIdentity/42".
   const order_id = String((checkout.order && checkout.order.id) || checkout.token).split('/').pop();
-  if (checkout.email) send(event, 'identified', { email: checkout.email });
+  identify(event);
   send(event, 'purchased', { order_id, value_minor: amount, currency, items: checkout.lineItems.length });
 });

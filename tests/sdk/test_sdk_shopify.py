@@ -82,6 +82,37 @@ async def test_a_checkout_belongs_to_the_visit_that_led_to_it(site: Site, pixel:
         assert not reading.rejected
 
 
+async def test_who_leaves_an_address_at_the_first_step_and_is_gone_at_the_second_is_known(
+    site: Site, pixel: Page
+) -> None:
+    nobody = {**CHECKOUT, "order": None, "email": None}
+    await say(pixel, "checkout_started", {"checkout": nobody})
+    await say(pixel, "checkout_contact_info_submitted", {"checkout": {**nobody, "email": "ann@example.com"}})
+    await say(pixel, "checkout_address_info_submitted", {"checkout": {**CHECKOUT, "phone": "+49171123456"}})
+    await site.heard(lambda: len(site.events("checkout_step")) == 2)
+    names = [event["props"] for event in site.events("identified")]
+    assert names == [{"email": "ann@example.com"}, {"phone": "+49171123456"}]
+
+
+@pytest.mark.parametrize(
+    ("code", "amount", "minor"),
+    [
+        ("HUF", 4990, 499000),
+        ("IDR", 150000, 15000000),
+        ("PKR", 1310.5, 131050),
+        ("JPY", 1500, 1500),
+        ("KWD", 1.5, 1500),
+    ],
+)
+async def test_what_the_pixel_tells_is_right_in_any_currency(
+    site: Site, pixel: Page, code: str, amount: float, minor: int
+) -> None:
+    paid = {**CHECKOUT, "totalPrice": {"amount": amount, "currencyCode": code}}
+    await say(pixel, "checkout_completed", {"checkout": paid})
+    purchase = (await site.one("purchased"))["props"]
+    assert (purchase["value_minor"], purchase["currency"]) == (minor, code)
+
+
 async def test_the_pixel_is_quiet_without_consent(site: Site, pixel: Page) -> None:
     await pixel.evaluate("heard.visitorConsentCollected({customerPrivacy: {analyticsProcessingAllowed: false}})")
     before = len(site.attempts)
