@@ -44,7 +44,12 @@ _STORED_FIELDS: Final = (
     Field("visitor.has_phone", Type.BOOLEAN, "Their phone number is known.", places=STORED),
     Field("visitor.first_seen_at", Type.TIME, "Their first event.", places=STORED),
     Field("visitor.last_seen_at", Type.TIME, "Their latest event.", places=STORED),
-    Field("visitor.time_zone", Type.TEXT, "Their browser's time zone by today's name, such as Asia/Kolkata.", places=STORED),
+    Field(
+        "visitor.time_zone",
+        Type.TEXT,
+        "Their browser's time zone by today's name, such as Asia/Kolkata.",
+        places=STORED,
+    ),
     Field("visitor.local_time", Type.CLOCK, "The time of day where they are.", places=STORED),
     Field("visitor.local_weekday", Type.CHOICE, "The day of the week where they are.", choices=WEEKDAYS, places=STORED),
     Field("visitor.language", Type.TEXT, "Their browser's language, such as de-AT.", places=STORED),

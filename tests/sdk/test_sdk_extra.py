@@ -130,6 +130,27 @@ async def test_marked_elements_become_events(site: Site, page: Page) -> None:
     assert (await site.one("reviews_viewed"))["props"] == {"product_id": "m2", "count": 7}
 
 
+async def test_what_is_pressed_in_a_shadow_tree_is_marked_as_elsewhere(site: Site, page: Page) -> None:
+    site.pages["/"] = (
+        f"<!doctype html>{AUTO}<buy-button data-product-id=m1 data-price-minor=1250 data-currency=EUR></buy-button>"
+        "<product-card></product-card><script>"
+        "const made = (name, html) => customElements.define(name, class extends HTMLElement {"
+        "  connectedCallback() { this.attachShadow({mode: 'open'}).innerHTML = html; }});"
+        "made('buy-button', '<button data-whyleft-add=2><b>Add</b></button>');"
+        "made('product-card', '<p data-product-id=m2><button data-whyleft-remove>Remove</button>"
+        "<button data-whyleft-checkout>Checkout</button>');"
+        "</script>"
+    )
+    await page.goto(site.origin)
+    await page.evaluate(AUTO_READY)
+    for name in ("Add", "Remove", "Checkout"):
+        await page.get_by_text(name, exact=True).click()
+    added = {"product_id": "m1", "price_minor": 1250, "currency": "EUR", "quantity": 2}
+    assert (await site.one("cart_added"))["props"] == added
+    assert (await site.one("cart_removed"))["props"] == {"product_id": "m2", "quantity": 1}
+    await site.one("checkout_started")
+
+
 async def test_the_overlay_shows_events_answers_and_why(site: Site, page: Page) -> None:
     site.headers = {
         "Content-Security-Policy": "default-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"

@@ -4,6 +4,7 @@ import { isMasked } from "../signals/context.ts";
 
 type Track = (type: string, props?: object) => void;
 
+const PRODUCT = "[data-product-id]";
 const PROMOS = ["countdown", "low_stock", "code", "free_shipping"];
 
 /**
@@ -12,14 +13,16 @@ const PROMOS = ["countdown", "low_stock", "code", "free_shipping"];
  * [data-whyleft-reviews] on what is seen.
  */
 export function watchMarks(track: Track): void {
-  listen(document, "click", ({ target }) => {
-    const pressed = (target as Element).closest?.("[data-whyleft-add],[data-whyleft-remove],[data-whyleft-checkout]");
-    if (!pressed) return;
-    const { whyleftAdd, whyleftRemove } = (pressed as HTMLElement).dataset;
-    const product = productOf(pressed);
+  listen(document, "click", (event) => {
+    // In a shadow tree, as of a web component, only the event knows what was pressed, and what that is in.
+    const path = event.composedPath() as HTMLElement[];
+    const at = path.findIndex((part) => part.matches?.("[data-whyleft-add],[data-whyleft-remove],[data-whyleft-checkout]"));
+    if (at < 0) return;
+    const { whyleftAdd, whyleftRemove, whyleftCheckout } = path[at]!.dataset;
+    const product = productOf(path.slice(at).find((part) => part.matches?.(PRODUCT)));
     if (whyleftAdd !== undefined && product) track("cart_added", { ...product, quantity: Number(whyleftAdd) || 1 });
     else if (whyleftRemove !== undefined && product) track("cart_removed", { ...product, quantity: Number(whyleftRemove) || 1 });
-    else if ((pressed as HTMLElement).dataset.whyleftCheckout !== undefined) track("checkout_started", {});
+    else if (whyleftCheckout !== undefined) track("checkout_started", {});
   });
 
   const seen = new WeakSet<Element>();
@@ -52,7 +55,7 @@ export function watchMarks(track: Track): void {
 
 function tell(track: Track, mark: HTMLElement): void {
   const { whyleftProduct, whyleftReviews, promo } = mark.dataset;
-  const product = productOf(mark);
+  const product = productOf(mark.closest<HTMLElement>(PRODUCT));
   if (whyleftProduct !== undefined && product) track("product_viewed", product);
   if (whyleftReviews !== undefined) {
     const count = Number(whyleftReviews);
@@ -62,8 +65,8 @@ function tell(track: Track, mark: HTMLElement): void {
     track("promo_seen", { kind: promo, text: isMasked(mark) ? undefined : mark.textContent!.trim().slice(0, 200) });
 }
 
-function productOf(element: Element): { product_id: string } | undefined {
-  const { productId, name, category, priceMinor, currency } = element.closest<HTMLElement>("[data-product-id]")?.dataset || {};
+function productOf(element: HTMLElement | null | undefined): { product_id: string } | undefined {
+  const { productId, name, category, priceMinor, currency } = element?.dataset || {};
   if (!productId) return undefined;
   return { product_id: productId, name, category, price_minor: priceMinor ? Number(priceMinor) : undefined, currency } as never;
 }
