@@ -29,16 +29,12 @@ export function watchLayer(track: Track): void {
   };
 }
 
-/** In capitals, which Google does not insist on and we do. */
-const currencyOf = ({ currency }: Entry): string | undefined => (currency ? String(currency).trim().toUpperCase() : undefined);
-
 function translate(track: Track, name: string, params: Entry): void {
-  const main = currencyOf(params);
   const { value, coupon, search_term, transaction_id, promotion_name, creative_name } = params;
   // Older tags call an item's parts id, name and category.
   const all = (Array.isArray(params.items) ? (params.items as Entry[]) : []).filter(Boolean).map((item) => {
     const { item_id = item.id, item_name: name = item.name, item_category: category = item.category, price } = item;
-    const currency = currencyOf(item) || main;
+    const currency = item.currency || params.currency;
     const product_id = String(item_id || name || "");
     let price_minor = minor(price, currency);
     let quantity = Number(item.quantity ?? 1);
@@ -49,8 +45,8 @@ function translate(track: Track, name: string, params: Entry): void {
   // What cannot be told apart is left out, and costs something all the same.
   const items = all.filter((item) => item.product_id);
   const count = items.length;
-  const told = main || all[0]?.currency;
-  const currency = main || (all.every((item) => item.currency === told) ? told : undefined);
+  const told = params.currency || all[0]?.currency;
+  const currency = params.currency || (all.every((item) => item.currency === told) ? told : undefined);
   // NaN where a price is unknown; prices in several currencies have no sum.
   const worth = all.reduce((sum, item) => (item.currency === told ? sum + item.price_minor! * item.quantity : NaN), 0);
   const total = minor(value, currency) ?? (worth || undefined);
