@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, TimeoutError, async_playwright
 
 from adapters.postgres.engine import Database, DatabaseUrls
 from bench.report import Figure
-from bench.running import Cores, Server, up
+from bench.running import Cores, Server
 from bench.sdk.shop import open_shop
 from insights.access.keys import create_key
 from tests.browser import ARGUMENTS, PERSON, chromium_path
@@ -47,27 +47,25 @@ LEAVE: Final = """() => {
 }"""
 
 
-async def figures(urls: DatabaseUrls, environment: dict[str, str], cores: Cores, visits: int) -> list[Figure]:
+async def figures(urls: DatabaseUrls, server: Server, cores: Cores, visits: int) -> list[Figure]:
     """What 19 of 20 visits that were shown something kept below. Whom the holdout leaves alone is not counted."""
     name = "event to rendered action in Chromium p95"
     if not (DIST / "whyleft.js").is_file():
         return [Figure(name, None, "the browser SDK is not built; run `make setup`", BAR_MS)]
-    server = Server("whyleft", environment, cores.all, cores.server)
-    async with up(server):
-        database = Database(urls)
-        made = await create_key(database, "bench-browser", "write", ["*"])
-        await database.close()
-        head = f"<script src=/whyleft.js data-key={made.key} data-endpoint=http://127.0.0.1:{server.port}></script>"
-        with open_shop([DIST], head) as shop:
-            Cores.take(cores.all - cores.server)
-            async with async_playwright() as playwright:
-                browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
-                # What is compiled and loaded once does not count.
-                await _took(browser, shop.origin, 2)
-                took: list[float] = []
-                for start in range(0, visits, SIDE_BY_SIDE):
-                    took += await _took(browser, shop.origin, min(SIDE_BY_SIDE, visits - start))
-                await browser.close()
+    database = Database(urls)
+    made = await create_key(database, "bench-browser", "write", ["*"])
+    await database.close()
+    head = f"<script src=/whyleft.js data-key={made.key} data-endpoint=http://127.0.0.1:{server.port}></script>"
+    with open_shop([DIST], head) as shop:
+        Cores.take(cores.all - cores.server)
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=chromium_path(), args=ARGUMENTS)
+            # What is compiled and loaded once does not count.
+            await _took(browser, shop.origin, 2)
+            took: list[float] = []
+            for start in range(0, visits, SIDE_BY_SIDE):
+                took += await _took(browser, shop.origin, min(SIDE_BY_SIDE, visits - start))
+            await browser.close()
     Cores.take(cores.client)
     took.sort()
     if not took:

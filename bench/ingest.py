@@ -2,8 +2,8 @@
 
 `python -m bench.ingest [--long] [--json]`. POSTs of ten events (2.1 KB) over loopback; server, PostgreSQL and client on
 cores of their own where the machine has four. Floors and peers run in the same call, in turn with ours, and medians of
-the rounds are compared. Nearly two minutes, for a glance; --long takes more and longer rounds and follows memory over a
-million events: what is quoted comes from it.
+the rounds are compared. A minute, for a glance; --long takes more and longer rounds and follows memory over a million
+events: what is quoted comes from it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import shutil
 import statistics
 import sys
 import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -34,7 +36,7 @@ from insights.shipped import shipped
 from insights.worker import ensure_partitions
 
 TOKEN = "bench"  # noqa: S105 - of a server that lives for a minute
-SHORT = Plan(rounds=3, seconds=0.5, turns=1, open_seconds=3.0, visits=20)
+SHORT = Plan(rounds=3, seconds=0.4, turns=1, open_seconds=1.0, visits=20)
 LONG = Plan(rounds=5, seconds=2.0, turns=5, open_seconds=3.0, visits=60, long=True)
 CEILINGS = {"decode": 10, "profile": 20, "intent": 30, "rank": 30, "encode": 10}
 """Milliseconds that each stage may take at most: it must show a tenth of that. The commit has figures of its own."""
@@ -50,16 +52,20 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
     offered = await offering.shop(urls)
     environment = environment | {"BENCH_PROJECT": str(made.project_id), "WHYLEFT_METRICS_TOKEN": TOKEN}
     figures: list[Figure] = []
-    floor, ours, unwritten, _ = every = [
-        Server(kind, environment, cores.all, cores.server) for kind in ("no-op", "whyleft", "unwritten", "plain")
-    ]
-    async with up(*every):
+    async with AsyncExitStack() as stack:
+        floor, ours, unwritten, _ = every = [
+            Server(kind, environment, cores.all, cores.server) for kind in ("no-op", "whyleft", "unwritten", "plain")
+        ]
+        redis = await stack.enter_async_context(_redis(cores))
+        shared = environment | {"WHYLEFT_REDIS_URL": redis, "WHYLEFT_REDIS_TIMEOUT_SECONDS": "2"}
+        stored = Server("whyleft", shared, cores.all, cores.server) if redis else None
+        await stack.enter_async_context(up(*every, *([stored] if stored else [])))
         rates: dict[str, list[float]] = {server.kind: [] for server in every}
         new: list[float] = []
         unknown: list[float] = []
         weighed: list[float] = []
         cpu: list[float] = []
-        await capacity([ours], path, 2)  # what is compiled and prepared once does not count
+        await capacity([ours], path, 1)  # what is compiled and prepared once does not count
         await offering.open_for_everybody(ours.port, offered)
         await capacity([ours], offered.path, 1)
         for _ in range(plan.rounds):
@@ -102,9 +108,9 @@ async def http(urls: DatabaseUrls, cores: Cores, plan: Plan, environment: dict[s
             ours, {"no-op": floor, "before the commit": unwritten}, path, loop, plan, urls, folder
         )
         figures += stages(passed, await passes(ours))
+        figures += await live_stores(ours, stored, path, plan)
         figures += await memory(ours, path, plan)
-    figures += await browser_loop.figures(urls, environment, cores, plan.visits)
-    figures += await live_stores(path, plan, environment, cores)
+        figures += await browser_loop.figures(urls, ours, cores, plan.visits)
     settle(urls)
     figures += await workers(urls, path, plan, environment, cores)
     return figures
@@ -142,30 +148,34 @@ def stages(before: Passes, after: Passes) -> list[Figure]:
     return figures
 
 
-async def live_stores(path: str, plan: Plan, environment: dict[str, str], cores: Cores) -> list[Figure]:
+async def live_stores(ours: Server, stored: Server | None, path: str, plan: Plan) -> list[Figure]:
     """Live profiles in Redis beside those in memory."""
-    if shutil.which("redis-server") is None:
+    if stored is None:
         return [Figure("Redis store, share of the dict's", None, "redis-server is not there", 0.60)]
+    await capacity([stored], path, 1)
+    shares = []
+    for _ in range(plan.rounds):
+        in_memory = (await capacity([ours], path, plan.seconds)).rate
+        shares.append((await capacity([stored], path, plan.seconds)).rate / in_memory)
+    share = statistics.median(shares)
+    return [Figure("Redis store, share of the dict's", round(share, 3), "", 0.60, share >= 0.60, plan.rounds)]
+
+
+@asynccontextmanager
+async def _redis(cores: Cores) -> AsyncIterator[str]:
+    """A Redis beside PostgreSQL: its URL, or nothing where there is none to start."""
+    if shutil.which("redis-server") is None:
+        yield ""
+        return
     port = free_port()
-    redis = await asyncio.create_subprocess_exec(
-        "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", stdout=asyncio.subprocess.DEVNULL
-    )
+    words = ("--port", str(port), "--bind", "127.0.0.1", "--save", "")
+    redis = await asyncio.create_subprocess_exec("redis-server", *words, stdout=asyncio.subprocess.DEVNULL)
     try:
         cores.put(redis.pid, cores.database)
-        shared = {"WHYLEFT_REDIS_URL": f"redis://127.0.0.1:{port}", "WHYLEFT_REDIS_TIMEOUT_SECONDS": "2"}
-        memory, stored = (Server("whyleft", environment | more, cores.all, cores.server) for more in ({}, shared))
-        async with up(memory, stored):
-            for server in (memory, stored):
-                await capacity([server], path, 1)
-            shares = []
-            for _ in range(plan.rounds):
-                ours = await capacity([memory], path, plan.seconds)
-                shares.append((await capacity([stored], path, plan.seconds)).rate / ours.rate)
+        yield f"redis://127.0.0.1:{port}"
     finally:
         redis.terminate()
         await redis.wait()
-    share = statistics.median(shares)
-    return [Figure("Redis store, share of the dict's", round(share, 3), "", 0.60, share >= 0.60, plan.rounds)]
 
 
 async def memory(server: Server, path: str, plan: Plan) -> list[Figure]:

@@ -19,7 +19,7 @@ async def workers(urls: DatabaseUrls, path: str, plan: Plan, environment: dict[s
     """One process and four, with PostgreSQL and the client on the same cores.
 
     Each is given what one alone is given: a process with a quarter of the connections waits for its own commits half of
-    the time, and four of them then do not show what they can. What four do with one's load is shown beside it.
+    the time, and four of them then do not show what they can. A long run shows what four do with one's load, and two.
     """
     _place(urls, client=cores.all, database=cores.all)
     every = [Server("whyleft", environment, cores.all, cores.all) for _ in range(4)]
@@ -28,18 +28,24 @@ async def workers(urls: DatabaseUrls, path: str, plan: Plan, environment: dict[s
         one, two, four, shared = [], [], [], []
         for _ in range(plan.rounds):
             one.append((await capacity(every[:1], path, plan.seconds)).rate)
-            two.append((await capacity(every[:2], path, plan.seconds)).rate)
             four.append((await capacity(every, path, plan.seconds)).rate)
-            shared.append((await capacity(every, path, plan.seconds, connections=CONNECTIONS // 4)).rate)
+            if plan.long:
+                two.append((await capacity(every[:2], path, plan.seconds)).rate)
+                shared.append((await capacity(every, path, plan.seconds, connections=CONNECTIONS // 4)).rate)
     _place(urls, client=cores.client, database=cores.database)
     times = statistics.median(all_four / alone for all_four, alone in zip(four, one, strict=True))
     cpus = os.cpu_count()
+    found = {
+        f"1 process on {cpus} shared cores": one,
+        f"2 processes on {cpus} shared cores": two,
+        f"4 processes on {cpus} shared cores": four,
+        f"4 processes, {CONNECTIONS} connections in all": shared,
+    }
     return [
-        Figure(f"1 process on {cpus} shared cores", round(statistics.median(one)), "POST/s", n=plan.rounds),
-        Figure(f"2 processes on {cpus} shared cores", round(statistics.median(two)), "POST/s", n=plan.rounds),
-        Figure(f"4 processes on {cpus} shared cores", round(statistics.median(four)), "POST/s", n=plan.rounds),
-        Figure(
-            f"4 processes, {CONNECTIONS} connections in all", round(statistics.median(shared)), "POST/s", n=plan.rounds
+        *(
+            Figure(name, round(statistics.median(rates)), "POST/s", n=len(rates))
+            for name, rates in found.items()
+            if rates
         ),
         Figure("4 processes over 1", round(times, 2), "×", 1.6, times >= 1.6, plan.rounds),
     ]

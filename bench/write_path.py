@@ -105,8 +105,9 @@ async def figures(urls: DatabaseUrls, rounds: int) -> list[Figure]:
     async with await psycopg.AsyncConnection.connect(conninfo(urls.owner), autocommit=True) as connection:
         await connection.execute("CREATE TABLE bench_copy (LIKE event INCLUDING INDEXES)")
         for _ in range(rounds):
-            floor.append(await _copy(connection, _entries(project_id)))
-            ours.append(await _record(recorder, _entries(project_id)))
+            entries = _entries(project_id)
+            floor.append(await _copy(connection, entries))
+            ours.append(await _record(recorder, entries))
         await connection.execute("DROP TABLE bench_copy")
     await recorder.stop()
     await database.close()
