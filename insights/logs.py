@@ -105,7 +105,7 @@ def _plain_traceback(to: TextIO, trouble: structlog.typing.ExcInfo) -> None:
     to.write(printable(lines.getvalue()))
 
 
-class _Enduring(io.TextIOBase):
+class _Enduring:
     """A stream whose lines may get lost: a log on a full disk, or at the end of a pipe that nobody reads any more, must
     not end what it tells of."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import re
 from typing import Final
 from uuid import UUID
 
@@ -27,6 +28,7 @@ if redis.call('GETRANGE', KEYS[1], 0, 15) > string.sub(ARGV[1], 1, 16) then retu
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return 1
 """
+_THE_SCRIPT: Final = re.compile(r"\s+script: [0-9a-f]{40}")
 _SHA: Final = hashlib.sha1(_KEEP_NEWEST, usedforsecurity=False).hexdigest().encode()
 
 FIRST_RETRY: Final = 0.1
@@ -156,7 +158,7 @@ class RedisStore:
         self._retry_at = now + self._retry_after
         self._retry_after = min(LAST_RETRY, self._retry_after * 2)
         # What follows names the script by its hash.
-        was, self.refused = self.refused, reason.partition(" script: ")[0].rstrip(".") if refused else ""
+        was, self.refused = self.refused, _THE_SCRIPT.split(reason)[0].rstrip(".") if refused else ""
         if not self.lost or self.refused != was:
             log.warning("redis_lost", why=reason)
         self.lost = True

@@ -6,7 +6,7 @@ The usual batch is decoded in one go. Only a batch in which something is wrong i
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from insights.errors import Refused
 from insights.events.admission import admit, admit_usual, field_first
+from insights.events.json_body import parsed
 from insights.events.storable import EventRefused, check_values
 from insights.events.wire import EARLIEST_MS, MAX_TAB, Batch, Limits, Page, Reading, Rejection, UsualBatch, WireEvent
 from insights.vocabulary.ids import is_uuid7, uuid7_ms
@@ -77,14 +78,9 @@ def _clock(sent_at: float | None, received_ms: int, limits: Limits) -> tuple[int
 def _read_apart(body: bytes, limits: Limits, received_ms: int) -> Reading:
     # The standard library reads what msgspec refuses whole (half a surrogate pair, NaN), so that one event with
     # such a value does not take its batch with it.
-    try:
-        document = json.loads(body)
-    except RecursionError:
-        _refuse("the JSON is nested too deeply")
-    except ValueError as error:
-        _refuse(f"the body is not JSON: {error}")
+    document = parsed(body)
     if not isinstance(document, dict):
-        _refuse("the body must be a JSON object with visitor, session and events")
+        raise Refused("The body must be a JSON object with visitor, session and events.", field="body")
     try:
         envelope = msgspec.convert(_printable(document), _Envelope)
     except msgspec.ValidationError as error:
@@ -149,7 +145,3 @@ def _printable(document: dict[str, Any]) -> dict[str, Any]:
     except EventRefused as refusal:
         raise Refused(f"{refusal}.", field=str(refusal).partition(":")[0]) from None
     return document
-
-
-def _refuse(detail: str) -> NoReturn:
-    raise Refused(f"{detail[0].upper()}{detail[1:]}.", field="body")

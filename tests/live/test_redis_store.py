@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.live.conftest import RedisServer
 from tests.tls import local_identity
 
 ADA = (uuid4(), uuid4())
+NOT_ALLOWED = "can't run this command|no permissions to run the 'set' command$"
+"""As Redis 7 says it, and Redis 8."""
 
 
 @pytest.fixture
@@ -294,10 +297,10 @@ async def test_what_redis_says_of_a_replica_and_of_a_user_who_may_not_write_is_t
         commands=["+ping", "+select", "+get", "+del", "+script|load", "+evalsha", "+getrange", "+set"],
     )
     try:
-        for user, word in (("reader", "can't run this command"), ("nobody", "WRONGPASS"), ("whyleft", "")):
+        for user, said in (("reader", NOT_ALLOWED), ("nobody", "WRONGPASS"), ("whyleft", "^$")):
             store = made(redis, redis.url.replace("//", f"//{user}:p@").replace("/0", "/1"))
             await store.start()
-            assert word in store.refused and store.lost is bool(word)
+            assert re.search(said, store.refused) and store.lost is bool(store.refused)
             await store.stop()
         await admin.replicaof("127.0.0.1", str(free_port()))
         store = made(redis)

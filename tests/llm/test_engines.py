@@ -16,7 +16,6 @@ from typing import Any
 import httpx
 import llguidance
 import pytest
-import xllamacpp
 
 from adapters.llm.openai_client import OpenAiModel
 from adapters.llm.openai_request import first_request
@@ -27,6 +26,7 @@ from insights.classification.prompt import ask_about
 from insights.evaluation.gold import shipped_stories
 from insights.vocabulary.reasons import Kind, Reason, reasons_of
 from tests.llm.random_model import write_random_model
+from tests.needed import missing
 
 REQUESTS = int(os.environ.get("ENGINE_REQUESTS", "8"))
 PARALLEL = 4
@@ -96,6 +96,12 @@ def test_the_schema_names_the_reasons_that_there_are() -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """llama.cpp's server on a free loopback port, with random weights."""
+    try:
+        import xllamacpp
+    except ImportError as error:
+        if "libgomp" not in str(error):
+            raise
+        missing("libgomp is missing, with which llama.cpp computes: install it (Debian: apt install libgomp1).")
     params = xllamacpp.CommonParams()
     params.model.path = str(write_random_model(tmp_path_factory.mktemp("model") / "random.gguf"))
     params.hostnames = ["127.0.0.1"]
