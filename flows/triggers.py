@@ -146,37 +146,6 @@ async def record_conversion(
     return await _cancel(tx, project_id, ending, f"converted: order {key:.80}", now)
 
 
-async def join_runs(tx: AsyncSession, project_id: UUID, visitor_ids: Collection[UUID], now: datetime) -> int:
-    """Visitors turned out to be one person: cancels the unfinished runs that would not be there had it been known.
-
-    Those are runs that end on an order which another of them placed, and all runs of a flow but the first. Returns how
-    many. The caller holds the visitors' locks.
-    """
-    theirs = FlowRun.visitor_id.in_(visitor_ids)
-    cancelled = 0
-    order = (
-        await tx.execute(
-            select(Conversion.key, Conversion.occurred_at)
-            .where(Conversion.project_id == project_id, Conversion.visitor_id.in_(visitor_ids))
-            .order_by(Conversion.occurred_at.desc(), Conversion.key)
-            .limit(1)
-        )
-    ).one_or_none()
-    if order is not None:
-        ending = [theirs, FlowRun.exit_on_conversion.is_(True), FlowRun.triggered_at <= order.occurred_at]
-        cancelled += await _cancel(tx, project_id, ending, f"converted: order {order.key:.80}", now)
-    unfinished = await tx.execute(
-        select(FlowRun.flow_id, FlowRun.id)
-        .where(FlowRun.project_id == project_id, theirs, FlowRun.status.in_(UNFINISHED))
-        .order_by(FlowRun.triggered_at, FlowRun.id)
-    )
-    first: dict[UUID, UUID] = {}
-    later = [run_id for flow_id, run_id in unfinished if first.setdefault(flow_id, run_id) != run_id]
-    if later:
-        cancelled += await _cancel(tx, project_id, [FlowRun.id.in_(later)], "reentry: on another device", now)
-    return cancelled
-
-
 async def signal(tx: AsyncSession, project_id: UUID, name: str, key: str, now: datetime) -> int:
     """Gives a signal: runs that wait for it go on, runs that come to wait for it later see it. Returns how many went
     on now."""

@@ -12,7 +12,8 @@ from sqlalchemy import delete, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from adapters.postgres.engine import Database
-from flows.triggers import join_runs, record_conversion
+from flows.joining import join_runs
+from flows.triggers import record_conversion
 from insights.events.order_claims import Claim, keep_claims
 from insights.events.orders import Told, count_once
 from insights.events.wire import WireEvent

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 
 from adapters.postgres.engine import Database
 from flows.definition import FlowDefinition
-from flows.models import Conversion, FlowRun
+from flows.models import Conversion, Delivery, FlowRun
 from flows.ports import Trigger
 from flows.starting import start_runs
 from flows.store import publish
@@ -154,6 +154,71 @@ async def test_one_person_is_in_a_flow_once(people: People) -> None:
     await tablet.identify(user_id="ada")
     await people.abandon(tablet)
     assert await people.runs(tablet) == [("cancelled", "reentry")]
+
+
+@pytest.mark.parametrize("first_named", [0, 1])
+async def test_who_turns_out_to_be_one_person_keeps_all_runs_of_a_flow_that_always_begins_anew(
+    people: People, first_named: int
+) -> None:
+    await people.publish(reenter="always", exit_on_conversion=False)
+    laptop, phone = people.device(), people.device()
+    await people.abandon(laptop)
+    laptop.come_back(laptop.at_ms + 60_000)
+    await people.abandon(laptop)
+    await people.abandon(phone, after=timedelta(minutes=2))
+    for device in (laptop, phone) if first_named == 0 else (phone, laptop):
+        await device.identify(user_id="ada")
+    assert await people.runs(laptop) == [("waiting", None), ("waiting", None)]
+    assert await people.runs(phone) == [("waiting", None)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "since_reached", "then"),
+    [
+        ({"reenter": "once"}, timedelta(days=90), ("cancelled", "reentry: on another device")),
+        (
+            {"reentry": "P7D"},
+            timedelta(days=7) - timedelta(microseconds=1),
+            ("cancelled", "reentry: on another device"),
+        ),
+        ({"reentry": "P7D"}, timedelta(days=7), ("waiting", None)),
+        ({"reenter": "always"}, timedelta(minutes=1), ("waiting", None)),
+    ],
+)
+async def test_who_was_reached_on_another_device_comes_in_again_no_sooner_than_on_one(
+    people: People, settings: dict[str, Any], since_reached: timedelta, then: tuple[str, str | None]
+) -> None:
+    await people.publish(**settings)
+    laptop, phone = people.device(), people.device()
+    await laptop.identify(user_id="ada")
+    await people.abandon(laptop)
+    async with people.database.transaction(people.project_id) as tx:
+        run = (await tx.scalars(select(FlowRun).where(FlowRun.visitor_id == laptop.id))).one()
+        run.status, run.due_at, run.started_at = "done", None, NOW - since_reached
+        tx.add(_reached_by(run))
+    await people.abandon(phone, after=timedelta(minutes=1))
+    assert await people.runs(phone) == [("waiting", None)]
+    await phone.identify(user_id="ada")
+    assert await people.runs(phone) == [then]
+
+
+def _reached_by(run: FlowRun) -> Delivery:
+    return Delivery(
+        project_id=run.project_id,
+        id=uuid4(),
+        run_id=run.id,
+        step="b",
+        action="send_email",
+        visitor_id=run.visitor_id,
+        channel="email",
+        recipient="ada@example.org",
+        dedupe_key="of the laptop",
+        content={},
+        marketing=True,
+        status="accepted",
+        attempts=1,
+        created_at=run.started_at,
+    )
 
 
 async def test_a_repeated_batch_joins_and_counts_once(people: People) -> None:
