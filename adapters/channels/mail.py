@@ -18,6 +18,8 @@ from email.utils import parseaddr
 from typing import Final
 from urllib.parse import urlsplit
 
+from adapters.channels.domain import in_the_dns
+
 MOST_ADDRESS: Final = 254
 MOST_SUBJECT: Final = 200
 MOST_PART: Final = 1_000_000
@@ -25,9 +27,6 @@ MOST_LINK: Final = 900
 
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_DOTS = re.compile("[.\u3002\uff0e\uff61]")
-_OWN_SINCE_2008: Final = frozenset("ßẞς")
-_JOINERS: Final = frozenset("\u200c\u200d")
 _LINK = re.compile(r"[!-;=?-~]+")
 
 
@@ -53,7 +52,7 @@ def address(text: str) -> str:
     """
     local, at, domain = text.strip().rpartition("@")
     try:
-        ascii_domain = _in_the_dns(domain)
+        ascii_domain = in_the_dns(domain)
     except UnicodeError:
         ascii_domain = ""
     labels = ascii_domain.split(".")
@@ -63,24 +62,6 @@ def address(text: str) -> str:
     if not all(_LABEL.fullmatch(label) for label in labels):
         raise MailInvalid("The domain of this e-mail address is not one.")
     return plain
-
-
-def _in_the_dns(domain: str) -> str:
-    """A domain in punycode. Raises UnicodeError.
-
-    Python's own codec follows the rules of 2003 (RFC 3490), which write ß as ss and ς as σ and leave joiners out: since
-    those of 2008 (RFC 5891) that is another domain, which may be somebody else's.
-    """
-    if _JOINERS & set(domain):
-        raise UnicodeError
-    labels = []
-    for label in _DOTS.split(domain):
-        old = label.encode("idna").decode()  # refuses what no domain may have
-        if _OWN_SINCE_2008 & set(label):
-            letters = unicodedata.normalize("NFKC", "".join(letter.lower() for letter in label))
-            old = "xn--" + letters.encode("punycode").decode()
-        labels.append(old)
-    return ".".join(labels)
 
 
 def named_address(text: str) -> Address:

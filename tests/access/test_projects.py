@@ -122,6 +122,31 @@ async def test_other_pages_may_report_as_soon_as_they_are_allowed(api: Api) -> N
     raise AssertionError("the new origin is still refused")
 
 
+@pytest.mark.parametrize(
+    ("named", "sent"),
+    [
+        ("https://BÜCHER.example", "https://xn--bcher-kva.example"),
+        ("https://faß.example/", "https://xn--fa-hia.example"),
+        ("https://shop.example:443", "https://shop.example"),
+        ("http://shop.example:80", "http://shop.example"),
+        ("https://shop.example:8443", "https://shop.example:8443"),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+    ],
+)
+async def test_an_origin_is_the_one_that_browsers_send(api: Api, named: str, sent: str) -> None:
+    changed = await api.client.patch("/v1/project", json={"allowed_origins": [named]}, headers=api.headers)
+    assert changed.json()["allowed_origins"] == [sent]
+    again = await api.client.patch("/v1/project", json={"allowed_origins": [sent]}, headers=api.headers)
+    assert again.json()["allowed_origins"] == [sent]
+
+
+@pytest.mark.parametrize("named", ["https://*.shop.example", "*.shop.example", "https://"])
+async def test_what_no_browser_ever_sends_is_no_origin(api: Api, named: str) -> None:
+    answer = await api.client.patch("/v1/project", json={"allowed_origins": [named]}, headers=api.headers)
+    assert (answer.status_code, answer.json()["field"]) == (400, "origin")
+    assert ("each host by itself" in answer.json()["detail"]) == ("*" in named)
+
+
 async def test_an_archived_project_takes_nothing_and_sends_nothing_until_it_is_restored(
     api: Api, operator: httpx.AsyncClient
 ) -> None:
