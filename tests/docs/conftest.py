@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.tracked import tracked
+
 
 @pytest.fixture(scope="session")
 def files(repository: Path) -> list[Path]:
-    """Every file under version control."""
-    listed = subprocess.run(["git", "ls-files"], cwd=repository, capture_output=True, text=True, check=True).stdout
-    return [repository / line for line in listed.splitlines()]
+    """Every file of the project."""
+    return tracked(repository)
 
 
 @pytest.fixture(scope="session")

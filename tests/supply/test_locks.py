@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from locks import audit
 from locks.audit import of_node, of_python
 from locks.bill import NODE, bill, node_packages, packages, python_packages
+from tests.tracked import tracked
 
 SECRETS = {
     "a private key": re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=\s]{100,}"),
@@ -33,11 +33,6 @@ MADE_UP = {
     "sk_live_51H8abcdEFGH1234ijkl",
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
 }
-
-
-def tracked(repository: Path) -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, check=True).stdout
-    return [repository / name for name in listed.decode().split("\0") if name]
 
 
 def test_nothing_in_the_tree_looks_like_a_secret(repository: Path) -> None:
