@@ -24,8 +24,9 @@ def cart_items(events: Iterable[TimelineEvent]) -> list[Item]:
     """What is in the cart at the end, in the order it was put in: product_id, name, price_minor or None, currency or
     None, quantity.
 
-    A list of items in checkout_started is the shop's own word and replaces what was folded; a purchase empties the
-    cart. A product without a name on its cart event takes the name from the page it was seen on.
+    A list of items in checkout_started is the shop's own word and replaces what was folded: ``items``, or ``products``
+    where other dialects tell of it, whose ``items`` are how many. A purchase empties the cart. A product without a name
+    on its cart event takes the name from the page it was seen on.
     """
     known: dict[str, Item] = {}
     cart: dict[str, Item] = {}
@@ -36,15 +37,19 @@ def cart_items(events: Iterable[TimelineEvent]) -> list[Item]:
             _add(cart, known, event.props)
         elif event.type == "cart_removed":
             _remove(cart, event.props)
-        elif event.type == "checkout_started" and isinstance(event.props.get("items"), list):
+        elif event.type == "checkout_started":
             listed: dict[str, Item] = {}
-            for props in event.props["items"]:
+            for props in _listed(event.props):
                 if isinstance(props, Mapping):
                     _add(listed, known, props)
             cart = listed or cart
         elif event.type == "purchased":
             cart = {}
     return list(cart.values())[:MOST_ITEMS]
+
+
+def _listed(props: Mapping[str, object]) -> list[Any]:
+    return next((said for name in ("items", "products") if isinstance(said := props.get(name), list)), [])
 
 
 def viewed_products(events: Iterable[TimelineEvent]) -> list[Item]:

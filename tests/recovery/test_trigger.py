@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.ports import Trigger
+from insights.events.dialects.translation import Envelope
+from insights.events.reception import DIALECTS
 from insights.recovery.trigger import insight_trigger
 from insights.timeline.timeline import Timeline
 from insights.vocabulary.events import PROPS
@@ -108,6 +110,8 @@ def test_the_page_they_left_keeps_no_token_and_no_false_host() -> None:
         ([("cart_added", MUG), ("checkout_started", {"items": [KETTLE]})], [("kettle", 1)]),
         ([("cart_added", MUG), ("checkout_started", {"items": 1})], [("mug", 1)]),
         ([("cart_added", MUG), ("checkout_started", {"items": ["mug", None]})], [("mug", 1)]),
+        ([("cart_added", MUG), ("checkout_started", {"items": 1, "products": [KETTLE]})], [("kettle", 1)]),
+        ([("cart_added", MUG), ("checkout_started", {"products": "all"})], [("mug", 1)]),
     ],
 )
 def test_the_cart_is_what_was_in_it_at_the_end(
@@ -115,6 +119,72 @@ def test_the_cart_is_what_was_in_it_at_the_end(
 ) -> None:
     items = trigger(session(*events)).facts["cart"]["items"]
     assert [(item["product_id"], item["quantity"]) for item in items] == expected
+
+
+_SHOPIFY = {"currencyCode": "EUR", "amount": 14.5}
+CHECKOUTS: dict[str, tuple[str | None, dict[str, Any]]] = {
+    "segment": (
+        None,
+        {
+            "type": "track",
+            "event": "Checkout Started",
+            "userId": "ada",
+            "properties": {
+                "currency": "EUR",
+                "products": [{"product_id": "mug", "name": "Morning mug", "price": 14.5, "quantity": 2}],
+            },
+        },
+    ),
+    "ga4": (
+        None,
+        {
+            "name": "begin_checkout",
+            "client_id": "1.2",
+            "params": {
+                "currency": "EUR",
+                "items": [{"item_id": "mug", "item_name": "Morning mug", "price": 14.5, "quantity": 2}],
+            },
+        },
+    ),
+    "shopify_pixel": (
+        None,
+        {
+            "name": "checkout_started",
+            "clientId": "c",
+            "data": {
+                "checkout": {
+                    "totalPrice": {"currencyCode": "EUR", "amount": 29},
+                    "lineItems": [
+                        {
+                            "quantity": 2,
+                            "title": "Morning mug",
+                            "variant": {"price": _SHOPIFY, "product": {"id": "mug", "title": "Morning mug"}},
+                        }
+                    ],
+                }
+            },
+        },
+    ),
+    "shopify": (
+        "checkouts/create",
+        {
+            "token": "t",
+            "email": "ada@shop.example",
+            "currency": "EUR",
+            "total_price": "29.00",
+            "line_items": [{"product_id": "mug", "title": "Morning mug", "price": "14.50", "quantity": 2}],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", CHECKOUTS)
+def test_what_is_in_a_checkout_is_in_the_cart_whoever_tells_of_it(dialect: str) -> None:
+    topic, message = CHECKOUTS[dialect]
+    [told] = DIALECTS[dialect](message, Envelope(received_ms=0, type=topic, trusted=True))
+    cart = trigger(session((told.type, told.props))).facts["cart"]
+    mug = {"product_id": "mug", "name": "Morning mug", "price_minor": 1450, "quantity": 2}
+    assert (cart["items"], cart["count"], cart["value_minor"]) == ([mug], 2, 2900)
 
 
 def test_a_cart_in_several_currencies_has_no_value_and_no_price_in_a_wrong_one() -> None:
