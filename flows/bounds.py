@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, cast, exists, false, func, or_, select
+from sqlalchemy import ARRAY, ColumnElement, Text, and_, case, cast, exists, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from flows.definition import Cap, FlowDefinition
@@ -97,16 +97,19 @@ async def over_a_cap(
     theirs: list[ColumnElement[bool]] = [Delivery.visitor_id.in_(devices)]
     if recipient is not None:
         theirs.append((Delivery.channel == channel) & (Delivery.recipient == recipient))
+    since = now - max(cap.within for cap in caps)
+    # What was tried again went out with its last try, of which is known when it was decided, or it is under way.
+    out_at = case((Delivery.attempts > 1, func.coalesce(Delivery.decided_at, now)), else_=Delivery.created_at)
     rows = await tx.execute(
-        select(Delivery.channel, Delivery.created_at).where(
+        select(Delivery.channel, out_at.label("at")).where(
             Delivery.project_id == run.project_id,
             or_(*theirs),
-            Delivery.created_at > now - max(cap.within for cap in caps),
+            or_(Delivery.created_at > since, and_(Delivery.attempts > 1, out_at > since)),
             Delivery.marketing.is_(True),
             Delivery.status.in_(WENT_OUT),
         )
     )
-    sent = [Sent(row.channel, row.created_at) for row in rows]
+    sent = [Sent(row.channel, row.at) for row in rows]
     higher = await tx.execute(
         select(FlowRun.version_id, FlowRun.step, FlowRun.due_at).where(
             FlowRun.project_id == run.project_id,

@@ -207,8 +207,8 @@ async def _bounded(due: _Due, way: _Way, policy: ProjectPolicy, known: Mapping[s
     loud = loud_at(due.now, way.word, there, [policy.quiet_hours, settings.quiet_hours])
     if loud is not None:
         return Postpone(loud, "quiet_hours", f"It is night for them; {until(loud)}.", fresh=True)
-    if due.earlier is not None:
-        return None  # counted when it was first tried, or certainly not out and still the same message
+    if due.earlier is not None and due.earlier.status != "retry":
+        return None  # it may be out, and is counted
     held_by = await over_a_cap(
         due.tx,
         due.run,

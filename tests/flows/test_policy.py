@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text, update
 
-from adapters.channels.contract import Rate
+from adapters.channels.contract import Rate, Retry
 from adapters.postgres.engine import Database, DatabaseUrls
 from adapters.postgres.personal import Ring
 from flows.chance import choose, held_out
@@ -270,3 +270,39 @@ async def test_who_is_suppressed_or_capped_is_so_where_addresses_are_sealed(
         assert reasons(await world.only_run(third)) == ["suppressed"]
     finally:
         await sealed.close()
+
+
+async def test_a_message_that_is_tried_again_is_held_to_the_caps_as_well(world: World) -> None:
+    world.provider.script = [Retry("busy")]
+    cap = [{"most": 1, "within": "P1D"}]
+    await world.publish(plan(MAIL, name="one", caps=cap))
+    ada = await world.start()
+    await world.drain()
+    # While one waits for its provider, the other takes the place.
+    await world.publish(plan(MAIL, name="two", caps=cap))
+    await world.start(ada)
+    await world.drain()
+    await world.later(hours=1)
+    by_flow = {run.flow: run for run in await world.runs(ada) if run.deliveries}
+    assert {name: reasons(run) for name, run in by_flow.items()} == {"one": ["capped"], "two": []}
+    (given_up,) = by_flow["one"].deliveries
+    assert given_up.status == "rejected"
+    assert given_up.error == "Not tried again: They got at most 1 message within 1 day already."
+
+
+async def test_a_message_counts_from_when_it_went_out_and_not_from_when_it_was_first_tried(world: World) -> None:
+    world.provider.script = [Retry("down", timedelta(hours=2))]
+    cap = [{"most": 1, "within": "PT1H"}]
+    await world.publish(plan(MAIL, reenter="always", caps=cap))
+    ada = await world.start()
+    await world.drain()
+    await world.later(hours=2, minutes=1)
+    assert [one.status for run in await world.runs(ada) for one in run.deliveries] == ["accepted"]
+    await world.later(minutes=59)
+    await world.start(ada)
+    await world.drain()
+    assert sorted(reasons(run) for run in await world.runs(ada)) == [[], ["capped"]]
+    await world.later(minutes=1)
+    await world.start(ada)
+    await world.drain()
+    assert sorted(reasons(run) for run in await world.runs(ada)) == [[], [], ["capped"]]
