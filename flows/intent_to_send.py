@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import uuid4
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,7 @@ from flows.deliveries import OPEN_STATUSES
 from flows.engine import SendNow
 from flows.models import Delivery, FlowRun
 from flows.ports import Composed, Skip
-from flows.sent_steps import sent_under
+from flows.sent_steps import sends_over, sent_under
 
 
 async def open_delivery(tx: AsyncSession, run: FlowRun, step_id: str) -> Delivery | None:
@@ -71,14 +71,4 @@ def already_delivered(channel: str, status: str | None) -> Skip:
 
 async def _key_of_visit(tx: AsyncSession, run: FlowRun, step_id: str) -> str:
     """Run, step and visit: a step that a loop comes back to sends again, a step that is tried again does not."""
-    visits = await tx.scalar(
-        select(func.count())
-        .select_from(Delivery)
-        .where(
-            Delivery.project_id == run.project_id,
-            Delivery.run_id == run.id,
-            Delivery.step == step_id,
-            Delivery.status.not_in(OPEN_STATUSES),
-        )
-    )
-    return f"{run.id}/{step_id}/{visits}"
+    return f"{run.id}/{step_id}/{await sends_over(tx, run.project_id, run.id, step_id)}"

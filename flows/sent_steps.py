@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.deliveries import OPEN_STATUSES
 from flows.delivery_facts import SentStep
-from flows.models import Delivery, DeliveryEvent, FlowRun
+from flows.models import Delivery, DeliveryEvent, FlowRun, RunEvent
 
 
 async def sent_steps(tx: AsyncSession, run: FlowRun) -> list[SentStep]:
@@ -25,6 +26,36 @@ async def sent_steps(tx: AsyncSession, run: FlowRun) -> list[SentStep]:
         .order_by(Delivery.created_at, Delivery.id)
     )
     return [SentStep(row[0], row[1], frozenset(row[2] or ())) for row in rows]
+
+
+async def sends_over(tx: AsyncSession, project_id: UUID, run_id: UUID, step_id: str) -> int:
+    """How many messages of a run's step are over: one that is tried again is not, and a loop comes back for another."""
+    found: int | None = await tx.scalar(
+        select(func.count())
+        .select_from(Delivery)
+        .where(
+            Delivery.project_id == project_id,
+            Delivery.run_id == run_id,
+            Delivery.step == step_id,
+            Delivery.status.not_in(OPEN_STATUSES),
+        )
+    )
+    return found or 0
+
+
+async def times_done(tx: AsyncSession, project_id: UUID, run_id: UUID, step_id: str) -> int:
+    """How often a run's step did what it does without a message."""
+    found: int | None = await tx.scalar(
+        select(func.count())
+        .select_from(RunEvent)
+        .where(
+            RunEvent.project_id == project_id,
+            RunEvent.run_id == run_id,
+            RunEvent.step == step_id,
+            RunEvent.what == "done",
+        )
+    )
+    return found or 0
 
 
 async def sent_under(

@@ -11,16 +11,19 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from sqlalchemy import select
 
 from adapters.channels.smtp import SmtpChannel
 from adapters.channels.ticket import TicketOutbox
 from adapters.postgres.engine import Database
+from flows.definition import FlowDefinition
 from flows.runner import Runner
 from flows.starting import start_runs
 from flows.store import RunView, list_runs, publish
 from flows.triggers import record_conversion, signal
 from insights.conditions.fields import FIELDS
-from insights.recovery import unsubscribe
+from insights.models import DiscountCode
+from insights.recovery import codes, unsubscribe
 from insights.recovery.audience import VisitorFacts
 from insights.recovery.compose import MessageComposer
 from insights.recovery.preferences import turn_off
@@ -247,3 +250,66 @@ async def test_a_mail_that_is_half_a_day_late_stays_at_home(shop: Shop) -> None:
     history = (await shop.runs(group))["price_hesitation"].history
     assert any(line.what == "skipped" and line.detail.startswith("too_late") for line in history)
     assert shop.mails.recipients == []
+
+
+LOOP: dict[str, Any] = {
+    "name": "every_other_day",
+    "trigger": {"on": "insight", "reasons": ["distraction"]},
+    "start": "again",
+    "steps": {
+        "again": {
+            "do": "send",
+            "action": "send_email",
+            "params": {"message": "discount_24h", "discount_percent": 10, "discount_hours": 24},
+            "next": "pause",
+        },
+        "pause": {"do": "wait", "for": "P2D", "next": "again"},
+    },
+}
+
+
+async def test_a_step_that_a_loop_comes_back_to_gives_a_code_that_is_still_good(shop: Shop) -> None:
+    await _promise(shop)
+    shop.mails.answers["DATA"] = "451 come back later"
+    await shop.leave(await visitor(shop.database, shop.project_id), "distraction")
+    await shop.later(0)
+    shop.mails.answers.clear()
+    await shop.later(1)
+    for _ in range(2):
+        await shop.later(48)
+    # Tried twice, it is one code; sent three times, these are three.
+    issued = await _issued(shop)
+    told = [str(mail.get_body(("plain",))) for mail in shop.mails.mails if "10% off" in str(mail["subject"])]
+    assert [[code.code in text for code in issued] for text in told] == [
+        [True, False, False],
+        [False, True, False],
+        [False, False, True],
+    ]
+    async with shop.database.transaction(shop.project_id) as tx:
+        assert await codes.redeem(tx, shop.project_id, issued[-1].code, shop.now + timedelta(hours=23)) == 10
+
+
+async def test_a_mail_whose_code_is_good_no_more_is_not_sent_when_its_provider_is_back(shop: Shop) -> None:
+    await _promise(shop)
+    shop.mails.answers["DATA"] = "451 come back later"
+    await shop.leave(await visitor(shop.database, shop.project_id), "distraction")
+    await shop.later(0)
+    shop.mails.answers.clear()
+    (code,) = await _issued(shop)
+    shop.now = code.expires_at
+    await shop.later(0)
+    assert [mail for mail in shop.mails.mails if "10% off" in str(mail["subject"])] == []
+    async with shop.database.transaction(shop.project_id) as tx:
+        (run,) = [run for run in await list_runs(tx, shop.project_id) if run.flow == LOOP["name"]]
+    assert [line.detail.partition(":")[0] for line in run.history if line.what == "skipped"] == ["too_late"]
+    assert [delivery.status for delivery in run.deliveries] == ["rejected"]
+
+
+async def _promise(shop: Shop) -> None:
+    async with shop.database.transaction(shop.project_id) as tx:
+        await publish(tx, shop.project_id, FlowDefinition.model_validate(LOOP), shop.now, ["send_email"], FIELDS)
+
+
+async def _issued(shop: Shop) -> list[DiscountCode]:
+    async with shop.database.transaction(shop.project_id) as tx:
+        return list(await tx.scalars(select(DiscountCode).order_by(DiscountCode.issued_at)))
