@@ -94,7 +94,10 @@ function product(variant) {
 
 function cart(checkout) {
   const { amount, currency } = minor(checkout.totalPrice);
-  return { cart_value_minor: amount, currency, items: checkout.lineItems.length };
+  // So many a mail shows of what was left behind.
+  const lines = checkout.lineItems.filter(({ variant }) => variant).slice(0, 20);
+  const products = lines.map(({ variant, quantity }) => ({ ...product(variant), quantity }));
+  return { cart_value_minor: amount, currency, items: checkout.lineItems.length, products };
 }
 
 analytics.subscribe('product_viewed', (event) => send(event, 'product_viewed', product(event.data.productVariant)));

@@ -48,7 +48,21 @@ LAYER: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     f"gtag('event', 'begin_checkout', {{currency: 'HUF', value: 9990, items: [{ITEM}]}})": (
         "checkout_started",
-        {"cart_value_minor": 999_000, "currency": "HUF", "items": 1},
+        {
+            "cart_value_minor": 999_000,
+            "currency": "HUF",
+            "items": 1,
+            "products": [
+                {
+                    "product_id": "m1",
+                    "name": "Mug",
+                    "category": "cups",
+                    "price_minor": 1250,
+                    "currency": "HUF",
+                    "quantity": 2,
+                }
+            ],
+        },
     ),
     "gtag('event', 'add_shipping_info', {})": ("checkout_step", {"step": "payment"}),
     f"gtag('event', 'purchase', {{transaction_id: 7, currency: 'EUR', value: '25.00', items: [{ITEM}]}})": (
@@ -88,7 +102,8 @@ async def test_prices_in_several_currencies_have_no_sum(site: Site, page: Page) 
     await page.evaluate(AUTO_READY)
     for name in ("begin_checkout", "purchase"):
         await page.evaluate(f"dataLayer.push({{event: '{name}', ecommerce: {{transaction_id: 'x', items: {items}}}}})")
-    assert (await site.one("checkout_started"))["props"] == {"items": 2}
+    started = (await site.one("checkout_started"))["props"]
+    assert [started.keys(), [one["currency"] for one in started["products"]]] == [{"items", "products"}, ["EUR", "USD"]]
     assert (await site.one("purchased"))["props"] == {"order_id": "x", "items": 2}
 
 

@@ -29,7 +29,7 @@ VARIANT = {
 }
 CHECKOUT = {
     "totalPrice": {"amount": 25.0, "currencyCode": "EUR"},
-    "lineItems": [{}, {}],
+    "lineItems": [{"variant": VARIANT, "quantity": 2}, {}],
     "order": {"id": "1001"},
     "email": "ann@example.com",
 }
@@ -75,6 +75,9 @@ async def test_a_checkout_belongs_to_the_visit_that_led_to_it(site: Site, pixel:
     assert (await site.one("identified"))["props"] == {"email": "ann@example.com"}
     assert [event["props"]["step"] for event in site.events("checkout_step")] == ["shipping", "payment", "review"]
     assert site.events("cart_added")[0]["props"]["price_minor"] == 1250
+    mug = {"product_id": "3", "name": "Mug", "price_minor": 1250, "currency": "EUR", "quantity": 2}
+    started = {"cart_value_minor": 2500, "currency": "EUR", "items": 2, "products": [mug]}
+    assert site.events("checkout_started")[0]["props"] == started
     assert len({(batch["visitor"], batch["session"]) for batch in site.batches}) == 1
     now = int(time.time() * 1000)
     for batch in site.batches:

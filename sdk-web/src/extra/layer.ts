@@ -10,6 +10,7 @@ const CART: Record<string, string> = {
   add_to_cart: "cart_added",
   remove_from_cart: "cart_removed",
 };
+const SHOWN = 20;
 const STEPS: Record<string, string> = { add_shipping_info: "payment", add_payment_info: "review" };
 
 /** Hears what the shop says to Google's dataLayer, before and after this script, and takes from it what buying is made of. */
@@ -52,7 +53,9 @@ function translate(track: Track, name: string, params: Entry): void {
   const total = minor(value, currency) ?? (worth || undefined);
   if (CART[name])
     for (const { quantity, ...item } of items) track(CART[name]!, { ...item, ...(name !== "view_item" && { quantity }) });
-  if (name === "begin_checkout") track("checkout_started", { cart_value_minor: total, currency, items: count });
+  // Who comes back to a cart of another day put nothing into it today: a mail shows what stands in here, and no more of it.
+  if (name === "begin_checkout")
+    track("checkout_started", { cart_value_minor: total, currency, items: count, products: items.slice(0, SHOWN) });
   if (STEPS[name]) track("checkout_step", { step: STEPS[name] });
   // An order without its number would be the same as every other such order.
   if (name === "purchase" && transaction_id)
