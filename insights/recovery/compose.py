@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -169,8 +170,10 @@ class MessageComposer:
         code = await discount(tx, request)
         if isinstance(code, Skip):
             return code
-        given = None if code is None else {"code": str(code["text"]), "percent": str(code["percent"])}
-        return await next_visit.keep_for_next_visit(tx, request, given)
+        if code is None:
+            return await next_visit.keep_for_next_visit(tx, request, None)
+        given = {"code": str(code["text"]), "percent": str(code["percent"])}
+        return await next_visit.keep_for_next_visit(tx, request, given, timedelta(hours=code["hours"]))
 
     async def example(
         self,

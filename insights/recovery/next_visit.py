@@ -32,8 +32,11 @@ DAYS: Final = 14
 MOST_DAYS: Final = 90
 
 
-async def keep_for_next_visit(tx: AsyncSession, request: SendRequest, code: Mapping[str, str] | None) -> Done | Skip:
-    """Keeps the offer of a step; ``code``: {code, percent} of the discount that it gives."""
+async def keep_for_next_visit(
+    tx: AsyncSession, request: SendRequest, code: Mapping[str, str] | None, good_for: timedelta | None = None
+) -> Done | Skip:
+    """Keeps the offer of a step; ``code``: {code, percent} of the discount that it gives, good for ``good_for``. The
+    offer waits no longer than that: nobody is shown a code whose time is over."""
     days = whole(request.params.get("days", DAYS))
     if days is None or not 1 <= days <= MOST_DAYS:
         return Skip("bad_offer", f"days must be 1 to {MOST_DAYS}.")
@@ -45,7 +48,8 @@ async def keep_for_next_visit(tx: AsyncSession, request: SendRequest, code: Mapp
         return Skip("enough_waiting", f"{MOST_WAITING} offers wait for their next visit already, and no more may.")
     definition = msgspec.to_builtins(entry)
     definition.pop("id")
-    until = request.now + timedelta(days=days)
+    waits = timedelta(days=days)
+    until = request.now + (waits if good_for is None else min(waits, good_for))
     tx.add(
         KeptOffer(
             project_id=request.project_id,
@@ -59,7 +63,7 @@ async def keep_for_next_visit(tx: AsyncSession, request: SendRequest, code: Mapp
     )
     await tx.flush()
     await outdate_marks(tx, request.project_id, person)
-    return Done(f"{entry.action.value} waits for their next visit until {until:%Y-%m-%d}.")
+    return Done(f"{entry.action.value} waits for their next visit until {until:%Y-%m-%d %H:%M} UTC.")
 
 
 def _entry(request: SendRequest, code: Mapping[str, str]) -> Entry | Skip:

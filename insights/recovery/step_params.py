@@ -105,7 +105,7 @@ class PopupParams(Params):
     when: str | dict[str, Any] | None = Field(None, description="A condition that must be true then, as text or JSON.")
     priority: Whole = Field(60, ge=0, le=100, description="Among what could be shown, the higher one comes first.")
     group: str = Field("", max_length=60, description="Of the actions of one group, one is shown a visit.")
-    days: Whole = Field(14, ge=1, le=90, description="How long it waits for them.")
+    days: Whole = Field(14, ge=1, le=90, description="How long it waits for them; no longer than its code is good.")
     discount_percent: Whole | None = Field(
         None, ge=1, le=90, description="Issues a single-use code of so many percent; {code} and {percent} in the words."
     )

@@ -118,6 +118,26 @@ async def test_a_discount_shows_a_code_of_the_ledger(api: Api) -> None:
     assert code in shown["content"]["body"]
 
 
+@pytest.mark.parametrize(
+    ("params", "hours"),
+    [({}, 24), ({"discount_hours": 72}, 72), ({"discount_hours": 72, "days": 2}, 48)],
+)
+async def test_an_offer_with_a_code_waits_no_longer_than_its_code_is_good(
+    api: Api, params: dict[str, int], hours: int
+) -> None:
+    visitor = str(uuid4())
+    await comes(api, visitor)
+    words = {"default": {"title": "{percent} % off", "body": "Your code is {code}."}}
+    assert isinstance(
+        await keep(api, visitor, action="discount_popup", content=words, discount_percent=15, **params), Done
+    )
+    async with api.services.database.transaction(api.project_id) as tx:
+        kept = (await tx.scalars(select(KeptOffer))).one()
+        good_until = (await tx.scalars(select(DiscountCode.expires_at))).one()
+    assert kept.expires_at == kept.kept_at + timedelta(hours=hours)
+    assert kept.expires_at <= good_until
+
+
 async def test_an_order_ends_what_waits_for_them(api: Api) -> None:
     visitor = str(uuid4())
     await comes(api, visitor)
