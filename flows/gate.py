@@ -29,6 +29,7 @@ from flows.zones import zone
 _FLOW_HOLDOUT: Final = Skip(
     "flow_holdout", "They get nothing of this flow, so that it can be measured what the others get out of it."
 )
+_BOUGHT: Final = Skip("converted", "The visitor bought meanwhile.")
 _HELD_OUT: Final = Skip("held_out", "They get nothing, so that it can be measured what the others get out of it.")
 
 
@@ -123,6 +124,8 @@ async def _decide(due: _Due) -> Passed | Done | Skip | Postpone:
     known: Mapping[str, Any] = {}
     if composed.needs_consent:
         known = await due.around.facts.facts(due.tx, run.project_id, run.visitor_id)
+        if await _bought_elsewhere(due, known):
+            return _BOUGHT
     if (no := await _forbidden(due, way, known, needs_consent=composed.needs_consent)) is not None:
         return no
     if held_back:
@@ -150,8 +153,18 @@ async def _no_longer_wanted(due: _Due) -> Skip | None:
     if due.now - due_at > due.flow.lateness(due.send.step):
         return Skip("too_late", f"It was due at {due_at:%Y-%m-%d %H:%M} UTC, longer ago than this step allows.")
     if run.exit_on_conversion and await converted_since(due.tx, run.project_id, [run.visitor_id], run.triggered_at):
-        return Skip("converted", "The visitor bought meanwhile.")
+        return _BOUGHT
     return None
+
+
+async def _bought_elsewhere(due: _Due, known: Mapping[str, object]) -> bool:
+    """Whether they bought on another device meanwhile. That ends what is unfinished, at once; what was put aside then,
+    and back to work since, hears of it here."""
+    run = due.run
+    others = [one for one in devices_of(known, run.visitor_id)[1] if one != run.visitor_id]
+    if not (others and run.exit_on_conversion):
+        return False
+    return await converted_since(due.tx, run.project_id, others, run.triggered_at)
 
 
 async def _composed(due: _Due) -> Composed | Done | Skip:

@@ -306,3 +306,22 @@ async def test_a_message_counts_from_when_it_went_out_and_not_from_when_it_was_f
     await world.start(ada)
     await world.drain()
     assert sorted(reasons(run) for run in await world.runs(ada)) == [[], [], ["capped"]]
+
+
+async def test_what_is_put_back_to_work_does_not_reach_who_bought_on_another_device_meanwhile(world: World) -> None:
+    await world.publish(plan(MAIL))
+    laptop, phone = uuid4(), uuid4()
+    world.consents.person = [laptop, phone]
+    world.composer.poison = laptop
+    await world.start(laptop)
+    for _ in range(5):
+        await world.later(hours=1)
+    run = await world.only_run(laptop)
+    assert run.status == "dead"
+    await world.convert(phone)
+    world.composer.poison = None
+    assert await world.replay(run.id) == 1
+    await world.drain()
+    assert world.provider.reached == []
+    run = await world.only_run(laptop)
+    assert (run.status, run.end_reason) == ("cancelled", "converted")
