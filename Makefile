@@ -1,6 +1,10 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
-# Both need only python3 >= 3.11 and node >= 20.
-PYTHON ?= python3
+# Both need only Python 3.11 to 3.14 and node >= 20.
+PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
+FITS    := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
+ifndef PYTHON
+PYTHON := $(shell for one in $(PYTHONS); do if $$one -c '$(FITS)' 2>/dev/null; then echo $$one; exit; fi; done; echo python3)
+endif
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
@@ -12,8 +16,9 @@ help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
 check-tools:
-	@command -v $(PYTHON) >/dev/null || { echo "python3 is missing: install Python 3.11 or newer (Debian: apt install python3 python3-venv)."; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: install Python 3.11 or newer, or run make PYTHON=/path/to/python3.11."; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 to 3.14 (Debian: apt install python3 python3-venv)."; exit 1; }
+	@# Some packages, PostgreSQL's too, are built for these alone.
+	@$(PYTHON) -c '$(FITS)' || { echo "$(PYTHON) is $$($(PYTHON) -V): install Python 3.11 to 3.14, or run make PYTHON=/path/to/python3.14."; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: install it (Debian: apt install python3-venv)."; exit 1; }
 	@command -v node >/dev/null || { echo "node is missing: install Node.js 20 or newer (https://nodejs.org)."; exit 1; }
 	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || { echo "node is older than 20: install Node.js 20 or newer."; exit 1; }
