@@ -89,7 +89,7 @@ async def _resolved(services: Services, text: str) -> ResolvedKey | None:
 
 
 def _missing() -> KeyMissing:
-    return KeyMissing("Send the project's write key as the user name of basic auth, without a password.")
+    return KeyMissing("Send the project's write key: ?key=wl_w_…, or the user name of basic auth, without a password.")
 
 
 def _refused() -> KeyRefused:

@@ -166,6 +166,14 @@ async def test_wrong_keys_and_bodies_that_are_too_large_are_refused(api: Api) ->
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize("path", ["/v1/track", "/v1/ga4", "/v1/shopify/pixel"])
+async def test_who_sends_no_key_is_told_of_a_way_that_a_page_has(api: Api, path: str) -> None:
+    answer = await api.client.post(path, json={"event": "X", "client_id": "1.2", "clientId": "c", "userId": "u"})
+    assert (answer.status_code, "?key=wl_w_…" in answer.json()["detail"]) == (401, True)
+    told = await api.client.post(path, params={"key": api.write}, json={"event": "X", "client_id": "1.2"})
+    assert told.status_code == 200
+
+
 async def test_a_refused_message_is_named_kept_and_can_be_replayed(api: Api) -> None:
     batch = [
         {"type": "track", "userId": "u", "event": "Product Viewed", "properties": {"product_id": "P", "price": "dear"}},
