@@ -5,6 +5,7 @@ What remains says nothing of anybody: counts in reports that were made before, a
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ from insights.models import (
     Shop,
     Visitor,
 )
+from insights.privacy.named import Names
 from insights.privacy.person import Asked
 
 _BY_VISITOR: Final = "visitor_id"
@@ -63,6 +65,7 @@ async def erase_visitors(
     if faded:
         names -= await _names_that_stay(tx, project_id, visitors, names)
     words = [*map(str, visitors), *names]
+    answers = [*map(str, visitors), *map(_in_answers, names)]
     erase = _Eraser(tx, project_id)
     await erase(RunEvent, RunEvent.run_id.in_(runs))
     await erase(Suppression, Suppression.recipient.in_(recipients))
@@ -74,7 +77,7 @@ async def erase_visitors(
     # Of a person who is still here one device faded: the others stay together, under the same id.
     if not faded:
         await erase(Person, Person.person_id.in_(visitors))
-    await erase(AnsweredRequest, or_(*(AnsweredRequest.body.contains(word, autoescape=True) for word in words)))
+    await erase(AnsweredRequest, or_(*(AnsweredRequest.body.contains(word, autoescape=True) for word in answers)))
     await erase(LiveClaim, LiveClaim.key.in_(await claim_keys(tx, project_id, visitors, names)))
     for table in tables_of_visitors():
         await erase(table, table.c.visitor_id.in_(visitors))
@@ -180,7 +183,7 @@ async def rejected_of(
 
     What was refused is kept as it came, sealed whole: a name may stand anywhere in it, so each is opened.
     """
-    words = [_as_json(name).encode() for name in [*names, *visitors]]
+    words = Names([*names, *visitors])
     last = UUID(int=0)
     while True:
         rows = (
@@ -200,13 +203,13 @@ async def rejected_of(
         if not rows:
             return
         last = rows[-1].id
-        theirs = [
-            row for row in rows if row.envelope.get("visitor") in visitors or any(word in row.raw for word in words)
-        ]
+        theirs = [row for row in rows if words.stand_in(row.raw, row.envelope)]
         if theirs:
             yield theirs
 
 
-def _as_json(name: str) -> str:
-    # In quotes, so that the customer 1 is not found in every number.
-    return f'"{name}"'
+def _in_answers(name: str) -> str:
+    """How an answer has a name in it: an address also within a text, others as a text of their own, so that the
+    customer 1 is not found in every number."""
+    text = json.dumps(name, ensure_ascii=False)
+    return text[1:-1] if "@" in name else text

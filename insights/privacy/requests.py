@@ -22,6 +22,7 @@ from insights.privacy.elsewhere import hand_on, hand_on_everybody
 from insights.privacy.erase import erase_everybody, erase_visitors, names_of
 from insights.privacy.export import export_visitors
 from insights.privacy.forgetting import Forget, tell
+from insights.privacy.named import forms
 from insights.privacy.person import Asked, visitors_asked_for
 from insights.privacy.remembered import remember
 from insights.vocabulary.ids import uuid7
@@ -136,7 +137,8 @@ async def _all_of(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID]
         select(Conversion.key).where(Conversion.project_id == project_id, Conversion.visitor_id.in_(sorted(visitors)))
     )
     names = await names_of(tx, project_id, visitors, asked)
-    return {*names, *map(str, visitors), *_orders([*orders, *asked.orders])}
+    spelled = {form for name in names for form in forms(name)}
+    return {*spelled, *map(str, visitors), *_orders([*orders, *asked.orders])}
 
 
 def _orders(numbers: Collection[str]) -> set[str]:
@@ -159,6 +161,6 @@ async def _forget_exports(tx: AsyncSession, project_id: UUID, theirs: AbstractSe
             # What nobody can open says of nobody who they are.
             continue
         asked = Asked.of(row.who)
-        said = {*asked.names, *(name.lower() for name in asked.names), *map(str, asked.visitors)}
+        said = {form for name in asked.names for form in (*forms(name), name.lower())} | set(map(str, asked.visitors))
         if row.who and (theirs is None or not theirs.isdisjoint(said | _orders(asked.orders))):
             row.who, row.done_at = {}, row.done_at or now
