@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -53,7 +54,7 @@ class KeyRing:
         self._ttl = ttl
         self._size = size
         self._clock = clock
-        self._known: OrderedDict[str, tuple[float, ResolvedKey | None]] = OrderedDict()
+        self._known: OrderedDict[str, _Known] = OrderedDict()
         self._asking: dict[str, asyncio.Task[ResolvedKey | None]] = {}
         self._noting: set[asyncio.Task[None]] = set()
         self._changes = 0
@@ -67,19 +68,18 @@ class KeyRing:
     def at_hand(self, key: str) -> ResolvedKey | None:
         """What ``key`` stands for where that is known for sure now; where it is not, ask ``resolve``."""
         known = self._known.get(key)
-        return known[1] if known is not None and known[0] > self._clock() else None
+        return known.key if known is not None and known.until > self._clock() else None
 
     async def resolve(self, key: str) -> ResolvedKey | None:
         """What ``key`` stands for; None when it is unknown or revoked."""
         known = self._known.get(key)
         if known is not None:
-            until, resolved = known
             now = self._clock()
-            if until > now:
-                return resolved
-            if resolved is not None and resolved.kind == "write" and until + GRACE > now:
+            if known.until > now:
+                return known.key
+            if known.key is not None and known.at_most > now:
                 self._ask(key)
-                return resolved
+                return known.key
         if not key.startswith(tuple(PREFIXES.values())) or len(key) >= 100:
             return None
         return await asyncio.shield(self._ask(key))
@@ -98,7 +98,7 @@ class KeyRing:
             self._known.clear()
             return
         of_project = [
-            key for key, (_, found) in self._known.items() if found is not None and str(found.project_id) == project_id
+            key for key, known in self._known.items() if known.key and str(known.key.project_id) == project_id
         ]
         for key in of_project:
             del self._known[key]
@@ -118,15 +118,16 @@ class KeyRing:
 
     async def _refresh(self, key: str) -> ResolvedKey | None:
         while True:
-            before = self._changes
+            before, asked_at = self._changes, self._clock()
             found = await self._look_up(key)
             if before == self._changes:
                 break  # otherwise what was read may be older than the change that was heard of meanwhile
-        until = self._clock() + self._ttl
-        if found is not None and found.left is not None:
-            until = min(until, self._clock() + found.left)
+        now = self._clock()
+        expires = math.inf if found is None or found.left is None else asked_at + found.left
         resolved = found.key if found is not None else None
-        self._known[key] = (until, resolved)
+        until = min(now + self._ttl, expires)
+        graced = resolved is not None and resolved.kind == "write"
+        self._known[key] = _Known(until, min(until + GRACE, expires) if graced else until, resolved)
         self._known.move_to_end(key)
         if len(self._known) > self._size:
             self._known.popitem(last=False)
@@ -190,6 +191,15 @@ class KeyRing:
                     .where(func.coalesce(ApiKey.last_used_at < func.now() - USE_NOTED_EVERY, True))
                     .values(last_used_at=func.now())
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a key stood for. ``until``: for sure; ``at_most``: while it is asked for again. Not beyond its expiry."""
+
+    until: float
+    at_most: float
+    key: ResolvedKey | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from adapters.postgres.engine import Database, DatabaseUrls
+from insights.access.issuing import rotate
 from insights.access.key_ring import GRACE, KeyRing
 from insights.access.keys import create_key
 from insights.models import ApiKey
@@ -29,6 +30,23 @@ async def test_a_revoked_write_key_serves_one_more_request_and_a_secret_one_none
     assert (await ring.resolve(made.key) is not None) is after_the_first
     await ring.close()
     assert await ring.resolve(made.key) is None
+
+
+@pytest.mark.parametrize("kind", ["write", "secret"])
+async def test_a_rotated_key_serves_no_request_after_its_overlap(database: Database, kind: str) -> None:
+    now = [0.0]
+    ring = KeyRing(database, clock=lambda: now[0])
+    made = await create_key(database, f"shop-{uuid4()}", kind, [])  # type: ignore[arg-type]
+    async with database.transaction(made.project_id) as tx:
+        key_id = (await tx.scalars(select(ApiKey.id).where(ApiKey.project_id == made.project_id))).one()
+        await rotate(tx, made.project_id, key_id, overlap=timedelta(seconds=9), now=datetime.now(UTC))
+    assert await ring.resolve(made.key) is not None
+    # Nine seconds later, by both clocks.
+    async with database.transaction(made.project_id) as tx:
+        await tx.execute(update(ApiKey).where(ApiKey.id == key_id).values(expires_at=datetime.now(UTC) - timedelta(1)))
+    now[0] = 9.0
+    assert await ring.resolve(made.key) is None
+    await ring.close()
 
 
 async def test_while_the_database_is_away_a_good_write_key_stays_good_for_a_while(
