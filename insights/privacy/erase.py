@@ -21,6 +21,7 @@ from flows.models import Delivery, FlowRun, RunEvent, Suppression
 from flows.triggers import lock_visitors
 from insights.identity.links import Kind
 from insights.identity.mailbox import mailbox_key
+from insights.identity.names import user_id
 from insights.models import (
     AnsweredRequest,
     Decision,
@@ -154,14 +155,33 @@ async def names_of(tx: AsyncSession, project_id: UUID, visitors: Collection[UUID
             Visitor.project_id == project_id, Visitor.id.in_(list(visitors))
         )
     )
-    said = {name for row in rows for name in row if name}
+    found = rows.all()
+    said = {name for row in found for name in row if name}
     # As links spell them, and those that were said before the last ones.
-    followed = select(IdentityLink.name).where(
-        IdentityLink.project_id == project_id,
-        IdentityLink.subject.in_([str(visitor) for visitor in visitors]),
-        IdentityLink.refused.is_(None),
+    followed = (
+        await tx.execute(
+            select(IdentityLink.name_kind, IdentityLink.name).where(
+                IdentityLink.project_id == project_id,
+                IdentityLink.subject.in_([str(visitor) for visitor in visitors]),
+                IdentityLink.refused.is_(None),
+            )
+        )
+    ).all()
+    said |= {name for _, name in followed}
+    # Whoever was logged in said an address of the customer, not of the device.
+    customers = {row.user_id for row in found} | {name for kind, name in followed if kind == Kind.USER_ID}
+    customers |= {asked.user_id} if asked is not None else set()
+    said |= set(
+        await tx.scalars(
+            select(IdentityLink.name).where(
+                IdentityLink.project_id == project_id,
+                IdentityLink.subject_kind == Kind.USER_ID,
+                IdentityLink.subject.in_([known for name in customers if (known := user_id(name)) is not None]),
+                IdentityLink.name_kind.in_([Kind.EMAIL, Kind.PHONE]),
+                IdentityLink.refused.is_(None),
+            )
+        )
     )
-    said |= set(await tx.scalars(followed))
     said |= set(asked.names) if asked is not None else set()
     return said | {name.lower() for name in said}
 
