@@ -30,7 +30,7 @@ from flows.occurrences import set_down
 from flows.ports import Knowledge, People, Scene, Trigger
 from flows.starting import definition_of, is_asked_for, start_runs
 from flows.triggers import UNFINISHED, end_runs, wake
-from flows.watching import next_turn
+from flows.watching import last_turn, next_turn
 
 log = structlog.get_logger()
 
@@ -243,13 +243,15 @@ class Uptake:
             await tx.delete(row)
             return
         row.lease_until = None
+        if row.cursor is None:
+            # Turns that were missed while nobody worked are not made up for: the last one is enough.
+            row.due_at = last_turn(flow.trigger, row.due_at, now)
         if now - row.due_at <= flow.settings.max_trigger_age:
             members = await self._people.in_segment(tx, project_id, flow.trigger.segment, row.cursor, PAGE)
             await set_down(tx, project_id, [_turn(lease.id, row.due_at, one) for one in members], now)
             if len(members) == PAGE:
                 row.cursor = members[-1]
                 return
-        # Turns that were missed while nobody worked are not made up for: one is enough.
         row.cursor, row.due_at = None, next_turn(flow.trigger, max(now, row.due_at))
 
 

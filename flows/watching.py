@@ -6,7 +6,7 @@ Everything here happens inside the caller's transaction.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -61,6 +61,18 @@ def next_turn(trigger: ScheduleTrigger, after: datetime) -> datetime:
         return Cron.parse(trigger.cron).next(after, ZoneInfo(trigger.zone))
     assert trigger.every is not None  # noqa: S101  (a definition has one of both)
     return next_interval(trigger.every, after)
+
+
+def last_turn(trigger: ScheduleTrigger, due_at: datetime, now: datetime) -> datetime:
+    """The last turn that was due by now, where one was at ``due_at``."""
+    # Looked for from now backwards, ever further: of what is due each minute nobody counts the minutes of a week.
+    back = timedelta(minutes=1)
+    while now - back > due_at and next_turn(trigger, now - back) > now:
+        back *= 2
+    last = next_turn(trigger, now - back) if now - back > due_at else due_at
+    while (later := next_turn(trigger, last)) <= now:
+        last = later
+    return last
 
 
 async def listen(tx: AsyncSession, project_id: UUID, now: datetime) -> None:

@@ -104,7 +104,7 @@ async def figures_of(
 
 def _count_runs(figures: VersionFigures, row: Row[Any]) -> None:
     # A run that was over at once carries only the word; one that was cancelled later says what by.
-    if row.status == "cancelled" and row.reason in ("too_old", "reentry"):
+    if row.at_once:
         figures.not_started[row.reason] += row.runs
         return
     figures.started += row.runs

@@ -8,10 +8,11 @@ from sqlalchemy import text
 
 RUNS: Final = text("""
 SELECT version_id, status, coalesce(split_part(end_reason, ':', 1), '') AS reason,
-       CASE WHEN status IN ('waiting', 'sending') THEN step END AS step, count(*) AS runs
+       CASE WHEN status IN ('waiting', 'sending') THEN step END AS step,
+       status = 'cancelled' AND coalesce(end_reason IN ('too_old', 'reentry'), false) AS at_once, count(*) AS runs
 FROM flow_run
 WHERE project_id = :project AND flow_id = :flow AND started_at >= :since AND started_at < :until
-GROUP BY 1, 2, 3, 4
+GROUP BY 1, 2, 3, 4, 5
 """)
 LINES: Final = text("""
 SELECT run.version_id, line.step, line.what,

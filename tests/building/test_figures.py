@@ -382,3 +382,12 @@ async def test_a_settled_run_says_so_in_its_history(api: Api) -> None:
     await call(api, "POST", f"deliveries/{delivery}/settle", json={"arrived": False})
     (run,) = (await call(api, "GET", f"runs?visitor={visitor}")).json()["runs"]
     assert run["history"][-1]["what"] == "settled" and "not arrived" in run["history"][-1]["detail"]
+
+
+async def test_a_run_that_ended_for_one_on_another_device_did_start(api: Api) -> None:
+    flow = await published(api)
+    await ran(api, flow, status="cancelled", reason="reentry: on another device")
+    await ran(api, flow, status="cancelled", reason="reentry", lines=(), sent=None)
+    (version,) = (await figures(api, flow))["versions"]
+    assert (version["started"], version["not_started"], version["ended"]) == (1, {"reentry": 1}, {"reentry": 1})
+    assert version["messages"]["sent"] == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import func, select, text
 
 from adapters.postgres.engine import Database
-from flows.definition import FlowDefinition
-from flows.models import Flow, FlowOccurrence, FlowSchedule, FlowWatch
+from flows.definition import FlowDefinition, ScheduleTrigger
+from flows.models import Flow, FlowOccurrence, FlowRun, FlowSchedule, FlowWatch
 from flows.occurrences import set_down
 from flows.ports import NOBODY, Trigger
 from flows.uptake import Uptake
-from flows.watching import listen
+from flows.watching import last_turn, listen, next_turn
 from insights.models import Visitor
 from insights.recovery.scene import VisitScene
 from insights.segments.knowledge import VisitorKnowledge
@@ -194,6 +194,48 @@ async def test_a_schedule_starts_a_run_for_everybody_in_its_segment_once_a_turn(
     world.clock.now += timedelta(days=2)
     await world.see_to()
     assert [len(await world.runs(one)) for one in people] == [3] * 7
+
+
+async def test_of_the_turns_that_nobody_saw_to_the_last_is_made_up_for_while_it_is_young(world: Outside) -> None:
+    async with world.database.transaction(world.project_id) as tx:
+        await create_segment(tx, world.project_id, name="vip", description="", written=None, now=world.clock())
+    ada = await world.visitor()
+    async with world.database.transaction(world.project_id) as tx:
+        await add_visitor(tx, world.project_id, "vip", ada, world.clock())
+    daily = {"on": "schedule", "segment": "vip", "cron": "0 9 * * *", "zone": "Europe/Berlin"}
+    await world.plan(daily, reenter="always", max_trigger_age="PT1H")
+    # It is Saturday noon. Four mornings later somebody works again, five minutes after the turn.
+    world.clock.now = datetime(2026, 11, 25, 8, 5, tzinfo=UTC)
+    await world.see_to()
+    async with world.database.transaction(world.project_id) as tx:
+        began = list(await tx.scalars(select(FlowRun.triggered_at)))
+    assert began == [datetime(2026, 11, 25, 8, tzinfo=UTC)]
+    # And four days later it is noon: that morning's turn is too old.
+    world.clock.now = datetime(2026, 11, 29, 11, tzinfo=UTC)
+    await world.see_to()
+    assert len(await world.runs(ada)) == 1
+    world.clock.now = datetime(2026, 11, 30, 8, tzinfo=UTC)
+    await world.see_to()
+    assert len(await world.runs(ada)) == 2
+
+
+@pytest.mark.parametrize(
+    "trigger",
+    [
+        {"cron": "*/5 * * * *"},
+        {"cron": "30 2 * * *", "zone": "Australia/Lord_Howe"},
+        {"cron": "0 9 * * 1"},
+        {"cron": "0 0 29 2 *"},
+        {"every": "PT12H"},
+    ],
+)
+@pytest.mark.parametrize("away", [0, 5, 60, 60 * 24 * 4, 60 * 24 * 40])
+def test_the_last_turn_is_the_one_after_which_none_came(trigger: dict[str, str], away: int) -> None:
+    rule = ScheduleTrigger.model_validate({"on": "schedule", "segment": "vip"} | trigger)
+    due_at = next_turn(rule, datetime(2026, 3, 28, 12, tzinfo=UTC))
+    now = due_at + timedelta(minutes=away)
+    last = last_turn(rule, due_at, now)
+    assert due_at <= last <= now < next_turn(rule, last)
 
 
 async def test_a_paused_flow_starts_nothing_and_nothing_is_made_up_for_when_it_goes_on(world: Outside) -> None:
