@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 
 from adapters.postgres.acting import Actor, act_as
 from insights.access.logins import ABSOLUTE, Browser, Logins
+from insights.access.members import typed_email
 from insights.access.roles import Role
 from insights.traffic.addresses import holder_named, truncated
 from insights.viewer.login import Signer, inside
@@ -102,7 +103,7 @@ class Gate:
         if not self._sso_header or not request.scope.get("whyleft.peer_trusted", False):
             return None
         named = request.headers.getlist(self._sso_header)
-        return named[0].strip().lower() if len(named) == 1 and named[0].strip() else None
+        return typed_email(_as_utf8(named[0])) or None if len(named) == 1 else None
 
     @property
     def single_sign_on(self) -> bool:
@@ -201,3 +202,11 @@ class Gate:
             httponly=True,
             samesite="lax",
         )
+
+
+def _as_utf8(header: str) -> str:
+    # Headers are read as Latin-1; proxies write addresses beyond ASCII in UTF-8.
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header

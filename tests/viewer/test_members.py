@@ -350,6 +350,19 @@ async def test_a_trusted_proxy_logs_members_in_and_nobody_else(database: Databas
         assert (await switched_off.get("/app/login", headers={header: address})).status_code == 200
 
 
+@pytest.mark.parametrize("written", ["utf-8", "latin-1", "punycode"])
+async def test_a_proxy_may_name_a_member_by_a_domain_beyond_ascii(
+    database: Database, project_id: UUID, written: str
+) -> None:
+    local = f"m{uuid4().hex}"
+    await make_member(database, project_id, f"{local}@xn--bcher-kva.example")
+    said = f"{local}@xn--bcher-kva.example" if written == "punycode" else f"{local}@Bücher.example"
+    named = {b"x-forwarded-email": said.encode("ascii" if written == "punycode" else written)}
+    async with browser(database, sso_header="X-Forwarded-Email", trusted=True) as client:
+        assert (await client.get("/app/login", headers=named)).status_code == 303
+        assert (await client.get("/app/sessions", headers=named)).status_code == 200
+
+
 async def test_members_of_another_project_are_not_to_be_seen(database: Database, project_id: UUID) -> None:
     address, other = email(), uuid4()
     member_id = await make_member(database, project_id, address)
