@@ -9,7 +9,10 @@ from sqlalchemy import text
 RUNS: Final = text("""
 SELECT version_id, status, coalesce(split_part(end_reason, ':', 1), '') AS reason,
        CASE WHEN status IN ('waiting', 'sending') THEN step END AS step,
-       status = 'cancelled' AND coalesce(end_reason IN ('too_old', 'reentry'), false) AS at_once, count(*) AS runs
+       -- The gate, too, says of a run that they bought: later than it began.
+       status = 'cancelled' AND coalesce(end_reason IN ('too_old', 'reentry')
+                                         OR end_reason = 'converted' AND ended_at = started_at, false) AS at_once,
+       count(*) AS runs
 FROM flow_run
 WHERE project_id = :project AND flow_id = :flow AND started_at >= :since AND started_at < :until
 GROUP BY 1, 2, 3, 4, 5

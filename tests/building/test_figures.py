@@ -384,10 +384,17 @@ async def test_a_settled_run_says_so_in_its_history(api: Api) -> None:
     assert run["history"][-1]["what"] == "settled" and "not arrived" in run["history"][-1]["detail"]
 
 
-async def test_a_run_that_ended_for_one_on_another_device_did_start(api: Api) -> None:
+async def test_what_was_over_at_once_did_not_start_and_what_ended_later_did(api: Api) -> None:
     flow = await published(api)
+    for later in (timedelta(0), timedelta(hours=1)):
+        buyer, _ = await ran(api, flow, status="cancelled", reason="converted", lines=(), sent=None)
+        async with api.services.database.transaction(api.project_id) as tx:
+            run = update(FlowRun).where(FlowRun.visitor_id == buyer)
+            await tx.execute(run.values(ended_at=FlowRun.started_at + later))
     await ran(api, flow, status="cancelled", reason="reentry: on another device")
     await ran(api, flow, status="cancelled", reason="reentry", lines=(), sent=None)
     (version,) = (await figures(api, flow))["versions"]
-    assert (version["started"], version["not_started"], version["ended"]) == (1, {"reentry": 1}, {"reentry": 1})
+    assert version["started"] == 2
+    assert version["not_started"] == {"reentry": 1, "converted": 1}
+    assert version["ended"] == {"reentry": 1, "converted": 1}
     assert version["messages"]["sent"] == 1
