@@ -52,8 +52,9 @@ class RejectedOut(BaseModel):
     error: str
 
 
-class UnnamedOut(BaseModel):
-    """An event that was accepted and names nobody: it says who somebody is under a name that is none of ours."""
+class UnreadOut(BaseModel):
+    """An event that was accepted, and in which something counts for nothing: it is said under a name that is none of
+    ours."""
 
     id: UUID
     error: str
@@ -83,7 +84,7 @@ class BatchOut(BaseModel):
     rejected: list[RejectedOut]
     action: ActionOut | None
     unverified: list[UnverifiedOut] | None = Field(None, description="Left out where there are none.")
-    unnamed: list[UnnamedOut] | None = Field(None, description="Left out where there are none.")
+    unread: list[UnreadOut] | None = Field(None, description="Left out where there are none.")
     explained: dict[str, Any] | None = Field(
         None, description="With WHYLEFT_EXPLAIN_ANSWERS only: stage, intent, profile, decision and why."
     )

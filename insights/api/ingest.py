@@ -31,7 +31,7 @@ from insights.errors import Refused, TooMany, WhyleftError
 from insights.events.dialects.names import TABS
 from insights.events.entry import Entry
 from insights.events.erased import only_after
-from insights.events.near_names import near_misses
+from insights.events.near_names import LOOKED_AT, near_misses
 from insights.events.reading import read_batch
 from insights.events.record import Recorder
 from insights.events.signed_names import NAMED_VISITOR, is_claimed, prove_events
@@ -156,9 +156,9 @@ class Ingest:
             # A write key stands in every page: with it, anybody could take back anybody's order.
             reading = refuse_types(reading, AFTERWARDS, SERVERS_ONLY)
             entry = _entry(project_id, reading, received_ms, by_server)
-        doubts, unnamed = [], []
+        unread = [] if LOOKED_AT.isdisjoint(entry.types) else near_misses(reading.batch.events)
+        doubts = []
         if "identified" in entry.types:
-            unnamed = near_misses(reading.batch.events)
             doubts = prove_events(reading.batch.events, proof)
         batch = reading.batch
         if batch.page is not None and "page_viewed" in entry.types:
@@ -200,8 +200,8 @@ class Ingest:
         }
         if doubts:
             answer["unverified"] = doubts
-        if unnamed:
-            answer["unnamed"] = unnamed
+        if unread:
+            answer["unread"] = unread
         if copy is not None and request is not None:
             profile = copy.profile
             if self._explains:

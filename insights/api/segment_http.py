@@ -44,8 +44,9 @@ class UnverifiedMessage(BaseModel):
     error: str
 
 
-class UnnamedMessage(BaseModel):
-    """A message that was accepted and names nobody: it says who somebody is under a name that is none of ours."""
+class UnreadMessage(BaseModel):
+    """A message that was accepted, and in which something counts for nothing: it is said under a name that is none of
+    ours."""
 
     index: int
     error: str
@@ -57,7 +58,7 @@ class Received(BaseModel):
     success: bool = True
     rejected: list[RefusedMessage] | None = None
     unverified: list[UnverifiedMessage] | None = None
-    unnamed: list[UnnamedMessage] | None = None
+    unread: list[UnreadMessage] | None = None
 
 
 def cors(request: Request) -> dict[str, str]:
@@ -70,8 +71,8 @@ def answer(taken: Taken) -> Received:
     """What the sender is told."""
     refused = [RefusedMessage(index=item.index, error=item.error) for item in taken.refused]
     doubted = [UnverifiedMessage(index=item.index, error=item.error) for item in taken.doubted]
-    unnamed = [UnnamedMessage(index=item.index, error=item.error) for item in taken.unnamed]
-    return Received(rejected=refused or None, unverified=doubted or None, unnamed=unnamed or None)
+    unread = [UnreadMessage(index=item.index, error=item.error) for item in taken.unread]
+    return Received(rejected=refused or None, unverified=doubted or None, unread=unread or None)
 
 
 async def receive_one(request: Request, response: Response, services: FromRequest) -> Received:

@@ -26,6 +26,7 @@ class WebhookOut(BaseModel):
     repeated: bool = False
     ignored: int = 0
     rejected: str | None = None
+    unread: str | None = None
 
 
 class SourceIn(BaseModel):
@@ -80,7 +81,7 @@ async def receive_webhook(provider: Provider, address: str, request: Request, se
     except ClientGone:
         raise Refused("The request ended before its body was whole.", field="body") from None
     heard = await services.door.hear(provider, address, request.headers, body, time.time_ns() // 1_000_000)
-    return WebhookOut(repeated=heard.repeated, ignored=heard.ignored, rejected=heard.rejected)
+    return WebhookOut(repeated=heard.repeated, ignored=heard.ignored, rejected=heard.rejected, unread=heard.unread)
 
 
 @router.post("/sources", response_model=NewSourceOut, status_code=201)

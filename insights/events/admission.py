@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from insights.events.near_names import near_miss
 from insights.events.storable import MAX_DEPTH, EventRefused, unfit
 from insights.events.wire import EARLIEST_MS, LEAD_MS, MAX_SEQ, MAX_URL, WireEvent
 from insights.vocabulary.events import PROPS, Props
@@ -72,6 +73,8 @@ def admit_usual(events: Iterable[WireEvent], skew: int, received_ms: int) -> Non
                 if not _mended(event.props):
                     raise EventRefused(field_first(str(error), "props")) from None
                 _convert_again(event.props, known)
+            if event.type == "refunded" and (amiss := near_miss("refunded", event.props)):
+                raise EventRefused(f"props.{amiss}; without it all of the order would be taken back")
         if not plain.issuperset(event.props):
             _check_fit(event.props)
 

@@ -72,12 +72,12 @@ class Refusal:
 @dataclass(slots=True)
 class Taken:
     """What became of the messages. ``events``: how many events are new. ``doubted``: messages that were taken without
-    the names in them. ``unnamed``: messages that name somebody by names that are none of ours."""
+    the names in them. ``unread``: messages that say something by a name that is none of ours."""
 
     events: int = 0
     refused: list[Refusal] = field(default_factory=list)
     doubted: list[Refusal] = field(default_factory=list)
-    unnamed: list[Refusal] = field(default_factory=list)
+    unread: list[Refusal] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -128,8 +128,10 @@ class Reception:
             else:
                 if doubt := next((item.doubt for item in read if item.doubt), None):
                     taken.doubted.append(Refusal(message.envelope.index, doubt))
-                elif near := next((told for item in read if (told := _near_miss(item))), None):
-                    taken.unnamed.append(Refusal(message.envelope.index, near))
+                elif near := next(
+                    (told for item in read if (told := near_miss(item.event.type, item.event.props))), None
+                ):
+                    taken.unread.append(Refusal(message.envelope.index, near))
                 # Two copies in one batch are one event.
                 reads |= {item.event.id: item for item in read if item.event.id not in reads}
         news = [item for item in reads.values() if item.event.t > kept.erased.until(item.visitor_id)]
@@ -184,10 +186,6 @@ class Reception:
             for (visitor_id, session_id, tab, trusted), events in groups.items()
             if events
         ]
-
-
-def _near_miss(read: Read) -> str | None:
-    return near_miss(read.event.props) if read.event.type == "identified" else None
 
 
 def _orders(reads: Iterable[Read]) -> list[ToldOrder]:

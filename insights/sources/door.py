@@ -58,11 +58,13 @@ _PRIVACY: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of a webhook. ``repeated``: it was heard before. ``ignored``: how much of it says nothing to us."""
+    """What became of a webhook. ``repeated``: it was heard before. ``ignored``: how much of it says nothing to us;
+    ``unread``: what it says under a name that is none of ours."""
 
     repeated: bool = False
     ignored: int = 0
     rejected: str | None = None
+    unread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,8 @@ class Door:
             if codes and at_ms is not None:
                 await used_up(tx, webhook.project_id, codes, ms_to_datetime(at_ms), ms_to_datetime(webhook.received_ms))
             await _receipt(tx, webhook)
-        return Heard(rejected=taken.refused[0].error if taken.refused else None)
+        refused, unread = (found[0].error if found else None for found in (taken.refused, taken.unread))
+        return Heard(rejected=refused, unread=unread)
 
     async def _wait_for_page(self, project_id: UUID, order: str, at_ms: int | None) -> dict[str, Any]:
         context: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""Whoever is named under a name that is none of ours is named by nobody, and the sender is told."""
+"""What is said under a name that is none of ours counts for nothing, and the sender is told."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.api.conftest import Api
     ],
 )
 def test_a_name_that_is_nearly_ours_is_noticed(props: dict[str, Any], field: str, ours: str) -> None:
-    told = near_miss(props)
+    told = near_miss("identified", props)
     assert told is not None
     assert told.startswith(f"{field}: is kept as a trait and names nobody; say it as {ours} ")
 
@@ -42,17 +42,47 @@ def test_a_name_that_is_nearly_ours_is_noticed(props: dict[str, Any], field: str
     ],
 )
 def test_what_is_said_by_our_name_or_not_at_all_is_nothing_to_tell(props: dict[str, Any]) -> None:
-    assert near_miss(props) is None
+    assert near_miss("identified", props) is None
+
+
+@pytest.mark.parametrize(
+    ("type", "props", "field", "ours"),
+    [
+        ("purchased", {"order_id": "1", "value": 49.99, "currency": "EUR"}, "value", "value_minor"),
+        ("purchased", {"order_id": "1", "total": "49.99"}, "total", "value_minor"),
+        ("purchased", {"order_id": "1", "valueMinor": 4999}, "valueMinor", "value_minor"),
+        ("refunded", {"order_id": "1", "amount": 10}, "amount", "value_minor"),
+        ("product_viewed", {"product_id": "a", "price": 9.5}, "price", "price_minor"),
+        ("cart_added", {"product_id": "a", "price_minor": 950, "cart_total": 19}, "cart_total", "cart_value_minor"),
+        ("checkout_started", {"value": 19}, "value", "cart_value_minor"),
+    ],
+)
+def test_an_amount_by_another_name_is_noticed(type: str, props: dict[str, Any], field: str, ours: str) -> None:
+    told = near_miss(type, props)
+    assert told is not None
+    assert told.startswith(f"{field}: is kept and counts for nothing; say it as {ours}, in minor units")
+    assert near_miss(type, props | {ours: 4999}) is None
+    assert near_miss("clicked", props) is None
+
+
+async def test_an_order_without_worth_is_told_of_and_a_refund_of_all_for_a_part_is_refused(api: Api) -> None:
+    order = api.event("purchased", {"order_id": "7", "value": 49.99, "currency": "EUR"})
+    answer = (await api.send(api.batch(order))).json()
+    assert answer["unread"][0]["error"].startswith("value: ")
+    refund = api.event("refunded", {"order_id": "7", "amount": 10})
+    answer = (await api.client.post("/v1/events", json=api.batch(refund), headers=api.headers)).json()
+    [refused] = answer["rejected"]
+    assert refused["error"].startswith("props.amount: ")
 
 
 async def test_the_page_is_told_of_the_event_whose_name_is_none(api: Api) -> None:
     good = api.event("identified", {"email": "a@shop.example"})
     near = api.event("identified", {"mail": "a@shop.example"})
     answer = (await api.send(api.batch(good, near))).json()
-    [told] = answer["unnamed"]
+    [told] = answer["unread"]
     assert (answer["accepted"], told["id"]) == (2, near["id"])
     assert told["error"].startswith("mail: ")
-    assert "unnamed" not in (await api.send(api.batch(good))).json()
+    assert "unread" not in (await api.send(api.batch(good))).json()
 
 
 async def test_segments_client_is_told_of_the_message(api: Api) -> None:
@@ -62,6 +92,6 @@ async def test_segments_client_is_told_of_the_message(api: Api) -> None:
     messages = [identify(email="a@shop.example"), identify(email_address="b@shop.example")]
     answer = await api.client.post("/v1/batch", headers=api.headers, json={"batch": messages})
     assert answer.json()["success"] is True
-    [told] = answer.json()["unnamed"]
+    [told] = answer.json()["unread"]
     assert told["index"] == 1
     assert told["error"].startswith("traits.email_address: ")
