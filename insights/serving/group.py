@@ -130,8 +130,9 @@ class Group:
             if not alive:
                 break
             wait(alive, min(left, 1.0))
-        # One that was told before it could listen dies of the signal itself, and had nothing in hand.
-        ordered = (0, -signal.SIGTERM)
+        # One that was told before it could listen dies of the signal itself, and had nothing in hand. A terminal's end
+        # tells it without us.
+        ordered = (0, *(-number for number in ENDS))
         return 0 if all(member.process.exitcode in ordered for member in self._members) else 1
 
 

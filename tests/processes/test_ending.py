@@ -106,6 +106,20 @@ async def test_whose_terminal_is_closed_ends_as_if_it_had_been_told(
     assert await process.ended() == 0
 
 
+@pytest.mark.usefixtures("under_a_terminal")
+async def test_a_group_whose_processes_are_still_loading_ends_with_its_terminal_too(installation: Installation) -> None:
+    process = installation.start("api", "--workers", "2")
+    parent = psutil.Process(process.process.pid)
+
+    async def loading() -> list[psutil.Process]:
+        members = [child for child in parent.children() if _is_member(child)]
+        return members if len(members) == 2 else []
+
+    for one in [*await until(loading), parent]:
+        one.send_signal(signal.SIGHUP)
+    assert await process.ended() == 0
+
+
 async def test_a_group_ends_with_its_parent(installation: Installation) -> None:
     process = await installation.ready("api", "--workers", "2")
     children = [child for child in psutil.Process(process.process.pid).children() if _is_member(child)]

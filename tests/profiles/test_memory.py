@@ -89,7 +89,9 @@ def test_a_store_for_nobody_is_refused() -> None:
         MemoryStore[str](capacity=0, idle_seconds=60)
 
 
-def test_the_garbage_collector_has_nothing_to_look_at() -> None:
+def test_the_garbage_collector_has_nothing_to_look_at_but_what_python_has_it_look_at() -> None:
+    """Up to 3.13 a dictionary of texts and numbers is none of its business; from 3.14 on each one is."""
+    for_each = int(gc.is_tracked({"beans": 1.0}))
     store: MemoryStore[Profile] = MemoryStore(capacity=100, idle_seconds=60)
     project = uuid4()
     gc.collect()
@@ -100,7 +102,7 @@ def test_the_garbage_collector_has_nothing_to_look_at() -> None:
         profile.products += b"product!"
         store.put(project, uuid4(), profile)
     gc.collect()
-    assert len(gc.get_objects()) - before < 20
+    assert len(gc.get_objects()) - before < 20 + 100 * for_each
     store.clear()
     assert len(store) == 0
 
