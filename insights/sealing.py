@@ -135,7 +135,7 @@ def key_source(listed: str, file: str, server_secret: bytes) -> Callable[[], lis
 
 def _lines(file: str) -> list[str]:
     try:
-        return Path(file).read_text(encoding="utf-8").splitlines()
+        return Path(file).read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeError) as error:
         raise SettingInvalid(f"WHYLEFT_SEALING_KEYS_FILE cannot be read ({type(error).__name__}).") from None
 

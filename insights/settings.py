@@ -230,8 +230,8 @@ commands use."""
 
 def _from_file(name: str, path: str) -> str:
     try:
-        # An editor ends a file with a line break, which is no part of a secret.
-        return Path(path).read_text("utf-8").rstrip("\r\n")
+        # An editor ends a file with a line break, and some begin it with a mark of UTF-8: no part of a secret.
+        return Path(path).read_text("utf-8-sig").rstrip("\r\n")
     except (OSError, UnicodeError) as error:
         raise SettingInvalid(f"{name}: {path} cannot be read ({type(error).__name__}).") from None
 

@@ -58,8 +58,9 @@ def test_each_variable_of_ours_that_tests_benches_and_commands_read_may_be_set_b
 
 def test_a_secret_may_stand_in_a_file_and_only_a_secret(tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    file.write_text("x" * 32 + "\n")
-    assert Settings.from_environment({"WHYLEFT_SECRET_FILE": str(file)}).secret == "x" * 32
+    for written in ("x" * 32, "x" * 32 + "\n", "\ufeff" + "x" * 32 + "\r\n"):
+        file.write_bytes(written.encode())
+        assert Settings.from_environment({"WHYLEFT_SECRET_FILE": str(file)}).secret == "x" * 32
     for environment, advice in (
         ({"WHYLEFT_SECRET_FILE": str(file), "WHYLEFT_SECRET": "y"}, "both set"),
         ({"WHYLEFT_SECRET_FILE": str(tmp_path / "none")}, "WHYLEFT_SECRET_FILE: .* cannot be read"),
