@@ -19,6 +19,7 @@ def audit_trigger(
     only_acted: bool = False,
     only_updates: str = "",
     only_inserts: str = "",
+    together: bool = False,
 ) -> list[str]:
     """Notes each change of ``table``. ``subject``: what one row of it is called.
 
@@ -26,8 +27,10 @@ def audit_trigger(
     that they changed. ``only_acted``: what the process does of itself is not noted. ``only_updates``: neither is
     anything but an update for which this SQL condition on OLD and NEW is true. ``only_inserts``: nor anything but a new
     row of which this condition on NEW is true. ``name``: of the trigger; a table's second one needs another.
+    ``together``: what one transaction does to one subject is one note, in however many tables (from 0055 on).
     """
-    arguments = ", ".join(f"'{text}'" for text in (subject, ",".join(ids), ",".join(noise), ",".join(secrets)))
+    told = [subject, ",".join(ids), ",".join(noise), ",".join(secrets), *(["together"] if together else [])]
+    arguments = ", ".join(f"'{text}'" for text in told)
     conditions = ["NULLIF(current_setting('whyleft.actor', true), '') IS NOT NULL"] if only_acted else []
     conditions += [f"({condition})" for condition in (only_updates, only_inserts) if condition]
     when = f"WHEN ({' AND '.join(conditions)}) " if conditions else ""

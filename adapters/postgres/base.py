@@ -7,8 +7,9 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import DateTime, MetaData, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from adapters.postgres.documents import Document
 
 
 class Base(DeclarativeBase):
@@ -26,8 +27,8 @@ class Base(DeclarativeBase):
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         str: Text,
         datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
-        list[Any]: JSONB,
+        dict[str, Any]: Document,
+        list[Any]: Document,
         UUID: Uuid,
     }
 

@@ -13,6 +13,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.documents import same
 from flows.models import Flow, FlowRun, FlowVersion
 from flows.triggers import UNFINISHED
 from insights.errors import Changed, Conflict, InUse, NotFound, Refused
@@ -138,13 +139,16 @@ async def save(
 ) -> BuiltFlow:
     """Replaces the draft. What is published goes on as it is. ``revision``: only if it is still that one, else Changed.
 
-    A name that another flow has is InUse; the flow itself gets its new name when it is published.
+    A name that another flow has is InUse; the flow itself gets its new name when it is published. What says the same
+    already stays at its revision.
     """
     name = name_of(definition)
     built = await locked(tx, project_id, flow_id, revision)
     taken = await tx.scalar(select(Flow.id).where(Flow.project_id == project_id, Flow.name == name, Flow.id != flow_id))
     if taken is not None:
         raise _name_taken(name)
+    if same(definition, built.definition):
+        return built
     draft = await touch(tx, project_id, built, now)
     draft.definition = definition
     if built.latest is None:

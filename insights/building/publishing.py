@@ -1,4 +1,7 @@
-"""Publishes, pauses, resumes and archives flows. None of it starts a run: only what happens from then on does."""
+"""Publishes, pauses, resumes and archives flows. None of it starts a run: only what happens from then on does.
+
+What is so already is left as it is: done twice, it neither raises the revision nor leaves a second note.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.documents import same
 from flows.definition import FlowDefinition
 from flows.errors import Fault, FlowInvalid
 from flows.models import Flow
@@ -17,7 +21,6 @@ from insights.building import drafts
 from insights.building.drafts import BuiltFlow
 from insights.building.reading import read
 from insights.errors import Conflict, InUse
-from insights.models import FlowDraft
 from insights.recovery.library import looking
 from insights.recovery.publish import faults_of, publish_flow
 
@@ -69,10 +72,11 @@ async def publish(
             raise InUse(f"Another flow is called {flow.name!r}; give this one another name.") from error
     before = built.latest.number if built.latest is not None else 0
     version = await publish_flow(tx, project_id, flow, now, keep_days)
-    draft = await drafts.touch(tx, project_id, built, now)
-    # As it was understood: what was left out is filled in, so that it compares with what is published.
-    draft.definition = version.definition
-    await tx.flush()
+    if built.live is None or built.live.id != version.id or not same(built.definition, version.definition):
+        draft = await drafts.touch(tx, project_id, built, now)
+        # As it was understood: what was left out is filled in, so that it compares with what is published.
+        draft.definition = version.definition
+        await tx.flush()
     return await drafts.get_built(tx, project_id, flow_id), version.number != before
 
 
@@ -84,6 +88,8 @@ async def pause(
     _not_archived(built)
     if built.latest is None:
         raise Conflict("This flow was never published: there is nothing to pause.")
+    if built.live is not None:
+        await drafts.touch(tx, project_id, built, now)
     await _stop(tx, project_id, built, now, "paused", cancel_runs=cancel_runs)
     return await drafts.get_built(tx, project_id, flow_id)
 
@@ -101,6 +107,8 @@ async def resume(
     flow, faults = await check(tx, project_id, built.latest.definition, keep_days)
     if flow is None:
         raise FlowInvalid(faults)
+    if built.live is not None and built.live.id == built.latest.id:
+        return built
     (await tx.get_one(Flow, (project_id, flow_id))).version_id = built.latest.id
     await drafts.touch(tx, project_id, built, now)
     await tx.flush()
@@ -111,8 +119,10 @@ async def resume(
 async def archive(tx: AsyncSession, project_id: UUID, flow_id: UUID, now: datetime, revision: int | None) -> BuiltFlow:
     """Takes a flow out of use: nothing starts it, its runs under way are cancelled. What it did stays to be read."""
     built = await drafts.locked(tx, project_id, flow_id, revision)
-    draft = await _stop(tx, project_id, built, now, "archived", cancel_runs=True)
-    draft.archived_at = draft.archived_at or now
+    if built.state == "archived":
+        return built
+    await _stop(tx, project_id, built, now, "archived", cancel_runs=True)
+    (await drafts.touch(tx, project_id, built, now)).archived_at = now
     await tx.flush()
     return await drafts.get_built(tx, project_id, flow_id)
 
@@ -120,6 +130,8 @@ async def archive(tx: AsyncSession, project_id: UUID, flow_id: UUID, now: dateti
 async def restore(tx: AsyncSession, project_id: UUID, flow_id: UUID, now: datetime, revision: int | None) -> BuiltFlow:
     """Takes an archived flow back, paused."""
     built = await drafts.locked(tx, project_id, flow_id, revision)
+    if built.state != "archived":
+        return built
     draft = await drafts.touch(tx, project_id, built, now)
     draft.archived_at = None
     await tx.flush()
@@ -128,14 +140,12 @@ async def restore(tx: AsyncSession, project_id: UUID, flow_id: UUID, now: dateti
 
 async def _stop(
     tx: AsyncSession, project_id: UUID, built: BuiltFlow, now: datetime, why: str, *, cancel_runs: bool
-) -> FlowDraft:
+) -> None:
     (await tx.get_one(Flow, (project_id, built.id))).version_id = None
-    draft = await drafts.touch(tx, project_id, built, now)
     await tx.flush()
     if cancel_runs:
         await cancel_flow(tx, project_id, built.id, f"flow_{why}", now)
     await listen(tx, project_id, now)
-    return draft
 
 
 def _not_archived(built: BuiltFlow) -> None:

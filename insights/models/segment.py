@@ -7,10 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Identity, Index
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from adapters.postgres.base import Base, Tenant
+from adapters.postgres.documents import Document
 
 
 class Segment(Tenant, Base):
@@ -22,7 +22,7 @@ class Segment(Tenant, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
     description: Mapped[str]
-    condition: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    condition: Mapped[dict[str, Any] | None] = mapped_column(Document(none_as_null=True))
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -13,6 +13,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.documents import same
 from flows.conditions import Condition, understand
 from flows.errors import Fault
 from insights.decisions.entries import Entry, faults_of
@@ -92,11 +93,13 @@ async def change_entry(
     _hold_to_version(row, version)
     _check(entry, await shop_of(tx, project_id), now)
     await _check_segments(tx, project_id, entry)
-    for name, value in _row(entry).items():
-        setattr(row, name, value)
-    row.version += 1
-    row.updated_at = now
-    await _flush(tx, entry.name)
+    new = _row(entry)
+    if not same({name: getattr(row, name) for name in new}, new):
+        for name, value in new.items():
+            setattr(row, name, value)
+        row.version += 1
+        row.updated_at = now
+        await _flush(tx, entry.name)
     return row
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.documents import same
 from flows.errors import Fault
 from flows.models import Flow, FlowVersion
 from insights.errors import Changed, Conflict, InUse, NotFound, Refused
@@ -94,10 +95,11 @@ async def save_message(
 ) -> Message:
     """Replaces the draft; what is published goes on. ``revision``: only if it is still that one. Raises Changed."""
     message = await _locked(tx, project_id, name, revision)
-    message.description, message.draft = description, content
-    message.revision += 1
-    message.updated_at = now
-    await tx.flush()
+    if not same((message.description, message.draft), (description, content)):
+        message.description, message.draft = description, content
+        message.revision += 1
+        message.updated_at = now
+        await tx.flush()
     return message
 
 

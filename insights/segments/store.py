@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.documents import same
 from flows.conditions import Check, Condition, ConditionInvalid, checks_of, understand, write
 from flows.conditions.faults import did_you_mean
 from flows.errors import Fault
@@ -166,9 +167,11 @@ async def change_segment(
                 SegmentMove.visitor_id.not_in(kept),
             )
         )
-    segment.condition, segment.description = condition, _description(description)
-    segment.version, segment.updated_at = segment.version + 1, now
-    await tx.flush()
+    text = _description(description)
+    if not same((segment.condition, segment.description), (condition, text)):
+        segment.condition, segment.description = condition, text
+        segment.version, segment.updated_at = segment.version + 1, now
+        await tx.flush()
     return segment
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -14,8 +15,10 @@ import flows.models  # noqa: F401
 from adapters.postgres.acting import Actor, acting
 from adapters.postgres.base import Base
 from adapters.postgres.engine import Database, DatabaseUrls, conninfo
+from insights.access import members
 from insights.access.audit_log import AUDITED, NOT_AUDITED
 from insights.access.keys import create_key
+from insights.access.roles import Role
 from insights.models import AuditEntry, VisitorTag
 from tests.api.conftest import Api
 
@@ -84,6 +87,20 @@ async def test_what_the_process_does_of_itself_to_visitors_is_no_note_and_what_s
     [entry] = await entries(api, subject="visitor tag")
     assert (entry["subject_id"], entry["actor_name"]) == ("by somebody", "ada@example.org")
     assert entry["after"]["visitor_id"] == "•••"
+
+
+async def test_whoever_was_taken_out_is_named(api: Api) -> None:
+    now, database = datetime.now(UTC), api.services.database
+    async with database.transaction(api.project_id) as tx:
+        _, link = await members.invite(tx, api.project_id, "gone@shop.example", Role.EDITOR, now)
+    async with database.transaction(None) as tx:
+        invitation, _ = await members.invitation_of(tx, link, now)
+        member_id = await members.accept(tx, invitation, None, now)
+    taken_out = await api.client.delete(f"/v1/members/{member_id}", headers=api.headers)
+    assert taken_out.status_code == 204
+    out, came = await entries(api, subject="member")
+    assert (out["change"], out["before"]["email"], out["before"]["role"]) == ("removed", "gone@shop.example", "editor")
+    assert (came["change"], came["after"]["email"]) == ("made", "gone@shop.example")
 
 
 async def test_nobody_can_write_or_change_the_list_and_another_project_does_not_see_it(api: Api) -> None:

@@ -281,3 +281,53 @@ async def test_a_body_that_makes_no_sense_is_refused(api: Api, bad: Any) -> None
 async def test_flows_of_another_project_are_not_there(api: Api) -> None:
     assert (await call(api, "GET", f"/{uuid4()}")).status_code == 404
     assert (await call(api, "POST", f"/{uuid4()}/publish")).status_code == 404
+
+
+@pytest.mark.parametrize("published_first", [False, True])
+async def test_what_is_done_twice_stays_at_its_revision_and_is_noted_once(api: Api, published_first: bool) -> None:
+    flow = await create(api)
+    where, steps = f"/{flow['id']}", ["publish", "pause", "resume", "archive", "restore"]
+    if published_first:
+        assert (await call(api, "POST", f"{where}/publish")).status_code == 200
+
+    async def notes() -> list[dict[str, Any]]:
+        asked = {"subject": "flow", "subject_id": flow["id"]}
+        found = (await api.client.get("/v1/audit", params=asked, headers=api.headers)).json()["entries"]
+        return list(found)
+
+    for verb in steps[published_first:]:
+        before = len(await notes())
+        once = await call(api, "POST", f"{where}/{verb}")
+        again = await call(api, "POST", f"{where}/{verb}")
+        assert (once.status_code, again.status_code) == (200, 200), once.text
+        assert len(await notes()) == before + 1, verb
+        assert again.headers["etag"] == once.headers["etag"], verb
+        assert again.json() | {"new_version": 0} == once.json() | {"new_version": 0}
+    archived = next(one for one in await notes() if "archived_at" in (one["after"] or {}))
+    assert archived["before"]["version_id"] and "version_id" not in archived["after"]
+    assert archived["after"]["revision"] == archived["before"]["revision"] + 1
+
+
+async def test_a_draft_that_says_the_same_stays_at_its_revision(api: Api) -> None:
+    flow = await create(api)
+    as_it_is = await call(api, "PUT", f"/{flow['id']}", json={"definition": dict(reversed(flow["definition"].items()))})
+    assert (as_it_is.status_code, as_it_is.json()["revision"]) == (200, 1)
+    # In Python True is 1; a draft that says one in the place of the other says something else.
+    for number, flag in enumerate((1, True, 1), 2):
+        answer = await call(api, "PUT", f"/{flow['id']}", json={"definition": PLAN | {"settings": {"reentry": flag}}})
+        assert (answer.json()["revision"], answer.json()["definition"]["settings"]) == (number, {"reentry": flag})
+        assert answer.json()["definition"]["settings"]["reentry"] is flag
+
+
+async def test_pausing_again_still_cancels_runs_under_way(api: Api) -> None:
+    flow = await create(api, trigger={"on": "api"})
+    where = f"/{flow['id']}"
+    assert (await call(api, "POST", f"{where}/publish")).status_code == 200
+    batch = api.batch(api.event("clicked"))
+    await api.send(batch)
+    started = await call(api, "POST", f"{where}/start", json={"visitor": batch["visitor"]})
+    assert started.status_code == 200, started.text
+    await call(api, "POST", f"{where}/pause")
+    await call(api, "POST", f"{where}/pause", json={"runs": "cancel"})
+    runs = await api.client.get("/v1/runs", params={"flow": flow["id"]}, headers=api.headers)
+    assert [run["status"] for run in runs.json()["runs"]] == ["cancelled"], runs.text

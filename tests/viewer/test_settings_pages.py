@@ -104,6 +104,9 @@ async def test_somebody_is_invited_given_a_role_and_taken_out(admin: Person, ser
         await bob.see("/sessions")
         assert (await admin.send("/settings/members", path.replace("role", "remove"))).status_code == 303
         assert (await client.get("/app/sessions")).status_code == 303
+        assert re.search(
+            r"[Mm]ember removed[^/]*<bdi>bob@example.org</bdi>", await admin.see("/settings/changes?subject=member")
+        )
 
 
 async def test_the_only_admin_cannot_take_themselves_out(admin: Person) -> None:
