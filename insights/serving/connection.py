@@ -12,11 +12,13 @@ import struct
 import termios
 from collections.abc import Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from insights.api.answers import WHOLE
+from insights.api.safe_headers import SAFE, Header
 from insights.serving.crowd import Crowd
 from insights.serving.joined import Joined
 from insights.traffic.holds import Heed
@@ -29,20 +31,23 @@ MAX_HEAD = 65_536
 LEAST_TAKEN = 16_384
 """Bytes of an answer that must be taken in the time that a request may take to arrive, or all that is left of it."""
 
-_LATE = (
-    b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/problem+json\r\nconnection: close\r\n"
-    b"content-length: 136\r\n\r\n"
+
+def _last_words(status: HTTPStatus, body: bytes, *more: Header) -> bytes:
+    """The answer of a connection that ends, with what keeps browsers from making more of it than it is."""
+    headers = (*more, (b"connection", b"close"), (b"content-length", str(len(body)).encode()), *SAFE)
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}".encode(), *(b": ".join(header) for header in headers)]
+    return b"\r\n".join([*lines, b"", body])
+
+
+_TEXT: Final = (b"content-type", b"text/plain; charset=utf-8")
+_LATE: Final = _last_words(
+    HTTPStatus.REQUEST_TIMEOUT,
     b'{"type":"about:blank","title":"The request took too long to arrive","status":408,'
-    b'"detail":"Nothing was stored; send the same request."}\n'
+    b'"detail":"Nothing was stored; send the same request."}\n',
+    (b"content-type", b"application/problem+json"),
 )
-_CROWDED = (
-    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\nretry-after: 2\r\nconnection: close\r\n"
-    b"content-length: 22\r\n\r\nToo many connections.\n"
-)
-_HEAD_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\nconnection: close\r\n"
-    b"content-length: 28\r\n\r\nThe headers are too large.\r\n"
-)
+_CROWDED: Final = _last_words(HTTPStatus.SERVICE_UNAVAILABLE, b"Too many connections.\n", _TEXT, (b"retry-after", b"2"))
+_HEAD_TOO_LARGE: Final = _last_words(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, b"The headers are too large.\n", _TEXT)
 
 
 _NOT_TAKEN_SECONDS: Final = 1.0
@@ -118,6 +123,11 @@ class Connection(HttpToolsProtocol):
         # Nobody will read it: what is held costs no more memory for being long.
         if self._held is None or self._held.cycle is not self.cycle:
             super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        # uvicorn's own has no headers but its server's.
+        self.transport.write(_last_words(HTTPStatus.BAD_REQUEST, msg.encode(), _TEXT))
+        self.transport.close()
 
     def shutdown(self) -> None:
         """Called when the server ends: who is held is told at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 from collections.abc import Awaitable
 from typing import Protocol
 from uuid import UUID
@@ -49,7 +50,10 @@ def inside(target: str, root: str) -> str | None:
     ``root`` is the viewer's own path without a slash at its end.
     """
     plain = all(32 < ord(c) < 127 and c != "\\" for c in target)
-    return target if plain and (target.startswith(root + "/")) and not target.startswith("//") else None
+    ours = plain and target.startswith(root + "/") and not target.startswith("//")
+    # Browsers walk up at dots: /app/../x is no page of the viewer. What they read as dots may be escaped.
+    steps = re.split("[?#]", target, maxsplit=1)[0].lower().replace("%2e", ".").split("/")
+    return target if ours and not {".", ".."} & set(steps) else None
 
 
 def _encode(raw: bytes) -> str:

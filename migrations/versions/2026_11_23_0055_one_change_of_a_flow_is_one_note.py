@@ -1,4 +1,4 @@
-"""One change of a flow is one note, whose note of a member says of whom, and the same feedback again is no change."""
+"""One change of a flow is one note, one of a member says of whom, and the same feedback again is no change."""
 
 from __future__ import annotations
 

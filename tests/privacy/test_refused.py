@@ -35,6 +35,12 @@ async def _exported(place: Place, **who: str) -> dict[str, Any]:
          {"email": "jürgen@hidden.example"}),
         ("/v1/track", {"anonymousId": "a", "context": {"traits": {"phone": "0049 151 123-77701"}}},
          {"phone": "+4915112377701"}),
+        ("/v1/track", {"anonymousId": "a", "properties": {"note": "Is Jane@hidden.example, written to, the one?"}},
+         {"email": "jane@hidden.example"}),
+        ("/v1/track", {"anonymousId": "a", "context": {"page": {"url": "https://a.example/?m=Jane%40hidden.example&b"}}},
+         {"email": "jane@hidden.example"}),
+        ("/v1/track", {"anonymousId": "a", "properties": {"note": "Ring 0049 (0)151 123-77701 in the evening."}},
+         {"phone": "+4915112377701"}),
         ("/v1/ga4", {"user_id": "customer-4711", "events": [{"params": {}}]}, {"user_id": "customer-4711"}),
     ],
 )  # fmt: skip
@@ -74,6 +80,21 @@ def test_a_number_is_a_customer_only_where_customers_ids_stand() -> None:
         assert names.stand_in(raw, {}), raw
     assert names.stand_in(b"{}", {"context": {"user_id": 1}})
     assert names.stand_in(b'{"cut": "1", ', {})
+
+
+def test_an_address_within_a_text_is_theirs_only_where_it_begins_and_ends() -> None:
+    names = Names(["ada@shop.example", "1234567"])
+    for text in (
+        "Ada@shop.example.",
+        "<ada@shop.example>",
+        "mailto:ada@shop.example?x",
+        "x'ada@shop.example'",
+        "1,1234567.",
+    ):
+        assert names.stand_in(json.dumps({"a": [text]}).encode(), {}), text
+        assert names.stand_in(f'{{"cut": "{text}'.encode(), {}), text
+    for text in ("nada@shop.example", "x.ada@shop.example", "ada@shop.example.org", "ada@shop.examples", "912345678"):
+        assert not names.stand_in(json.dumps({"a": [text]}).encode(), {}), text
 
 
 async def test_who_asked_for_an_export_by_another_spelling_is_forgotten_too(place: Place) -> None:

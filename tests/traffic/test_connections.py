@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from insights.api.answers import WHOLE, Answer, head_of
+from insights.api.safe_headers import SAFE
 from insights.serving.connection import Connection
 from insights.serving.crowd import Crowd
 from insights.serving.joined import Joined
@@ -107,6 +108,22 @@ async def test_headers_without_end_are_refused() -> None:
     async with listening(ConnectionLimits()) as port:
         answer = await exchange(port, b"GET / HTTP/1.1\r\n" + b"X-A: bbbbbbbbbbbbbbbbbbbb\r\n" * 4000)
         assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_what_is_said_before_a_connection_ends_has_the_headers_of_every_answer() -> None:
+    async with listening(ConnectionLimits(seconds=0.5, each=5)) as port:
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        answers = [await exchange(port, b"")]
+        for _, writer in opened:
+            writer.close()
+            await writer.wait_closed()
+        for said in (b"GET / HTTP/1.1\r\n" + b"X-A: bbbbbbbbbbbbbbbbbbbb\r\n" * 4000, b"<html>\r\n\r\n", HEAD):
+            answers.append(await exchange(port, said))
+    for status, answer in zip((503, 431, 400, 408), answers, strict=True):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 %d " % status), head
+        for name, value in (*SAFE, (b"content-length", b"%d" % len(body)), (b"connection", b"close")):
+            assert head.count(b"\r\n%s: %s" % (name, value)) == 1, (status, name, head)
 
 
 async def test_a_kept_connection_is_used_again_and_large_bodies_arrive() -> None:

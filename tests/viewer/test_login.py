@@ -191,11 +191,17 @@ async def test_a_made_up_cookie_is_nobodys(client: httpx.AsyncClient, cookie: st
 @pytest.mark.parametrize(
     "target",
     ["https://evil.example/", "//evil.example/app/", "/apple", "/app", "\\\\evil.example", "/app/\\evil", "/app/\r\nX",
-     "javascript:alert(1)", "/app/\x00", "/app/ü"],
+     "javascript:alert(1)", "/app/\x00", "/app/ü",
+     "/app/../..//evil.example", "/app/..", "/app/x/%2E./.%2e/v1", "/app/."],
 )  # fmt: skip
 def test_a_login_leads_nowhere_else(target: str) -> None:
     assert inside(target, "/app") is None
     assert inside(target, "") in (None, target if target.startswith("/app") else None)
+
+
+@pytest.mark.parametrize("target", ["/app/sessions?path=/a/../b", "/app/#..", "/app/...", "/app/..x/?next=/app/.."])
+def test_dots_that_no_browser_walks_up_at_are_a_page_like_any_other(target: str) -> None:
+    assert inside(target, "/app") == target
 
 
 async def test_the_form_keeps_only_a_next_page_of_ours(client: httpx.AsyncClient) -> None:
