@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import structlog
 from fastapi import APIRouter, Request
 from pydantic import BaseModel
 
 from insights.api.body import ClientGone, read_body
 from insights.api.services import FromRequest
-from insights.errors import Refused
+from insights.errors import Refused, TooLarge
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/v1/callbacks", tags=["channels"])
 
 
@@ -41,6 +43,13 @@ async def receive_callback(channel: str, request: Request, services: FromRequest
         body = await read_body(request.receive, headers, services.settings.max_body_bytes)
     except ClientGone:
         raise Refused("The request ended before its body was whole.", field="body") from None
+    except TooLarge:
+        # Its sender does not read what we answer, and gives up after a while: only here can somebody hear of it.
+        most = services.settings.max_body_bytes
+        log.warning(
+            "callback_too_large", channel=channel[:60], most=most, advice="allow more with WHYLEFT_MAX_BODY_BYTES"
+        )
+        raise
     query = f"?{request.url.query}" if request.url.query else ""
     url = services.settings.public_url.rstrip("/") + request.url.path + query
     taken = await services.callbacks.hear(channel, url, request.headers, body, datetime.now(UTC))

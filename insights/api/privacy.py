@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.dialects.postgresql import insert
 
@@ -18,6 +18,7 @@ from insights.api.stored import StoredBody
 from insights.errors import Refused
 from insights.models import PrivacySetting
 from insights.privacy import elsewhere, requests
+from insights.privacy.export import written
 
 router = APIRouter(prefix="/v1/privacy", tags=["privacy"])
 
@@ -164,10 +165,11 @@ async def get_privacy_requests(caller: SecretCaller, services: FromRequest) -> P
 
 
 @router.get("/requests/{request_id}/export", response_model=dict[str, Any])
-async def get_export(request_id: UUID, caller: SecretCaller, services: FromRequest) -> dict[str, Any]:
+async def get_export(request_id: UUID, caller: SecretCaller, services: FromRequest) -> Response:
     """Everything that is stored of who asked, by table. The request counts as done."""
     async with services.database.transaction(caller.project_id) as tx:
-        return await requests.answer_export(tx, caller.project_id, request_id, datetime.now(UTC))
+        exported = await requests.answer_export(tx, caller.project_id, request_id, datetime.now(UTC))
+    return Response(await written(exported), media_type="application/json")
 
 
 @router.post("/providers/{erasure_id}", response_model=ProviderErasureOut)

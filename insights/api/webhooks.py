@@ -7,15 +7,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from insights.api.body import ClientGone, read_body
 from insights.api.caller import SecretCaller
 from insights.api.services import FromRequest
-from insights.errors import Refused
+from insights.errors import Refused, TooLarge
 from insights.sources.store import Provider, Source, create_source, list_sources, revoke_source
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/v1", tags=["webhooks"])
 
 
@@ -80,6 +82,11 @@ async def receive_webhook(provider: Provider, address: str, request: Request, se
         body = await read_body(request.receive, headers, services.settings.max_body_bytes)
     except ClientGone:
         raise Refused("The request ended before its body was whole.", field="body") from None
+    except TooLarge:
+        # Its sender does not read what we answer, and gives up after a while: only here can somebody hear of it.
+        most = services.settings.max_body_bytes
+        log.warning("webhook_too_large", provider=provider, most=most, advice="allow more with WHYLEFT_MAX_BODY_BYTES")
+        raise
     heard = await services.door.hear(provider, address, request.headers, body, time.time_ns() // 1_000_000)
     return WebhookOut(repeated=heard.repeated, ignored=heard.ignored, rejected=heard.rejected, unread=heard.unread)
 

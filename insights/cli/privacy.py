@@ -86,7 +86,9 @@ def export(
         async def command(database: Database, settings: Settings) -> dict[str, Any]:
             found = await project_named(database, project)
             async with database.transaction(found.id) as tx:
-                return await export_visitors(tx, found.id, await visitors_asked_for(tx, found.id, asked), asked)
+                exported = await export_visitors(tx, found.id, await visitors_asked_for(tx, found.id, asked), asked)
+                await requests.note_export(tx, found.id, exported, "the operator", datetime.now(UTC))
+                return exported
 
         typer.echo(json_module.dumps(with_database(data_dir, command), indent=2, ensure_ascii=False, default=str))
 

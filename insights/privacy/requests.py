@@ -25,6 +25,7 @@ from insights.privacy.forgetting import Forget, tell
 from insights.privacy.named import forms
 from insights.privacy.person import Asked, visitors_asked_for
 from insights.privacy.remembered import remember
+from insights.privacy.slipped import erase_slipped
 from insights.vocabulary.ids import uuid7
 
 log = structlog.get_logger()
@@ -43,10 +44,9 @@ async def note_export(
     tx: AsyncSession, project_id: UUID, exported: dict[str, Any], asked_by: str, now: datetime
 ) -> None:
     """Takes down that somebody of the shop was handed what is stored of a person, without saying of whom."""
-    request_id = await ask(tx, project_id, "export_person", {}, asked_by, now)
-    request = await tx.get_one(PrivacyRequest, (project_id, request_id))
-    request.done_at = now
-    request.outcome = {name: len(rows) for name, rows in exported.items()}
+    outcome = {name: len(rows) for name, rows in exported.items()}
+    told = {"kind": "export_person", "who": {}, "asked_by": asked_by, "received_at": now, "done_at": now}
+    tx.add(PrivacyRequest(project_id=project_id, id=uuid7(), outcome=outcome, **told))
 
 
 async def list_requests(tx: AsyncSession, project_id: UUID, limit: int = 200) -> list[PrivacyRequest]:
@@ -73,7 +73,8 @@ async def answer_export(tx: AsyncSession, project_id: UUID, request_id: UUID, no
 
 
 async def carry_out(database: Database, forget: Forget) -> int:
-    """Erases whoever is to be erased, in every project; returns how many requests that were.
+    """Erases whoever is to be erased, in every project, and once more who is known anew by what was on its way
+    meanwhile; returns how many requests that were.
 
     Workers that meet pass each other by. What fails is tried again the next time, and holds up no other.
     """
@@ -88,6 +89,7 @@ async def carry_out(database: Database, forget: Forget) -> int:
                 done += await _carry_out(database, project_id, request_id, forget)
             except Exception:
                 log.exception("privacy_request_failed", project=str(project_id), request=str(request_id))
+        await erase_slipped(database, project_id, forget)
     return done
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Final
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from insights.access.roles import Role
 from insights.channels.store import listed
 from insights.errors import Refused
 from insights.identity.acquaintance import read_acquaintance
-from insights.privacy.export import export_visitors
+from insights.privacy.export import export_visitors, written
 from insights.privacy.requests import ask, note_export
 from insights.viewer.gate import Viewer
 from insights.viewer.page_group import PageGroup, path_id
@@ -43,7 +42,7 @@ class PrivacyPages(PageGroup):
             found = await export_visitors(tx, viewer.project_id, known.visitors)
             await note_export(tx, viewer.project_id, found, viewer.name, self._now())
         return Response(
-            json.dumps(found, ensure_ascii=False, indent=1, default=str),
+            await written(found),
             media_type="application/json",
             headers={
                 "Content-Disposition": f'attachment; filename="visitor-{visitor_id}.json"',

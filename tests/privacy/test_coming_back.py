@@ -10,10 +10,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from adapters.postgres.engine import DatabaseUrls
-from insights.models import ErasedVisitor, Event, RejectedEvent, Visitor
+from insights.models import ErasedVisitor, Event, RejectedEvent, Session, Visitor
 from insights.privacy.requests import ask, carry_out
 from insights.privacy.retention import retain
 from insights.settings import Settings
@@ -62,6 +62,38 @@ async def test_a_batch_that_a_browser_kept_brings_nobody_back(api: Api) -> None:
     assert (await api.send(again)).json()["accepted"] == 1
     assert (await api.send({**batch, "events": [*batch["events"], *again["events"]]})).json()["accepted"] == 1
     assert (await rows(api))[:2] == (1, 2)
+
+
+async def test_what_is_on_its_way_while_its_visitor_is_erased_brings_nobody_back(api: Api) -> None:
+    batch = kept(api)
+    await api.send(batch)
+    more = {**kept(api), "visitor": batch["visitor"], "session": batch["session"]}
+    async with api.services.database.transaction(api.project_id) as tx:
+        await tx.execute(select(Session).with_for_update())
+        erasing = asyncio.create_task(erase(api, visitor=batch["visitor"]))
+        await waiting(api, 1)
+        sending = asyncio.create_task(api.send(more))
+        await waiting(api, 2)
+    await erasing
+    assert (await sending).json()["accepted"] == 2
+    await carry_out(api.services.database, api.services.forgetting.forget)
+    assert await rows(api) == (0, 0, 0)
+    # Whoever is still there then is somebody new, and stays.
+    await asyncio.sleep(0.002)
+    again = api.batch(api.event("page_viewed", seq=3), visitor=batch["visitor"], session=batch["session"])
+    assert (await api.send(again)).json()["accepted"] == 1
+    await carry_out(api.services.database, api.services.forgetting.forget)
+    assert (await rows(api))[:2] == (1, 1)
+
+
+async def waiting(api: Api, many: int) -> None:
+    """Returns when so many wait for a lock."""
+    asked = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    async with asyncio.timeout(20), api.services.database.transaction(None) as tx:
+        while (await tx.scalar(asked) or 0) < many:
+            await tx.execute(text("SELECT pg_stat_clear_snapshot()"))
 
 
 async def test_other_visitors_are_told_of_as_before(api: Api) -> None:

@@ -88,3 +88,38 @@ async def test_who_came_back_after_the_erasure_stays(api: Api) -> None:
 def test_what_is_no_list_is_refused(line: str) -> None:
     with pytest.raises(Refused, match="no line of"):
         list(read_list(f"\n{line}\n"))
+
+
+async def test_what_the_command_hands_over_is_noted_like_what_the_viewer_does(
+    api: Api, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = kept(api)
+    await api.send(ada)
+    monkeypatch.setenv("WHYLEFT_DATABASE_URL", database_urls.app)
+    monkeypatch.setenv("WHYLEFT_OWNER_DATABASE_URL", database_urls.owner)
+    monkeypatch.setenv("WHYLEFT_SECRET", SECRET)
+    project = (await api.client.get("/v1/project", headers=api.headers)).json()["name"]
+    command = ["privacy", "export", "--project", project, "--visitor", ada["visitor"]]
+    done = await asyncio.to_thread(CliRunner().invoke, app, command)
+    assert done.exit_code == 0, done.output
+    [noted] = (await api.client.get("/v1/privacy/requests", headers=api.headers)).json()["requests"]
+    assert (noted["kind"], noted["who"], noted["asked_by"]) == ("export_person", {}, "the operator")
+    assert noted["outcome"]["event"] == 2 and noted["done_at"]
+    [line] = (await api.client.get("/v1/audit?subject=privacy request", headers=api.headers)).json()["entries"]
+    assert line["actor_kind"] == "operator" and ada["visitor"] not in str(line)
+
+
+async def test_thousands_of_rows_are_handed_over_whole(api: Api) -> None:
+    batch = kept(api)
+    await api.send(batch)
+    for _ in range(3):
+        more = [api.event("clicked", {"label": "Größe"}, seq=4 + number) for number in range(500)]
+        assert (await api.send({**batch, "events": more})).json()["accepted"] == 500
+    asked = {"kind": "export", "visitor": batch["visitor"]}
+    made = (await api.client.post("/v1/privacy/requests", headers=api.headers, json=asked)).json()
+    answer = await api.client.get(f"/v1/privacy/requests/{made['id']}/export", headers=api.headers)
+    assert answer.headers["content-type"] == "application/json"
+    told = answer.json()
+    assert len({event["id"] for event in told["event"]}) == len(told["event"]) == 1502
+    assert told["event"][-1]["props"] == {"label": "Größe"}
+    assert told["visitor"][0]["email"] == "ada@shop.example"

@@ -56,6 +56,20 @@ async def test_whoever_cannot_prove_who_they_are_is_refused(api: Api) -> None:
     assert (await api.client.post(path, content=body, headers=good)).status_code == 401
 
 
+async def test_what_is_too_large_to_be_read_is_said_to_whoever_runs_the_server(
+    api: Api, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, _ = await make(api, "shopify", SECRET)
+    most = api.services.settings.max_body_bytes
+    body = json.dumps(order(11) | {"note": "x" * most}).encode()
+    for address, word in ((path, "provider"), ("/v1/callbacks/email", "channel")):
+        capsys.readouterr()
+        answer = await api.client.post(address, content=body, headers=signed(body, "orders/create"))
+        assert answer.status_code == 413
+        [line] = [line for line in capsys.readouterr().out.splitlines() if "_too_large" in line]
+        assert word in line and str(most) in line and "WHYLEFT_MAX_BODY_BYTES" in line
+
+
 async def test_a_source_just_made_says_what_the_list_says_of_it(api: Api) -> None:
     given = {"provider": "shopify", "name": "x", "secret": SECRET}
     made = (await api.client.post("/v1/sources", headers=api.headers, json=given)).json()
