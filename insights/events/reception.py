@@ -129,7 +129,7 @@ class Reception:
                 if doubt := next((item.doubt for item in read if item.doubt), None):
                     taken.doubted.append(Refusal(message.envelope.index, doubt))
                 elif near := next(
-                    (told for item in read if (told := near_miss(item.event.type, item.event.props))), None
+                    (told for item in read if (told := near_miss(item.event.type, item.event.props, dialect))), None
                 ):
                     taken.unread.append(Refusal(message.envelope.index, near))
                 # Two copies in one batch are one event.

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from insights.events.near_names import near_miss
+from insights.events.near_names import near_miss, near_type
 from tests.api.conftest import Api
 
 
@@ -73,6 +73,58 @@ async def test_an_order_without_worth_is_told_of_and_a_refund_of_all_for_a_part_
     answer = (await api.client.post("/v1/events", json=api.batch(refund), headers=api.headers)).json()
     [refused] = answer["rejected"]
     assert refused["error"].startswith("props.amount: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect", "ours"),
+    [
+        ("productViewed", None, "product_viewed"),
+        ("Product_Viewed", "generic", "product_viewed"),
+        ("orderCompleted", None, "purchased"),
+        ("purchase", None, "purchased"),
+        ("add_to_cart", None, "cart_added"),
+        ("page-viewed", None, "page_viewed"),
+        ("orderCompleted", "segment", "Order Completed"),
+        ("addToCart", "ga4", "add_to_cart"),
+        ("Add_To_Cart", "ga4", "add_to_cart"),
+    ],
+)
+def test_an_event_by_another_spelling_is_noticed(name: str, dialect: str | None, ours: str) -> None:
+    told = near_type(name, dialect)
+    assert told is not None
+    assert told.endswith(f": {name} is kept as custom and counts for nothing; say it as {ours}")
+    assert near_miss("custom", {"name": name, "props": {}}, dialect) == told
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect"),
+    [
+        ("newsletterOpened", None),
+        ("wheel_spun", "generic"),
+        # Known there: it said too little to be ours.
+        ("Product_Viewed", "segment"),
+        ("product-viewed", "segment"),
+        ("purchase", "ga4"),
+        ("checkout_completed", "shopify_pixel"),
+        (None, None),
+        ("", None),
+        (7, None),
+        ("purchase" * 20, None),
+    ],
+)
+def test_an_event_of_the_shops_own_is_nothing_to_tell(name: object, dialect: str | None) -> None:
+    assert near_type(name, dialect) is None
+
+
+async def test_who_sends_an_order_by_another_spelling_is_told_that_it_is_none(api: Api) -> None:
+    camel, own = api.event("orderCompleted", {"order_id": "9"}), api.event("wheelSpun", {})
+    answer = (await api.send(api.batch(camel, own))).json()
+    assert answer["accepted"] == 2
+    [told] = answer["unread"]
+    assert (told["id"], told["error"].partition(":")[0]) == (camel["id"], "type")
+    track = {"event": "orderCompleted", "anonymousId": str(uuid4()), "properties": {"order_id": "9"}}
+    answer = (await api.client.post("/v1/track", headers=api.headers, json=track)).json()
+    assert answer["unread"][0]["error"].startswith("event: orderCompleted ")
 
 
 async def test_the_page_is_told_of_the_event_whose_name_is_none(api: Api) -> None:
