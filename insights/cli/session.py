@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -36,7 +37,7 @@ def with_database(
         database = Database(urls, pool_size=2, ring=personal_ring(settings))
         try:
             await refuse_other_keys(database, sealer(settings), lost_keys(settings), moving=moving)
-            with acting(Actor("operator", None, f"{getpass.getuser()} on the command line")):
+            with acting(Actor("operator", None, f"{whoever()} on the command line")):
                 return await command(database, settings)
         finally:
             await database.close()
@@ -47,6 +48,14 @@ def with_database(
         return asyncio.run(run())
     with open_database(settings) as urls:
         return asyncio.run(run())
+
+
+def whoever() -> str:
+    """Who runs the command, as the system calls them; by number where it knows no name, as in many a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 async def project_named(database: Database, name: str) -> Project:
