@@ -73,7 +73,8 @@ async def evaluate(
     logged, rules, learned_on = await _read(tx, project_id, settings, since, until, seen)
     unit = await unit_of(tx, project_id)
     known = np.array([seen[ARMS[arm].value] for arm in logged.arms], dtype=float)
-    earned = ips(Logged(logged.rows, logged.arms, known, logged.rewards, logged.open, logged.whose), _certain(logged))
+    # By its weights: what an action brought that nobody saw is not known, and is none of nothing.
+    earned = snipw(Logged(logged.rows, logged.arms, known, logged.rewards, logged.open, logged.whose), _certain(logged))
     if len(logged.arms) == 0:
         return Evaluation(
             since, until, unit.name, earned, (), "cannot tell", "No decision of this time has a reward yet."

@@ -91,6 +91,26 @@ async def test_what_nobody_saw_makes_no_estimate_of_another_policy_wrong(shop: M
     assert plain.value == pytest.approx(robust.value, abs=0.05)
 
 
+async def test_an_action_that_is_never_seen_makes_no_equal_look_better(shop: MadeShop, learner: Learner) -> None:
+    chances = {CART_SAVE.value: 0.5, LiveAction.TRUST_CARD.value: 0.3, NOTHING.value: 0.2}
+    for number in range(2_200):
+        # Every other visitor buys, whatever they get; the card never loads.
+        drawn = CART_SAVE if number % 10 < 5 else LiveAction.TRUST_CARD if number % 10 < 8 else NOTHING
+        await shop.visit(
+            drawn,
+            shown=drawn is CART_SAVE,
+            probabilities=chances,
+            buys=5_000 if (number // 10) % 2 else None,
+        )
+    await learner.learn(shop.project_id)
+    async with shop.database.transaction(shop.project_id) as tx:
+        since = BEGAN - timedelta(hours=1)
+        evaluation = await evaluate(tx, shop.project_id, Settings(), since, datetime.now(UTC))
+    assert evaluation.earned.value == pytest.approx(0.5)
+    assert evaluation.estimates[0].value == pytest.approx(0.5, abs=0.01)
+    assert evaluation.verdict == "not better"
+
+
 async def test_what_found_no_room_makes_no_estimate_of_another_policy_wrong(shop: MadeShop, learner: Learner) -> None:
     chances = {CART_SAVE.value: 0.8, NOTHING.value: 0.2}
     for number in np.random.default_rng(1).permutation(600).tolist():
