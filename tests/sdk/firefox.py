@@ -15,6 +15,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.sdk.window import Window
+
 LISTENING = re.compile(rb"WebDriver BiDi listening on (ws://\S+)")
 PREFERENCES: dict[str, Any] = {
     "app.update.enabled": False,
@@ -74,8 +76,8 @@ class Session:
         await self._socket.close()
 
 
-class Firefox:
-    """One window of a running browser, with one tab, or a frame in it."""
+class Firefox(Window):
+    """One window of a running Firefox, or a frame in it."""
 
     def __init__(self, session: Session, context: str) -> None:
         self._session = session
@@ -87,11 +89,9 @@ class Firefox:
         return Firefox(self._session, made["context"])
 
     async def activate(self) -> None:
-        """Brings the window to the front: in others nothing takes the focus."""
         await self._session.command("browsingContext.activate", context=self._context)
 
     async def innermost(self) -> Firefox:
-        """The last frame of the page; the page itself when it has none."""
         tree = await self._session.command("browsingContext.getTree", root=self._context)
         frames = tree["contexts"][0]["children"]
         return Firefox(self._session, frames[-1]["context"]) if frames else self
@@ -103,7 +103,6 @@ class Firefox:
         await self._session.command("browsingContext.traverseHistory", context=self._context, delta=-1)
 
     async def evaluate(self, expression: str) -> Any:
-        """The value of an expression, waited for; objects come back as JSON."""
         wrapped = f"Promise.resolve({expression}).then(value => JSON.stringify(value) ?? 'null')"
         told = await self._session.command(
             "script.evaluate", expression=wrapped, target={"context": self._context}, awaitPromise=True
@@ -112,39 +111,7 @@ class Firefox:
             raise RuntimeError(told["exceptionDetails"]["text"])
         return json.loads(told["result"]["value"])
 
-    async def until(self, expression: str, within_s: float = 60) -> Any:
-        """The first true value of the expression."""
-        end = asyncio.get_running_loop().time() + within_s
-        while not (value := await self.evaluate(expression)):
-            assert asyncio.get_running_loop().time() < end, f"never came true: {expression}"
-            await asyncio.sleep(0.05)
-        return value
-
-    async def middle(self, selector: str) -> tuple[int, int]:
-        """Where the middle of an element is."""
-        x, y = await self.evaluate(
-            f"(r => [Math.round(r.x + r.width / 2), Math.round(r.y + r.height / 2)])"
-            f"(document.querySelector({json.dumps(selector)}).getBoundingClientRect())"
-        )
-        return x, y
-
-    async def point(self, x: int, y: int, presses: int = 0) -> None:
-        """Moves the mouse there, and presses and lets go of it so many times."""
-        press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
-        steps = [{"type": "pointerMove", "x": x, "y": y}, *(press * presses)]
-        await self._act({"type": "pointer", "id": "mouse", "actions": steps})
-
-    async def click(self, selector: str, times: int = 1) -> None:
-        """Clicks in the middle of an element."""
-        await self.point(*await self.middle(selector), presses=times)
-
-    async def press(self, *keys: str) -> None:
-        """Holds these keys down together, and lets go of them."""
-        down = [{"type": "keyDown", "value": key} for key in keys]
-        up = [{"type": "keyUp", "value": key} for key in reversed(keys)]
-        await self._act({"type": "key", "id": "keys", "actions": [*down, *up]})
-
-    async def _act(self, source: dict[str, Any]) -> None:
+    async def act(self, source: dict[str, Any]) -> None:
         await self._session.command("input.performActions", context=self._context, actions=[source])
 
 

@@ -244,6 +244,8 @@ async def test_what_fails_after_a_no_in_another_tab_is_not_kept(site: Site, visi
     await two.goto(site.origin)
     await under_way.wait()
     await one.evaluate("whyleft.consent({analytics: false})")
+    # What one tab stores the other does not see at once.
+    await two.wait_for_function("localStorage.whyleft === '{\"c\":false}'")
     async with two.expect_response("**/v1/events*"):
         answered.set()
     await asyncio.sleep(0.3)

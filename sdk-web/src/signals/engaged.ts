@@ -38,10 +38,9 @@ function settle(): void {
 }
 
 function tell(): void {
-  fresh += performance.now() - since;
-  since = 0;
   // A laptop that slept for an hour was not looked at for an hour.
-  fresh = Math.min(fresh, 2 * wait);
+  fresh = Math.min(fresh + performance.now() - since, 2 * wait);
+  since = 0;
   if (fresh >= wait - 1) {
     track("engaged", { ms: Math.round(fresh) });
     fresh = 0;

@@ -14,7 +14,6 @@ export function watchErrors(): void {
 
 function report(message: string, source = "", line = 0): void {
   if (!message || NOISE.test(message)) return;
-  seen[message] = (seen[message] || 0) + 1;
-  if (seen[message]! <= PER_MESSAGE)
+  if ((seen[message] = (seen[message] || 0) + 1) <= PER_MESSAGE)
     track("js_error", { message: message.slice(0, 2048), source: source.split(/[?#]/)[0], line });
 }

@@ -13,7 +13,7 @@ let firstInput = 0;
 const visits: Record<string, number> = {};
 
 /** What is never kept, whatever the shop marks. */
-const SECRET = /password|card|cc-|cvc|cvv|iban|ssn/i;
+const SECRET = /password|card|cc-|cv[cv]|iban|ssn/i;
 
 /** Fields by name and kind. A value only where the shop marked the field and the visitor agreed themselves. */
 export function watchForms(): void {

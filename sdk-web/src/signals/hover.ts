@@ -7,7 +7,6 @@ const WORTH = "[data-price],[data-cta]";
 
 let timer: ReturnType<typeof setTimeout>;
 let over: Element | null = null;
-let clicked = false;
 
 /** The pointer rests on a price or a call to action, and does not click. */
 export function watchHover(): void {
@@ -16,15 +15,11 @@ export function watchHover(): void {
     if (element === over) return;
     clearTimeout(timer);
     if (!(over = element)) return;
-    clicked = false;
     timer = setTimeout(() => {
-      if (clicked) return;
       const around = locate(element)();
       if (element.matches("[data-price]")) around.section = "price";
       track("hover_hesitation", { ...describe(element)(), ...around, ms: HESITATION_MS });
     }, HESITATION_MS);
   });
-  on("click", () => {
-    clicked = true;
-  });
+  on("click", () => clearTimeout(timer));
 }

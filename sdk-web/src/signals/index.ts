@@ -50,7 +50,7 @@ export function watch(given: Core): void {
 /** What only some pages need. */
 function loadMore(): void {
   const { auto } = (window.whyleft || {}) as { auto?: boolean };
-  const run = (name: "auto" | "debug", then: (chunk: any) => void): void => void core.load(name).then(guard(then), () => {});
+  const run = (name: "auto" | "debug", then: (chunk: any) => void): void => void core.load(name).then(then).catch(() => {});
   if (auto || document.querySelector("script[data-key][data-auto]")) run("auto", ({ start }) => start(core));
   if (!debugged()) return;
   const past: unknown[] = [];
@@ -61,8 +61,5 @@ function loadMore(): void {
 /** window.whyleft.push(options) for the shop's own button: browsers only ask for a permission after a click. */
 function offerPush(): void {
   (window.whyleft as { push?: unknown }).push = (options: object) =>
-    core.load("push").then(
-      ({ subscribe }) => subscribe(core, options),
-      () => "unsupported",
-    ).catch(() => "unsupported");
+    core.load("push").then(({ subscribe }) => subscribe(core, options)).catch(() => "unsupported");
 }

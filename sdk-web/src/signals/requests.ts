@@ -23,11 +23,9 @@ export function watchRequests(): void {
   on("open", ({ self, args }: Called) => void opened.set(self, [String(args[0]), String(args[1])]));
   on("send", ({ self, timeStamp }: Called) => {
     const request = self as XMLHttpRequest;
-    const ended = guard(({ type }: { type: string }) => {
-      if (type !== "abort") judge(...opened.get(request)!, request.status, timeStamp);
-    });
+    const ended = guard(() => judge(...opened.get(request)!, request.status, timeStamp));
     // It may have ended before this chunk was here.
-    if (request.readyState === 4) ended({ type: "" });
+    if (request.readyState === 4) ended();
     else for (const type of ["load", "error", "timeout"]) request.addEventListener(type, ended, { once: true });
   });
 }

@@ -23,9 +23,11 @@ export function watchTrail(): void {
     if (recall<{ c?: boolean }>("localStorage", "", trail as {}).c !== false && core.consent()) remember("localStorage", "trail", trail);
   });
   if ("navigation" in window) return;
-  // Browsers that do not say where a navigation leads: a link or a form does.
-  on("click submit", ({ target, type }) => {
-    const element = (type === "submit" ? target : (target as Element).closest?.("a[href]")) as HTMLAnchorElement & HTMLFormElement;
-    if (element) core.head(element.href || element.action);
+  // Browsers that do not say where a navigation leads: a link or a form does. A click on neither throws, and ends here.
+  on("click submit", (event) => {
+    const { href, action } = (event.type === "submit" ? event.target : (event.target as Element).closest("a[href]")) as HTMLAnchorElement &
+      HTMLFormElement;
+    // By then the page has had its say, and a place further down on it is reached.
+    setTimeout(() => event.defaultPrevented || (/#/.test(href) && href === location.href) || core.head(href || action));
   });
 }

@@ -1,34 +1,51 @@
-"""Signals in Firefox: the labelled pages make there the signals that they make in Chromium."""
+"""Signals in Firefox and WebKit: the labelled pages make there the signals that they make in Chromium."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import pytest
 
+from tests.sdk import firefox, webkit
 from tests.sdk.corpus import CASES, Case, Step
-from tests.sdk.firefox import Firefox, running
 from tests.sdk.site import Site
 from tests.sdk.test_sdk_corpus import GROUPS, SHOW, VERDICT_S, WATCHING, faults
 from tests.sdk.test_sdk_delivery import HIDE
+from tests.sdk.window import Window
 
 pytestmark = pytest.mark.browser
 
 CONTROL = "\ue009"
 
 
+BROWSERS = 6
+"""WebKits at once, which have one window each."""
+SELECTED = ("words in the slot of a button",)
+"""What WebKit selects when it is clicked fast: others let nobody select what a button shows."""
+
+
 @pytest.fixture(scope="module")
-async def windows(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[asyncio.Queue[Firefox]]:
-    """Windows for as many pages as are open together."""
-    async with running(tmp_path_factory.mktemp("firefox")) as firefox:
-        free: asyncio.Queue[Firefox] = asyncio.Queue()
-        for _ in GROUPS[0]:
-            free.put_nowait(await firefox.window())
+async def windows(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[asyncio.Queue[Window]]:
+    """Windows of a kind of browser for as many pages as are open together."""
+    free: asyncio.Queue[Window] = asyncio.Queue()
+    async with AsyncExitStack() as open_browsers:
+        if request.param == "firefox":
+            browser = await open_browsers.enter_async_context(firefox.running(tmp_path_factory.mktemp("firefox")))
+            for _ in GROUPS[0]:
+                free.put_nowait(await browser.window())
+        else:
+            for _ in range(BROWSERS):
+                home = tmp_path_factory.mktemp("webkit")
+                free.put_nowait(await open_browsers.enter_async_context(webkit.running(home)))
         yield free
 
 
-async def act(window: Firefox, step: Step) -> None:
+async def act(window: Window, step: Step) -> None:
     frame = await window.innermost()
     match step:
         case ("click", selector):
@@ -60,9 +77,15 @@ async def act(window: Firefox, step: Step) -> None:
 
 
 @pytest.mark.parametrize("cases", GROUPS, ids=[group[0].name for group in GROUPS])
-async def test_each_page_makes_the_signals_on_its_label_in_firefox_too(
-    site: Site, windows: asyncio.Queue[Firefox], cases: tuple[Case, ...]
+@pytest.mark.parametrize("windows", ["firefox", "webkit"], indirect=True)
+async def test_each_page_makes_the_signals_on_its_label_in_other_browsers_too(
+    request: pytest.FixtureRequest, site: Site, windows: asyncio.Queue[Window], cases: tuple[Case, ...]
 ) -> None:
+    if request.node.callspec.params["windows"] == "webkit":
+        cases = tuple(
+            replace(case, signals=case.signals | {"text_selected"}) if case.name in SELECTED else case for case in cases
+        )
+
     async def visit(case: Case, path: str) -> None:
         window = await windows.get()
         await window.goto(site.origin + path)
