@@ -28,13 +28,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One reason. ``dots`` are (x, y, title) of each stretch of time with sessions; ``text`` its share over all."""
+    """One reason. ``dots`` are (x, y, title, beyond) of each stretch of time with sessions, ``beyond`` where its share
+    is above the scale; ``text`` its share over all."""
 
     reason: str
     y: float
     band: str
     line: str
-    dots: tuple[tuple[float, float, str], ...]
+    dots: tuple[tuple[float, float, str, bool], ...]
     marks: tuple[Mark, ...]
     text: str
 
@@ -51,6 +52,11 @@ class Chart:
     left: int = LEFT
     right: int = WIDTH - RIGHT
     width: int = WIDTH
+
+    @property
+    def beyond(self) -> bool:
+        """Whether something lies above the scale: a stretch of a few sessions."""
+        return any(beyond for row in self.rows for *_, beyond in row.dots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ def draw(
                 reason.value,
                 base,
                 band,
-                "M" + " L".join(f"{x} {y}" for x, y, _ in dots) if len(dots) > 1 else "",
+                "M" + " L".join(f"{x} {y}" for x, y, *_ in dots) if len(dots) > 1 else "",
                 dots,
                 tuple(Mark(scale.x_at(one.at), one.title) for one in happened if one.reason is reason),
                 percent(hits / total) if totals else "",
@@ -132,7 +138,7 @@ def _top(buckets: Sequence[Bucket], reasons: Sequence[Reason], total: int) -> fl
 
 def _dots(
     buckets: Sequence[Bucket], reason: Reason, scale: _Scale, base: float, step: timedelta
-) -> tuple[tuple[tuple[float, float, str], ...], str]:
+) -> tuple[tuple[tuple[float, float, str, bool], ...], str]:
     """A reason's share in each bucket that has sessions, with what it says, and the band of its intervals."""
     dots, upper, lower = [], [], []
     for number, bucket in enumerate(buckets):
@@ -146,7 +152,7 @@ def _dots(
         upper.append(f"{x} {scale.y_at(high, base)}")
         lower.append(f"{x} {scale.y_at(low, base)}")
         said = f"{_when(begins, step)}: {percent(share)} ({percent(low)} to {percent(high)}), "
-        dots.append((x, scale.y_at(share, base), said + f"{hits} of {bucket.sessions}"))
+        dots.append((x, scale.y_at(share, base), said + f"{hits} of {bucket.sessions}", share > scale.top))
     band = "M" + " L".join([*upper, *reversed(lower)]) + "Z" if len(dots) > 1 else ""
     return tuple(dots), band
 
