@@ -43,6 +43,17 @@ def test_what_decides_is_found_and_beats_the_prior_on_later_sessions(trained: Tr
     assert calibration_error(propensity.bins) < 0.08 < calibration_error(propensity.bins_before)
 
 
+def test_moments_of_which_the_same_was_foretold_are_judged_together() -> None:
+    rng = random.Random(11)
+    # A coin decides, and all visits are alike before: nothing can be foretold but how many of them order.
+    visits: list[list[Step]] = [[PAGE, PRODUCT, *([ORDER] if rng.random() < 0.3 else [])] for _ in range(1_200)]
+    found = _of(train(of_visits(visits), PRIOR, CHOICES), "propensity")
+    for bins in (found.bins, found.bins_before):
+        assert sum(one.rows for one in bins) == 600
+        assert len({round(one.foretold, 6) for one in bins}) == len(bins)
+    assert calibration_error(found.bins) < 0.03
+
+
 def test_a_score_without_outcomes_keeps_the_word_of_the_model_before(trained: Trained) -> None:
     assert "0 visits in which a code was tried" in trained.untrained["price_sensitivity"]
     model = trained.model("intent-1", PRIOR)

@@ -152,4 +152,4 @@ def test_the_plot_shows_every_judged_score(trained: Trained) -> None:
     drawn = svg(trained.judged, "prior-1")
     assert drawn.count("<polyline") == 2 * len(trained.judged) > 0
     assert "nan" not in drawn
-    assert len(rows(trained.judged[0].bins)) == 10
+    assert len(rows(trained.judged[0].bins)) == len(trained.judged[0].bins) > 1
