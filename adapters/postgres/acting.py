@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,15 @@ def acting(actor: Actor | None) -> Iterator[None]:
         yield
     finally:
         _ACTOR.reset(token)
+
+
+@asynccontextmanager
+async def consequence(tx: AsyncSession) -> AsyncIterator[None]:
+    """What is done in ``tx`` while this lasts follows from a change that is noted: nobody did it of themselves."""
+    said = text("SELECT set_config('whyleft.actor', :actor, true)")
+    await tx.execute(said, {"actor": ""})
+    yield
+    await tx.execute(said, {"actor": actor_now()})
 
 
 def act_as(actor: Actor) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.acting import acting
 from adapters.postgres.base import Base
 from adapters.postgres.engine import Database
 from adapters.postgres.personal import PREFIX, PersonalBytes, PersonalJson, PersonalText, ring_of
@@ -60,13 +61,14 @@ async def reseal(database: Database, project_id: UUID, table: Table, column: str
 
     Row after row by the primary key, so that a table is read once however large it is, and from its beginning until
     nothing was left: others write meanwhile. An interruption loses nothing. What ``lost`` keys sealed stays as it is.
-    Raises KeyUnknown.
+    It is no change of what stands there, and nobody's. Raises KeyUnknown.
     """
     if not len(database.ring):
         return 0
     count = 0
-    while done := await _walk(database, project_id, table, column, lost):
-        count += done
+    with acting(None):
+        while done := await _walk(database, project_id, table, column, lost):
+            count += done
     return count
 
 

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from adapters.postgres.acting import consequence
 from adapters.postgres.documents import same
 from flows.conditions import Check, Condition, ConditionInvalid, checks_of, understand, write
 from flows.conditions.faults import did_you_mean
@@ -149,13 +150,14 @@ async def change_segment(
     others.pop(segment.name)
     condition = _checked(segment.name, written, others)
     if condition != segment.condition:
-        await tx.execute(
-            delete(SegmentMember).where(
-                SegmentMember.project_id == project_id,
-                SegmentMember.segment_id == segment.id,
-                SegmentMember.added.is_(False),
+        async with consequence(tx):  # thousands may have been in it
+            await tx.execute(
+                delete(SegmentMember).where(
+                    SegmentMember.project_id == project_id,
+                    SegmentMember.segment_id == segment.id,
+                    SegmentMember.added.is_(False),
+                )
             )
-        )
         kept = select(SegmentMember.visitor_id).where(
             SegmentMember.project_id == project_id, SegmentMember.segment_id == segment.id
         )
@@ -189,9 +191,10 @@ async def delete_segment(
     _hold_to_version(segment, version)
     if users_told := using(segment.name, await conditions_of_segments(tx, project_id), users):
         raise InUse(f"{segment.name} is used by {users_told}. Change that first.")
-    await tx.execute(
-        delete(SegmentMember).where(SegmentMember.project_id == project_id, SegmentMember.segment_id == segment.id)
-    )
+    async with consequence(tx):
+        await tx.execute(
+            delete(SegmentMember).where(SegmentMember.project_id == project_id, SegmentMember.segment_id == segment.id)
+        )
     await tx.execute(
         delete(SegmentMove).where(SegmentMove.project_id == project_id, SegmentMove.segment_id == segment.id)
     )

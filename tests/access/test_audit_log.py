@@ -19,7 +19,7 @@ from insights.access import members
 from insights.access.audit_log import AUDITED, NOT_AUDITED
 from insights.access.keys import create_key
 from insights.access.roles import Role
-from insights.models import AuditEntry, VisitorTag
+from insights.models import AuditEntry, Segment, SegmentMember, VisitorTag
 from tests.api.conftest import Api
 
 
@@ -101,6 +101,31 @@ async def test_whoever_was_taken_out_is_named(api: Api) -> None:
     out, came = await entries(api, subject="member")
     assert (out["change"], out["before"]["email"], out["before"]["role"]) == ("removed", "gone@shop.example", "editor")
     assert (came["change"], came["after"]["email"]) == ("made", "gone@shop.example")
+
+
+async def test_what_follows_from_a_change_of_a_segment_is_no_note_of_its_own(api: Api) -> None:
+    where, made = "/v1/segments/many", {"name": "many", "when": "visitor.purchases > 0"}
+    assert (await api.client.post("/v1/segments", json=made, headers=api.headers)).status_code == 201
+
+    async def in_it(added: bool) -> None:
+        async with api.services.database.transaction(api.project_id) as tx:
+            segment = await tx.scalar(select(Segment.id).where(Segment.name == "many"))
+            for _ in range(20):
+                one = {"segment_id": segment, "visitor_id": uuid4(), "matched": True, "added": added}
+                tx.add(SegmentMember(project_id=api.project_id, since=datetime.now(UTC), **one))
+
+    async def notes(change: str) -> list[str]:
+        return [entry["subject"] for entry in await entries(api) if entry["change"] == change]
+
+    await in_it(added=False)
+    changed = await api.client.put(where, json={"when": "visitor.purchases > 1"}, headers=api.headers)
+    assert changed.status_code == 200, changed.text
+    assert (await notes("changed"), await notes("removed")) == (["segment"], [])
+    await in_it(added=True)
+    assert (await api.client.delete(where, headers=api.headers)).status_code == 204
+    assert await notes("removed") == ["segment"]
+    removed = (await entries(api))[0]
+    assert (removed["subject"], removed["actor_kind"]) == ("segment", "key")
 
 
 async def test_nobody_can_write_or_change_the_list_and_another_project_does_not_see_it(api: Api) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from adapters.postgres.acting import Actor, acting
+from adapters.postgres.base import Base
+from adapters.postgres.personal import PREFIX
+from adapters.postgres.reseal import reseal
 from insights.access import members
 from insights.access.operations import NEEDS, Door
 from insights.access.roles import Role
+from insights.models import PrivacyRequest
+from insights.privacy import requests
+from insights.privacy.retention import retain
+from insights.vocabulary.ids import uuid7
 from tests.access.conftest import Next
 from tests.access.neighbour import PLAN
 from tests.access.test_no_leaks import Asking, asked
@@ -176,3 +184,63 @@ async def test_what_the_process_does_of_itself_leaves_none(api: Api, next_door: 
         before = await tx.scalar(count)
         await tx.execute(text(f"UPDATE {word} SET {change[word]}"))  # noqa: S608  (our own words)
         assert await tx.scalar(count) == before
+
+
+async def _noted(api: Api, next_door: Next, work: Awaitable[object]) -> list[tuple[str, str]]:
+    """What was noted of ``work``, which an operator had done: the subject, and whose doing it was."""
+    asked = text("SELECT id, subject, actor_kind FROM audit_entry WHERE project_id = :project ORDER BY id")
+    async with next_door.owner.connect() as connection:
+        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        before = {row.id for row in await connection.execute(asked, {"project": next_door.has.project_id})}
+        with acting(Actor("operator", None, "somebody on the command line")):
+            await work
+        after = await connection.execute(asked, {"project": next_door.has.project_id})
+        return [(row.subject, row.actor_kind) for row in after if row.id not in before]
+
+
+async def _as_owner(next_door: Next, statement: str, **values: Any) -> None:
+    async with next_door.owner.begin() as connection:
+        await connection.execute(text(statement), {"project": next_door.has.project_id, **values})
+
+
+async def test_whom_an_operator_has_erased_is_noted_as_the_request_and_not_row_by_row(
+    api: Api, next_door: Next
+) -> None:
+    project, database = next_door.has.project_id, api.services.database
+    who = {"visitors": [str(next_door.has.ids["visitor"])]}
+    # It is of no kind that there is.
+    await _as_owner(next_door, "DELETE FROM channel WHERE project_id = :project")
+
+    async def erase() -> None:
+        async with database.transaction(project) as tx:
+            asked = await requests.ask(tx, project, "erase_person", who, "x", datetime.now(UTC))
+        await requests.carry_out(database, lambda project_id, visitor_id: None)
+        async with database.transaction(project) as tx:
+            outcome = (await tx.get_one(PrivacyRequest, (project, asked))).outcome
+        assert {"delivery", "insight", "visitor_tag", "discount_code", "segment_member"} <= set(outcome)
+
+    noted = await _noted(api, next_door, erase())
+    assert ("privacy request", "operator") in noted
+    assert {subject for subject, _ in noted} <= {"privacy request", "erasure elsewhere"}
+
+
+async def test_what_is_too_old_or_sealed_anew_is_nobodys_doing(api: Api, next_door: Next) -> None:
+    project, database = next_door.has.project_id, api.services.database
+    await _as_owner(next_door, "UPDATE suppression SET recipient = 'ada@shop.example' WHERE project_id = :project")
+    listed = Base.metadata.tables["suppression"]
+    noted = await _noted(api, next_door, reseal(database, project, listed, "recipient"))
+    async with next_door.owner.connect() as connection:
+        stands = await connection.scalar(
+            text("SELECT recipient FROM suppression WHERE project_id = :p"), {"p": project}
+        )
+    assert str(stands).startswith(PREFIX) and noted == []
+    long_ago = uuid7(int((datetime.now(UTC) - timedelta(days=90)).timestamp() * 1000))
+    await _as_owner(next_door, "UPDATE privacy_setting SET keep_days = 30 WHERE project_id = :project")
+    await _as_owner(next_door, "UPDATE insight SET session_id = :old WHERE project_id = :project", old=long_ago)
+    counts: dict[str, int] = {}
+
+    async def go() -> None:
+        counts.update(await retain(database, 0, datetime.now(UTC)))
+
+    assert await _noted(api, next_door, go()) == []
+    assert counts["insight"] == 1
