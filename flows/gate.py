@@ -114,19 +114,20 @@ async def _decide(due: _Due) -> Passed | Done | Skip | Postpone:
     composed = await _composed(due)
     if isinstance(composed, Skip):
         return composed
-    # Asked whatever else, but answered last: who is held out must be who would have got it.
-    held_back = await due.around.holdout.holds_back(due.tx, run.project_id, run.visitor_id, due.send.step.action)
-    if isinstance(composed, Done):
-        return _HELD_OUT if held_back else _FLOW_HOLDOUT if await _flow_holds_out(due, composed, {}) else composed
-    way = await _way(due, composed)
-    if isinstance(way, Skip):
-        return way
     known: Mapping[str, Any] = {}
-    if composed.needs_consent:
+    needs_consent = isinstance(composed, Composed) and composed.needs_consent
+    if run.visitor_id != NOBODY and (needs_consent or run.exit_on_conversion):
         known = await due.around.facts.facts(due.tx, run.project_id, run.visitor_id)
         if await _bought_elsewhere(due, known):
             return _BOUGHT
-    if (no := await _forbidden(due, way, known, needs_consent=composed.needs_consent)) is not None:
+    # Asked whatever else, but answered last: who is held out must be who would have got it.
+    held_back = await due.around.holdout.holds_back(due.tx, run.project_id, run.visitor_id, due.send.step.action)
+    if isinstance(composed, Done):
+        return _HELD_OUT if held_back else _FLOW_HOLDOUT if await _flow_holds_out(due, composed, known) else composed
+    way = await _way(due, composed)
+    if isinstance(way, Skip):
+        return way
+    if (no := await _forbidden(due, way, known, needs_consent=needs_consent)) is not None:
         return no
     if held_back:
         return _HELD_OUT

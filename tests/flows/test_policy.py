@@ -308,8 +308,11 @@ async def test_a_message_counts_from_when_it_went_out_and_not_from_when_it_was_f
     assert sorted(reasons(run) for run in await world.runs(ada)) == [[], [], ["capped"]]
 
 
-async def test_what_is_put_back_to_work_does_not_reach_who_bought_on_another_device_meanwhile(world: World) -> None:
-    await world.publish(plan(MAIL))
+@pytest.mark.parametrize("steps", [MAIL, {"a": {"do": "send", "action": "send_email"}}], ids=["message", "other"])
+async def test_what_is_put_back_to_work_does_not_reach_who_bought_on_another_device_meanwhile(
+    world: World, steps: dict[str, Any]
+) -> None:
+    await world.publish(plan(steps))
     laptop, phone = uuid4(), uuid4()
     world.consents.person = [laptop, phone]
     world.composer.poison = laptop
