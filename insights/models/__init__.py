@@ -38,7 +38,7 @@ from insights.models.push_subscription import PushSubscription
 from insights.models.rejected_event import RejectedEvent
 from insights.models.saved_view import SavedView
 from insights.models.segment import Segment, SegmentMember, SegmentMove
-from insights.models.session import Session
+from insights.models.session import BY_A_PERSON, Session
 from insights.models.shop import Shop
 from insights.models.subscription import Notice, Subscription
 from insights.models.ticket_watch import TicketWatch
@@ -48,6 +48,7 @@ from insights.models.webhook_receipt import WebhookReceipt
 from insights.models.webhook_source import WebhookSource
 
 __all__ = [
+    "BY_A_PERSON",
     "ITS_INSIGHT",
     "AnsweredRequest",
     "ApiKey",

@@ -59,3 +59,7 @@ class Session(Tenant, Base):
     reason: Mapped[str | None]
     source: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     client: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
+
+
+BY_A_PERSON = Session.client["bot"].astext.is_distinct_from("true")
+"""Holds for visits of browsers that do not say they are a bot: what the others do says nothing of why people leave."""

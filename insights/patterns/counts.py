@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Integer, and_, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import ITS_INSIGHT, Insight, InsightFeedback, Session
+from insights.models import BY_A_PERSON, ITS_INSIGHT, Insight, InsightFeedback, Session
 from insights.patterns.cells import Cell, Dimension, column, country_of, inside
 from insights.reports.changes import Counts, Floats, Rules
 from insights.vocabulary.reasons import Kind, Reason
@@ -40,12 +40,13 @@ class Field:
 
 
 def closed_in(project_id: UUID, since: datetime, until: datetime) -> ColumnElement[bool]:
-    """Sessions that closed in [since, until) and soon after their last event."""
+    """Sessions of people that closed in [since, until) and soon after their last event."""
     return and_(
         Session.project_id == project_id,
         Session.closed_at >= since,
         Session.closed_at < until,
         Session.closed_at - Session.last_event_at < LATE,
+        BY_A_PERSON,
     )
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import ITS_INSIGHT, Insight, Pattern, Session
+from insights.models import BY_A_PERSON, ITS_INSIGHT, Insight, Pattern, Session
 from insights.reports.mix import wilson
 from insights.vocabulary.reasons import Kind, Reason
 
@@ -55,7 +55,7 @@ class Digest:
 
 
 async def read_digest(tx: AsyncSession, project_id: UUID, until: datetime, length: timedelta) -> Digest:
-    """The digest of [until - length, until): sessions by the time they closed, by their current insight."""
+    """The digest of [until - length, until): people's sessions by the time they closed, by their current insight."""
     since = until - length
     now, before = await _counted(tx, project_id, since, until), await _counted(tx, project_id, since - length, since)
     lines = []
@@ -77,6 +77,7 @@ async def read_digest(tx: AsyncSession, project_id: UUID, until: datetime, lengt
             Session.closed_at < until,
             Insight.kind == Kind.ABANDONED.value,
             Session.cart_value_minor > 0,
+            BY_A_PERSON,
         )
         .group_by(Session.currency)
         .order_by(Session.currency)
@@ -105,7 +106,7 @@ async def _counted(tx: AsyncSession, project_id: UUID, since: datetime, until: d
         select(Insight.kind, Insight.reason, func.count())
         .select_from(Session)
         .join(Insight, ITS_INSIGHT)
-        .where(Session.project_id == project_id, Session.closed_at >= since, Session.closed_at < until)
+        .where(Session.project_id == project_id, Session.closed_at >= since, Session.closed_at < until, BY_A_PERSON)
         .group_by(Insight.kind, Insight.reason)
     )
     return {(kind, reason): count for kind, reason, count in rows}

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Integer, Select, and_, cast, func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Insight, Pattern, Session
+from insights.models import BY_A_PERSON, Insight, Pattern, Session
 from insights.patterns.cells import Dimension, column, country_of, inside
 from insights.patterns.counts import LATE
 from insights.vocabulary.reasons import Kind, Reason
@@ -48,12 +48,13 @@ class Bucket:
 
 
 def asked_for(project_id: UUID, asked: Asked) -> list[ColumnElement[bool]]:
-    """The conditions on sessions; only those with an insight are counted."""
+    """The conditions on sessions; only those of people, and with an insight, are counted."""
     made: list[ColumnElement[bool]] = [
         Session.project_id == project_id,
         Session.closed_at >= asked.since,
         Session.closed_at < asked.until,
         Session.reason.is_not(None),
+        BY_A_PERSON,
     ]
     if asked.kind is not None:
         made.append(Session.kind == asked.kind.value)
@@ -198,6 +199,7 @@ async def so_far_by_day(tx: AsyncSession, project_id: UUID, now: datetime, befor
             Session.closed_at >= first,
             Session.closed_at < now,
             Session.reason.is_not(None),
+            BY_A_PERSON,
             days_since - func.floor(days_since) < so_far / timedelta(days=1),
         )
         .group_by(text("1, 2, 3, 4"))
@@ -205,7 +207,7 @@ async def so_far_by_day(tx: AsyncSession, project_id: UUID, now: datetime, befor
     days: list[list[Any]] = [[] for _ in range(before + 1)]
     for day, *rest in rows:
         days[int(day)].append(rest)
-    closed = (Session.project_id == project_id, Session.closed_at < now, Session.reason.is_not(None))
+    closed = (Session.project_id == project_id, Session.closed_at < now, Session.reason.is_not(None), BY_A_PERSON)
     began = await tx.scalar(select(func.min(Session.closed_at)).where(*closed)) or now
     unknown = min(before, max(0, (began - first - so_far) // timedelta(days=1) + 1))
     return [_total(one) for one in days[unknown:]]

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from insights.models import Insight, Session
+from insights.models import BY_A_PERSON, Insight, Session
 from insights.reports.mix import Told
 from insights.segments.stored_fields import device_of
 from insights.vocabulary.reasons import Kind, Reason
@@ -32,7 +32,7 @@ class Where:
 async def read_told(
     tx: AsyncSession, project_id: UUID, kind: Kind, where: Where, since: datetime, until: datetime
 ) -> tuple[list[Told], bool]:
-    """The sessions closed in [since, until), newest first, and whether there were more than may be looked at."""
+    """People's sessions closed in [since, until), newest first, and whether there were more than may be looked at."""
     utm_source = Session.source["utm_source"].astext
     query = (
         select(
@@ -57,6 +57,7 @@ async def read_told(
             Session.closed_at >= since,
             Session.closed_at < until,
             Insight.kind == kind.value,
+            BY_A_PERSON,
         )
         .order_by(Session.closed_at.desc(), Session.id.desc())
         .limit(MOST + 1)

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute
 
 from flows.models import Conversion, Delivery, FlowRun
 from insights.events.orders import HAS_NO_VISIT
-from insights.models import ChannelSetup
+from insights.models import BY_A_PERSON, ChannelSetup, Session
 from insights.patterns.history import Today, so_far_by_day
 from insights.patterns.read import patterns_before
 from insights.patterns.tell import facts_of
@@ -96,6 +96,7 @@ class HomePages(PageGroup):
             patterns = await patterns_before(tx, viewer.project_id, MOST_PATTERNS + 1, open_=True)
             needs = await _needs(tx, viewer.project_id)
             elsewhere = await _orders_of_no_visit(tx, viewer.project_id, first_day(now, 1))
+            bots = await _visits_of_bots(tx, viewer.project_id, first_day(now, 1))
         lift = await self._lift.of(viewer.project_id)
         if lift is not None and lift.alarm:
             needs.append(Need("The groups that lift compares do not fit.", lift.alarm, "/lift"))
@@ -112,6 +113,7 @@ class HomePages(PageGroup):
             lift=lift,
             needs=needs,
             elsewhere=elsewhere,
+            bots=bots,
             days_before=DAYS_BEFORE,
             usual=bool(before),
             late=today.late,
@@ -173,6 +175,12 @@ async def _orders_of_no_visit(tx: AsyncSession, project_id: UUID, since: datetim
     """Where a shop has no other orders, its share of buyers is zero, and this says why."""
     placed = (Conversion.project_id == project_id, Conversion.occurred_at >= since, HAS_NO_VISIT)
     return await tx.scalar(select(func.count()).select_from(Conversion).where(*placed)) or 0
+
+
+async def _visits_of_bots(tx: AsyncSession, project_id: UUID, since: datetime) -> int:
+    """They are in the list of sessions, and in no other number."""
+    closed = (Session.project_id == project_id, Session.closed_at >= since, ~BY_A_PERSON)
+    return await tx.scalar(select(func.count()).select_from(Session).where(*closed)) or 0
 
 
 async def _needs(tx: AsyncSession, project_id: UUID) -> list[Need]:

@@ -28,7 +28,7 @@ async def left(api: Api, page: str, reason: str, *, kind: str = "abandoned", hou
                 closed_at=at,
                 exit_path=page,
                 source={"utm_source": seen.get("utm_source", "mail")},
-                client={"viewport": seen.get("viewport", "1200x800")},
+                client={"viewport": seen.get("viewport", "1200x800"), "bot": "bot" in seen},
             )
         )
         await tx.flush()
@@ -61,6 +61,8 @@ async def test_the_dominant_reason_of_a_page_comes_with_the_sessions_behind_it(a
     await left(api, "/pricing", "technical_error", hours_ago=30)
     for _ in range(9):
         await left(api, "/cart", "technical_error")
+    for _ in range(20):
+        await left(api, "/pricing", "unclear", bot="yes")
     asked = {"page": "/pricing", "hours": "24"}
     said = (await api.client.get("/v1/reports/reasons", params=asked, headers=api.headers)).json()
     assert said["sessions"] == 8

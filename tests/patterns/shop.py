@@ -95,6 +95,7 @@ class Weeks:
                     "client": {
                         "viewport": row.get("viewport", "1200x800"),
                         "time_zone": row.get("zone", "Europe/Vienna"),
+                        "bot": row.get("bot", False),
                     },
                 }
             )

@@ -56,6 +56,18 @@ async def test_a_page_that_broke_is_one_pattern_with_the_sessions_behind_it(
     assert "on /cart" in found.narrative and f"{round(100 * found.after)} %" in found.narrative
 
 
+async def test_what_bots_meet_is_no_pattern(
+    database: Database, project_id: UUID, weeks: Weeks, lookers: Lookers
+) -> None:
+    broken_cart(weeks)
+    for row in weeks.rows:
+        row["bot"] = row["path"] == "/cart" and row["reason"] == "technical_error"
+    await weeks.store(database)
+    looked = await lookers().look(project_id)
+    assert looked is not None and looked.cells > 2
+    assert list(await patterns(database, project_id)) == []
+
+
 async def test_a_second_look_tells_nothing_twice_and_ends_what_is_over(
     database: Database, project_id: UUID, weeks: Weeks, lookers: Lookers
 ) -> None:

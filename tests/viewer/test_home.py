@@ -113,6 +113,26 @@ async def test_orders_without_a_visit_are_told_beside_the_visits_that_bought(dat
         assert f"{words} without a visit" in await shop.see("/"), count
 
 
+async def test_visits_of_bots_are_in_no_number_and_it_is_said(database: Database, shop: Shop) -> None:
+    weeks = await some_weeks(database, shop)
+
+    async def numbers() -> list[str]:
+        pages = [(await shop.client.get(f"/app{path}")).text for path in ("/", "/reports", "/reports/mix.csv")]
+        return [re.findall(r"<b>([^<]+)</b>", pages[0]), re.findall(r"[\d,]+ visits by reason", pages[1]), pages[2]]
+
+    before = await numbers()
+    assert "they are bots" not in await shop.see("/")
+    crawled = past.Weeks(shop.project_id, seed=3)
+    crawled.page("/", rate=5, share=1, reason="unclear", cart=900, bot=True)
+    await crawled.shifted(NOW - past.NOW).store(database)
+    assert await numbers() == before
+    midnight = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+    count = sum(row["at"] >= midnight for row in crawled.rows)
+    assert f"{count} visits since midnight by browsers that say they are bots" in await shop.see("/")
+    (visits, *_) = re.findall(r'href="/app(/reports/sessions[^"]*)"', await shop.see("/"))
+    assert await counted(shop, unescape(visits)) == sum(midnight <= row["at"] < NOW for row in weeks.rows)
+
+
 async def test_every_number_leads_to_its_visits(database: Database, shop: Shop) -> None:
     weeks = await some_weeks(database, shop)
     midnight = NOW.replace(hour=0, minute=0, second=0)
