@@ -240,6 +240,8 @@ async def test_a_report_counts_carts_whose_currency_nobody_told(
     for kind in ("plain", "html"):
         text = mail.get_body((kind,))
         assert text is not None and carts in text.get_content()
+        # A visit with two orders is one that bought: the preview called as many "orders" as there were visits.
+        assert "0 with an order" in text.get_content()
     assert told["sessions"] > 50 and told["at_stake"] == {}
 
 
