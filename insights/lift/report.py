@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Final
 
 from insights.lift.balance import Balance, balance
@@ -144,14 +145,18 @@ def _finding(sample: Sample, question: Question) -> Finding:
 
 
 def _more_to_begin_with(sample: Sample, share: float) -> int | None:
-    """How many more people it takes until anything can be said at all."""
-    smaller = min(share, 1 - share)
-    if smaller <= 0 or sample.people == 0:
+    """How many more people it takes until anything can be said at all: until the side that lacks most has enough."""
+    if not 0 < share < 1 or sample.people == 0:
         return None
-    rate = hits_worth(sample.outcome) / sample.people
-    if rate <= 0:
-        return None
-    return max(1, round(max(LEAST_PEOPLE, LEAST_HITS / rate) / smaller) - sample.people)
+    lacking = []
+    for side, part in ((sample.treated, 1 - share), (~sample.treated, share)):
+        people, worth = int(side.sum()), hits_worth(sample.outcome[side])
+        # A side on which nothing happened yet is taken to be like all.
+        rate = worth / people if worth > 0 else hits_worth(sample.outcome) / sample.people
+        if rate <= 0:
+            return None
+        lacking.append((max(LEAST_PEOPLE, LEAST_HITS / rate) - people) / part)
+    return max(1, ceil(max(lacking)))
 
 
 def _midnights(question: Question) -> list[datetime]:

@@ -178,7 +178,11 @@ def _too_few(report: Report, finding: Finding, unit: Unit) -> str:
         waiting = f" {report.waiting:,} more count once their {days} day{'' if days == 1 else 's'} are over."
     if finding.more_people is None:
         return counted + waiting
-    return f"{counted} About {about(finding.more_people)} more people are needed{_days(report, finding)}.{waiting}"
+    return f"{counted} {_more(finding.more_people).capitalize()}{_days(report, finding)}.{waiting}"
+
+
+def _more(count: int) -> str:
+    return "one more person is needed" if count == 1 else f"about {about(count)} more people are needed"
 
 
 def _still_needed(report: Report, finding: Finding) -> str:
@@ -187,7 +191,7 @@ def _still_needed(report: Report, finding: Finding) -> str:
         return f"No number of people would show {lift} of so little."
     if finding.more_people == 0:
         return f"There are enough people to see {lift} four times in five: if there is one, it is likely smaller."
-    return f"To see {lift}, about {about(finding.more_people)} more people are needed{_days(report, finding)}."
+    return f"To see {lift}, {_more(finding.more_people)}{_days(report, finding)}."
 
 
 def _days(report: Report, finding: Finding) -> str:

@@ -63,6 +63,20 @@ def test_cannot_tell_says_how_many_more_people_it_takes() -> None:
     assert "days at 200 a day" in said
 
 
+def test_how_many_more_it_takes_is_told_by_the_side_that_lacks_them() -> None:
+    """Of those who are spoken to many buy; until 25 of the held out do, nothing can be said."""
+    people = crowd(1_600, rate=0.11, held=0.1, lift={"cart_save": 2.0})
+    held = [person for person in people if person.held_out]
+    hits = sum(person.orders > 0 for person in held)
+    assert len(held) > 100 and 5 < hits < 20
+    report = work_out(people, question(1_600, share=0.1))
+    assert report.conversion.comparison is None
+    lacking = 25 * len(held) / hits - len(held)
+    assert report.conversion.more_people == pytest.approx(lacking / 0.1, abs=1)
+    told = words.about(report.conversion.more_people or 0)
+    assert f"About {told} more people are needed" in words.conversion_words(report)
+
+
 def test_a_wrong_share_is_said_before_anything_else() -> None:
     report = work_out(crowd(4_000, held=0.1, lift={"cart_save": 0.9}), question(4_000, share=0.2))
     assert report.balance.alarm
