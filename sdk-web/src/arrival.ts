@@ -1,5 +1,5 @@
 /** Words, not an expression: a compiled one would be the largest thing that this script keeps in memory. */
-const BOTS = "bot crawl spider slurp headless lighthouse phantom preview monitor";
+const BOTS = "bot crawl spider headless lighthouse preview monitor";
 const PAID = /^(\w+clid|[gw]braid|li_fat_id|epik)$/;
 const CAMPAIGN = /^utm_(source|medium|campaign|term|content)$/;
 
@@ -23,6 +23,7 @@ export function client(): Record<string, unknown> {
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     viewport: innerWidth + "x" + innerHeight,
     reduced_motion: matchMedia("(prefers-reduced-motion:reduce)").matches,
-    bot: navigator.webdriver || BOTS.split(" ").some((name) => navigator.userAgent.toLowerCase().includes(name)),
+    // Cubot makes phones.
+    bot: navigator.webdriver || BOTS.split(" ").some((name) => navigator.userAgent.toLowerCase().replace("cubot", "").includes(name)),
   };
 }

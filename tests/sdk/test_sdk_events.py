@@ -30,11 +30,24 @@ async def test_a_page_view_arrives_as_the_contract_says(site: Site, page: Page) 
     assert re.fullmatch(r"\d+x\d+", event["props"]["client"]["viewport"])
 
 
-async def test_a_robot_is_flagged(site: Site, chromium: Browser) -> None:
-    context = await chromium.new_context(user_agent="Mozilla/5.0 (compatible; Googlebot/2.1)")
+BROWSER = "AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/131.0.0.0 Mobile Safari/537.36"
+
+
+@pytest.mark.parametrize(
+    ("agent", "robot"),
+    [
+        ("Mozilla/5.0 (compatible; Googlebot/2.1)", True),
+        (f"Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X) {BROWSER} (compatible; bingbot/2.0)", True),
+        ("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome/131.0.0.0", True),
+        (f"Mozilla/5.0 (Linux; Android 13; CUBOT P80) {BROWSER}", False),
+        (f"Mozilla/5.0 (Linux; Android 14; TECNO PHANTOM V Fold) {BROWSER}", False),
+    ],
+)
+async def test_a_robot_is_flagged(site: Site, chromium: Browser, agent: str, robot: bool) -> None:
+    context = await chromium.new_context(user_agent=agent)
     page = await context.new_page()
     await page.goto(site.origin)
-    assert (await site.one("page_viewed"))["props"]["client"]["bot"] is True
+    assert (await site.one("page_viewed"))["props"]["client"]["bot"] is robot
     await context.close()
 
 
