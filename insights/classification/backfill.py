@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from insights.classification.closing import SessionCloser
 from insights.errors import NotFound, SessionStillOpen
-from insights.models import Insight, Session
+from insights.models import BY_A_PERSON, Insight, Session
 
 MOST_SESSIONS: Final = 1_000_000
 
@@ -34,7 +34,7 @@ class Tally:
 async def sessions_to_name(
     tx: AsyncSession, project_id: UUID, classifier: str, *, since: datetime | None, limit: int = MOST_SESSIONS
 ) -> list[UUID]:
-    """Closed sessions whose current insight is not by this classifier, the latest first."""
+    """People's closed sessions whose current insight is not by this classifier, the latest first."""
     query = (
         select(Insight.session_id)
         .join(Session, (Session.project_id == Insight.project_id) & (Session.id == Insight.session_id))
@@ -43,6 +43,7 @@ async def sessions_to_name(
             Insight.superseded_at.is_(None),
             Insight.classifier != classifier,
             Session.close_at.is_(None),
+            BY_A_PERSON,
         )
         .order_by(Insight.session_id.desc())
         .limit(limit)

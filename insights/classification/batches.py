@@ -82,7 +82,7 @@ class Batches:
         asked: list[UUID] = []
         async for timeline in self._timelines(project_id, sessions[:MOST_QUESTIONS]):
             told()
-            if timeline.events:
+            if timeline.events and not timeline.by_a_bot:
                 question = classifier.question(timeline)
                 questions[question.key(classifier.name)] = question.prompt
                 asked.append(timeline.session_id)

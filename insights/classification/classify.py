@@ -111,6 +111,9 @@ class Classifier:
         """The verdict on a session; whatever the model does, there is one within the deadline."""
         if self._model is None:
             return self._by_evidence(timeline)
+        if timeline.by_a_bot:
+            # It counts in no report: an answer would be paid for, and read by nobody.
+            return self._by_evidence(timeline, "bot")
         question = self.question(timeline)
         key = question.key(self.name)
         if self._book is not None and not fresh:

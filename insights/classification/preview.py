@@ -10,7 +10,7 @@ from typing import Any
 class Preview:
     """``body`` is the JSON of the first request to ``address``; None: no model is configured, so nothing is sent.
 
-    ``events`` of the session's ``of`` events are in it.
+    ``events`` of the session's ``of`` events are in it. ``by_a_bot``: of this session nothing is sent either way.
     """
 
     address: str | None
@@ -18,3 +18,4 @@ class Preview:
     body: dict[str, Any]
     events: int
     of: int
+    by_a_bot: bool = False

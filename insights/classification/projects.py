@@ -126,6 +126,7 @@ class ProjectClassifiers:
             body=first_request(model, question.prompt, ReasonGiven),
             events=len(question.events),
             of=len(timeline.events),
+            by_a_bot=timeline.by_a_bot,
         )
 
     def forget(self, project_id: UUID) -> None:

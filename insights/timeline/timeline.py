@@ -56,6 +56,12 @@ class Timeline:
     prior: PriorVisits = PriorVisits()
 
     @property
+    def by_a_bot(self) -> bool:
+        """Whether the browser says that nobody sits before it: a crawler, or one that a program drives."""
+        clients = (event.props.get("client") for event in self.events if event.type == "page_viewed")
+        return any(isinstance(client, Mapping) and client.get("bot") is True for client in clients)
+
+    @property
     def is_no_visit(self) -> bool:
         """Whether all of it is what a server says of a person: a CRM that tells of its customers every night brings
         nobody to the shop, and nobody came to it for what was bought at a till."""

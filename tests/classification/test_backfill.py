@@ -230,6 +230,14 @@ async def test_what_a_batch_refuses_or_lies_about_leaves_the_insight_as_it_was(s
     assert (await spent(shop)).calls == 3
 
 
+async def test_bots_visits_are_neither_named_again_nor_asked_about(shop: Shop, provider: Provider) -> None:
+    by_a_bot = await shop.visit(page("/", client={"bot": True}), failed("/api/cart"), leaves())
+    (by_a_person,) = await closed(shop, 1)
+    async with shop.database.transaction(shop.project_id) as tx:
+        assert await sessions_to_name(tx, shop.project_id, "llm:m:v4", since=None) == [by_a_person]
+    assert await batches(shop, classifiers(shop, provider)).hand_in(shop.project_id, [by_a_bot]) is None
+
+
 async def test_a_visit_that_went_on_meanwhile_is_left_alone(shop: Shop, provider: Provider) -> None:
     (session,) = await closed(shop, 1)
     names = classifiers(shop, provider)

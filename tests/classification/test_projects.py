@@ -92,6 +92,16 @@ async def test_what_a_question_took_is_told_and_written_down(database: Database,
     assert (account.calls, account.tokens_in, account.tokens_out, account.cost_micros) == (1, 2_000, 100, 3_000)
 
 
+async def test_a_model_is_not_asked_about_a_bots_visit(database: Database, project_id: UUID) -> None:
+    model = Metered()
+    by_a_bot = assemble(
+        project_id, SESSION, VISITOR, events(page("/", client={"bot": True}), *[failed("/api/cart")] * 2, leaves())
+    )
+    said = await classifier(database, model).classify(by_a_bot)
+    assert (said.classifier, said.fallback, model.prompts) == (NAME, "bot", [])
+    assert await spent(database, project_id) is None
+
+
 async def test_a_failure_is_paid_for_as_well(database: Database, project_id: UUID) -> None:
     said = await classifier(database, Metered(ModelFailed("refused")), ceiling=10).classify(visit(project_id))
     assert (said.fallback, said.cost_micros) == ("refused", 3_000)
