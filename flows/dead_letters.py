@@ -5,6 +5,7 @@ Everything here happens inside the caller's transaction.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, case, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from flows.deliveries import OPEN_STATUSES, given_up
 from flows.models import Delivery, Flow, FlowRun, RunEvent
 from flows.triggers import wake
 
@@ -108,3 +110,33 @@ async def replay(
         await tx.execute(insert(RunEvent), lines)
         await wake(tx)
     return len(revived)
+
+
+async def end_dead(tx: AsyncSession, project_id: UUID, run_ids: Collection[UUID], why: str, now: datetime) -> int:
+    """Ends those of these runs that were put aside, and gives up what they had open; returns how many. The caller holds
+    the locks of their visitors."""
+    chosen = (
+        select(FlowRun.id)
+        .where(FlowRun.project_id == project_id, FlowRun.id.in_(run_ids), FlowRun.status == "dead")
+        .order_by(FlowRun.id)
+        .with_for_update()
+    )
+    ended = list(await tx.scalars(chosen))
+    if not ended:
+        return 0
+    await tx.execute(
+        update(FlowRun)
+        .where(FlowRun.project_id == project_id, FlowRun.id.in_(ended))
+        .values(status="cancelled", ended_at=now, end_reason=why)
+        .execution_options(synchronize_session=False)
+    )
+    for status in OPEN_STATUSES:
+        await tx.execute(
+            update(Delivery)
+            .where(Delivery.project_id == project_id, Delivery.run_id.in_(ended), Delivery.status == status)
+            .values(status=given_up(status), error=f"Not tried again: {why}", decided_at=now)
+            .execution_options(synchronize_session=False)
+        )
+    lines = [{"project_id": project_id, "run_id": one, "at": now, "what": "cancelled", "detail": why} for one in ended]
+    await tx.execute(insert(RunEvent), lines)
+    return len(ended)

@@ -22,6 +22,7 @@ from adapters.postgres.engine import Database
 from adapters.postgres.faults import gone
 from adapters.postgres.leases import Lease, Leases, lag
 from adapters.telemetry.meters import Meters
+from flows.dead_letters import end_dead
 from flows.definition import Goal, ScheduleTrigger, Wait
 from flows.engine import event_signal
 from flows.matching import is_event
@@ -156,7 +157,8 @@ class Uptake:
         people: Mapping[UUID, Sequence[UUID]],
         now: datetime,
     ) -> None:
-        """Wakes and ends the runs, on whichever device, that these events and segments concern."""
+        """Wakes and ends the runs, on whichever device, that these events and segments concern. A goal ends what was
+        put aside as well: nobody may put it back to work afterwards."""
         telling = [trigger for trigger in triggers if trigger.kind in ("event", "segment")]
         devices = {one for trigger in telling for one in people.get(trigger.visitor_id, (trigger.visitor_id,))}
         if not devices:
@@ -170,7 +172,8 @@ class Uptake:
                 FlowRun.signal,
                 FlowRun.triggered_at,
             )
-            .where(FlowRun.project_id == project_id, FlowRun.visitor_id.in_(devices), FlowRun.status.in_(UNFINISHED))
+            .where(FlowRun.project_id == project_id, FlowRun.visitor_id.in_(devices))
+            .where(FlowRun.status.in_([*UNFINISHED, "dead"]))
             .order_by(FlowRun.id)
         )
         runs = rows.all()
@@ -197,6 +200,7 @@ class Uptake:
                         break
         for why, ids in ending.items():
             await end_runs(tx, project_id, ids, why, now)
+            await end_dead(tx, project_id, ids, why, now)
         if woken:
             await tx.execute(
                 update(FlowRun)

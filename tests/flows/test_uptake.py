@@ -140,6 +140,25 @@ async def test_a_goal_ends_runs_and_says_which(world: Outside) -> None:
     assert world.provider.reached == []
 
 
+async def test_a_goal_reached_while_a_run_is_put_aside_ends_it_so_that_a_replay_sends_nothing(world: Outside) -> None:
+    await world.plan({"on": "insight"}, goals=[{"event": "custom", "name": "subscribed"}])
+    ada, eve = uuid4(), uuid4()
+    for one in (ada, eve):
+        world.composer.poison = one
+        await world.start(one)
+        for _ in range(5):
+            await world.later(hours=1)
+        assert (await world.only_run(one)).status == "dead"
+    await world.happens(ada, "custom", "subscribed")
+    world.composer.poison = None
+    assert await world.replay((await world.only_run(ada)).id) == 0
+    assert await world.replay((await world.only_run(eve)).id) == 1
+    await world.drain()
+    assert len(world.provider.reached) == 1
+    run = await world.only_run(ada)
+    assert (run.status, run.end_reason, words(run)[-1]) == ("cancelled", "goal: subscribed", "cancelled")
+
+
 async def test_a_pattern_runs_for_the_shop_or_for_each_visitor_behind_it(world: Outside) -> None:
     await world.plan({"on": "pattern", "reasons": ["technical_error"], "direction": "up", "min_sessions": 5})
     facts = {"pattern": {"reason": "technical_error", "page": "/checkout", "direction": "up", "sessions": 9}}
